@@ -1,0 +1,303 @@
+//go:build unix
+
+package localpg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	_ "github.com/lib/pq" // the driver that asks whether the server is ready
+)
+
+const (
+	// port is only the number in the socket's file name; nothing listens on the network.
+	port = 5432
+	// stopPatience is how long each of the three ways to end a server (fast, immediate, kill) is given.
+	stopPatience = 10 * time.Second
+)
+
+// Server is a running private PostgreSQL.
+type Server struct {
+	process *process
+	folder  *folder
+	log     *tail
+	keep    bool
+	stop    func() error
+}
+
+// Start starts a server and returns once it answers queries. Binaries come from Find, or are fetched when there are none. It gives up
+// when ctx ends; after that ctx has no influence on the server, which runs until Stop or until this process ends.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	return start(ctx, o, thisMachine())
+}
+
+func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
+	if err := checkSettings(o.Settings); err != nil {
+		return nil, err
+	}
+	account, err := serverAccount()
+	if err != nil {
+		return nil, err
+	}
+	binDir, err := m.binaries(ctx, o, account)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openFolder(ctx, o, account)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{folder: dir, log: &tail{next: o.Log}, keep: o.Keep}
+	s.stop = sync.OnceValue(s.stopOnce)
+	defer func() {
+		if err != nil {
+			s.keep = s.keep || dir.inherited // a failed start must not cost anybody their data
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if err := s.initialize(ctx, binDir, account); err != nil {
+		return nil, err
+	}
+	if err := s.launch(binDir, account, o); err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// URL is the lib/pq address of a database of the server, as the superuser, through the server's Unix socket.
+func (s *Server) URL(database string) string {
+	query := url.Values{"host": {s.folder.socket}, "port": {strconv.Itoa(port)}, "sslmode": {"disable"}}
+	u := url.URL{Scheme: "postgres", User: url.User(Superuser), Path: "/" + database, RawQuery: query.Encode()}
+	return u.String()
+}
+
+// Stop shuts the server down, ending its sessions, and removes its files unless Options.Keep was set. Only the first call does
+// something; all return its outcome, an error too when the server had died on its own.
+func (s *Server) Stop() error { return s.stop() }
+
+func (s *Server) stopOnce() error {
+	var failed error
+	if s.process != nil {
+		failed = s.process.end()
+		if failed != nil {
+			failed = fmt.Errorf("stop PostgreSQL in %s: %w%s", s.folder.dir, failed, s.log.quote())
+		}
+	}
+	return errors.Join(failed, s.folder.close(s.keep))
+}
+
+// initialize creates the database cluster unless a complete one is there from an earlier start.
+func (s *Server) initialize(ctx context.Context, binDir string, account *account) error {
+	data := s.folder.data
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
+		return s.checkVersion(ctx, binDir, account)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for a database cluster in %s: %w", data, err)
+	}
+	// initdb works beside the final place, so that one that was cut off is not taken for a cluster at the next start.
+	unfinished := data + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return fmt.Errorf("remove the leftovers of an earlier initdb: %w", err)
+	}
+	cmd := account.command(ctx, s.folder.dir, filepath.Join(binDir, "initdb"), "--pgdata="+unfinished, "--username="+Superuser,
+		"--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb in %s: %w\n%s", data, err, strings.TrimSpace(string(out)))
+	}
+	if err := os.Rename(unfinished, data); err != nil {
+		return fmt.Errorf("put the new database cluster in place: %w", err)
+	}
+	return nil
+}
+
+// checkVersion refuses a cluster that another major version made; the server would only say so in its log.
+func (s *Server) checkVersion(ctx context.Context, binDir string, account *account) error {
+	written, err := os.ReadFile(filepath.Join(s.folder.data, "PG_VERSION"))
+	if err != nil {
+		return fmt.Errorf("read the version of the database cluster: %w", err)
+	}
+	have, err := account.majorVersion(ctx, binDir)
+	if err != nil {
+		return err
+	}
+	if want := strings.TrimSpace(string(written)); want != strconv.Itoa(have) {
+		return fmt.Errorf("the data in %s were written by PostgreSQL %s, but %s holds PostgreSQL %d: set %s to a folder with PostgreSQL %s, or remove the data",
+			s.folder.data, want, binDir, have, BinVariable, want)
+	}
+	return nil
+}
+
+// launch starts the server process itself; settings on its command line win over any file.
+func (s *Server) launch(binDir string, account *account, o Options) error {
+	args := []string{"-D", s.folder.data}
+	for _, setting := range serverSettings(o, s.folder.socket) {
+		args = append(args, "-c", setting)
+	}
+	// Unlike the server's start, its life does not depend on the caller's context.
+	cmd := account.command(context.Background(), s.folder.dir, filepath.Join(binDir, "postgres"), args...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	cmd.WaitDelay = stopPatience // the log pipe is inherited by every backend: don't wait for a stuck one for ever
+	signal := syscall.SIGINT     // fast shutdown
+	if !o.Durable && !o.Keep {
+		signal = syscall.SIGQUIT // immediate: nobody will read these files again
+	}
+	p, err := spawn(cmd, signal)
+	if err != nil {
+		return fmt.Errorf("start PostgreSQL from %s: %w", binDir, err)
+	}
+	s.process = p
+	return nil
+}
+
+// awaitReady asks the server for an answer until it gives one, dies, or ctx ends.
+func (s *Server) awaitReady(ctx context.Context) error {
+	db, err := sql.Open("postgres", s.URL("postgres"))
+	if err != nil {
+		return fmt.Errorf("open the private PostgreSQL: %w", err)
+	}
+	defer db.Close()
+	for {
+		if err = db.PingContext(ctx); err == nil {
+			return nil
+		}
+		select {
+		case <-s.process.ended:
+			return fmt.Errorf("PostgreSQL ended while starting: %w%s", s.process.outcome(), s.log.quote())
+		case <-ctx.Done():
+			return fmt.Errorf("wait for PostgreSQL to answer: %w (last attempt: %v)%s", context.Cause(ctx), err, s.log.quote())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// reserved are the settings that keep the server private.
+var reserved = []string{"listen_addresses", "port", "unix_socket_directories", "unix_socket_permissions", "data_directory", "hba_file"}
+
+func checkSettings(settings map[string]string) error {
+	for name := range settings {
+		if slices.Contains(reserved, strings.ToLower(name)) {
+			return fmt.Errorf("server setting %s cannot be chosen: it decides where the private server listens", name)
+		}
+		if name == "" || strings.ContainsAny(name, "= \x00") || strings.Contains(settings[name], "\x00") {
+			return fmt.Errorf("server setting %q is not a setting's name", name)
+		}
+	}
+	return nil
+}
+
+// serverSettings lists "name=value" in the order the server takes them: later ones win.
+func serverSettings(o Options, socket string) []string {
+	settings := []string{"timezone=UTC", "log_timezone=UTC"}
+	if shm, err := freeBytes("/dev/shm"); err != nil || shm < 256<<20 {
+		// Containers often have 64 MiB there, too little for a parallel query.
+		settings = append(settings, "dynamic_shared_memory_type=mmap")
+	}
+	if !o.Durable {
+		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off",
+			"wal_level=minimal", "max_wal_senders=0")
+	}
+	for _, name := range sortedKeys(o.Settings) {
+		settings = append(settings, name+"="+o.Settings[name])
+	}
+	return append(settings, "listen_addresses=", "port="+strconv.Itoa(port), "unix_socket_permissions=0700",
+		"unix_socket_directories="+quoteListItem(socket))
+}
+
+// quoteListItem protects a path with a comma or space in a setting that takes a list.
+func quoteListItem(path string) string { return `"` + strings.ReplaceAll(path, `"`, `""`) + `"` }
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// tail passes the server's log on and remembers its end for error messages.
+type tail struct {
+	next io.Writer
+	mu   sync.Mutex
+	end  []byte
+}
+
+const tailBytes = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end = append(t.end, p...)
+	if extra := len(t.end) - tailBytes; extra > 0 {
+		t.end = append(t.end[:0], t.end[extra:]...)
+	}
+	if t.next != nil {
+		// A log that cannot be written must not stop the server, which would block on a full pipe.
+		_, _ = t.next.Write(p)
+	}
+	return len(p), nil
+}
+
+func (t *tail) quote() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.end) == 0 {
+		return ""
+	}
+	return "\nthe end of its log:\n" + strings.TrimSpace(string(t.end))
+}
+
+var errDied = errors.New("the server ended on its own")
+
+// process is a child that ends with this process.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+	err   error // of the wait; valid once ended is closed
+	free  func()
+}
+
+func (p *process) outcome() error {
+	if p.err == nil {
+		return errDied
+	}
+	return fmt.Errorf("%w: %w", errDied, p.err)
+}
+
+// end asks for a fast shutdown, then for an immediate one, then kills.
+func (p *process) end() error {
+	defer p.free()
+	select {
+	case <-p.ended:
+		return p.outcome()
+	default:
+	}
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
+		if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		select {
+		case <-p.ended:
+			return nil
+		case <-time.After(stopPatience):
+		}
+	}
+	return fmt.Errorf("process %d is still there after SIGKILL", p.cmd.Process.Pid)
+}

@@ -1,0 +1,26 @@
+//go:build !unix
+
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+var errSystem = fmt.Errorf("a private PostgreSQL needs a Unix system: %w", errors.ErrUnsupported)
+
+// Server is a running private PostgreSQL; there is none on this system.
+type Server struct{}
+
+// Start always fails on this system.
+func Start(context.Context, Options) (*Server, error) { return nil, errSystem }
+
+// Find always fails on this system.
+func Find() (binDir string, err error) { return "", errors.Join(ErrNotFound, errSystem) }
+
+// URL has nothing to point at.
+func (*Server) URL(string) string { return "" }
+
+// Stop has nothing to do.
+func (*Server) Stop() error { return nil }
