@@ -1,0 +1,31 @@
+package postgres
+
+import (
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/lib/pq"
+)
+
+// transient says whether the same statement may succeed later: the connection or the server went away, or another
+// transaction was in the way. Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+func transient(err error) bool {
+	var pqErr *pq.Error
+	if errors.As(err, &pqErr) {
+		switch pqErr.Code.Class() {
+		case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, lock or object state, operator, system
+			return pqErr.Code != "55000" // a wrong object state doesn't mend itself
+		}
+		return false
+	}
+	var netErr net.Error
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr)
+}
+
+// UniqueViolation says whether err is a duplicate of the named unique key.
+func UniqueViolation(err error, constraint string) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Code == "23505" && pqErr.Constraint == constraint
+}

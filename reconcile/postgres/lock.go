@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+)
+
+// ErrLockHeld says that another worker has the lock. It is also an ErrUnavailable: worth another try later.
+var ErrLockHeld = fmt.Errorf("%w: another worker holds the lock", ErrUnavailable)
+
+// Lock is a session-level advisory lock on a connection of its own. It is gone when the connection is.
+type Lock struct {
+	name string
+	key  int64
+	conn *sql.Conn
+}
+
+// TryLock takes the named lock or returns ErrLockHeld at once.
+func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
+	conn, err := s.db.DB.Conn(ctx)
+	if err != nil {
+		return nil, wrap("lock "+name, err)
+	}
+	lock := &Lock{name: name, key: lockKey(name), conn: conn}
+	var taken bool
+	if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.key).Scan(&taken); err != nil {
+		return nil, errors.Join(wrap("lock "+name, err), conn.Close())
+	}
+	if !taken {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, ErrLockHeld), conn.Close())
+	}
+	return lock, nil
+}
+
+// StillHeld asks the server, on the lock's own connection, whether the lock is still ours: a lost connection has lost it.
+func (l *Lock) StillHeld(ctx context.Context) error {
+	var held bool
+	const ours = `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted
+		AND ((classid::bigint << 32) | objid::bigint) = $1 AND objsubid = 1)`
+	if err := l.conn.QueryRowContext(ctx, ours, l.key).Scan(&held); err != nil {
+		return wrap("lock "+l.name, err)
+	}
+	if !held {
+		return fmt.Errorf("lock %s: %w: it was lost", l.name, ErrUnavailable)
+	}
+	return nil
+}
+
+// Unlock gives the lock back. A connection that is already gone has given it back itself.
+func (l *Lock) Unlock() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, err := l.conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", l.key)
+	if closeErr := l.conn.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil && !transient(err) && !errors.Is(err, sql.ErrConnDone) {
+		return wrap("unlock "+l.name, err)
+	}
+	return nil
+}
+
+func lockKey(name string) int64 {
+	h := fnv.New64a()
+	h.Write([]byte("reconciler/" + name))
+	return int64(h.Sum64())
+}

@@ -1,0 +1,266 @@
+// Package postgres is the worker's store: it opens connections with the manners that a shared database deserves, runs the named
+// statements of package sql, and holds the lock of a night. It must never decide what is right or wrong: rules live in package
+// reconcile, and in the statements that apply them to sets.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	queries "github.com/hummingbytes/reconciler/sql"
+)
+
+// ErrUnavailable marks what is worth another try: the database is out of reach, went away, or a lock is held.
+var ErrUnavailable = errors.New("database unavailable")
+
+// Options say how to reach the database.
+type Options struct {
+	URL             string // postgres://… or a key=value string, as lib/pq takes them
+	SourceSchema    string // default queries.DefaultSourceSchema
+	ApplicationName string // default "reconciler"
+	MaxConnections  int    // default 8
+}
+
+// Store runs named statements. Safe for concurrent use.
+type Store struct {
+	db           *sqlx.DB
+	catalog      *queries.Catalog
+	sourceSchema string
+	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
+	// and may fail it: fault sweeps hook in here.
+	Intercept func(ctx context.Context, statement string, done bool) error
+}
+
+// Open connects lazily: the first statement tells whether the database can be reached.
+func Open(o Options) (*Store, error) {
+	if o.SourceSchema == "" {
+		o.SourceSchema = queries.DefaultSourceSchema
+	}
+	if o.ApplicationName == "" {
+		o.ApplicationName = "reconciler"
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 8
+	}
+	catalog, err := queries.NewCatalog(o.SourceSchema)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pq.NewConfig(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if config.ApplicationName == "" {
+		config.ApplicationName = o.ApplicationName
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 10 * time.Second
+	}
+	connector, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	db := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	db.SetMaxOpenConns(o.MaxConnections)
+	db.SetMaxIdleConns(o.MaxConnections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema}, nil
+}
+
+// Close gives the connections back.
+func (s *Store) Close() error { return s.db.Close() }
+
+// DB is for what isn't a named statement: migrations, health checks.
+func (s *Store) DB() *sql.DB { return s.db.DB }
+
+// SourceSchema is where the platform's relations are.
+func (s *Store) SourceSchema() string { return s.sourceSchema }
+
+// Catalog is the statements, bound to the source schema.
+func (s *Store) Catalog() *queries.Catalog { return s.catalog }
+
+// Args are a statement's parameters by name. Every parameter of the statement must be there and no other: both are mistakes.
+type Args map[string]any
+
+// Querier runs named statements, within a transaction or without.
+type Querier interface {
+	// Exec returns how many rows the statement changed.
+	Exec(ctx context.Context, statement string, args Args) (int64, error)
+	// Get scans exactly one row into dest (a struct by db tags, or a scalar); sql.ErrNoRows when there is none.
+	Get(ctx context.Context, dest any, statement string, args Args) error
+	// Select scans all rows into dest, a pointer to a slice. Only for what is known to be few; otherwise Each.
+	Select(ctx context.Context, dest any, statement string, args Args) error
+	query(ctx context.Context, statement string, args Args) (*sqlx.Rows, error)
+}
+
+// Each streams the rows of a statement through fn in constant memory. An error of fn ends the stream and is returned as it is.
+func Each[T any](ctx context.Context, q Querier, statement string, args Args, fn func(T) error) (err error) {
+	rows, err := q.query(ctx, statement, args)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := rows.Close(); err == nil && closeErr != nil {
+			err = wrap(statement, closeErr)
+		}
+	}()
+	scalar := reflect.TypeFor[T]().Kind() != reflect.Struct || reflect.TypeFor[T]() == reflect.TypeFor[time.Time]()
+	for rows.Next() {
+		var row T
+		if scalar {
+			err = rows.Scan(&row)
+		} else {
+			err = rows.StructScan(&row)
+		}
+		if err != nil {
+			return wrap(statement, err)
+		}
+		if err := fn(row); err != nil {
+			return err
+		}
+	}
+	return wrap(statement, rows.Err())
+}
+
+// handle is what *sqlx.DB, *sqlx.Tx and *sqlx.Conn have in common.
+type handle interface {
+	sqlx.QueryerContext
+	sqlx.ExecerContext
+}
+
+func (s *Store) Exec(ctx context.Context, statement string, args Args) (int64, error) {
+	return s.on(s.db).Exec(ctx, statement, args)
+}
+
+func (s *Store) Get(ctx context.Context, dest any, statement string, args Args) error {
+	return s.on(s.db).Get(ctx, dest, statement, args)
+}
+
+func (s *Store) Select(ctx context.Context, dest any, statement string, args Args) error {
+	return s.on(s.db).Select(ctx, dest, statement, args)
+}
+
+func (s *Store) query(ctx context.Context, statement string, args Args) (*sqlx.Rows, error) {
+	return s.on(s.db).query(ctx, statement, args)
+}
+
+func (s *Store) on(h handle) *runner { return &runner{store: s, handle: h} }
+
+// runner runs the store's statements on one handle.
+type runner struct {
+	store  *Store
+	handle handle
+}
+
+func (r *runner) Exec(ctx context.Context, statement string, args Args) (changed int64, err error) {
+	text, values, err := r.bind(statement, args)
+	if err != nil {
+		return 0, err
+	}
+	if err := r.store.intercept(ctx, statement, false); err != nil {
+		return 0, wrap(statement, err)
+	}
+	result, err := r.handle.ExecContext(ctx, text, values...)
+	if err != nil {
+		return 0, wrap(statement, err)
+	}
+	changed, err = result.RowsAffected()
+	if err != nil {
+		return 0, wrap(statement, err)
+	}
+	return changed, wrap(statement, r.store.intercept(ctx, statement, true))
+}
+
+func (r *runner) Get(ctx context.Context, dest any, statement string, args Args) error {
+	text, values, err := r.bind(statement, args)
+	if err != nil {
+		return err
+	}
+	if err := r.store.intercept(ctx, statement, false); err != nil {
+		return wrap(statement, err)
+	}
+	if err := sqlx.GetContext(ctx, r.handle, dest, text, values...); err != nil {
+		return wrap(statement, err)
+	}
+	return wrap(statement, r.store.intercept(ctx, statement, true))
+}
+
+func (r *runner) Select(ctx context.Context, dest any, statement string, args Args) error {
+	text, values, err := r.bind(statement, args)
+	if err != nil {
+		return err
+	}
+	if err := r.store.intercept(ctx, statement, false); err != nil {
+		return wrap(statement, err)
+	}
+	if err := sqlx.SelectContext(ctx, r.handle, dest, text, values...); err != nil {
+		return wrap(statement, err)
+	}
+	return wrap(statement, r.store.intercept(ctx, statement, true))
+}
+
+func (r *runner) query(ctx context.Context, statement string, args Args) (*sqlx.Rows, error) {
+	text, values, err := r.bind(statement, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.store.intercept(ctx, statement, false); err != nil {
+		return nil, wrap(statement, err)
+	}
+	rows, err := r.handle.QueryxContext(ctx, text, values...)
+	return rows, wrap(statement, err)
+}
+
+func (r *runner) bind(statement string, args Args) (string, []any, error) {
+	s := r.store.catalog.Statement(statement)
+	values := make([]any, len(s.Params))
+	for i, name := range s.Params {
+		value, ok := args[name]
+		if !ok {
+			return "", nil, fmt.Errorf("statement %s: parameter %s is missing", statement, name)
+		}
+		values[i] = bindable(value)
+	}
+	if len(args) != len(s.Params) {
+		return "", nil, fmt.Errorf("statement %s: takes %v, was given %d parameters", statement, s.Params, len(args))
+	}
+	return s.Text, values, nil
+}
+
+// bindable turns slices into PostgreSQL arrays; everything else is the driver's.
+func bindable(value any) any {
+	switch reflect.ValueOf(value).Kind() {
+	case reflect.Slice:
+		if _, bytes := value.([]byte); bytes {
+			return value
+		}
+		return pq.Array(value)
+	default:
+		return value
+	}
+}
+
+func (s *Store) intercept(ctx context.Context, statement string, done bool) error {
+	if s.Intercept == nil {
+		return nil
+	}
+	return s.Intercept(ctx, statement, done)
+}
+
+// wrap adds the statement's name, and marks what another try may mend.
+func wrap(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if transient(err) {
+		return fmt.Errorf("%s: %w: %w", operation, ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", operation, err)
+}

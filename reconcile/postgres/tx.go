@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// TxOptions are set with SET LOCAL at the beginning of a transaction.
+type TxOptions struct {
+	ReadOnly         bool           // also repeatable read: one snapshot for everything that is read
+	StatementTimeout time.Duration  // 0: the server's
+	LockTimeout      time.Duration  // 0: 5 s; the worker never makes the platform wait
+	WorkMem          string         // "" : the server's
+	Settings         map[string]any // further SET LOCAL
+}
+
+// Tx is a running transaction.
+type Tx struct {
+	*runner
+	tx *sqlx.Tx
+}
+
+type txKey struct{}
+
+// InTx runs fn in one transaction: committed when fn returns nil, rolled back otherwise, also on panic. Nesting is refused:
+// a transaction within a transaction would commit less or more than it says. The rollback does not depend on ctx.
+func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Context, tx *Tx) error) (err error) {
+	if ctx.Value(txKey{}) != nil {
+		return errors.New("postgres: transaction within a transaction")
+	}
+	options := &sql.TxOptions{ReadOnly: o.ReadOnly}
+	if o.ReadOnly {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	if err := s.intercept(ctx, "begin", false); err != nil {
+		return wrap("begin", err)
+	}
+	tx, err := s.db.BeginTxx(ctx, options)
+	if err != nil {
+		return wrap("begin", err)
+	}
+	committed := false
+	defer func() {
+		if committed {
+			return
+		}
+		// database/sql rolls back by itself when ctx ends; ErrTxDone then says it has.
+		if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) && err == nil {
+			err = wrap("rollback", rollbackErr)
+		}
+	}()
+	if err := setLocal(ctx, tx, o); err != nil {
+		return err
+	}
+	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx}); err != nil {
+		return err
+	}
+	if err := s.intercept(ctx, "commit", false); err != nil {
+		return wrap("commit", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return wrap("commit", err)
+	}
+	committed = true
+	return wrap("commit", s.intercept(ctx, "commit", true))
+}
+
+func setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
+	if o.LockTimeout == 0 {
+		o.LockTimeout = 5 * time.Second
+	}
+	settings := map[string]any{
+		"TimeZone":     "UTC",
+		"lock_timeout": o.LockTimeout.Milliseconds(),
+	}
+	if o.StatementTimeout > 0 {
+		settings["statement_timeout"] = o.StatementTimeout.Milliseconds()
+	}
+	if o.WorkMem != "" {
+		settings["work_mem"] = o.WorkMem
+	}
+	for name, value := range o.Settings {
+		settings[name] = value
+	}
+	for name, value := range settings {
+		if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", name, fmt.Sprint(value)); err != nil {
+			return wrap("set "+name, err)
+		}
+	}
+	return nil
+}

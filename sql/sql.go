@@ -1,0 +1,168 @@
+// Package sql holds every SQL text of the worker: the migrations of its own schema, the named statements, the database roles,
+// and the reference implementation of the platform's tables. It knows how to find a statement and how to migrate; it must never
+// decide anything, and no SQL text of the worker lives outside it.
+//
+// A statement is one file below queries/, named by its path ("match_jobs/find_breaks"). It says @name for a parameter,
+// source.jobs for a relation of the platform (whatever schema that is), and {{ name }} for a fragment of fragments/, so that
+// a rule that several statements share is written once.
+package sql
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/lib/pq"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+//go:embed queries
+var queries embed.FS
+
+//go:embed fragments
+var fragments embed.FS
+
+// Platform is the DDL of the reference implementation of the platform's tables, in schema platform.
+//
+//go:embed platform/schema.sql
+var Platform string
+
+// DefaultSourceSchema is where the platform's relations are looked for unless the settings say otherwise.
+const DefaultSourceSchema = "platform"
+
+// Statement is one named SQL statement with its parameters in order: Params[0] is $1.
+type Statement struct {
+	Name   string
+	Text   string
+	Params []string
+}
+
+// Catalog is all statements, bound to the schema that holds the platform's relations.
+type Catalog struct {
+	statements map[string]Statement
+}
+
+var (
+	sourceRelation = regexp.MustCompile(`\bsource\.([a-z_]+)`)
+	fragmentUse    = regexp.MustCompile(`\{\{\s*([a-z_/]+)\s*\}\}`)
+)
+
+// NewCatalog loads every embedded statement for the given source schema.
+// An unknown fragment or a statement that doesn't parse is an error: it can only be a mistake in this package.
+func NewCatalog(sourceSchema string) (*Catalog, error) {
+	c := &Catalog{statements: map[string]Statement{}}
+	err := fs.WalkDir(queries, "queries", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(file) != ".sql" {
+			return err
+		}
+		raw, err := queries.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "queries/"), ".sql")
+		text, err := expandFragments(string(raw), 0)
+		if err != nil {
+			return fmt.Errorf("statement %s: %w", name, err)
+		}
+		text = sourceRelation.ReplaceAllString(text, pq.QuoteIdentifier(sourceSchema)+".$1")
+		text, params := numberParams(strings.TrimSpace(text))
+		// The name travels with the text, so that pg_stat_activity and the server's log say which statement it is.
+		c.statements[name] = Statement{Name: name, Text: "/* " + name + " */ " + text, Params: params}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load statements: %w", err)
+	}
+	return c, nil
+}
+
+// Statement returns the statement of that name. Asking for one that doesn't exist is a programming error, hence the panic;
+// a test prepares every name that the code uses.
+func (c *Catalog) Statement(name string) Statement {
+	s, ok := c.statements[name]
+	if !ok {
+		panic("sql: no statement " + name)
+	}
+	return s
+}
+
+// Names lists all statements, sorted.
+func (c *Catalog) Names() []string {
+	names := make([]string, 0, len(c.statements))
+	for name := range c.statements {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func expandFragments(text string, depth int) (string, error) {
+	if depth > 8 {
+		return "", fmt.Errorf("fragments nest deeper than 8")
+	}
+	var failure error
+	expanded := fragmentUse.ReplaceAllStringFunc(text, func(use string) string {
+		name := fragmentUse.FindStringSubmatch(use)[1]
+		raw, err := fragments.ReadFile("fragments/" + name + ".sql")
+		if err != nil {
+			failure = fmt.Errorf("fragment %s: %w", name, err)
+			return ""
+		}
+		inner, err := expandFragments(strings.TrimSpace(string(raw)), depth+1)
+		if err != nil {
+			failure = err
+		}
+		return inner
+	})
+	return expanded, failure
+}
+
+// numberParams turns @name into $n outside of quotes and comments; the same name is the same number.
+func numberParams(text string) (string, []string) {
+	var out strings.Builder
+	var params []string
+	number := map[string]int{}
+	for i := 0; i < len(text); {
+		switch {
+		case strings.HasPrefix(text[i:], "--"):
+			end := strings.IndexByte(text[i:], '\n')
+			if end < 0 {
+				end = len(text) - i
+			}
+			i += end // comments need not travel to the server
+		case text[i] == '\'' || text[i] == '"':
+			end := strings.IndexByte(text[i+1:], text[i])
+			if end < 0 {
+				end = len(text) - i - 2
+			}
+			out.WriteString(text[i : i+end+2])
+			i += end + 2
+		case text[i] == '@' && i+1 < len(text) && isNameStart(text[i+1]):
+			end := i + 1
+			for end < len(text) && (isNameStart(text[end]) || text[end] >= '0' && text[end] <= '9') {
+				end++
+			}
+			name := text[i+1 : end]
+			if number[name] == 0 {
+				params = append(params, name)
+				number[name] = len(params)
+			}
+			fmt.Fprintf(&out, "$%d", number[name])
+			i = end
+		default:
+			out.WriteByte(text[i])
+			i++
+		}
+	}
+	return out.String(), params
+}
+
+func isNameStart(b byte) bool {
+	return b == '_' || b >= 'a' && b <= 'z'
+}
