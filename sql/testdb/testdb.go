@@ -1,0 +1,263 @@
+// Package testdb gives every test a PostgreSQL database of its own: the reference schema of the platform and the worker's migrations,
+// cloned from a template in some tens of milliseconds. The server behind it is private to the test process and starts with the first
+// test that asks; it is gone, with its files, when the process is gone.
+//
+// RECONCILER_TEST_DATABASE_URL points the whole suite at another PostgreSQL-compatible server instead, whose user must be allowed to
+// create databases. Nothing but databases created here is ever touched there.
+//
+// The package is for tests only and must never be imported by anything else.
+package testdb
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	reconcilersql "github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/localpg"
+)
+
+// ServerVariable names the environment variable that points the suite at a server that is already running.
+const ServerVariable = "RECONCILER_TEST_DATABASE_URL"
+
+const (
+	// patience bounds every single step: starting the server, migrating, cloning, dropping.
+	patience = 2 * time.Minute
+	// connections the pool of one test may open; the private server takes 200 in all.
+	connectionsPerTest = 20
+	// fileCopyVersion is the first server version with a choice of how to clone.
+	fileCopyVersion = 150000
+)
+
+// DB is a test's own database with an open pool. Tests that need a connection with other settings open URL themselves.
+type DB struct {
+	URL string
+	*sqlx.DB
+}
+
+// Run runs a package's tests and then stops the server: os.Exit(testdb.Run(m)). It is a courtesy that ends the server at once and in
+// order; without it the server ends and its files go right after the process does.
+func Run(m *testing.M) int {
+	code := m.Run()
+	if err := shared.close(); err != nil {
+		fmt.Fprintln(os.Stderr, "testdb:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// New returns a fresh database with the platform's reference schema and all migrations, without rows of its own. It is dropped when the
+// test ends.
+func New(t testing.TB) *DB {
+	t.Helper()
+	return shared.database(t, true)
+}
+
+// NewEmpty returns a fresh database with nothing in it, for tests of the migrations themselves. It is dropped when the test ends.
+func NewEmpty(t testing.TB) *DB {
+	t.Helper()
+	return shared.database(t, false)
+}
+
+// shared is the one server of this test process.
+var shared = &server{prepare: migrated}
+
+// server hands out databases of one PostgreSQL server.
+type server struct {
+	prepare func(ctx context.Context, url string) error
+
+	starting sync.Mutex // guards the fields below
+	private  *localpg.Server
+	admin    *sql.DB // nil until the first test asks
+	address  func(database string) (string, error)
+	prefix   string // of every database made here
+	clone    string // the end of the CREATE DATABASE statement that clones; empty until the template is there, and always without one
+	made     atomic.Int64
+}
+
+// migrated brings an empty database to the state that tests start from.
+func migrated(ctx context.Context, address string) error {
+	db, err := sql.Open("postgres", address)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(ctx, reconcilersql.Platform); err != nil {
+		return fmt.Errorf("create the platform's reference schema: %w", err)
+	}
+	if _, err := reconcilersql.Migrate(ctx, db); err != nil {
+		return err
+	}
+	return db.Close() // no session may be left in a database that is to be cloned
+}
+
+func (s *server) database(t testing.TB, prepared bool) *DB {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.start(ctx); err != nil {
+		t.Fatal("testdb:", err)
+	}
+	from := ""
+	if prepared {
+		var err error
+		if from, err = s.template(ctx); err != nil {
+			t.Fatal("testdb:", err)
+		}
+	}
+	name := s.name(t.Name())
+	db, err := s.create(ctx, name, from)
+	if err != nil {
+		t.Fatal("testdb:", err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(db.Close(), s.drop(name)); err != nil {
+			t.Error("testdb:", err)
+		}
+	})
+	if prepared && from == "" {
+		if err := s.prepare(ctx, db.URL); err != nil {
+			t.Fatal("testdb:", err)
+		}
+	}
+	return db
+}
+
+// start makes sure there is a server to create databases on.
+func (s *server) start(ctx context.Context) error {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if s.admin != nil {
+		return nil
+	}
+	var first string // the address of the database that CREATE DATABASE is sent from
+	if given := os.Getenv(ServerVariable); given != "" {
+		u, err := url.Parse(given)
+		if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+			return fmt.Errorf("%s must be a URL like postgres://user:password@host:5432/postgres", ServerVariable)
+		}
+		first = given
+		s.address = func(database string) (string, error) {
+			other := *u
+			other.Path = "/" + database
+			return other.String(), nil
+		}
+		// Several processes share that server, on several machines perhaps.
+		s.prefix = "reconciler_test_" + strings.ToLower(rand.Text()[:10]) + "_"
+	} else {
+		private, err := localpg.Start(ctx, localpg.Options{Settings: map[string]string{"max_connections": "200"}})
+		if err != nil {
+			return fmt.Errorf("start a PostgreSQL for the tests (or set %s): %w", ServerVariable, err)
+		}
+		s.private, first = private, private.URL("postgres")
+		s.address = func(database string) (string, error) { return private.URL(database), nil }
+		s.prefix = "test_"
+	}
+	admin, err := sql.Open("postgres", first)
+	if err == nil {
+		err = admin.PingContext(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("reach the tests' PostgreSQL: %w", err)
+	}
+	admin.SetMaxOpenConns(4)
+	s.admin = admin
+	return nil
+}
+
+// template returns how CREATE DATABASE clones the prepared template, making that first. On a server that is not ours there is none, as
+// nobody would remove it: each database is prepared by itself there.
+func (s *server) template(ctx context.Context) (clone string, err error) {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if s.private == nil || s.clone != "" {
+		return s.clone, nil
+	}
+	name := s.prefix + "template"
+	if err := s.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)); err != nil {
+		return "", fmt.Errorf("create the template: %w", err)
+	}
+	if err := s.prepare(ctx, s.private.URL(name)); err != nil {
+		return "", errors.Join(fmt.Errorf("prepare the template: %w", err), s.drop(name))
+	}
+	var version int
+	if err := s.admin.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		return "", fmt.Errorf("ask for the server's version: %w", err)
+	}
+	s.clone = " TEMPLATE " + pq.QuoteIdentifier(name)
+	if version >= fileCopyVersion {
+		s.clone += " STRATEGY file_copy" // without fsync, copying files beats writing them through the log; older servers do so anyway
+	}
+	return s.clone, nil
+}
+
+// name makes a database name that tells which test it belongs to.
+func (s *server) name(test string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, strings.ToLower(test))
+	const limit = 63 // bytes in a PostgreSQL name
+	name := fmt.Sprintf("%s%d_%s", s.prefix, s.made.Add(1), clean)
+	return name[:min(len(name), limit)]
+}
+
+func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
+	if err := s.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)+clone); err != nil {
+		return nil, fmt.Errorf("create database %s: %w", name, err)
+	}
+	address, err := s.address(name)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sqlx.Open("postgres", address)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", name, errors.Join(err, s.drop(name)))
+	}
+	db.SetMaxOpenConns(connectionsPerTest)
+	return &DB{URL: address, DB: db}, nil
+}
+
+// drop removes a database even when a test left sessions open in it.
+func (s *server) drop(name string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.execute(ctx, "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name)+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("drop database %s: %w", name, err)
+	}
+	return nil
+}
+
+func (s *server) execute(ctx context.Context, statement string) error {
+	_, err := s.admin.ExecContext(ctx, statement)
+	return err
+}
+
+// close stops the server; a later test would start another one.
+func (s *server) close() error {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	var failed error
+	if s.admin != nil {
+		failed = s.admin.Close()
+	}
+	if s.private != nil {
+		failed = errors.Join(failed, s.private.Stop())
+	}
+	s.admin, s.private, s.clone = nil, nil, ""
+	return failed
+}
