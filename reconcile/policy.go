@@ -1,0 +1,208 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"slices"
+	"time"
+)
+
+// ErrNoPolicy says that no policy version is in force at an instant.
+var ErrNoPolicy = errors.New("no policy version in force")
+
+// PolicyVersion is the refund policy as it stood during [EffectiveFrom, EffectiveTo).
+//
+// A purchase, and every request about it, goes by the version in force at its
+// completed_at; a job goes by the one in force at its finished_at.
+type PolicyVersion struct {
+	// Version names the version in decisions and reports.
+	Version string
+	// EffectiveFrom is the first instant at which the version is in force.
+	EffectiveFrom time.Time
+	// EffectiveTo is the first instant at which it no longer is; zero: no end yet.
+	EffectiveTo time.Time
+	// RefundWindow is how long after completed_at a refund may be requested, the last
+	// instant included (clause 2.1).
+	RefundWindow time.Duration
+	// ReviewBusinessDays is how many business days a review may take (clause 6).
+	ReviewBusinessDays int
+	// HolidayCalendar names the calendar whose holidays are no business days.
+	HolidayCalendar string
+	// Failures tells whose fault a failed job was (clause 3).
+	Failures FailureTable
+}
+
+// WindowExpiresAt returns the last instant at which a refund of a purchase completed at
+// completedAt may be requested.
+func (v PolicyVersion) WindowExpiresAt(completedAt time.Time) time.Time {
+	return completedAt.Add(v.RefundWindow)
+}
+
+// inForceAt reports whether t is in [EffectiveFrom, EffectiveTo).
+func (v PolicyVersion) inForceAt(t time.Time) bool {
+	return !t.Before(v.EffectiveFrom) && (v.EffectiveTo.IsZero() || t.Before(v.EffectiveTo))
+}
+
+// Hash is the SHA-256 (hex) over everything in the version that can change a decision.
+func (v PolicyVersion) Hash() string {
+	h := sha256.New()
+	v.hashInto(h)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (v PolicyVersion) hashInto(h hash.Hash) {
+	hashString(h, v.Version)
+	hashInstant(h, v.EffectiveFrom)
+	hashInstant(h, v.EffectiveTo)
+	hashInt(h, int64(v.RefundWindow))
+	hashInt(h, int64(v.ReviewBusinessDays))
+	hashString(h, v.HolidayCalendar)
+	v.Failures.hashInto(h)
+}
+
+// Policies are the versions of the refund policy, in order and without gap or overlap.
+// The zero value has no version: At always fails.
+type Policies struct {
+	versions []PolicyVersion
+}
+
+// NewPolicies checks the versions and links them up: each must begin after the one before
+// it, an EffectiveTo that is given must be where the next one begins, and one that isn't is
+// set to that. The last version has no end. All that is wrong is returned, joined.
+func NewPolicies(versions []PolicyVersion) (Policies, error) {
+	if len(versions) == 0 {
+		return Policies{}, errors.New("no policy version given")
+	}
+	linked := slices.Clone(versions)
+	var faults []error
+	names := make(map[string]bool, len(linked))
+	for i := range linked {
+		v := &linked[i]
+		if names[v.Version] {
+			faults = append(faults, fmt.Errorf("policy version %q: named twice", v.Version))
+		}
+		names[v.Version] = true
+		faults = append(faults, v.faults()...)
+		if i+1 < len(linked) {
+			next := linked[i+1]
+			if v.EffectiveTo.IsZero() {
+				v.EffectiveTo = next.EffectiveFrom
+			}
+			if err := CheckSuccession(*v, next); err != nil {
+				faults = append(faults, err)
+			}
+		} else if !v.EffectiveTo.IsZero() {
+			faults = append(faults, fmt.Errorf("policy version %q: ends at %s and no version follows: leave the end of the last version out",
+				v.Version, formatInstant(v.EffectiveTo)))
+		}
+	}
+	if len(faults) > 0 {
+		return Policies{}, errors.Join(faults...)
+	}
+	return Policies{versions: linked}, nil
+}
+
+// CheckSuccession says what is wrong with next following v: it must begin after v begins,
+// and where v ends. An end that v leaves open is taken to be next's beginning.
+func CheckSuccession(v, next PolicyVersion) error {
+	if !next.EffectiveFrom.After(v.EffectiveFrom) {
+		return fmt.Errorf("policy version %q: begins at %s, not after version %q before it, which begins at %s",
+			next.Version, formatInstant(next.EffectiveFrom), v.Version, formatInstant(v.EffectiveFrom))
+	}
+	switch {
+	case v.EffectiveTo.IsZero() || v.EffectiveTo.Equal(next.EffectiveFrom):
+		return nil
+	case v.EffectiveTo.Before(next.EffectiveFrom):
+		return fmt.Errorf("policy version %q: gap: version %q ends at %s, this one begins at %s",
+			next.Version, v.Version, formatInstant(v.EffectiveTo), formatInstant(next.EffectiveFrom))
+	default:
+		return fmt.Errorf("policy version %q: overlap: version %q ends at %s, this one begins at %s already",
+			next.Version, v.Version, formatInstant(v.EffectiveTo), formatInstant(next.EffectiveFrom))
+	}
+}
+
+// The bounds of what a version may say; beyond them a figure is taken for a slip.
+const (
+	MaxRefundWindow       = 3660 * 24 * time.Hour
+	MaxReviewBusinessDays = 365
+)
+
+func (v PolicyVersion) faults() []error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("policy version %q: "+format, append([]any{v.Version}, args...)...))
+	}
+	if v.Version == "" {
+		fault("has no name")
+	}
+	if v.EffectiveFrom.IsZero() {
+		fault("has no beginning")
+	}
+	if v.RefundWindow <= 0 || v.RefundWindow > MaxRefundWindow {
+		fault("refund window %s: must be above 0 and at most %s", v.RefundWindow, MaxRefundWindow)
+	}
+	if v.ReviewBusinessDays < 1 || v.ReviewBusinessDays > MaxReviewBusinessDays {
+		fault("%d business days for a review: must be 1 to %d", v.ReviewBusinessDays, MaxReviewBusinessDays)
+	}
+	if v.HolidayCalendar == "" {
+		fault("has no holiday calendar")
+	}
+	if v.Failures.IsZero() {
+		fault("has no failure table")
+	}
+	return faults
+}
+
+// At returns the version in force at t. The error is ErrNoPolicy where t lies before the
+// first version.
+func (p Policies) At(t time.Time) (PolicyVersion, error) {
+	i, found := slices.BinarySearchFunc(p.versions, t, func(v PolicyVersion, t time.Time) int {
+		return v.EffectiveFrom.Compare(t)
+	})
+	if !found {
+		i--
+	}
+	if i < 0 || !p.versions[i].inForceAt(t) {
+		return PolicyVersion{}, fmt.Errorf("%w at %s", ErrNoPolicy, formatInstant(t))
+	}
+	return p.versions[i], nil
+}
+
+// Versions returns the versions in order of time.
+func (p Policies) Versions() []PolicyVersion { return slices.Clone(p.versions) }
+
+// Hash is the SHA-256 (hex) over everything that can change a decision: two files that
+// differ in layout only have the same hash.
+func (p Policies) Hash() string {
+	h := sha256.New()
+	for _, v := range p.versions {
+		v.hashInto(h)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func formatInstant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// hashString writes s with its length before it, so that no two lists of strings collide.
+func hashString(h hash.Hash, s string) {
+	hashInt(h, int64(len(s)))
+	h.Write([]byte(s))
+}
+
+func hashInt(h hash.Hash, n int64) {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(n))
+	h.Write(b[:])
+}
+
+func hashInstant(h hash.Hash, t time.Time) {
+	if t.IsZero() {
+		hashString(h, "")
+		return
+	}
+	hashString(h, formatInstant(t))
+}

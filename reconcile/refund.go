@@ -1,0 +1,427 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// RequestKind is what a refund request is about.
+type RequestKind string
+
+// The kinds of refund requests.
+const (
+	RequestUnusedCredits RequestKind = "unused_credits"
+	RequestFailedJob     RequestKind = "failed_job"
+)
+
+// RequestStatus is what the platform says of a refund request.
+type RequestStatus string
+
+// The platform's states of a refund request.
+const (
+	RequestPending   RequestStatus = "pending"
+	RequestApproved  RequestStatus = "approved"
+	RequestDenied    RequestStatus = "denied"
+	RequestWithdrawn RequestStatus = "withdrawn"
+)
+
+// HoldsWindow reports whether a request with this status and our latest decision ("" where
+// there is none yet) keeps a refund window from expiring: while it is undecided, and from
+// its approval until the money is paid. Whether it was made in time, and whether it was paid,
+// is for the caller to say (see RequestInTime, WindowFacts.Refunded).
+func (s RequestStatus) HoldsWindow(decision Decision) bool {
+	return s != RequestDenied && s != RequestWithdrawn && decision != DecisionDeny
+}
+
+// Decision is what is decided about a refund request.
+type Decision string
+
+const (
+	// DecisionApprove is final: the refund is due.
+	DecisionApprove Decision = "approve"
+	// DecisionDeny is final: no refund.
+	DecisionDeny Decision = "deny"
+	// DecisionNeedsInformation: the request does not say which purchase or job it means.
+	DecisionNeedsInformation Decision = "needs_information"
+	// DecisionWaiting: something that decides it is not known yet.
+	DecisionWaiting Decision = "waiting"
+)
+
+// Final reports whether a decision once made stays.
+func (d Decision) Final() bool { return d == DecisionApprove || d == DecisionDeny }
+
+// ReasonCode identifies a reason for machines.
+type ReasonCode string
+
+// Reasons of refund decisions.
+const (
+	ReasonUnusedInTime       ReasonCode = "unused_in_time"
+	ReasonFeeWithheld        ReasonCode = "fee_withheld"
+	ReasonFeeAboveAmount     ReasonCode = "fee_exceeds_amount"
+	ReasonWithdrawn          ReasonCode = "withdrawn"
+	ReasonDecidedOnPlatform  ReasonCode = "decided_on_platform"
+	ReasonApprovedOnPlatform ReasonCode = "approved_on_platform"
+	ReasonNotCompleted       ReasonCode = "purchase_not_completed"
+	ReasonNotCredits         ReasonCode = "not_a_credit_purchase"
+	ReasonRequestedLate      ReasonCode = "requested_late"
+	ReasonCreditsUsed        ReasonCode = "credits_used"
+	ReasonDisputed           ReasonCode = "disputed"
+	ReasonRefundedBefore     ReasonCode = "refunded_before"
+	ReasonFeeUnknown         ReasonCode = "fee_unknown"
+	ReasonPurchaseNotFound   ReasonCode = "purchase_not_found"
+	ReasonPurchaseAmbiguous  ReasonCode = "purchase_ambiguous"
+	ReasonJobNotFound        ReasonCode = "job_not_found"
+	ReasonOtherAccount       ReasonCode = "other_account"
+	ReasonCreditedAsCredits  ReasonCode = "credited_as_credits"
+	ReasonNothingDebited     ReasonCode = "nothing_debited"
+	ReasonUserFailure        ReasonCode = "user_failure"
+	ReasonJobCanceled        ReasonCode = "job_canceled"
+	ReasonJobSucceeded       ReasonCode = "job_succeeded"
+	ReasonJobUnfinished      ReasonCode = "job_unfinished"
+	ReasonClassUnknown       ReasonCode = "failure_unclassified"
+)
+
+// Reason is one reason of a decision, with the clause it rests on.
+type Reason struct {
+	Code   ReasonCode
+	Clause string
+	// Text is a sentence in plain words, fit for the customer.
+	Text string
+}
+
+// PurchaseKind is what was bought.
+type PurchaseKind string
+
+// The kinds of purchases.
+const (
+	PurchaseCredits      PurchaseKind = "credits"
+	PurchaseSubscription PurchaseKind = "subscription"
+)
+
+// PurchaseStatus is the platform's state of a purchase.
+type PurchaseStatus string
+
+// The platform's purchase states.
+const (
+	PurchasePending   PurchaseStatus = "pending"
+	PurchaseCompleted PurchaseStatus = "completed"
+	PurchaseFailed    PurchaseStatus = "failed"
+)
+
+// StatedFacts says which of the things that clause 6 asks for a request names.
+type StatedFacts struct {
+	AccountEmail bool
+	PurchaseID   bool
+	InvoiceID    bool
+	JobID        bool
+	Date         bool
+	Amount       bool
+	Currency     bool
+}
+
+// PurchaseFacts is the one purchase that a request is about, as of the decision.
+type PurchaseFacts struct {
+	ID          string
+	Kind        PurchaseKind
+	Status      PurchaseStatus
+	AmountMinor int64
+	Currency    string
+	// CompletedAt is zero while the purchase is not completed.
+	CompletedAt time.Time
+	// ExpiresAt is the last instant for a request; see PolicyVersion.WindowExpiresAt.
+	ExpiresAt time.Time
+	// Credits of the purchase, and how many of them are used; see Used.
+	Credits     int64
+	UsedCredits int64
+	Disputed    bool
+	// RefundedBefore: some or all of it was refunded.
+	RefundedBefore bool
+	// FeeMinor is what Stripe took for the charge, tax included, in Currency (see
+	// ConvertFee); it counts once FeeKnown.
+	FeeMinor int64
+	FeeKnown bool
+	// OtherAccount: the purchase belongs to another account than the request.
+	OtherAccount bool
+}
+
+// JobFacts is the one job that a request is about, as of the decision.
+type JobFacts struct {
+	ID             string
+	Status         JobStatus
+	Classification Classification
+	// DebitedCredits net of reversals; CreditedCredits is what credit-backs returned.
+	DebitedCredits  int64
+	CreditedCredits int64
+	// OtherAccount: the job belongs to another account than the request.
+	OtherAccount bool
+}
+
+// RefundFacts is all that the decision about a refund request follows from.
+type RefundFacts struct {
+	Kind        RequestKind
+	Status      RequestStatus
+	RequestedAt time.Time
+	Stated      StatedFacts
+	// PurchaseMatches is how many purchases fit what the request says; Purchase is the one
+	// if it is exactly 1. For requests about unused credits.
+	PurchaseMatches int
+	Purchase        *PurchaseFacts
+	// Job is nil where no job has the id that the request names. For requests about failed jobs.
+	Job *JobFacts
+}
+
+// RefundDecision is the decision about a refund request. It is a pure consequence of the facts.
+type RefundDecision struct {
+	Decision Decision
+	// RefundMinor is the money to pay back, in minor units of Currency: 0 unless approved,
+	// and 0 for failed jobs, whose costs come back as credits.
+	RefundMinor int64
+	// FeeMinor is what is withheld of the amount paid; 0 unless approved.
+	FeeMinor int64
+	Currency string
+	// Clauses that the reasons rest on: sorted, each once.
+	Clauses []string
+	// Reasons: every one that applies, in a fixed order.
+	Reasons []Reason
+	// Missing is what the customer has to tell before the request can be decided.
+	Missing []string
+}
+
+// DecideRefund decides a refund request by clauses 1, 2, 3, 5 and 6.
+//
+// A denial lists every reason that applies. What only waits, or needs information, never
+// hides a denial that is certain already.
+func DecideRefund(f RefundFacts) RefundDecision {
+	var d RefundDecision
+	switch f.Kind {
+	case RequestFailedJob:
+		d = decideFailedJob(f)
+	default:
+		d = decideUnusedCredits(f)
+	}
+	if f.Status == RequestApproved {
+		d.Reasons = append(d.Reasons, Reason{ReasonApprovedOnPlatform, ClauseRequest,
+			"The request was marked as approved before; the refund policy decides all the same."})
+	}
+	d.Clauses = clausesOf(d.Reasons)
+	return d
+}
+
+// closedOnPlatform are the denials that follow from the platform's status alone.
+func closedOnPlatform(status RequestStatus) []Reason {
+	switch status {
+	case RequestWithdrawn:
+		return []Reason{{ReasonWithdrawn, ClauseRequest, "The request was withdrawn."}}
+	case RequestDenied:
+		return []Reason{{ReasonDecidedOnPlatform, ClauseRequest, "The request was denied before."}}
+	default:
+		return nil
+	}
+}
+
+func decideUnusedCredits(f RefundFacts) RefundDecision {
+	closed := closedOnPlatform(f.Status)
+	if reason, missing := unclearPurchase(f); missing != nil {
+		if closed != nil {
+			return RefundDecision{Decision: DecisionDeny, Reasons: closed}
+		}
+		return RefundDecision{Decision: DecisionNeedsInformation, Reasons: []Reason{reason}, Missing: missing}
+	}
+	p := *f.Purchase
+	if denials := append(closed, purchaseDenials(p, f.RequestedAt)...); len(denials) > 0 {
+		return RefundDecision{Decision: DecisionDeny, Currency: p.Currency, Reasons: denials}
+	}
+	if !p.FeeKnown {
+		return RefundDecision{Decision: DecisionWaiting, Currency: p.Currency, Reasons: []Reason{{ReasonFeeUnknown, ClauseOriginalMethod,
+			"The transaction fee of the payment is not known yet."}}}
+	}
+	return approvePurchase(p)
+}
+
+func approvePurchase(p PurchaseFacts) RefundDecision {
+	d := RefundDecision{
+		Decision:    DecisionApprove,
+		RefundMinor: RefundableMinor(p.AmountMinor, p.FeeMinor),
+		Currency:    p.Currency,
+		Reasons: []Reason{{ReasonUnusedInTime, ClauseUnusedCredits,
+			"None of the credits were used, and the request was made in time."}},
+	}
+	d.FeeMinor = p.AmountMinor - d.RefundMinor
+	switch {
+	case d.RefundMinor == 0:
+		d.Reasons = append(d.Reasons, Reason{ReasonFeeAboveAmount, ClauseOriginalMethod,
+			"The transaction fees come to as much as was paid, so that nothing is left to refund."})
+	case d.FeeMinor > 0:
+		d.Reasons = append(d.Reasons, Reason{ReasonFeeWithheld, ClauseOriginalMethod,
+			fmt.Sprintf("Of the %s paid, %s of transaction fees are not refunded.",
+				FormatMinor(p.AmountMinor, p.Currency), FormatMinor(d.FeeMinor, p.Currency))})
+	}
+	return d
+}
+
+// purchaseDenials are all reasons of the policy against refunding this purchase.
+func purchaseDenials(p PurchaseFacts, requestedAt time.Time) []Reason {
+	var reasons []Reason
+	deny := func(code ReasonCode, clause, text string) {
+		reasons = append(reasons, Reason{code, clause, text})
+	}
+	completed := p.Status == PurchaseCompleted
+	if !completed {
+		deny(ReasonNotCompleted, ClauseUnusedCredits, "The purchase was not completed, so nothing was paid that could be refunded.")
+	}
+	if p.Kind == PurchaseCredits {
+		if completed && !RequestInTime(requestedAt, p.ExpiresAt) {
+			deny(ReasonRequestedLate, ClauseLateOrUsed,
+				fmt.Sprintf("The request came too late: a refund could be requested until %s.", formatMoment(p.ExpiresAt)))
+		}
+		if p.UsedCredits > 0 {
+			deny(ReasonCreditsUsed, ClauseLateOrUsed,
+				fmt.Sprintf("%d of the %s of this purchase were used already.", p.UsedCredits, countCredits(p.Credits)))
+		}
+	} else {
+		deny(ReasonNotCredits, ClauseSubscriptionFinal, "Subscription fees are not refundable once the billing cycle has started.")
+	}
+	if p.Disputed {
+		deny(ReasonDisputed, ClauseChargebackSuspension, "The payment is disputed with the payment provider.")
+	}
+	if p.RefundedBefore {
+		deny(ReasonRefundedBefore, ClauseFinalSale, "The purchase was refunded before.")
+	}
+	return reasons
+}
+
+// The things a customer may have to tell; they stand in RefundDecision.Missing.
+const (
+	MissingAccountEmail      = "account email"
+	MissingPurchaseDate      = "purchase date"
+	MissingPurchaseAmount    = "purchase amount"
+	MissingPurchaseCurrency  = "purchase currency"
+	MissingInvoiceID         = "invoice id"
+	MissingJobID             = "job id"
+	MissingMatchingPurchase  = "details that match a purchase of the account"
+	MissingMatchingJob       = "the id of a job of the account"
+	MissingAccountOfPurchase = "account email of the account that made the purchase"
+	MissingAccountOfJob      = "account email of the account that ran the job"
+)
+
+// unclearPurchase says what is missing for a request about unused credits to mean exactly
+// one purchase; nil: nothing is.
+func unclearPurchase(f RefundFacts) (Reason, []string) {
+	switch {
+	case f.PurchaseMatches > 1:
+		missing := append(missingDetails(f.Stated), MissingInvoiceID)
+		if f.Stated.InvoiceID {
+			missing[len(missing)-1] = MissingMatchingPurchase
+		}
+		return Reason{ReasonPurchaseAmbiguous, ClauseRequest,
+			fmt.Sprintf("What the request says fits %d purchases; it has to name the one that is meant.", f.PurchaseMatches)}, missing
+	case f.PurchaseMatches < 1 || f.Purchase == nil:
+		missing := missingDetails(f.Stated)
+		if len(missing) == 0 || f.Stated.PurchaseID || f.Stated.InvoiceID {
+			missing = []string{MissingMatchingPurchase}
+		}
+		return Reason{ReasonPurchaseNotFound, ClauseRequest,
+			"No purchase of the account fits what the request says."}, missing
+	case f.Purchase.OtherAccount:
+		return Reason{ReasonOtherAccount, ClauseRequest,
+			"The purchase belongs to another account than the request."}, []string{MissingAccountOfPurchase}
+	default:
+		return Reason{}, nil
+	}
+}
+
+func missingDetails(s StatedFacts) []string {
+	var missing []string
+	for _, detail := range []struct {
+		stated bool
+		name   string
+	}{
+		{s.AccountEmail, MissingAccountEmail},
+		{s.Date, MissingPurchaseDate},
+		{s.Amount, MissingPurchaseAmount},
+		{s.Currency, MissingPurchaseCurrency},
+	} {
+		if !detail.stated {
+			missing = append(missing, detail.name)
+		}
+	}
+	return missing
+}
+
+func decideFailedJob(f RefundFacts) RefundDecision {
+	closed := closedOnPlatform(f.Status)
+	if reason, missing := unclearJob(f); missing != nil {
+		if closed != nil {
+			return RefundDecision{Decision: DecisionDeny, Reasons: closed}
+		}
+		return RefundDecision{Decision: DecisionNeedsInformation, Reasons: []Reason{reason}, Missing: missing}
+	}
+	decision, reasons := jobOutcome(*f.Job)
+	if closed == nil {
+		return RefundDecision{Decision: decision, Reasons: reasons}
+	}
+	if decision == DecisionDeny {
+		closed = append(closed, reasons...)
+	}
+	return RefundDecision{Decision: DecisionDeny, Reasons: closed}
+}
+
+func unclearJob(f RefundFacts) (Reason, []string) {
+	switch {
+	case f.Job == nil && !f.Stated.JobID:
+		return Reason{ReasonJobNotFound, ClauseRequest, "The request names no job."}, []string{MissingJobID}
+	case f.Job == nil:
+		return Reason{ReasonJobNotFound, ClauseRequest, "The account has no job with the id that the request names."}, []string{MissingMatchingJob}
+	case f.Job.OtherAccount:
+		return Reason{ReasonOtherAccount, ClauseRequest, "The job belongs to another account than the request."}, []string{MissingAccountOfJob}
+	default:
+		return Reason{}, nil
+	}
+}
+
+// jobOutcome decides about a failed job: its costs come back as credits or not at all, never
+// as money.
+func jobOutcome(j JobFacts) (Decision, []Reason) {
+	one := func(code ReasonCode, clause, text string) []Reason { return []Reason{{code, clause, text}} }
+	switch {
+	case !j.Status.Finished():
+		return DecisionWaiting, one(ReasonJobUnfinished, ClauseFailedJobs, "The job has not finished yet.")
+	case j.Status == JobSucceeded:
+		return DecisionDeny, one(ReasonJobSucceeded, ClauseFinalSale, "The job completed; credits used for completed jobs are not refunded.")
+	case j.Status == JobCanceled:
+		return DecisionDeny, one(ReasonJobCanceled, ClauseUserError, "The job was canceled; credits used for canceled jobs are not refunded.")
+	case j.Classification.Class == FailureUser:
+		return DecisionDeny, one(ReasonUserFailure, ClauseUserError,
+			fmt.Sprintf("The job did not fail on our side: %s.", j.Classification.Reason))
+	case j.Classification.Class != FailureSystem:
+		return DecisionWaiting, one(ReasonClassUnknown, ClauseFailedJobs, "We are still looking into why the job failed.")
+	case j.DebitedCredits <= 0:
+		return DecisionApprove, one(ReasonNothingDebited, ClauseSystemFailure,
+			fmt.Sprintf("The job failed on our side (%s), and no credits were taken for it.", j.Classification.Reason))
+	default:
+		return DecisionApprove, one(ReasonCreditedAsCredits, ClauseSystemFailure, creditedText(j))
+	}
+}
+
+func creditedText(j JobFacts) string {
+	cause := fmt.Sprintf("The job failed on our side (%s). ", j.Classification.Reason)
+	if j.CreditedCredits >= j.DebitedCredits {
+		return cause + fmt.Sprintf("The %s taken for it were credited back to the account, as credits and not as money.", countCredits(j.DebitedCredits))
+	}
+	return cause + fmt.Sprintf("The %s taken for it are credited back to the account, as credits and not as money.", countCredits(j.DebitedCredits))
+}
+
+func clausesOf(reasons []Reason) []string {
+	var clauses []string
+	for _, r := range reasons {
+		if !slices.Contains(clauses, r.Clause) {
+			clauses = append(clauses, r.Clause)
+		}
+	}
+	slices.SortFunc(clauses, cmp.Compare[string])
+	return clauses
+}
+
+func formatMoment(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04:05 UTC") }
