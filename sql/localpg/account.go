@@ -67,7 +67,8 @@ func (a *account) command(ctx context.Context, dir, program string, args ...stri
 		}
 		cmd.Env = append(cmd.Env, v)
 	}
-	cmd.Env = append(cmd.Env, "LC_ALL=C", "HOME="+dir)
+	// initdb makes the time zone it sees the server's default.
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "TZ=UTC", "HOME="+dir)
 	return cmd
 }
 

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// port is only the number in the socket's file name; nothing listens on the network.
+	// port is only the number in the socket's file name (socketName); nothing listens on the network.
 	port = 5432
 	// stopPatience is how long each of the three ways to end a server (fast, immediate, kill) is given.
 	stopPatience = 10 * time.Second
@@ -33,6 +33,7 @@ const (
 // Server is a running private PostgreSQL.
 type Server struct {
 	process *process
+	callOff func() // of the watchdog; nil without one
 	folder  *folder
 	log     *tail
 	keep    bool
@@ -88,6 +89,9 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
+// Dir is the folder of the server.
+func (s *Server) Dir() string { return s.folder.dir }
+
 // Stop shuts the server down, ending its sessions, and removes its files unless Options.Keep was set. Only the first call does
 // something; all return its outcome, an error too when the server had died on its own.
 func (s *Server) Stop() error { return s.stop() }
@@ -99,6 +103,9 @@ func (s *Server) stopOnce() error {
 		if failed != nil {
 			failed = fmt.Errorf("stop PostgreSQL in %s: %w%s", s.folder.dir, failed, s.log.quote())
 		}
+	}
+	if s.callOff != nil {
+		s.callOff()
 	}
 	return errors.Join(failed, s.folder.close(s.keep))
 }
@@ -163,6 +170,16 @@ func (s *Server) launch(binDir string, account *account, o Options) error {
 		return fmt.Errorf("start PostgreSQL from %s: %w", binDir, err)
 	}
 	s.process = p
+	remove := ""
+	if s.folder.temporary {
+		remove = s.folder.dir
+	}
+	if endsWithUs && remove == "" {
+		return nil
+	}
+	if s.callOff, err = watch(account, p.cmd.Process.Pid, signal, remove); err != nil {
+		return fmt.Errorf("start the watchdog of PostgreSQL: %w", err)
+	}
 	return nil
 }
 
@@ -204,7 +221,7 @@ func checkSettings(settings map[string]string) error {
 
 // serverSettings lists "name=value" in the order the server takes them: later ones win.
 func serverSettings(o Options, socket string) []string {
-	settings := []string{"timezone=UTC", "log_timezone=UTC"}
+	var settings []string
 	if shm, err := freeBytes("/dev/shm"); err != nil || shm < 256<<20 {
 		// Containers often have 64 MiB there, too little for a parallel query.
 		settings = append(settings, "dynamic_shared_memory_type=mmap")
@@ -271,7 +288,6 @@ type process struct {
 	cmd   *exec.Cmd
 	ended chan struct{}
 	err   error // of the wait; valid once ended is closed
-	free  func()
 }
 
 func (p *process) outcome() error {
@@ -283,7 +299,6 @@ func (p *process) outcome() error {
 
 // end asks for a fast shutdown, then for an immediate one, then kills.
 func (p *process) end() error {
-	defer p.free()
 	select {
 	case <-p.ended:
 		return p.outcome()

@@ -22,5 +22,8 @@ func Find() (binDir string, err error) { return "", errors.Join(ErrNotFound, err
 // URL has nothing to point at.
 func (*Server) URL(string) string { return "" }
 
+// Dir has nothing to name.
+func (*Server) Dir() string { return "" }
+
 // Stop has nothing to do.
 func (*Server) Stop() error { return nil }
