@@ -8,8 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -81,22 +79,4 @@ func (a *account) mayEnter(ctx context.Context, dir string) error {
 		return fmt.Errorf("user %s, who has to run the server, cannot enter %s (every folder above it must let others pass, so it cannot be under /root): %w", a.name, dir, err)
 	}
 	return nil
-}
-
-var versionLine = regexp.MustCompile(`^postgres \(PostgreSQL\) (\d+)`)
-
-// majorVersion runs the server binary of binDir, so it also proves that the account can.
-func (a *account) majorVersion(ctx context.Context, binDir string) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	program := filepath.Join(binDir, "postgres")
-	out, err := a.command(ctx, "/", program, "--version").CombinedOutput()
-	if err != nil {
-		return 0, fmt.Errorf("%s --version: %w %s", program, err, strings.TrimSpace(string(out)))
-	}
-	found := versionLine.FindSubmatch(out)
-	if found == nil {
-		return 0, fmt.Errorf("%s --version answers %q, which is no PostgreSQL version", program, strings.TrimSpace(string(out)))
-	}
-	return strconv.Atoi(string(found[1]))
 }

@@ -6,8 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -22,7 +25,7 @@ const (
 // installPatterns are the folders that packagers put server programs in.
 var installPatterns = []string{
 	"/usr/lib/postgresql/*/bin", // Debian, Ubuntu
-	"/usr/pgsql-*/bin",          // PGDG for Fedora and the Red Hat family
+	"/usr/pgsql-*/bin",          // PostgreSQL's own packages for Fedora and the Red Hat family
 	"/usr/libexec/postgresql*",  // Alpine
 	"/usr/local/pgsql/bin",      // built from source
 	"/opt/homebrew/opt/postgresql*/bin",
@@ -31,14 +34,31 @@ var installPatterns = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// machine is what the search for binaries sees.
+// machine is what the search for programs sees and uses.
 type machine struct {
 	getenv   func(string) string
 	patterns []string
+	platform string // as in "linux-x64"
+	packages map[string]npmPackage
+	registry string
+	client   *http.Client
+	lookPath func(program string) (string, error)
 }
 
 func thisMachine() machine {
-	return machine{getenv: os.Getenv, patterns: installPatterns}
+	architecture := map[string]string{"amd64": "x64"}[runtime.GOARCH]
+	if architecture == "" {
+		architecture = runtime.GOARCH
+	}
+	return machine{
+		getenv:   os.Getenv,
+		patterns: installPatterns,
+		platform: runtime.GOOS + "-" + architecture,
+		packages: npmPackages,
+		registry: npmRegistry,
+		client:   &http.Client{},
+		lookPath: exec.LookPath,
+	}
 }
 
 // Find returns the folder with this machine's PostgreSQL server programs: the one RECONCILER_POSTGRES_BIN names, else the first on
@@ -48,78 +68,53 @@ func Find() (binDir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return thisMachine().find(context.Background(), account)
+	found, err := thisMachine().find(context.Background(), account)
+	return found.binDir, err
 }
 
-func (m machine) find(ctx context.Context, a *account) (string, error) {
+func (m machine) find(ctx context.Context, a *account) (installation, error) {
 	if chosen := m.getenv(BinVariable); chosen != "" {
-		if _, err := usable(ctx, a, chosen); err != nil {
-			return "", fmt.Errorf("%s=%s cannot be used: %w", BinVariable, chosen, err)
+		i := installation{binDir: chosen}
+		if _, err := i.usable(ctx, a); err != nil {
+			return installation{}, fmt.Errorf("%s=%s cannot be used: %w", BinVariable, chosen, err)
 		}
-		return chosen, nil
+		return i, nil
 	}
 	var refused []error
 	for _, dir := range filepath.SplitList(m.getenv("PATH")) {
-		if !filepath.IsAbs(dir) {
-			continue // a program of the current folder must never run by accident
-		}
-		real, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
-		if err != nil {
+		program, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
+		if err != nil || !filepath.IsAbs(dir) { // a program of the current folder must never run by accident
 			continue
 		}
-		binDir := filepath.Dir(real)
-		if _, err := usable(ctx, a, binDir); err != nil {
-			refused = append(refused, err)
-			continue
+		i := installation{binDir: filepath.Dir(program)}
+		if _, err = i.usable(ctx, a); err == nil {
+			return i, nil
 		}
-		return binDir, nil
+		refused = append(refused, err)
 	}
-	best, newest := "", 0
+	var best installation
+	newest := 0
 	for _, pattern := range m.patterns {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
-			return "", fmt.Errorf("look for PostgreSQL in %s: %w", pattern, err)
+			return installation{}, fmt.Errorf("look for PostgreSQL in %s: %w", pattern, err)
 		}
 		for _, dir := range dirs {
 			if _, err := os.Stat(filepath.Join(dir, "postgres")); err != nil {
-				continue
+				continue // client programs only
 			}
-			version, err := usable(ctx, a, dir)
+			i := installation{binDir: dir}
+			version, err := i.usable(ctx, a)
 			if err != nil {
 				refused = append(refused, err)
 			} else if version > newest {
-				best, newest = dir, version
+				best, newest = i, version
 			}
 		}
 	}
-	if best == "" {
-		return "", errors.Join(append([]error{fmt.Errorf("%w on PATH or in %s", ErrNotFound, strings.Join(m.patterns, ", "))}, refused...)...)
+	if newest == 0 {
+		missing := fmt.Errorf("%w on PATH or in %s", ErrNotFound, strings.Join(m.patterns, ", "))
+		return installation{}, errors.Join(append([]error{missing}, refused...)...)
 	}
 	return best, nil
-}
-
-// usable proves that binDir holds a server of a supported version that the account can run.
-func usable(ctx context.Context, a *account, binDir string) (version int, err error) {
-	for _, program := range []string{"postgres", "initdb"} {
-		info, err := os.Stat(filepath.Join(binDir, program))
-		if err != nil {
-			return 0, err
-		}
-		if info.IsDir() || info.Mode()&0o111 == 0 {
-			return 0, fmt.Errorf("%s is not a program", filepath.Join(binDir, program))
-		}
-	}
-	version, err = a.majorVersion(ctx, binDir)
-	if err != nil {
-		return 0, err
-	}
-	if version < OldestVersion {
-		return 0, fmt.Errorf("%s holds PostgreSQL %d; %d or newer is needed", binDir, version, OldestVersion)
-	}
-	return version, nil
-}
-
-// binaries finds the programs or fetches them.
-func (m machine) binaries(ctx context.Context, o Options, a *account) (string, error) {
-	return m.find(ctx, a)
 }

@@ -240,6 +240,17 @@ func (f *folder) server(ctx context.Context) (pid int) {
 	return pid
 }
 
+// accepting tells whether the server says in its pid file that it is ready; asking it earlier only puts errors into its log.
+func (f *folder) accepting() bool {
+	content, err := os.ReadFile(filepath.Join(f.data, "postmaster.pid"))
+	if err != nil {
+		return false
+	}
+	lines := strings.Split(string(content), "\n")
+	const statusLine = 7 // LOCK_FILE_LINE_PM_STATUS of PostgreSQL's pidfile.h, which counts from 1
+	return len(lines) > statusLine && strings.TrimSpace(lines[statusLine]) == "ready"
+}
+
 // clearDeadServer waits for a server whose starter is gone (we hold the folder's lock, so it is) and removes the pid file of a dead one,
 // which PostgreSQL would believe when the process id has a new bearer.
 func (f *folder) clearDeadServer(ctx context.Context) error {

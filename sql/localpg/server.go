@@ -54,7 +54,7 @@ func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	binDir, err := m.binaries(ctx, o, account)
+	programs, err := m.programs(ctx, o, account)
 	if err != nil {
 		return nil, err
 	}
@@ -70,10 +70,10 @@ func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	if err := s.initialize(ctx, binDir, account); err != nil {
+	if err := s.initialize(ctx, programs, account); err != nil {
 		return nil, err
 	}
-	if err := s.launch(binDir, account, o); err != nil {
+	if err := s.launch(programs, account, o); err != nil {
 		return nil, err
 	}
 	if err := s.awaitReady(ctx); err != nil {
@@ -111,10 +111,10 @@ func (s *Server) stopOnce() error {
 }
 
 // initialize creates the database cluster unless a complete one is there from an earlier start.
-func (s *Server) initialize(ctx context.Context, binDir string, account *account) error {
+func (s *Server) initialize(ctx context.Context, programs installation, account *account) error {
 	data := s.folder.data
 	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
-		return s.checkVersion(ctx, binDir, account)
+		return s.checkVersion(ctx, programs, account)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for a database cluster in %s: %w", data, err)
 	}
@@ -123,7 +123,7 @@ func (s *Server) initialize(ctx context.Context, binDir string, account *account
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove the leftovers of an earlier initdb: %w", err)
 	}
-	cmd := account.command(ctx, s.folder.dir, filepath.Join(binDir, "initdb"), "--pgdata="+unfinished, "--username="+Superuser,
+	cmd := programs.command(ctx, account, s.folder.dir, "initdb", "--pgdata="+unfinished, "--username="+Superuser,
 		"--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb in %s: %w\n%s", data, err, strings.TrimSpace(string(out)))
@@ -135,30 +135,30 @@ func (s *Server) initialize(ctx context.Context, binDir string, account *account
 }
 
 // checkVersion refuses a cluster that another major version made; the server would only say so in its log.
-func (s *Server) checkVersion(ctx context.Context, binDir string, account *account) error {
+func (s *Server) checkVersion(ctx context.Context, programs installation, account *account) error {
 	written, err := os.ReadFile(filepath.Join(s.folder.data, "PG_VERSION"))
 	if err != nil {
 		return fmt.Errorf("read the version of the database cluster: %w", err)
 	}
-	have, err := account.majorVersion(ctx, binDir)
+	have, err := programs.majorVersion(ctx, account)
 	if err != nil {
 		return err
 	}
 	if want := strings.TrimSpace(string(written)); want != strconv.Itoa(have) {
 		return fmt.Errorf("the data in %s were written by PostgreSQL %s, but %s holds PostgreSQL %d: set %s to a folder with PostgreSQL %s, or remove the data",
-			s.folder.data, want, binDir, have, BinVariable, want)
+			s.folder.data, want, programs.binDir, have, BinVariable, want)
 	}
 	return nil
 }
 
 // launch starts the server process itself; settings on its command line win over any file.
-func (s *Server) launch(binDir string, account *account, o Options) error {
+func (s *Server) launch(programs installation, account *account, o Options) error {
 	args := []string{"-D", s.folder.data}
-	for _, setting := range serverSettings(o, s.folder.socket) {
+	for _, setting := range serverSettings(o, s.folder.socket, programs.fetched) {
 		args = append(args, "-c", setting)
 	}
 	// Unlike the server's start, its life does not depend on the caller's context.
-	cmd := account.command(context.Background(), s.folder.dir, filepath.Join(binDir, "postgres"), args...)
+	cmd := programs.command(context.Background(), account, s.folder.dir, "postgres", args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	cmd.WaitDelay = stopPatience // the log pipe is inherited by every backend: don't wait for a stuck one for ever
 	signal := syscall.SIGINT     // fast shutdown
@@ -167,7 +167,7 @@ func (s *Server) launch(binDir string, account *account, o Options) error {
 	}
 	p, err := spawn(cmd, signal)
 	if err != nil {
-		return fmt.Errorf("start PostgreSQL from %s: %w", binDir, err)
+		return fmt.Errorf("start PostgreSQL from %s: %w", programs.binDir, err)
 	}
 	s.process = p
 	remove := ""
@@ -190,9 +190,12 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		return fmt.Errorf("open the private PostgreSQL: %w", err)
 	}
 	defer db.Close()
+	err = errors.New("not even asked: it never said that it accepts connections")
 	for {
-		if err = db.PingContext(ctx); err == nil {
-			return nil
+		if s.folder.accepting() {
+			if err = db.PingContext(ctx); err == nil {
+				return nil
+			}
 		}
 		select {
 		case <-s.process.ended:
@@ -220,8 +223,11 @@ func checkSettings(settings map[string]string) error {
 }
 
 // serverSettings lists "name=value" in the order the server takes them: later ones win.
-func serverSettings(o Options, socket string) []string {
+func serverSettings(o Options, socket string, bare bool) []string {
 	var settings []string
+	if bare {
+		settings = append(settings, "jit=off") // the compiler's library is not there, and queries that ask for it fail
+	}
 	if shm, err := freeBytes("/dev/shm"); err != nil || shm < 256<<20 {
 		// Containers often have 64 MiB there, too little for a parallel query.
 		settings = append(settings, "dynamic_shared_memory_type=mmap")
