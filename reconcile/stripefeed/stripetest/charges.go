@@ -1,0 +1,411 @@
+package stripetest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Method is how a customer pays.
+type Method string
+
+// Methods. Cards settle at once; bank debits stay pending until SettleCharge or FailCharge.
+const (
+	Card          Method = "card"
+	SEPADebit     Method = "sepa_debit"
+	USBankAccount Method = "us_bank_account"
+)
+
+func (m Method) isAsync() bool { return m == SEPADebit || m == USBankAccount }
+
+// ChargeParams describe a payment.
+type ChargeParams struct {
+	Amount      int64 // minor units of Currency
+	Currency    string
+	Customer    string // id, optional
+	Method      Method // default Card
+	Description string
+	Email       string
+	Metadata    map[string]string
+	// Direct makes a charge without a payment intent.
+	Direct bool
+	// Decline is a failure code (such as "card_declined"): the attempt fails and moves no money.
+	Decline string
+	// Authorize only holds the money on the card, until Capture or CancelAuthorization.
+	Authorize bool
+	// Settlement is needed where the money reaches the balance in another currency.
+	Settlement Settlement
+	// Fees that Stripe takes, in the settlement currency; nil for the default schedule, empty for none.
+	Fees []Fee
+	// EarlyTransaction posts a pending bank debit to the balance at once, so that a failure reverses it.
+	EarlyTransaction bool
+	// LateTransaction leaves a card charge's balance_transaction null until SettleCharge.
+	LateTransaction bool
+	// AvailableIn is how long the money stays pending; default Options.AvailableAfter.
+	AvailableIn time.Duration
+}
+
+// Charge is one attempt to take a customer's money. Amounts are minor units of Currency.
+type Charge struct {
+	Object
+	Amount, AmountCaptured, AmountRefunded int64
+	Currency                               string
+	Customer, PaymentIntent, Invoice       string
+	Method                                 Method
+	Description, Email                     string
+	Status                                 string // "succeeded", "pending" or "failed"
+	Captured, Refunded, Disputed           bool
+	FailureCode                            string
+	BalanceTransaction                     string
+	FailureBalanceTransaction              string
+	Metadata                               map[string]string
+
+	livemode        bool
+	settlement      Settlement
+	refundedSettled int64 // of settlement.Amount
+	fees            []Fee
+	availableIn     time.Duration
+	refunds         []string
+}
+
+// CreateCustomer makes a customer.
+func (s *Stripe) CreateCustomer(email string, metadata map[string]string) (Customer, error) {
+	return change(s, "create a customer", func(b *books, now time.Time) (Customer, error) {
+		customer := &Customer{Object: b.object("cus", now), Email: email, Metadata: maps.Clone(metadata), livemode: b.livemode}
+		b.customers.add(customer)
+		return *customer, nil
+	})
+}
+
+// CreateCharge makes a payment: a payment intent (unless Direct) and the charge of its first attempt.
+func (s *Stripe) CreateCharge(p ChargeParams) (Charge, error) {
+	return change(s, "create a charge", func(b *books, now time.Time) (Charge, error) {
+		p, err := b.checkCharge(p)
+		if err != nil {
+			return Charge{}, err
+		}
+		var intent *PaymentIntent
+		if !p.Direct {
+			intent = b.newIntent(p, "", now)
+		}
+		return *b.attempt(p, intent, "", now), nil
+	})
+}
+
+func (b *books) checkCharge(p ChargeParams) (ChargeParams, error) {
+	setDefault(&p.Method, Card)
+	setDefault(&p.AvailableIn, b.options.AvailableAfter)
+	if err := checkAmount(p.Amount, p.Currency); err != nil {
+		return p, err
+	}
+	if p.Customer != "" && b.customers.byID[p.Customer] == nil {
+		return p, fmt.Errorf("no customer %s", p.Customer)
+	}
+	if p.Authorize && p.Method.isAsync() {
+		return p, fmt.Errorf("%s cannot be authorised and captured later", p.Method)
+	}
+	settlement, err := settle(p.Amount, p.Currency, p.Settlement)
+	if err != nil {
+		return p, err
+	}
+	p.Settlement = settlement
+	for _, fee := range p.Fees {
+		if fee.Amount < 0 {
+			return p, fmt.Errorf("fee %d is negative", fee.Amount)
+		}
+	}
+	p.Metadata = maps.Clone(p.Metadata)
+	p.Fees = slices.Clone(p.Fees)
+	return p, nil
+}
+
+// attempt makes the charge and, where the money moves at once, its balance transaction.
+func (b *books) attempt(p ChargeParams, intent *PaymentIntent, invoice string, now time.Time) *Charge {
+	prefix := "ch"
+	if p.Method != Card {
+		prefix = "py"
+	}
+	c := &Charge{
+		Object: b.object(prefix, now), Amount: p.Amount, Currency: p.Currency, Customer: p.Customer, Invoice: invoice,
+		Method: p.Method, Description: p.Description, Email: p.Email, Metadata: p.Metadata, livemode: b.livemode,
+		settlement: p.Settlement, fees: p.Fees, availableIn: p.AvailableIn,
+	}
+	if intent != nil {
+		c.PaymentIntent = intent.ID
+		intent.LatestCharge = c.ID
+	}
+	switch {
+	case p.Decline != "":
+		c.Status, c.FailureCode = "failed", p.Decline
+	case p.Authorize:
+		c.Status = "succeeded"
+	case p.Method.isAsync():
+		c.Status, c.Captured, c.AmountCaptured = "pending", true, c.Amount
+		if p.EarlyTransaction {
+			b.postCharge(c, c.Amount, now)
+		}
+	default:
+		c.Status, c.Captured, c.AmountCaptured = "succeeded", true, c.Amount
+		if !p.LateTransaction {
+			b.postCharge(c, c.Amount, now)
+		}
+	}
+	b.charges.add(c)
+	return c
+}
+
+// postCharge books the charge's full amount with the fee for what is captured of it.
+func (b *books) postCharge(c *Charge, captured int64, now time.Time) {
+	kind := "charge"
+	if c.Method != Card {
+		kind = "payment"
+	}
+	fees := c.fees
+	if fees == nil {
+		fees = b.defaultFees(c.Method, share(c.settlement.Amount, captured, c.Amount), c.settlement.Currency)
+	}
+	c.BalanceTransaction = b.post(now, BalanceTransaction{
+		Type: kind, ReportingCategory: "charge", Amount: c.settlement.Amount, Currency: c.settlement.Currency,
+		ExchangeRate: c.settlement.Rate, Fees: fees, Description: c.Description, Source: c.ID, AvailableOn: now.Add(c.availableIn),
+	}).ID
+}
+
+func (b *books) charge(id string) (*Charge, error) {
+	if charge := get[Charge](b.charges, id); charge != nil {
+		return charge, nil
+	}
+	return nil, fmt.Errorf("no charge %s", id)
+}
+
+// SettleCharge completes a pending charge, and posts the balance transaction of a charge that has none yet.
+func (s *Stripe) SettleCharge(id string) (Charge, error) {
+	return change(s, "settle charge "+id, func(b *books, now time.Time) (Charge, error) {
+		c, err := b.charge(id)
+		switch {
+		case err != nil:
+			return Charge{}, err
+		case c.Status == "failed" || !c.Captured:
+			return *c, fmt.Errorf("it is %s and captured=%t", c.Status, c.Captured)
+		case c.Status == "succeeded" && c.BalanceTransaction != "":
+			return *c, errors.New("it is settled already")
+		}
+		c.Status = "succeeded"
+		if c.BalanceTransaction == "" {
+			b.postCharge(c, c.AmountCaptured, now)
+		}
+		b.settleInvoice(c, now)
+		return *c, nil
+	})
+}
+
+// FailCharge fails a pending charge with a failure code; what it had moved moves back.
+func (s *Stripe) FailCharge(id, code string) (Charge, error) {
+	return change(s, "fail charge "+id, func(b *books, now time.Time) (Charge, error) {
+		c, err := b.charge(id)
+		if err != nil {
+			return Charge{}, err
+		}
+		if c.Status != "pending" {
+			return *c, fmt.Errorf("it is %s", c.Status)
+		}
+		c.Status, c.FailureCode = "failed", code
+		c.Captured, c.AmountCaptured = false, 0
+		if c.BalanceTransaction != "" {
+			// The fee of a failed debit comes back with it.
+			original := get[BalanceTransaction](b.transactions, c.BalanceTransaction)
+			returned := slices.Clone(original.Fees)
+			for i := range returned {
+				returned[i].Amount = -returned[i].Amount
+			}
+			c.FailureBalanceTransaction = b.post(now, BalanceTransaction{
+				Type: "payment_failure_refund", ReportingCategory: "charge_failure", Amount: -original.Amount, Currency: original.Currency,
+				ExchangeRate: original.ExchangeRate, Fees: returned, Description: "REFUND FOR FAILED PAYMENT", Source: c.ID,
+				AvailableOn: later(original.AvailableOn, now),
+			}).ID
+		}
+		return *c, nil
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// Capture takes an authorised charge's money, all or a part; the rest goes back as a refund of reporting category
+// partial_capture_reversal.
+func (s *Stripe) Capture(id string, amount int64) (Charge, error) {
+	return change(s, "capture charge "+id, func(b *books, now time.Time) (Charge, error) {
+		c, err := b.charge(id)
+		switch {
+		case err != nil:
+			return Charge{}, err
+		case c.Captured || c.Status != "succeeded" || c.Refunded:
+			return *c, errors.New("it is not a held authorisation")
+		case amount <= 0 || amount > c.Amount:
+			return *c, fmt.Errorf("amount %d is not within 1 and %d", amount, c.Amount)
+		}
+		c.Captured, c.AmountCaptured = true, amount
+		b.postCharge(c, amount, now)
+		if rest := c.Amount - amount; rest > 0 {
+			b.refund(c, refundRequest{amount: rest, category: "partial_capture_reversal", status: "succeeded"}, now)
+		}
+		return *c, nil
+	})
+}
+
+// CancelAuthorization gives an authorised charge's hold back; no money moves.
+func (s *Stripe) CancelAuthorization(id string) (Charge, error) {
+	return change(s, "cancel charge "+id, func(b *books, now time.Time) (Charge, error) {
+		c, err := b.charge(id)
+		if err != nil {
+			return Charge{}, err
+		}
+		if c.Captured || c.Status != "succeeded" || c.Refunded {
+			return *c, errors.New("it is not a held authorisation")
+		}
+		b.refund(c, refundRequest{amount: c.Amount, reason: "expired_uncaptured_charge", status: "succeeded"}, now)
+		if intent := get[PaymentIntent](b.intents, c.PaymentIntent); intent != nil {
+			intent.CanceledAt = now
+		}
+		return *c, nil
+	})
+}
+
+func (c *Charge) paid() bool { return c.Status != "failed" }
+
+func (c *Charge) field(name string, _ time.Time) string {
+	switch name {
+	case "customer":
+		return c.Customer
+	case "payment_intent":
+		return c.PaymentIntent
+	}
+	return ""
+}
+
+func (c *Charge) write(w *writer) {
+	w.open()
+	w.head("charge", c.Object)
+	w.number("amount", c.Amount)
+	w.number("amount_captured", c.AmountCaptured)
+	w.number("amount_refunded", c.AmountRefunded)
+	w.raw("application", "null")
+	w.raw("application_fee", "null")
+	w.raw("application_fee_amount", "null")
+	w.ref("balance_transaction", c.BalanceTransaction)
+	w.name("billing_details")
+	w.open()
+	w.raw("address", `{"city":null,"country":null,"line1":null,"line2":null,"postal_code":null,"state":null}`)
+	w.textOrNull("email", c.Email)
+	w.raw("name", "null")
+	w.raw("phone", "null")
+	w.close()
+	w.text("calculated_statement_descriptor", "HUMMING BYTES")
+	w.boolean("captured", c.Captured)
+	w.text("currency", c.Currency)
+	w.ref("customer", c.Customer)
+	w.textOrNull("description", c.Description)
+	w.boolean("disputed", c.Disputed)
+	w.ref("failure_balance_transaction", c.FailureBalanceTransaction)
+	w.textOrNull("failure_code", c.FailureCode)
+	if c.FailureCode == "" {
+		w.raw("failure_message", "null")
+	} else {
+		w.text("failure_message", "The payment failed: "+c.FailureCode+".")
+	}
+	w.raw("fraud_details", "{}")
+	w.ref("invoice", c.Invoice)
+	w.boolean("livemode", c.livemode)
+	w.metadata(c.Metadata)
+	w.raw("on_behalf_of", "null")
+	if c.Status == "failed" {
+		w.raw("outcome", `{"network_status":"declined_by_network","reason":"generic_decline","risk_level":"normal","risk_score":12,"seller_message":"The bank did not return any further details with this decline.","type":"issuer_declined"}`)
+	} else {
+		w.raw("outcome", `{"network_status":"approved_by_network","reason":null,"risk_level":"normal","risk_score":12,"seller_message":"Payment complete.","type":"authorized"}`)
+	}
+	w.boolean("paid", c.paid())
+	w.ref("payment_intent", c.PaymentIntent)
+	w.text("payment_method", "pm_"+c.ID[3:])
+	w.raw("payment_method_details", methodDetails[c.Method])
+	w.textOrNull("receipt_email", c.Email)
+	w.raw("receipt_number", "null")
+	w.raw("receipt_url", "null")
+	w.boolean("refunded", c.Refunded)
+	c.writeRefunds(w)
+	w.raw("review", "null")
+	w.raw("shipping", "null")
+	w.raw("source_transfer", "null")
+	w.raw("statement_descriptor", "null")
+	w.raw("statement_descriptor_suffix", "null")
+	w.text("status", c.Status)
+	w.raw("transfer_data", "null")
+	w.raw("transfer_group", "null")
+	w.close()
+}
+
+// embeddedRefunds is how many refunds an expanded charge carries.
+const embeddedRefunds = 10
+
+// writeRefunds writes the refunds only where they are expanded, as Stripe does since API version 2022-11-15.
+func (c *Charge) writeRefunds(w *writer) {
+	if w.expand == nil || w.expand.children["refunds"] == nil {
+		return
+	}
+	var rows []record
+	for _, id := range slices.Backward(c.refunds) {
+		if len(rows) < embeddedRefunds {
+			rows = append(rows, w.books.refunds.byID[id])
+		}
+	}
+	w.list("refunds", "/v1/charges/"+c.ID+"/refunds", len(c.refunds) > len(rows), rows)
+}
+
+var methodDetails = map[Method]string{
+	Card: `{"card":{"brand":"visa","checks":{"address_line1_check":null,"address_postal_code_check":null,"cvc_check":"pass"},` +
+		`"country":"US","exp_month":8,"exp_year":2030,"fingerprint":"r40d4vOgg3VecDJF","funding":"credit","installments":null,` +
+		`"last4":"4242","mandate":null,"network":"visa","three_d_secure":null,"wallet":null},"type":"card"}`,
+	SEPADebit:     `{"sepa_debit":{"bank_code":"37040044","branch_code":null,"country":"DE","fingerprint":"vifs0Ho7vwRn1Miu","last4":"3000","mandate":null},"type":"sepa_debit"}`,
+	USBankAccount: `{"type":"us_bank_account","us_bank_account":{"account_holder_type":"individual","account_type":"checking","bank_name":"STRIPE TEST BANK","fingerprint":"FFDMA0xfhBjWSZLu","last4":"6789","routing_number":"110000000"}}`,
+}
+
+// Customer is who pays.
+type Customer struct {
+	Object
+	Email    string
+	Metadata map[string]string
+	livemode bool
+}
+
+func (c *Customer) field(name string, _ time.Time) string {
+	if name == "email" {
+		return c.Email
+	}
+	return ""
+}
+
+func (c *Customer) write(w *writer) {
+	w.open()
+	w.head("customer", c.Object)
+	w.raw("address", "null")
+	w.number("balance", 0)
+	w.raw("currency", "null")
+	w.raw("default_source", "null")
+	w.boolean("delinquent", false)
+	w.raw("description", "null")
+	w.raw("discount", "null")
+	w.textOrNull("email", c.Email)
+	w.boolean("livemode", c.livemode)
+	w.metadata(c.Metadata)
+	w.raw("name", "null")
+	w.raw("phone", "null")
+	w.raw("preferred_locales", "[]")
+	w.raw("shipping", "null")
+	w.text("tax_exempt", "none")
+	w.raw("test_clock", "null")
+	w.close()
+}

@@ -1,0 +1,237 @@
+package stripetest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Dispute is a customer's bank asking about a charge (inquiry) or taking its money back (chargeback).
+type Dispute struct {
+	Object
+	Amount                int64 // minor units of Currency, the charge's currency
+	Currency              string
+	Charge, PaymentIntent string
+	Reason                string
+	Status                string
+	BalanceTransactions   []string
+	Metadata              map[string]string
+
+	livemode       bool
+	due            time.Time
+	evidence       int64
+	fee            int64
+	withdrawn, won int64 // in the settlement currency
+}
+
+// DisputeParams describe a dispute.
+type DisputeParams struct {
+	Charge  string
+	Amount  int64  // minor units; 0 for the whole captured amount
+	Reason  string // default "fraudulent"
+	Inquiry bool   // warning_needs_response: nothing is withdrawn, unless EscalateDispute
+	Fee     int64  // dispute fee in the settlement currency; negative for none, 0 for 1500
+}
+
+const (
+	defaultDisputeFee = 1500
+	evidenceTime      = 7 * 24 * time.Hour
+)
+
+// OpenDispute opens a chargeback, or an inquiry.
+func (s *Stripe) OpenDispute(p DisputeParams) (Dispute, error) {
+	return change(s, "dispute charge "+p.Charge, func(b *books, now time.Time) (Dispute, error) {
+		c, err := b.charge(p.Charge)
+		if err != nil {
+			return Dispute{}, err
+		}
+		setDefault(&p.Amount, c.AmountCaptured)
+		setDefault(&p.Reason, "fraudulent")
+		setDefault(&p.Fee, defaultDisputeFee)
+		if c.Status != "succeeded" || !c.Captured || p.Amount <= 0 || p.Amount > c.AmountCaptured {
+			return Dispute{}, fmt.Errorf("cannot dispute %d of %d captured, status %s", p.Amount, c.AmountCaptured, c.Status)
+		}
+		prefix := "dp"
+		if c.Method != Card {
+			prefix = "du"
+		}
+		d := &Dispute{
+			Object: b.object(prefix, now), Amount: p.Amount, Currency: c.Currency, Charge: c.ID, PaymentIntent: c.PaymentIntent,
+			Reason: p.Reason, Status: "warning_needs_response", livemode: b.livemode, due: now.Add(evidenceTime), fee: max(p.Fee, 0),
+		}
+		c.Disputed = true
+		if !p.Inquiry {
+			b.withdraw(d, c, now)
+		}
+		b.disputes.add(d)
+		return *d, nil
+	})
+}
+
+// withdraw turns a dispute into a chargeback: the money and a fee leave the balance.
+func (b *books) withdraw(d *Dispute, c *Charge, now time.Time) {
+	d.Status, d.due = "needs_response", now.Add(evidenceTime)
+	d.withdrawn = share(c.settlement.Amount, d.Amount, c.Amount)
+	var fees []Fee
+	if d.fee > 0 {
+		fees = []Fee{{Amount: d.fee, Description: "Dispute fee"}}
+	}
+	b.moveDispute(d, c, "dispute", -d.withdrawn, fees, "Chargeback withdrawal for "+c.ID, now)
+}
+
+func (b *books) moveDispute(d *Dispute, c *Charge, category string, amount int64, fees []Fee, description string, now time.Time) {
+	d.BalanceTransactions = append(d.BalanceTransactions, b.post(now, BalanceTransaction{
+		Type: "adjustment", ReportingCategory: category, Amount: amount, Currency: c.settlement.Currency, ExchangeRate: c.settlement.Rate,
+		Fees: fees, Description: description, Source: d.ID, AvailableOn: now,
+	}).ID)
+}
+
+// onDispute runs a step of a dispute's life that is possible in some statuses only.
+func (s *Stripe) onDispute(what, id string, from []string, step func(b *books, d *Dispute, c *Charge, now time.Time)) (Dispute, error) {
+	return change(s, what+" "+id, func(b *books, now time.Time) (Dispute, error) {
+		d := get[Dispute](b.disputes, id)
+		if d == nil {
+			return Dispute{}, errors.New("there is none")
+		}
+		for _, status := range from {
+			if d.Status == status {
+				step(b, d, get[Charge](b.charges, d.Charge), now)
+				return *d, nil
+			}
+		}
+		return *d, fmt.Errorf("it is %s", d.Status)
+	})
+}
+
+// EscalateDispute turns an inquiry into a chargeback.
+func (s *Stripe) EscalateDispute(id string) (Dispute, error) {
+	return s.onDispute("escalate dispute", id, []string{"warning_needs_response", "warning_under_review"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
+		b.withdraw(d, c, now)
+	})
+}
+
+// CloseInquiry closes an inquiry that went no further.
+func (s *Stripe) CloseInquiry(id string) (Dispute, error) {
+	return s.onDispute("close inquiry", id, []string{"warning_needs_response", "warning_under_review"}, func(_ *books, d *Dispute, _ *Charge, _ time.Time) {
+		d.Status = "warning_closed"
+	})
+}
+
+// SubmitEvidence answers an inquiry or a chargeback; it is then under review.
+func (s *Stripe) SubmitEvidence(id string) (Dispute, error) {
+	return s.onDispute("answer dispute", id, []string{"warning_needs_response", "needs_response"}, func(_ *books, d *Dispute, _ *Charge, _ time.Time) {
+		d.evidence++
+		if d.Status == "needs_response" {
+			d.Status = "under_review"
+		} else {
+			d.Status = "warning_under_review"
+		}
+	})
+}
+
+// WinDispute reinstates the withdrawn money, and the dispute fee too if returnFee.
+func (s *Stripe) WinDispute(id string, returnFee bool) (Dispute, error) {
+	return s.onDispute("win dispute", id, []string{"needs_response", "under_review", "lost"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
+		b.reinstate(d, c, d.withdrawn-d.won, returnFee, now)
+		d.Status = "won"
+	})
+}
+
+// ReinstatePart gives a part of the withdrawn money back (in minor units of the settlement currency) while the
+// dispute goes on. It never gives back more than was withdrawn.
+func (s *Stripe) ReinstatePart(id string, amount int64) (Dispute, error) {
+	return s.onDispute("reinstate part of dispute", id, []string{"needs_response", "under_review", "lost"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
+		b.reinstate(d, c, min(max(amount, 0), d.withdrawn-d.won), false, now)
+	})
+}
+
+func (b *books) reinstate(d *Dispute, c *Charge, amount int64, returnFee bool, now time.Time) {
+	var fees []Fee
+	if returnFee && d.fee > 0 {
+		fees = []Fee{{Amount: -d.fee, Description: "Dispute fee refund"}}
+	}
+	d.won += amount
+	b.moveDispute(d, c, "dispute_reversal", amount, fees, "Chargeback reversal for "+c.ID, now)
+}
+
+// LoseDispute ends a chargeback in the customer's favour; what was withdrawn stays withdrawn.
+func (s *Stripe) LoseDispute(id string) (Dispute, error) {
+	return s.onDispute("lose dispute", id, []string{"needs_response", "under_review"}, func(_ *books, d *Dispute, _ *Charge, _ time.Time) {
+		d.Status = "lost"
+	})
+}
+
+// disputesAllowRefund is whether no chargeback stands in the way: inquiries do not, won chargebacks no longer do.
+func (b *books) disputesAllowRefund(c *Charge) bool {
+	for _, row := range b.disputes.index["charge"][c.ID] {
+		if d, ok := row.(*Dispute); ok && !d.allowsRefund() {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *Dispute) allowsRefund() bool {
+	switch d.Status {
+	case "needs_response", "under_review", "lost":
+		return false
+	}
+	return true
+}
+
+func (d *Dispute) field(name string, _ time.Time) string {
+	switch name {
+	case "charge":
+		return d.Charge
+	case "payment_intent":
+		return d.PaymentIntent
+	}
+	return ""
+}
+
+const emptyEvidence = `{"access_activity_log":null,"billing_address":null,"cancellation_policy":null,"cancellation_policy_disclosure":null,` +
+	`"cancellation_rebuttal":null,"customer_communication":null,"customer_email_address":null,"customer_name":null,"customer_purchase_ip":null,` +
+	`"customer_signature":null,"duplicate_charge_documentation":null,"duplicate_charge_explanation":null,"duplicate_charge_id":null,` +
+	`"product_description":null,"receipt":null,"refund_policy":null,"refund_policy_disclosure":null,"refund_refusal_explanation":null,` +
+	`"service_date":null,"service_documentation":null,"shipping_address":null,"shipping_carrier":null,"shipping_date":null,` +
+	`"shipping_documentation":null,"shipping_tracking_number":null,"uncategorized_file":null,"uncategorized_text":null}`
+
+func (d *Dispute) write(w *writer) {
+	c := get[Charge](w.books.charges, d.Charge)
+	w.open()
+	w.head("dispute", d.Object)
+	w.number("amount", d.Amount)
+	w.name("balance_transactions")
+	w.buf = append(w.buf, '[')
+	node := w.expand.child("balance_transactions")
+	for _, id := range d.BalanceTransactions {
+		w.separate()
+		w.under(node, func() { w.books.transactions.byID[id].write(w) })
+	}
+	w.buf = append(w.buf, ']')
+	w.comma = true
+	w.ref("charge", d.Charge)
+	w.text("currency", d.Currency)
+	w.raw("evidence", emptyEvidence)
+	w.name("evidence_details")
+	w.open()
+	if d.Status == "needs_response" || d.Status == "warning_needs_response" {
+		w.number("due_by", d.due.Unix())
+	} else {
+		w.raw("due_by", "null")
+	}
+	w.boolean("has_evidence", d.evidence > 0)
+	w.boolean("past_due", d.evidence == 0 && d.due.Before(w.now))
+	w.number("submission_count", d.evidence)
+	w.close()
+	w.boolean("is_charge_refundable", d.allowsRefund() && c.AmountRefunded < c.Amount)
+	w.boolean("livemode", d.livemode)
+	w.metadata(d.Metadata)
+	w.ref("payment_intent", d.PaymentIntent)
+	if c.Method == Card {
+		w.raw("payment_method_details", `{"card":{"brand":"visa","network_reason_code":"10.4"},"type":"card"}`)
+	}
+	w.text("reason", d.Reason)
+	w.text("status", d.Status)
+	w.close()
+}

@@ -1,0 +1,340 @@
+package stripetest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+)
+
+// Invoice is a bill, usually of a subscription. Amounts are minor units of Currency.
+type Invoice struct {
+	Object
+	Customer, Subscription string
+	Number                 string
+	BillingReason          string
+	Currency               string
+	Lines                  []InvoiceLine
+	Total                  int64 // sum of the lines, may be negative
+	AmountDue, AmountPaid  int64
+	Status                 string // "draft", "open", "paid", "void" or "uncollectible"
+	Charge, PaymentIntent  string
+	PeriodStart, PeriodEnd time.Time
+	PaidAt, ClosedAt       time.Time
+	Metadata               map[string]string
+
+	livemode bool
+	email    string
+	lines    []record // newest first last, so that a page shows them in their order
+}
+
+// InvoiceLine is one position of an invoice.
+type InvoiceLine struct {
+	Object
+	Amount                 int64 // negative for credit
+	Description            string
+	Proration              bool
+	PeriodStart, PeriodEnd time.Time
+	Metadata               map[string]string
+
+	invoice  *Invoice
+	price    Price
+	itemID   string // subscription item
+	position int64
+}
+
+// InvoiceParams describe an invoice.
+type InvoiceParams struct {
+	Customer     string // default the subscription's
+	Subscription string
+	// BillingReason defaults to subscription_create for a subscription's first invoice, subscription_cycle for the
+	// following ones and manual without a subscription.
+	BillingReason string
+	Currency      string        // default the subscription's
+	Lines         []InvoiceLine // default one line of the subscription's price for its present period
+	Metadata      map[string]string
+}
+
+// CreateInvoice makes an open invoice. One that has nothing to pay is paid at once.
+func (s *Stripe) CreateInvoice(p InvoiceParams) (Invoice, error) {
+	return change(s, "create an invoice", func(b *books, now time.Time) (Invoice, error) {
+		sub := get[Subscription](b.subscriptions, p.Subscription)
+		if sub == nil && p.Subscription != "" {
+			return Invoice{}, fmt.Errorf("no subscription %s", p.Subscription)
+		}
+		inv := &Invoice{PeriodStart: now, PeriodEnd: now}
+		if sub != nil {
+			inv.PeriodStart, inv.PeriodEnd = sub.CurrentPeriodStart, sub.CurrentPeriodEnd
+			setDefault(&p.Customer, sub.Customer)
+			setDefault(&p.Currency, sub.Price.Currency)
+			if len(p.Lines) == 0 {
+				p.Lines = []InvoiceLine{{Amount: sub.Price.UnitAmount, Description: "1 × " + sub.Price.Nickname}}
+			}
+			if sub.LatestInvoice == "" {
+				setDefault(&p.BillingReason, "subscription_create")
+			}
+			setDefault(&p.BillingReason, "subscription_cycle")
+		}
+		setDefault(&p.BillingReason, "manual")
+		customer := get[Customer](b.customers, p.Customer)
+		if customer == nil {
+			return Invoice{}, fmt.Errorf("no customer %q", p.Customer)
+		}
+		if err := checkCurrency(p.Currency); err != nil {
+			return Invoice{}, err
+		}
+		inv.Object = b.object("in", now)
+		inv.Customer, inv.Subscription, inv.Currency = p.Customer, p.Subscription, p.Currency
+		inv.BillingReason, inv.Metadata, inv.livemode, inv.email = p.BillingReason, maps.Clone(p.Metadata), b.livemode, customer.Email
+		inv.Number = fmt.Sprintf("HB-%06d", len(b.invoices.rows)+1)
+		b.addLines(inv, sub, p.Lines, now)
+		inv.Status, inv.AmountDue = "open", max(inv.Total, 0)
+		if inv.AmountDue == 0 {
+			inv.Status, inv.PaidAt = "paid", now
+		}
+		if sub != nil {
+			sub.LatestInvoice = inv.ID
+		}
+		b.invoices.add(inv)
+		return *inv, nil
+	})
+}
+
+func (b *books) addLines(inv *Invoice, sub *Subscription, lines []InvoiceLine, now time.Time) {
+	inv.Lines = make([]InvoiceLine, len(lines))
+	inv.lines = make([]record, len(lines))
+	for i, line := range lines {
+		line.Object = b.object("il", now)
+		line.invoice, line.Metadata = inv, maps.Clone(line.Metadata)
+		line.position = int64(len(lines) - i)
+		line.price = Price{Nickname: "item", UnitAmount: line.Amount, Currency: inv.Currency}.complete()
+		if sub != nil {
+			line.price, line.itemID = sub.Price, sub.item
+		}
+		setDefault(&line.PeriodStart, inv.PeriodStart)
+		setDefault(&line.PeriodEnd, inv.PeriodEnd)
+		inv.Total += line.Amount
+		inv.Lines[i] = line
+		inv.lines[len(lines)-1-i] = &inv.Lines[i]
+	}
+}
+
+// PayInvoice takes an open invoice's money through a payment intent and a charge. Of the parameters, amount,
+// currency and customer come from the invoice.
+func (s *Stripe) PayInvoice(id string, p ChargeParams) (Charge, error) {
+	return change(s, "pay invoice "+id, func(b *books, now time.Time) (Charge, error) {
+		inv := get[Invoice](b.invoices, id)
+		if inv == nil {
+			return Charge{}, errors.New("there is none")
+		}
+		if inv.Status != "open" {
+			return Charge{}, fmt.Errorf("it is %s", inv.Status)
+		}
+		p.Amount, p.Currency, p.Customer, p.Direct, p.Authorize = inv.AmountDue, inv.Currency, inv.Customer, false, false
+		p, err := b.checkCharge(p)
+		if err != nil {
+			return Charge{}, err
+		}
+		intent := get[PaymentIntent](b.intents, inv.PaymentIntent)
+		if intent == nil {
+			intent = b.newIntent(p, inv.ID, now)
+			inv.PaymentIntent = intent.ID
+		}
+		c := b.attempt(p, intent, inv.ID, now)
+		inv.Charge = c.ID
+		b.settleInvoice(c, now)
+		return *c, nil
+	})
+}
+
+// CloseInvoice gives an open invoice up: "void" or "uncollectible".
+func (s *Stripe) CloseInvoice(id, status string) (Invoice, error) {
+	return change(s, "close invoice "+id, func(b *books, now time.Time) (Invoice, error) {
+		inv := get[Invoice](b.invoices, id)
+		if inv == nil {
+			return Invoice{}, errors.New("there is none")
+		}
+		if inv.Status != "open" || (status != "void" && status != "uncollectible") {
+			return *inv, fmt.Errorf("it is %s, and cannot become %s", inv.Status, status)
+		}
+		inv.Status, inv.ClosedAt = status, now
+		return *inv, nil
+	})
+}
+
+// settleInvoice marks the invoice of a charge that has succeeded as paid.
+func (b *books) settleInvoice(c *Charge, now time.Time) {
+	if inv := get[Invoice](b.invoices, c.Invoice); inv != nil && inv.Status == "open" && c.Status == "succeeded" {
+		inv.Status, inv.AmountPaid, inv.PaidAt = "paid", inv.AmountDue, now
+	}
+}
+
+func (inv *Invoice) field(name string, _ time.Time) string {
+	switch name {
+	case "customer":
+		return inv.Customer
+	case "subscription":
+		return inv.Subscription
+	case "status":
+		return inv.Status
+	case "collection_method":
+		return "charge_automatically"
+	}
+	return ""
+}
+
+// embeddedLines is how many lines an invoice carries; the rest is under /v1/invoices/{id}/lines.
+const embeddedLines = 10
+
+func (inv *Invoice) write(w *writer) {
+	w.open()
+	w.head("invoice", inv.Object)
+	w.text("account_country", w.books.options.Country)
+	w.text("account_name", w.books.options.AccountName)
+	w.raw("account_tax_ids", "null")
+	w.number("amount_due", inv.AmountDue)
+	w.number("amount_paid", inv.AmountPaid)
+	w.number("amount_remaining", inv.AmountDue-inv.AmountPaid)
+	w.number("amount_shipping", 0)
+	w.raw("application", "null")
+	w.raw("application_fee_amount", "null")
+	w.number("attempt_count", min(1, int64(len(inv.Charge))))
+	w.boolean("attempted", inv.Charge != "" || inv.AmountDue == 0)
+	w.boolean("auto_advance", false)
+	w.raw("automatic_tax", `{"enabled":false,"liability":null,"status":null}`)
+	w.text("billing_reason", inv.BillingReason)
+	w.ref("charge", inv.Charge)
+	w.text("collection_method", "charge_automatically")
+	w.text("currency", inv.Currency)
+	w.raw("custom_fields", "null")
+	w.ref("customer", inv.Customer)
+	w.raw("customer_address", "null")
+	w.textOrNull("customer_email", inv.email)
+	w.raw("customer_name", "null")
+	w.raw("customer_phone", "null")
+	w.raw("customer_shipping", "null")
+	w.text("customer_tax_exempt", "none")
+	w.raw("customer_tax_ids", "[]")
+	w.raw("default_payment_method", "null")
+	w.raw("default_source", "null")
+	w.raw("default_tax_rates", "[]")
+	w.raw("description", "null")
+	w.raw("discount", "null")
+	w.raw("discounts", "[]")
+	w.raw("due_date", "null")
+	w.number("effective_at", inv.Created.Unix())
+	w.number("ending_balance", min(inv.Total, 0))
+	w.raw("footer", "null")
+	w.raw("from_invoice", "null")
+	w.raw("hosted_invoice_url", "null")
+	w.raw("invoice_pdf", "null")
+	w.raw("issuer", `{"type":"self"}`)
+	w.raw("last_finalization_error", "null")
+	w.raw("latest_revision", "null")
+	embedded := inv.lines[max(0, len(inv.lines)-embeddedLines):]
+	rows := make([]record, 0, len(embedded))
+	for i := len(embedded) - 1; i >= 0; i-- {
+		rows = append(rows, embedded[i])
+	}
+	w.list("lines", inv.linesURL(), len(inv.lines) > embeddedLines, rows)
+	w.boolean("livemode", inv.livemode)
+	w.metadata(inv.Metadata)
+	w.raw("next_payment_attempt", "null")
+	w.text("number", inv.Number)
+	w.raw("on_behalf_of", "null")
+	w.boolean("paid", inv.Status == "paid")
+	w.boolean("paid_out_of_band", false)
+	w.ref("payment_intent", inv.PaymentIntent)
+	w.raw("payment_settings", `{"default_mandate":null,"payment_method_options":null,"payment_method_types":null}`)
+	w.number("period_end", inv.PeriodEnd.Unix())
+	w.number("period_start", inv.PeriodStart.Unix())
+	w.number("post_payment_credit_notes_amount", 0)
+	w.number("pre_payment_credit_notes_amount", 0)
+	w.raw("quote", "null")
+	w.raw("receipt_number", "null")
+	w.raw("rendering", "null")
+	w.raw("shipping_cost", "null")
+	w.raw("shipping_details", "null")
+	w.number("starting_balance", 0)
+	w.raw("statement_descriptor", "null")
+	w.text("status", inv.Status)
+	w.name("status_transitions")
+	w.open()
+	w.number("finalized_at", inv.Created.Unix())
+	w.instant("marked_uncollectible_at", inv.closedAs("uncollectible"))
+	w.instant("paid_at", inv.PaidAt)
+	w.instant("voided_at", inv.closedAs("void"))
+	w.close()
+	w.ref("subscription", inv.Subscription)
+	if inv.Subscription == "" {
+		w.raw("subscription_details", `{"metadata":null}`)
+	} else {
+		w.raw("subscription_details", `{"metadata":{}}`)
+	}
+	w.number("subtotal", inv.Total)
+	w.number("subtotal_excluding_tax", inv.Total)
+	w.raw("tax", "null")
+	w.raw("test_clock", "null")
+	w.number("total", inv.Total)
+	w.raw("total_discount_amounts", "[]")
+	w.number("total_excluding_tax", inv.Total)
+	w.raw("total_tax_amounts", "[]")
+	w.raw("transfer_data", "null")
+	w.number("webhooks_delivered_at", inv.Created.Unix())
+	w.close()
+}
+
+func (inv *Invoice) linesURL() string { return "/v1/invoices/" + inv.ID + "/lines" }
+
+func (inv *Invoice) closedAs(status string) time.Time {
+	if inv.Status == status {
+		return inv.ClosedAt
+	}
+	return time.Time{}
+}
+
+// sequence orders lines by their position: a page shows the first line first.
+func (l *InvoiceLine) sequence() int64 { return l.position }
+
+func (l *InvoiceLine) field(string, time.Time) string { return "" }
+
+func (l *InvoiceLine) write(w *writer) {
+	inv := l.invoice
+	w.open()
+	w.text("id", l.ID)
+	w.text("object", "line_item")
+	w.number("amount", l.Amount)
+	w.number("amount_excluding_tax", l.Amount)
+	w.text("currency", inv.Currency)
+	w.textOrNull("description", l.Description)
+	w.raw("discount_amounts", "[]")
+	w.boolean("discountable", !l.Proration)
+	w.raw("discounts", "[]")
+	w.text("invoice", inv.ID)
+	kind := "invoiceitem"
+	if inv.Subscription != "" && !l.Proration {
+		kind = "subscription"
+	} else {
+		w.text("invoice_item", "ii_"+l.ID[3:])
+	}
+	w.boolean("livemode", inv.livemode)
+	w.metadata(l.Metadata)
+	w.name("period")
+	w.open()
+	w.number("end", l.PeriodEnd.Unix())
+	w.number("start", l.PeriodStart.Unix())
+	w.close()
+	l.price.write(w, inv.Created, inv.livemode)
+	w.boolean("proration", l.Proration)
+	w.raw("proration_details", `{"credited_items":null}`)
+	w.number("quantity", 1)
+	w.ref("subscription", inv.Subscription)
+	if l.itemID != "" {
+		w.text("subscription_item", l.itemID)
+	}
+	w.raw("tax_amounts", "[]")
+	w.raw("tax_rates", "[]")
+	w.text("type", kind)
+	w.raw("unit_amount_excluding_tax", fmt.Sprintf("%q", fmt.Sprint(l.Amount)))
+	w.close()
+}

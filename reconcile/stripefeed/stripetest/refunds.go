@@ -1,0 +1,208 @@
+package stripetest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Refund is money going back to the customer. Amount is in minor units of Currency, the charge's currency.
+type Refund struct {
+	Object
+	Amount                    int64
+	Currency                  string
+	Charge, PaymentIntent     string
+	Reason                    string
+	Status                    string // "pending", "succeeded", "failed"
+	FailureReason             string
+	BalanceTransaction        string
+	FailureBalanceTransaction string
+	Metadata                  map[string]string
+
+	method  Method
+	settled int64 // what it took from the balance, in the settlement currency
+}
+
+// RefundParams describe a refund that somebody makes in the dashboard.
+type RefundParams struct {
+	Charge   string
+	Amount   int64 // minor units; 0 for all that is left
+	Reason   string
+	Metadata map[string]string
+	Pending  bool // it stays pending until SucceedRefund or FailRefund
+}
+
+type refundRequest struct {
+	amount           int64
+	reason, category string
+	metadata         map[string]string
+	status           string
+}
+
+// CreateRefund refunds a charge under the same rules as POST /v1/refunds.
+func (s *Stripe) CreateRefund(p RefundParams) (Refund, error) {
+	return change(s, "refund charge "+p.Charge, func(b *books, now time.Time) (Refund, error) {
+		c, err := b.charge(p.Charge)
+		if err != nil {
+			return Refund{}, err
+		}
+		if p.Amount == 0 {
+			p.Amount = c.Amount - c.AmountRefunded
+		}
+		if problem := b.refundable(c, p.Amount); problem != nil {
+			return Refund{}, problem
+		}
+		status := b.refundStatus(c)
+		if p.Pending {
+			status = "pending"
+		}
+		return *b.refund(c, refundRequest{amount: p.Amount, reason: p.Reason, metadata: maps.Clone(p.Metadata), status: status}, now), nil
+	})
+}
+
+// refundStatus is the first status of a refund: cards at once, bank transfers take days.
+func (b *books) refundStatus(c *Charge) string {
+	if c.Method.isAsync() {
+		return "pending"
+	}
+	return "succeeded"
+}
+
+// refundable says why Stripe would not refund the amount of the charge, nil when it would.
+func (b *books) refundable(c *Charge, amount int64) *apiError {
+	left := c.Amount - c.AmountRefunded
+	switch {
+	case c.Disputed && !b.disputesAllowRefund(c):
+		return refused("charge_disputed", "The charge you're attempting to refund has been charged back. Check the disputes documentation to learn how to respond to the dispute.", "", c.ID)
+	case c.Status == "pending":
+		return refused("charge_not_refundable", "Charge "+c.ID+" is pending and cannot be refunded until it has succeeded.", "", c.ID)
+	case c.Status == "failed":
+		return refused("charge_not_refundable", "Charge "+c.ID+" failed and cannot be refunded.", "", c.ID)
+	case left <= 0:
+		return refused("charge_already_refunded", "Charge "+c.ID+" has already been refunded.", "", c.ID)
+	case amount > left:
+		return refused("amount_too_large", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)",
+			display(amount, c.Currency), display(left, c.Currency)), "amount", c.ID)
+	case amount <= 0:
+		return refused("parameter_invalid_integer", "Invalid positive integer", "amount", c.ID)
+	}
+	return nil
+}
+
+// refund gives money of a charge back. The fee stays with Stripe.
+func (b *books) refund(c *Charge, request refundRequest, now time.Time) *Refund {
+	prefix, kind := "re", "refund"
+	if c.Method != Card {
+		prefix, kind = "pyr", "payment_refund"
+	}
+	r := &Refund{
+		Object: b.object(prefix, now), Amount: request.amount, Currency: c.Currency, Charge: c.ID, PaymentIntent: c.PaymentIntent,
+		Reason: request.reason, Status: request.status, Metadata: request.metadata, method: c.Method,
+	}
+	c.AmountRefunded += r.Amount
+	c.Refunded = c.AmountRefunded == c.Amount
+	c.refunds = append(c.refunds, r.ID)
+	if c.Captured {
+		// Cumulative rounding: refunds of the whole charge take back exactly what it had brought.
+		r.settled = share(c.settlement.Amount, c.AmountRefunded, c.Amount) - c.refundedSettled
+		c.refundedSettled += r.settled
+		setDefault(&request.category, "refund")
+		r.BalanceTransaction = b.post(now, BalanceTransaction{
+			Type: kind, ReportingCategory: request.category, Amount: -r.settled, Currency: c.settlement.Currency,
+			ExchangeRate: c.settlement.Rate, Description: "REFUND FOR CHARGE", Source: r.ID, AvailableOn: now,
+		}).ID
+	}
+	b.refunds.add(r)
+	return r
+}
+
+// SucceedRefund completes a pending refund.
+func (s *Stripe) SucceedRefund(id string) (Refund, error) {
+	return change(s, "complete refund "+id, func(b *books, _ time.Time) (Refund, error) {
+		r := get[Refund](b.refunds, id)
+		if r == nil {
+			return Refund{}, errors.New("there is none")
+		}
+		if r.Status != "pending" {
+			return *r, fmt.Errorf("it is %s", r.Status)
+		}
+		r.Status = "succeeded"
+		return *r, nil
+	})
+}
+
+// FailRefund fails a pending or even a succeeded refund: the money comes back to the balance and the charge is
+// no longer refunded by it. Reason is such as "lost_or_stolen_card" or "expired_or_canceled_card".
+func (s *Stripe) FailRefund(id, reason string) (Refund, error) {
+	return change(s, "fail refund "+id, func(b *books, now time.Time) (Refund, error) {
+		r := get[Refund](b.refunds, id)
+		if r == nil {
+			return Refund{}, errors.New("there is none")
+		}
+		if r.Status == "failed" || r.BalanceTransaction == "" {
+			return *r, fmt.Errorf("it is %s and moved %d", r.Status, r.settled)
+		}
+		c := get[Charge](b.charges, r.Charge)
+		r.Status, r.FailureReason = "failed", reason
+		c.AmountRefunded -= r.Amount
+		c.refundedSettled -= r.settled
+		c.Refunded = false
+		r.FailureBalanceTransaction = b.post(now, BalanceTransaction{
+			Type: "refund_failure", ReportingCategory: "refund_failure", Amount: r.settled, Currency: c.settlement.Currency,
+			ExchangeRate: c.settlement.Rate, Description: "REFUND FAILURE", Source: r.ID, AvailableOn: now,
+		}).ID
+		return *r, nil
+	})
+}
+
+func (r *Refund) field(name string, _ time.Time) string {
+	switch name {
+	case "charge":
+		return r.Charge
+	case "payment_intent":
+		return r.PaymentIntent
+	}
+	return ""
+}
+
+func (r *Refund) write(w *writer) {
+	w.open()
+	w.head("refund", r.Object)
+	w.number("amount", r.Amount)
+	w.ref("balance_transaction", r.BalanceTransaction)
+	w.ref("charge", r.Charge)
+	w.text("currency", r.Currency)
+	switch r.method {
+	case Card:
+		w.raw("destination_details", `{"card":{"reference_status":"pending","reference_type":"acquirer_reference_number","type":"refund"},"type":"card"}`)
+	default:
+		w.raw("destination_details", `{"type":"`+string(r.method)+`"}`)
+	}
+	if r.Status == "failed" {
+		w.ref("failure_balance_transaction", r.FailureBalanceTransaction)
+		w.text("failure_reason", r.FailureReason)
+	}
+	w.metadata(r.Metadata)
+	w.ref("payment_intent", r.PaymentIntent)
+	w.textOrNull("reason", r.Reason)
+	w.raw("receipt_number", "null")
+	w.raw("source_transfer_reversal", "null")
+	w.text("status", r.Status)
+	w.raw("transfer_reversal", "null")
+	w.close()
+}
+
+// display is an amount as error messages show it.
+func display(amount int64, currency string) string {
+	digits := strconv.FormatInt(amount, 10)
+	if e := exponent(currency); e > 0 {
+		for len(digits) <= e {
+			digits = "0" + digits
+		}
+		digits = digits[:len(digits)-e] + "." + digits[len(digits)-e:]
+	}
+	return digits + " " + strings.ToUpper(currency)
+}
