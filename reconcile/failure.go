@@ -2,10 +2,10 @@ package reconcile
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"hash"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -80,7 +80,7 @@ type Classification struct {
 	Match string
 	// Clause of the policy: 3.1 for system, 3.2 for user, 3 while unknown.
 	Clause string
-	// Reason in plain words, fit for the customer: "a machine of ours failed".
+	// Reason in plain words, fit for the customer, to go on from "because" or a colon.
 	Reason string
 }
 
@@ -89,7 +89,7 @@ type FailureRule struct {
 	// Name is unique in the table; decisions cite it.
 	Name  string
 	Class FailureClass
-	// Reason in plain words, for the customer, going on from "because".
+	// Reason in plain words, fit for the customer: "a machine of ours failed".
 	Reason string
 	// Codes fit a failure code that is equal but for case and everything that is neither
 	// letter nor digit: "NodeFail", "NODE_FAIL" and "node fail" are one code.
@@ -123,90 +123,124 @@ type patternEntry struct {
 	prefix bool
 }
 
-// FailureFault is one thing that is wrong with a failure table. Code is "" where the fault is
-// the row's own; a caller that knows where rows and codes stand can point there.
+// FailureFault is one thing that is wrong with a failure table.
 type FailureFault struct {
-	// Rule is the index of the row, Code the code or pattern at fault as it was given.
+	// Rule is the index of the row, -1 if the fault is the table's own.
 	Rule int
-	Code string
+	// Code and Pattern are the index of the code or pattern at fault in the row, -1 if it is not one.
+	Code, Pattern int
 	// Problem in words, with the fix.
 	Problem string
 }
 
-func (f FailureFault) Error() string { return f.Problem }
+// FailureFaults is all that is wrong with a failure table. NewFailureTable returns it as its
+// error, so that a caller who knows where rows and codes stand can point there.
+type FailureFaults []FailureFault
+
+func (f FailureFaults) Error() string {
+	problems := make([]string, 0, len(f))
+	for _, fault := range f {
+		problems = append(problems, fault.Problem)
+	}
+	return strings.Join(problems, "\n")
+}
 
 // minPatternKey is the least number of letters and digits in a pattern: shorter ones fit by
 // accident.
 const minPatternKey = 3
 
-// NewFailureTable builds a table of these rows. Every fault is returned, joined, each a
-// FailureFault: a row without name, class, reason or codes; a class other than system and
-// user; a name used twice; a code that is empty, or is the same as another one when case and
-// separators are left out; a pattern too short, or with a star other than at its end.
+// NewFailureTable builds a table of these rows. The error is a FailureFaults with every fault:
+// a row without name, class, reason or codes; a class other than system and user; a name used
+// twice; a code that is empty, or is the same as another one when case and separators are left
+// out; a pattern listed twice, too short, or with a star elsewhere than at its end.
 func NewFailureTable(rules []FailureRule) (FailureTable, error) {
 	t := FailureTable{codes: make(map[string]codeEntry)}
-	var faults []error
-	names := make(map[string]bool, len(rules))
-	patternOwner := make(map[string]int)
-	for i, r := range rules {
-		fault := func(code, format string, args ...any) {
-			faults = append(faults, FailureFault{Rule: i, Code: code, Problem: fmt.Sprintf("failure rule %q: ", r.Name) + fmt.Sprintf(format, args...)})
-		}
-		switch {
-		case r.Name == "":
-			fault("", "has no name")
-		case names[r.Name]:
-			fault("", "a rule of this name stands above already")
-		}
-		names[r.Name] = true
-		if r.Class != FailureSystem && r.Class != FailureUser {
-			fault("", "class %q: must be system or user; what is in no rule is unknown", r.Class)
-		}
-		if strings.TrimSpace(r.Reason) == "" {
-			fault("", "has no reason")
-		}
-		if len(r.Codes) == 0 && len(r.Patterns) == 0 {
-			fault("", "has neither codes nor patterns")
-		}
-		for _, code := range r.Codes {
-			key := normalizeCode(code).key
-			if key == "" {
-				fault(code, "code %q has no letter or digit", code)
-				continue
-			}
-			if other, taken := t.codes[key]; taken {
-				fault(code, "code %q is listed already%s", code, describeOther(rules[other.rule], r, other.text))
-				continue
-			}
-			t.codes[key] = codeEntry{rule: i, text: code}
-		}
-		for _, pattern := range r.Patterns {
-			p, problem := parsePattern(pattern)
-			if problem != "" {
-				fault(pattern, "pattern %q %s", pattern, problem)
-				continue
-			}
-			id := fmt.Sprint(p.key, p.prefix)
-			if other, taken := patternOwner[id]; taken {
-				fault(pattern, "pattern %q is listed already%s", pattern, describeOther(rules[other], r, pattern))
-				continue
-			}
-			patternOwner[id] = i
-			p.rule = i
-			t.patterns = append(t.patterns, p)
-		}
-	}
+	var faults FailureFaults
 	if len(rules) == 0 {
-		faults = append(faults, FailureFault{Rule: -1, Problem: "the failure table has no rules"})
+		faults = append(faults, FailureFault{Rule: -1, Code: -1, Pattern: -1, Problem: "the failure table has no rules"})
+	}
+	names := make(map[string]bool, len(rules))
+	patternsSeen := make(map[string]int)
+	for i, r := range rules {
+		faults = append(faults, r.faults(i, names[r.Name])...)
+		names[r.Name] = true
+		for j, code := range r.Codes {
+			if problem := t.addCode(rules, i, code); problem != "" {
+				faults = append(faults, FailureFault{Rule: i, Code: j, Pattern: -1, Problem: fmt.Sprintf("failure rule %q: code %q %s", r.Name, code, problem)})
+			}
+		}
+		for j, pattern := range r.Patterns {
+			if problem := t.addPattern(rules, i, pattern, patternsSeen); problem != "" {
+				faults = append(faults, FailureFault{Rule: i, Code: -1, Pattern: j, Problem: fmt.Sprintf("failure rule %q: pattern %q %s", r.Name, pattern, problem)})
+			}
+		}
 	}
 	if len(faults) > 0 {
-		return FailureTable{}, errors.Join(faults...)
+		return FailureTable{}, faults
 	}
-	for _, r := range rules {
-		r.Codes, r.Patterns = slices.Clone(r.Codes), slices.Clone(r.Patterns)
-		t.rules = append(t.rules, r)
-	}
+	t.rules = cloneRules(rules)
 	return t, nil
+}
+
+// faults are the row's own, its codes and patterns aside.
+func (r FailureRule) faults(index int, nameTaken bool) FailureFaults {
+	var faults FailureFaults
+	fault := func(problem string) {
+		faults = append(faults, FailureFault{Rule: index, Code: -1, Pattern: -1, Problem: fmt.Sprintf("failure rule %q: %s", r.Name, problem)})
+	}
+	if r.Name == "" {
+		fault("has no name")
+	} else if nameTaken {
+		fault("a rule of this name stands above already")
+	}
+	if r.Class != FailureSystem && r.Class != FailureUser {
+		fault(fmt.Sprintf("class %q: must be system or user; what is in no rule is unknown", r.Class))
+	}
+	if strings.TrimSpace(r.Reason) == "" {
+		fault("has no reason")
+	}
+	if len(r.Codes) == 0 && len(r.Patterns) == 0 {
+		fault("has neither codes nor patterns")
+	}
+	return faults
+}
+
+func (t *FailureTable) addCode(rules []FailureRule, rule int, code string) (problem string) {
+	key := normalizeCode(code).key
+	if key == "" {
+		return "has no letter or digit"
+	}
+	if other, taken := t.codes[key]; taken {
+		return "is listed already" + describeOther(rules[other.rule], rules[rule], other.text)
+	}
+	t.codes[key] = codeEntry{rule: rule, text: code}
+	return ""
+}
+
+func (t *FailureTable) addPattern(rules []FailureRule, rule int, pattern string, seen map[string]int) (problem string) {
+	p, problem := parsePattern(pattern)
+	if problem != "" {
+		return problem
+	}
+	id := p.key
+	if p.prefix {
+		id += "*"
+	}
+	if other, taken := seen[id]; taken {
+		return "is listed already" + describeOther(rules[t.patterns[other].rule], rules[rule], t.patterns[other].text)
+	}
+	seen[id] = len(t.patterns)
+	p.rule = rule
+	t.patterns = append(t.patterns, p)
+	return ""
+}
+
+func cloneRules(rules []FailureRule) []FailureRule {
+	cloned := slices.Clone(rules)
+	for i := range cloned {
+		cloned[i].Codes, cloned[i].Patterns = slices.Clone(cloned[i].Codes), slices.Clone(cloned[i].Patterns)
+	}
+	return cloned
 }
 
 func describeOther(other, r FailureRule, text string) string {
@@ -233,13 +267,7 @@ func parsePattern(pattern string) (p patternEntry, problem string) {
 func (t FailureTable) IsZero() bool { return len(t.rules) == 0 }
 
 // Rules returns the rows in their order.
-func (t FailureTable) Rules() []FailureRule {
-	rules := slices.Clone(t.rules)
-	for i := range rules {
-		rules[i].Codes, rules[i].Patterns = slices.Clone(rules[i].Codes), slices.Clone(rules[i].Patterns)
-	}
-	return rules
-}
+func (t FailureTable) Rules() []FailureRule { return cloneRules(t.rules) }
 
 // Classify says whose fault it was that a job ended as it did. A canceled job is the user's,
 // whatever its code. A code that equals one of the table's comes before all patterns; of
@@ -247,14 +275,14 @@ func (t FailureTable) Rules() []FailureRule {
 // class is unknown. A job that did not fail is unknown as well, by RuleNotFailed.
 func (t FailureTable) Classify(status JobStatus, code string) Classification {
 	if status == JobCanceled {
-		return builtIn(FailureUser, RuleCanceled, "the job was canceled")
+		return builtIn(FailureUser, RuleCanceled, "it was canceled")
 	}
 	if !status.Unsuccessful() {
-		return builtIn(FailureUnknown, RuleNotFailed, "the job did not fail")
+		return builtIn(FailureUnknown, RuleNotFailed, "it did not fail")
 	}
 	normalised := normalizeCode(code)
 	if normalised.key == "" {
-		return builtIn(FailureUnknown, RuleNoCode, "the job carries no failure code")
+		return builtIn(FailureUnknown, RuleNoCode, "it carries no failure code")
 	}
 	if entry, ok := t.codes[normalised.key]; ok {
 		return t.classification(entry.rule, entry.text)
@@ -264,7 +292,7 @@ func (t FailureTable) Classify(status JobStatus, code string) Classification {
 			return t.classification(p.rule, p.text)
 		}
 	}
-	return builtIn(FailureUnknown, RuleUnlisted, "the failure code is in no rule of the policy")
+	return builtIn(FailureUnknown, RuleUnlisted, "its failure code is in no rule of the policy")
 }
 
 func builtIn(class FailureClass, rule, reason string) Classification {
@@ -312,7 +340,7 @@ func (t FailureTable) hashInto(h hash.Hash) {
 		for _, pattern := range r.Patterns {
 			p, _ := parsePattern(pattern)
 			hashString(h, p.key)
-			hashInt(h, int64(map[bool]int{true: 1}[p.prefix]))
+			hashString(h, strconv.FormatBool(p.prefix))
 		}
 	}
 }

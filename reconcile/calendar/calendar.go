@@ -1,14 +1,102 @@
 // Package calendar names the holiday calendars that business days are counted by. It must never do more with a date than say
-// whether it is a holiday: no time zones, no clock.
+// whether it is a holiday: no time zones, no clock, no weekends (those are reconcile's).
 package calendar
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rickar/cal/v2"
+	"github.com/rickar/cal/v2/at"
+	"github.com/rickar/cal/v2/be"
+	"github.com/rickar/cal/v2/ca"
+	"github.com/rickar/cal/v2/ch"
+	"github.com/rickar/cal/v2/de"
+	"github.com/rickar/cal/v2/ecb"
+	"github.com/rickar/cal/v2/es"
+	"github.com/rickar/cal/v2/fr"
+	"github.com/rickar/cal/v2/gb"
+	"github.com/rickar/cal/v2/ie"
+	"github.com/rickar/cal/v2/it"
+	"github.com/rickar/cal/v2/jp"
+	"github.com/rickar/cal/v2/nl"
+	"github.com/rickar/cal/v2/us"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-// ByName returns the calendar of this name: a function that says whether a date is a holiday.
+func init() {
+	// The library computes holidays as midnights in this location. In the machine's own zone a midnight that the clocks skip
+	// would move the holiday by a day.
+	cal.DefaultLoc = time.UTC
+}
+
+// The calendars by name: national holidays, with the days on which they are observed.
+var holidays = map[string][]*cal.Holiday{
+	"none":       nil,
+	"us-federal": us.Holidays,
+	"at":         at.Holidays,
+	"be":         be.Holidays,
+	"ca":         ca.Holidays,
+	"ch":         ch.Holidays,
+	"de":         de.Holidays,
+	"ecb":        ecb.Holidays,
+	"es":         es.Holidays,
+	"fr":         fr.Holidays,
+	"gb":         gb.Holidays,
+	"ie":         ie.Holidays,
+	"it":         it.Holidays,
+	"jp":         jp.Holidays,
+	"nl":         nl.Holidays,
+}
+
+// Names returns the names of all calendars, sorted.
+func Names() []string {
+	names := make([]string, 0, len(holidays))
+	for name := range holidays {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// ByName returns a function that says whether a date is a holiday of this calendar, on the day itself or on the day it is
+// observed. The function is safe for concurrent use. "none" has no holidays; a name that isn't in Names is an error.
 func ByName(name string) (func(reconcile.Date) bool, error) {
-	return nil, fmt.Errorf("holiday calendar %q: unknown", name)
+	list, known := holidays[name]
+	if !known {
+		return nil, fmt.Errorf("holiday calendar %q: unknown; known are %s", name, strings.Join(Names(), ", "))
+	}
+	if len(list) == 0 {
+		return func(reconcile.Date) bool { return false }, nil
+	}
+	years := &yearCache{calendar: &cal.Calendar{Holidays: list}}
+	return years.isHoliday, nil
+}
+
+// yearCache keeps the holidays of each year asked for: due dates of a night's requests all ask for the same few.
+type yearCache struct {
+	calendar *cal.Calendar
+	years    sync.Map // int -> map[reconcile.Date]bool, never changed once stored
+}
+
+func (c *yearCache) isHoliday(d reconcile.Date) bool {
+	cached, ok := c.years.Load(d.Year)
+	if !ok {
+		cached, _ = c.years.LoadOrStore(d.Year, c.holidaysOf(d.Year))
+	}
+	return cached.(map[reconcile.Date]bool)[d]
+}
+
+func (c *yearCache) holidaysOf(year int) map[reconcile.Date]bool {
+	days := make(map[reconcile.Date]bool)
+	for t := time.Date(year, time.January, 1, 12, 0, 0, 0, time.UTC); t.Year() == year; t = t.AddDate(0, 0, 1) {
+		if actual, observed, _ := c.calendar.IsHoliday(t); actual || observed {
+			days[reconcile.DateOf(t)] = true
+		}
+	}
+	return days
 }
