@@ -278,12 +278,12 @@ func (f *folder) clearDeadServer(ctx context.Context) error {
 	return nil
 }
 
-// placeSocket makes the folder of the socket, elsewhere when its path would not fit into a socket address.
+// placeSocket makes the folder of the socket, elsewhere when a socket there could not be addressed.
 func (f *folder) placeSocket(a *account) error {
 	if !socketFits(f.socket) {
 		short, err := newShort(a)
 		if err != nil {
-			return fmt.Errorf("the socket in %s would have a path of more than %d bytes, and there is no shorter place for it: %w", f.dir, socketPathLimit, err)
+			return fmt.Errorf("the socket in %s would have a path with a comma or of more than %d bytes, and there is no other place for it: %w", f.dir, socketPathLimit, err)
 		}
 		f.shortSocket, f.socket = short, short.dir
 		return nil
@@ -312,7 +312,10 @@ func newShort(a *account) (*folder, error) {
 
 const socketName = ".s.PGSQL.5432"
 
-func socketFits(dir string) bool { return len(filepath.Join(dir, socketName)) <= socketPathLimit }
+// socketFits tells whether a socket in dir has an address: for the system, and for lib/pq, which takes a comma for the next host.
+func socketFits(dir string) bool {
+	return len(filepath.Join(dir, socketName)) <= socketPathLimit && !strings.Contains(dir, ",")
+}
 
 // contents are the names that a server and this package put into its folder: one that somebody chose may hold other things as well.
 var contents = []string{"data", "data.new", "socket", socketName, socketName + ".lock", ownerFile}

@@ -4,95 +4,306 @@ package localpg
 
 import (
 	"context"
-	"database/sql"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
-	"time"
 )
-
-func startServer(t *testing.T, o Options) *Server {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	began := time.Now()
-	s, err := Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("started in %v", time.Since(began).Round(time.Millisecond))
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
-// reachable is a temporary folder that the server's user can enter, which t.TempDir is not when root runs the test.
-func reachable(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "localpg-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(dir, "pg")
-}
-
-func query(t *testing.T, s *Server, q string) (answer string) {
-	t.Helper()
-	db, err := sql.Open("postgres", s.URL("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if err := db.QueryRow(q).Scan(&answer); err != nil {
-		t.Fatalf("%s: %v", q, err)
-	}
-	return answer
-}
 
 func TestThrowAwayServer(t *testing.T) {
 	s := startServer(t, Options{Settings: map[string]string{"max_connections": "123"}})
 	for q, want := range map[string]string{
-		"SHOW max_connections":                    "123",
-		"SHOW listen_addresses":                   "",
-		"SHOW fsync":                              "off",
-		"SHOW synchronous_commit":                 "off",
-		"SHOW full_page_writes":                   "off",
-		"SHOW autovacuum":                         "off",
-		"SHOW timezone":                           "UTC",
-		"SHOW server_encoding":                    "UTF8",
-		"SELECT current_user":                     "postgres",
-		"SELECT coalesce(inet_server_port(), -1)": "-1",
+		"SHOW max_connections":    "123",
+		"SHOW listen_addresses":   "",
+		"SHOW fsync":              "off",
+		"SHOW synchronous_commit": "off",
+		"SHOW full_page_writes":   "off",
+		"SHOW autovacuum":         "off",
+		"SHOW timezone":           "UTC",
+		"SHOW server_encoding":    "UTF8",
+		"SELECT current_user":     "postgres",
+		// No other way in than the socket.
+		"SELECT string_agg(DISTINCT type || ' ' || auth_method, ', ' ORDER BY type || ' ' || auth_method) FROM pg_hba_file_rules": "host reject, local trust",
 	} {
-		if got := query(t, s, q); got != want {
+		if got := query(t, s.URL("postgres"), q); got != want {
 			t.Errorf("%s = %q, want %q", q, got, want)
 		}
 	}
-	dir := s.folder.dir
-	if err := s.Stop(); err != nil {
-		t.Fatal(err)
+	dir := s.Dir()
+	for _, path := range []string{dir, s.folder.data, s.folder.socket} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o700 {
+			t.Errorf("%s has mode %v: others can get in", path, info.Mode())
+		}
 	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("%s is still there after Stop: %v", dir, err)
+	stop(t, s)
+	if !missing(dir) {
+		t.Errorf("%s is still there after Stop", dir)
+	}
+	if err := s.Stop(); err != nil {
+		t.Errorf("second Stop: %v", err)
+	}
+}
+
+func TestDurableServerKeepsPostgreSQLsPromises(t *testing.T) {
+	s := startServer(t, Options{Durable: true})
+	for _, setting := range []string{"fsync", "synchronous_commit", "full_page_writes", "autovacuum"} {
+		if got := query(t, s.URL("postgres"), "SHOW "+setting); got != "on" {
+			t.Errorf("%s is %s", setting, got)
+		}
 	}
 }
 
 func TestSecondStartReusesTheData(t *testing.T) {
-	dir := reachable(t)
-	o := Options{Dir: dir, Keep: true, Durable: true}
+	o := Options{Dir: filepath.Join(reachable(t), "pg"), Keep: true, Durable: true}
 	first := startServer(t, o)
-	query(t, first, "CREATE TABLE kept AS SELECT 'still here' AS v; SELECT v FROM kept")
-	if err := first.Stop(); err != nil {
+	query(t, first.URL("postgres"), "CREATE TABLE kept AS SELECT 'still here' AS v; SELECT v FROM kept")
+	stop(t, first)
+	second := startServer(t, o)
+	if got := query(t, second.URL("postgres"), "SELECT v FROM kept"); got != "still here" {
+		t.Errorf("kept table holds %q", got)
+	}
+}
+
+func TestStopWithoutKeepRemovesAChosenFolder(t *testing.T) {
+	dir := filepath.Join(reachable(t), "new", "pg")
+	s := startServer(t, Options{Dir: dir})
+	stop(t, s)
+	if !missing(dir) {
+		t.Errorf("%s is still there", dir)
+	}
+}
+
+func TestStopLeavesWhatSomebodyElsePutThere(t *testing.T) {
+	dir := filepath.Join(reachable(t), "pg")
+	s := startServer(t, Options{Dir: dir})
+	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
+	stop(t, s)
+	if missing(filepath.Join(dir, "report.csv")) {
+		t.Error("somebody's file is gone")
+	}
+	if !missing(filepath.Join(dir, "data")) {
+		t.Error("the data are still there")
+	}
+}
+
+func TestFolderWithOtherFilesIsRefused(t *testing.T) {
+	dir := reachable(t)
+	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
+	_, err := Start(testContext(t), Options{Dir: dir})
+	wantError(t, err, dir, "choose an empty or a new folder")
+	info, err := os.Stat(dir)
+	if err != nil {
 		t.Fatal(err)
 	}
-	second := startServer(t, o)
-	if got := query(t, second, "SELECT v FROM kept"); got != "still here" {
-		t.Errorf("kept table holds %q", got)
+	if info.Mode().Perm() != 0o755 || missing(filepath.Join(dir, "report.csv")) {
+		t.Errorf("the refused folder was changed: %v", info.Mode())
+	}
+}
+
+func TestSecondServerInTheSameFolderIsRefused(t *testing.T) {
+	dir := filepath.Join(reachable(t), "pg")
+	s := startServer(t, Options{Dir: dir})
+	_, err := Start(testContext(t), Options{Dir: dir})
+	if !errors.Is(err, ErrInUse) {
+		t.Fatalf("second Start in a folder in use: %v, want ErrInUse", err)
+	}
+	if got := query(t, s.URL("postgres"), "SELECT 'unharmed'"); got != "unharmed" {
+		t.Error(got)
+	}
+}
+
+func TestManyStartsAtOnceInOneFolderLeaveOneServer(t *testing.T) {
+	dir := filepath.Join(reachable(t), "pg")
+	const starts = 4
+	var all sync.WaitGroup
+	servers := make([]*Server, starts)
+	failures := make([]error, starts)
+	ctx := testContext(t)
+	for i := range starts {
+		all.Go(func() { servers[i], failures[i] = Start(ctx, Options{Dir: dir}) })
+	}
+	all.Wait()
+	running := 0
+	for i, s := range servers {
+		if s != nil {
+			running++
+			query(t, s.URL("postgres"), "SELECT 'up'")
+			defer stop(t, s)
+		} else if !errors.Is(failures[i], ErrInUse) {
+			t.Errorf("a losing Start says %v, want ErrInUse", failures[i])
+		}
+	}
+	if running != 1 {
+		t.Errorf("%d servers run, want 1", running)
+	}
+}
+
+func TestLongPathGetsAShortSocket(t *testing.T) {
+	dir := filepath.Join(reachable(t), strings.Repeat("long", 20), "pg")
+	s := startServer(t, Options{Dir: dir})
+	if strings.HasPrefix(s.folder.socket, dir) || !socketFits(s.folder.socket) {
+		t.Errorf("socket in %s", s.folder.socket)
+	}
+	query(t, s.URL("postgres"), "SELECT 'reached'")
+	stop(t, s)
+	if !missing(s.folder.socket) || !missing(dir) {
+		t.Error("folders are left")
+	}
+}
+
+func TestSocketPathLimit(t *testing.T) {
+	longest := socketPathLimit - len("/"+socketName)
+	for length, fits := range map[int]bool{longest: true, longest + 1: false} {
+		dir := filepath.Join(reachable(t), "x")
+		dir += strings.Repeat("x", length-len(dir))
+		if got := socketFits(dir); got != fits {
+			t.Errorf("a folder of %d bytes fits: %v, want %v", length, got, fits)
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		socket, err := net.Listen("unix", filepath.Join(dir, socketName))
+		if (err == nil) != fits {
+			t.Errorf("the system takes a socket in a folder of %d bytes: %v, want %v", length, err, fits)
+		}
+		if err == nil {
+			_ = socket.Close()
+		}
+	}
+}
+
+func TestPathWithCommaSpaceAndQuote(t *testing.T) {
+	dir := filepath.Join(reachable(t), `a, "b" & c`)
+	s := startServer(t, Options{Dir: dir})
+	query(t, s.URL("postgres"), "SELECT 'reached'")
+}
+
+func TestSettingsThatWouldOpenTheServerAreRefused(t *testing.T) {
+	for _, name := range []string{"listen_addresses", "Listen_Addresses", "port", "unix_socket_directories", "unix_socket_permissions", "data_directory", "hba_file", "", "a=b"} {
+		if _, err := Start(testContext(t), Options{Settings: map[string]string{name: "*"}}); err == nil {
+			t.Errorf("setting %q was taken", name)
+		}
+	}
+}
+
+func TestFailedStartQuotesTheServersLogAndLeavesNothing(t *testing.T) {
+	dir := filepath.Join(reachable(t), "pg")
+	var log strings.Builder
+	_, err := Start(testContext(t), Options{Dir: dir, Log: &log, Settings: map[string]string{"no_such_setting": "1"}})
+	wantError(t, err, "no_such_setting", "ended while starting")
+	if !strings.Contains(log.String(), "no_such_setting") {
+		t.Errorf("the log holds %q", log.String())
+	}
+	if !missing(dir) {
+		t.Errorf("%s is left", dir)
+	}
+}
+
+func TestFailedStartKeepsDataOfEarlierOnes(t *testing.T) {
+	dir := filepath.Join(reachable(t), "pg")
+	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
+	version := filepath.Join(dir, "data", "PG_VERSION")
+	if err := os.WriteFile(version, []byte("9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Start(testContext(t), Options{Dir: dir})
+	wantError(t, err, "written by PostgreSQL 9", BinVariable)
+	if missing(version) {
+		t.Error("the data of another version were removed")
+	}
+}
+
+func TestCutOffInitialisationIsRepeated(t *testing.T) {
+	dir := filepath.Join(reachable(t), "pg")
+	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
+	if err := os.Rename(filepath.Join(dir, "data"), filepath.Join(dir, "data.new")); err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, Options{Dir: dir})
+	query(t, s.URL("postgres"), "SELECT 'up'")
+}
+
+func TestStartHeedsItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := filepath.Join(reachable(t), "pg")
+	if _, err := Start(ctx, Options{Dir: dir}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Start with a cancelled context: %v", err)
+	}
+	if !missing(dir) {
+		t.Errorf("%s is left", dir)
+	}
+}
+
+func TestServerOutlivesTheContextOfItsStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s, err := Start(ctx, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	query(t, s.URL("postgres"), "SELECT 'up'")
+	stop(t, s)
+}
+
+func TestStopTellsThatTheServerHadDied(t *testing.T) {
+	s := startServer(t, Options{})
+	if err := s.process.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-s.process.ended
+	if err := s.Stop(); !errors.Is(err, errDied) {
+		t.Errorf("Stop of a killed server: %v", err)
+	}
+	if !missing(s.Dir()) {
+		t.Errorf("%s is left", s.Dir())
+	}
+}
+
+func TestStopEndsSessions(t *testing.T) {
+	s := startServer(t, Options{})
+	sleeping := make(chan error, 1)
+	db := openDB(t, s.URL("postgres"))
+	go func() {
+		_, err := db.Exec("SELECT pg_sleep(600)")
+		sleeping <- err
+	}()
+	eventually(t, "the session sleeps", func() bool {
+		return query(t, s.URL("postgres"), "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'") == "1"
+	})
+	stop(t, s)
+	if err := <-sleeping; err == nil {
+		t.Error("a statement of ten minutes ended well")
+	}
+}
+
+func TestURLNamesTheDatabase(t *testing.T) {
+	s := startServer(t, Options{})
+	query(t, s.URL("postgres"), "SELECT 'ready'")
+	db := openDB(t, s.URL("postgres"))
+	const odd = `a b/c?d%e"f`
+	if _, err := db.Exec(`CREATE DATABASE "a b/c?d%e""f"`); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, s.URL(odd), "SELECT current_database()"); got != odd {
+		t.Errorf("URL leads to %q", got)
+	}
+}
+
+func TestCallersEnvironmentHasNoInfluence(t *testing.T) {
+	for name, value := range map[string]string{"PGPORT": "1", "PGHOST": "192.0.2.1", "PGUSER": "somebody", "PGDATA": "/nowhere", "PGDATABASE": "nothing", "TZ": "Asia/Tokyo", "LC_ALL": "de_DE.UTF-8"} {
+		t.Setenv(name, value)
+	}
+	s := startServer(t, Options{})
+	if got := query(t, s.URL("postgres"), "SELECT current_user || ' ' || current_setting('timezone')"); got != "postgres UTC" {
+		t.Error(got)
 	}
 }

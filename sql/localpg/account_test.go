@@ -1,0 +1,124 @@
+//go:build unix
+
+package localpg
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+// asNobody makes a helper process run as user nobody when this one is root; otherwise it is an ordinary user's already.
+func asNobody(t *testing.T) (prepare func(*exec.Cmd), uid int) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return nil, os.Geteuid()
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err = strconv.Atoi(nobody.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gid, err := strconv.Atoi(nobody.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The folder that go test builds in is closed to others.
+	program := filepath.Join(reachable(t), "localpg.test")
+	copyProgram(t, program)
+	return func(cmd *exec.Cmd) {
+		cmd.Path, cmd.Dir = program, "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+		cmd.Env = append(cmd.Env, "HOME=/nonexistent")
+	}, uid
+}
+
+func copyProgram(t *testing.T, to string) {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	file, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(file, from); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Chmod(0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOrdinaryUser(t *testing.T) {
+	prepare, uid := asNobody(t)
+	h := startHelper(t, Options{}, prepare)
+	if h.DataOwner != uid {
+		t.Errorf("data belong to user %d, want %d", h.DataOwner, uid)
+	}
+	query(t, h.URL, "SELECT 'up'")
+	if err := h.stdin.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if !gone(h.PID) || !missing(h.Dir) {
+		t.Error("server or files outlived Stop")
+	}
+}
+
+func TestKilledOrdinaryUser(t *testing.T) {
+	prepare, _ := asNobody(t)
+	h := startHelper(t, Options{}, prepare)
+	h.kill(t)
+	eventually(t, "server and files are gone", func() bool { return gone(h.PID) && missing(h.Dir) })
+}
+
+func TestServerNeverRunsAsRoot(t *testing.T) {
+	h := startHelper(t, Options{}, nil)
+	if h.DataOwner == 0 {
+		t.Error("data belong to root")
+	}
+	if os.Geteuid() != 0 && h.DataOwner != os.Geteuid() {
+		t.Errorf("data belong to user %d, not to us", h.DataOwner)
+	}
+}
+
+func TestUnreachableFolderIsNamed(t *testing.T) {
+	closed := filepath.Join(reachable(t), "closed")
+	if err := os.Mkdir(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() != 0 { // root is not stopped by this, but its server's user is by the mode above
+		if err := os.Chmod(closed, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := filepath.Join(closed, "pg")
+	_, err := Start(testContext(t), Options{Dir: dir})
+	wantError(t, err, dir, "permission denied")
+	if os.Geteuid() == 0 {
+		wantError(t, err, "/root")
+	}
+	if !missing(dir) && os.Geteuid() == 0 {
+		t.Errorf("%s is left", dir)
+	}
+}
