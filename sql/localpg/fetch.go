@@ -73,8 +73,13 @@ func (m machine) cacheFolder(o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask is
+			return "", err
+		}
 	}
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -228,3 +228,9 @@ func wantError(t *testing.T, err error, parts ...string) {
 		}
 	}
 }
+
+func setUmask(t *testing.T, mask int) {
+	t.Helper()
+	before := syscall.Umask(mask)
+	t.Cleanup(func() { syscall.Umask(before) })
+}
