@@ -72,6 +72,7 @@ func (t *BalanceTransaction) write(w *writer) {
 	w.number("net", t.Net)
 	w.text("reporting_category", t.ReportingCategory)
 	w.ref("source", t.Source)
+	w.expand.child("source").touch() // what can be expanded below differs by kind of source
 	w.text("status", t.status(w.now))
 	w.text("type", t.Type)
 	w.close()

@@ -204,6 +204,9 @@ func (d *Dispute) write(w *writer) {
 	w.name("balance_transactions")
 	w.buf = append(w.buf, '[')
 	node := w.expand.child("balance_transactions")
+	if len(d.BalanceTransactions) == 0 {
+		node.touch()
+	}
 	for _, id := range d.BalanceTransactions {
 		w.separate()
 		w.under(node, func() { w.books.transactions.byID[id].write(w) })

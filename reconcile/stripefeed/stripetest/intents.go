@@ -147,9 +147,9 @@ func (p *PaymentIntent) write(w *writer) {
 	w.raw("next_action", "null")
 	w.raw("on_behalf_of", "null")
 	if charge == nil || charge.Status == "failed" {
-		w.raw("payment_method", "null")
+		w.ref("payment_method", "")
 	} else {
-		w.text("payment_method", "pm_"+charge.ID[3:])
+		w.ref("payment_method", "pm_"+charge.ID[3:])
 	}
 	w.raw("payment_method_options", "{}")
 	w.raw("payment_method_types", `["`+string(p.Method)+`"]`)

@@ -210,7 +210,7 @@ func (p *Payout) write(w *writer) {
 	w.ref("balance_transaction", p.BalanceTransaction)
 	w.text("currency", p.Currency)
 	w.text("description", "STRIPE PAYOUT")
-	w.text("destination", payoutDestination)
+	w.ref("destination", payoutDestination)
 	w.ref("failure_balance_transaction", p.FailureBalanceTransaction)
 	w.textOrNull("failure_code", p.FailureCode)
 	if p.FailureCode == "" {

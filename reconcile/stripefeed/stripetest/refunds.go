@@ -184,6 +184,8 @@ func (r *Refund) write(w *writer) {
 	if r.Status == "failed" {
 		w.ref("failure_balance_transaction", r.FailureBalanceTransaction)
 		w.text("failure_reason", r.FailureReason)
+	} else {
+		w.expand.child("failure_balance_transaction").touch()
 	}
 	w.metadata(r.Metadata)
 	w.ref("payment_intent", r.PaymentIntent)
