@@ -77,8 +77,25 @@ CREATE UNLOGGED TABLE reconciler.candidates (
     job           text NOT NULL,
     account_id    text NOT NULL DEFAULT '',
     subject_id    text NOT NULL,
-    in_scan       boolean NOT NULL DEFAULT false,
+    in_scan       boolean NOT NULL DEFAULT false, -- it is one of the night's own rows, not carried over from an earlier one
+    cost          numeric NOT NULL DEFAULT 0,
+    debits        numeric NOT NULL DEFAULT 0,     -- of the night alone
     PRIMARY KEY (business_date, job, account_id, subject_id)
+);
+
+-- Which purchases the refund requests of the running night may mean.
+CREATE UNLOGGED TABLE reconciler.request_matches (
+    account_id    text        NOT NULL, -- of the purchase
+    business_date date        NOT NULL,
+    job           text        NOT NULL,
+    request_id    text        NOT NULL,
+    purchase_id   text        NOT NULL,
+    requested_at  timestamptz NOT NULL,
+    status        text        NOT NULL,
+    decided_at    timestamptz,
+    denied_at     timestamptz, -- our own denial
+    hits          bigint      NOT NULL,
+    PRIMARY KEY (account_id, business_date, job, request_id, purchase_id)
 );
 
 -- A break from the night that first saw it to the night that no longer did. The same fault coming back later is a new row of the same id.
@@ -182,11 +199,34 @@ CREATE TABLE reconciler.input_totals (
     PRIMARY KEY (business_date, relation, bucket)
 );
 
+-- The policies that decisions were made by: every version's time in force, and what its failure table says of each code seen.
+CREATE TABLE reconciler.policy_versions (
+    policy                text        NOT NULL, -- hash of the policy's content
+    version               text        NOT NULL,
+    effective_from        timestamptz NOT NULL,
+    effective_to          timestamptz NOT NULL, -- 'infinity' for the last
+    refund_window_seconds bigint      NOT NULL,
+    PRIMARY KEY (policy, version)
+);
+CREATE TABLE reconciler.failure_classes (
+    policy       text NOT NULL,
+    version      text NOT NULL,
+    status       text NOT NULL,
+    failure_code text NOT NULL,
+    class        text NOT NULL CHECK (class IN ('system', 'user', 'unknown')),
+    rule         text NOT NULL,
+    clause       text NOT NULL,
+    reason       text NOT NULL,
+    PRIMARY KEY (policy, version, status, failure_code)
+);
+
 -- Earlier nights whose rows a night read again, because more of them had turned up.
 CREATE TABLE reconciler.rescans (
     business_date date NOT NULL,
     relation      text NOT NULL,
     rescanned     date NOT NULL,
+    begins        timestamptz NOT NULL,
+    ends          timestamptz NOT NULL,
     PRIMARY KEY (business_date, relation, rescanned),
     CHECK (rescanned < business_date)
 );

@@ -1,0 +1,12 @@
+e.id <> '' AND e.account_id <> ''
+   AND CASE e.kind
+           WHEN 'usage'           THEN e.credits <= 0
+           WHEN 'purchase'        THEN e.credits >= 0
+           WHEN 'promo'           THEN e.credits >= 0
+           WHEN 'credit_back'     THEN e.credits >= 0
+           WHEN 'refund'          THEN e.credits <= 0
+           WHEN 'refund_reversal' THEN e.credits >= 0
+           WHEN 'adjustment'      THEN e.credits IS NOT NULL
+           ELSE false
+       END
+   AND e.created_at {{ sane_time }}

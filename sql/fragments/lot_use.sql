@@ -1,0 +1,37 @@
+-- How the net usage of the accounts in @accounts draws on their lots, first in, first out (clause 2.3): once as of @begin, once as of @as_of.
+-- A lot is a purchase, a promotional grant or a positive adjustment; one that was refunded leaves the order. Negative adjustments count as usage.
+(WITH instant (at) AS (VALUES (@begin::timestamptz), (@as_of::timestamptz)),
+ entry AS (
+    SELECT e.* FROM {{ entries }} e WHERE e.account_id = ANY (@accounts::text[]) AND e.effective_at < @as_of::timestamptz
+ ), usage AS (
+    SELECT i.at, e.account_id,
+           -sum(e.credits) AS net
+    FROM instant i
+    JOIN entry e ON e.effective_at < i.at
+    WHERE e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.credits < 0
+    GROUP BY 1, 2
+ ), grant_entry AS (
+    SELECT i.at, e.account_id, e.kind, CASE e.kind WHEN 'purchase' THEN coalesce(e.purchase_id, e.id) ELSE e.id END AS lot_id,
+           min(e.created_at) AS granted_at, sum(e.credits) AS credits
+    FROM instant i
+    JOIN entry e ON e.effective_at < i.at
+    WHERE e.kind IN ('purchase', 'promo') OR e.kind = 'adjustment' AND e.credits > 0
+    GROUP BY 1, 2, 3, 4
+ ), refund AS (
+    SELECT i.at, e.account_id, e.purchase_id, sum(e.credits) AS credits
+    FROM instant i
+    JOIN entry e ON e.effective_at < i.at
+    WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id IS NOT NULL
+    GROUP BY 1, 2, 3
+ ), lot AS (
+    SELECT g.at, g.account_id, g.kind, g.lot_id, g.granted_at, g.credits, coalesce(r.credits, 0) AS refunded,
+           coalesce(sum(CASE WHEN coalesce(r.credits, 0) < 0 THEN 0 ELSE g.credits END)
+                    OVER (PARTITION BY g.at, g.account_id ORDER BY g.granted_at, g.lot_id COLLATE "C", g.kind COLLATE "C"
+                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+    FROM grant_entry g
+    LEFT JOIN refund r ON g.kind = 'purchase' AND r.at = g.at AND r.account_id = g.account_id AND r.purchase_id = g.lot_id
+ )
+ SELECT l.at, l.account_id, l.kind, l.lot_id, l.granted_at, l.credits, l.refunded,
+        CASE WHEN l.refunded < 0 THEN 0 ELSE greatest(0, least(l.credits, coalesce(u.net, 0) - l.before)) END AS used
+ FROM lot l
+ LEFT JOIN usage u ON u.at = l.at AND u.account_id = l.account_id)

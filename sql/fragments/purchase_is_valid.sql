@@ -1,0 +1,9 @@
+-- What the contract asks of such a row; rejects/purchases says in words what one lacks.
+id <> '' AND account_id <> ''
+   AND kind IN ('credits', 'subscription')
+   AND credits >= 0 AND amount_minor >= 0
+   AND currency ~ '^[a-z]{3}$'
+   AND status IN ('pending', 'completed', 'failed')
+   AND created_at {{ sane_time }}
+   AND (status <> 'completed' OR completed_at IS NOT NULL)
+   AND (completed_at IS NULL OR (completed_at {{ sane_time }} AND completed_at >= created_at))

@@ -1,0 +1,26 @@
+-- The night's failed, interrupted and canceled jobs, and older ones that a late debit or a newly known failure code may make due.
+INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
+SELECT @date::date, @job::text, '', x.id, bool_or(x.in_scan)
+FROM (
+    SELECT j.id, true AS in_scan
+    FROM {{ valid_jobs }} j
+    WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')
+    UNION ALL
+    SELECT j.id, false
+    FROM {{ entries_of_night }} e
+    JOIN {{ valid_jobs }} j ON j.id = e.job_id
+    WHERE e.kind IN ('usage', 'adjustment') AND j.status IN ('failed', 'interrupted') AND j.finished_at < @begin::timestamptz
+    UNION ALL
+    SELECT c.job_id, false
+    FROM reconciler.credit_backs c
+    WHERE c.decision = 'pending' AND c.business_date < @date::date
+      AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
+                      WHERE d.account_id = c.account_id AND d.job_id = c.job_id AND d.business_date > c.business_date
+                        AND d.business_date < @date::date AND d.decision <> 'pending')
+    UNION ALL
+    SELECT j.id, false
+    FROM reconciler.rescans r
+    JOIN {{ valid_jobs }} j ON j.finished_at >= r.begins AND j.finished_at < r.ends
+    WHERE r.business_date = @date::date AND r.relation = 'jobs' AND j.status IN ('failed', 'interrupted')
+) x
+GROUP BY x.id

@@ -1,0 +1,1 @@
+DELETE FROM reconciler.input_totals WHERE business_date = @date::date

@@ -1,0 +1,1 @@
+SELECT count(*)::text FROM reconciler.candidates WHERE business_date = @date::date AND job = @job::text AND account_id = ''

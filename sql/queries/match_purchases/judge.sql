@@ -1,0 +1,71 @@
+-- Purchase against grants, exactly: every grant of the purchase up to the as-of, on whichever account.
+WITH base AS MATERIALIZED (
+    SELECT s.subject_id, p.id IS NOT NULL AS known,
+           p.id IS NULL AND EXISTS (SELECT FROM source.purchases r WHERE r.id = s.subject_id
+                                    AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
+           p.account_id, p.status, coalesce(p.credits, 0) AS credits,
+           coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed
+    FROM {{ subjects }} s
+    LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id AND p.created_at < @as_of::timestamptz
+), entry AS (
+    SELECT s.subject_id, e.account_id, e.credits
+    FROM {{ subjects }} s
+    JOIN {{ entries }} e ON e.purchase_id = s.subject_id
+    WHERE e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
+    UNION ALL
+    SELECT s.subject_id, e.account_id, e.credits
+    FROM {{ subjects }} s
+    JOIN {{ entries }} e ON e.id = substr(s.subject_id, 7) AND e.purchase_id IS NULL
+    WHERE s.subject_id LIKE 'entry:%' AND e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
+), ledger AS (
+    SELECT e.subject_id,
+           coalesce(sum(e.credits) FILTER (WHERE e.account_id = b.account_id), 0) AS own, count(*) FILTER (WHERE e.account_id = b.account_id) AS own_grants,
+           coalesce(sum(e.credits) FILTER (WHERE e.account_id IS DISTINCT FROM b.account_id), 0) AS other,
+           coalesce(min(e.account_id COLLATE "C") FILTER (WHERE e.account_id IS DISTINCT FROM b.account_id), '') AS other_account,
+           count(*) AS grants
+    FROM entry e
+    JOIN base b ON b.subject_id = e.subject_id
+    GROUP BY 1
+), fact AS (
+    SELECT b.*, coalesce(l.own, 0) AS own, coalesce(l.own_grants, 0) AS own_grants, coalesce(l.other, 0) AS other, coalesce(l.other_account, '') AS other_account,
+           coalesce(l.grants, 0) AS grants
+    FROM base b
+    LEFT JOIN ledger l ON l.subject_id = b.subject_id
+), verdict AS MATERIALIZED (
+    SELECT t.*,
+           CASE WHEN rejected THEN NULL
+                WHEN NOT completed AND grants > 0 THEN 'grant_without_purchase'
+                WHEN NOT completed THEN NULL
+                WHEN other <> 0 THEN 'grant_amount_mismatch'
+                WHEN own = credits THEN NULL
+                WHEN own_grants = 0 THEN 'purchase_without_grant'
+                WHEN credits > 0 AND own_grants >= 2 AND own = own_grants * credits THEN 'duplicate_grant'
+                ELSE 'grant_amount_mismatch'
+           END AS fault
+    FROM fact t
+), found AS (
+    INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
+    SELECT coalesce(account_id, other_account), @date::date, @job::text, fault, subject_id,
+           CASE WHEN fault = 'grant_amount_mismatch' AND other <> 0 THEN 'account_id' ELSE 'credits' END,
+           CASE WHEN fault = 'grant_without_purchase' THEN '0' WHEN other <> 0 THEN account_id ELSE credits::text END,
+           CASE WHEN fault = 'grant_without_purchase' THEN (own + other)::text WHEN other <> 0 THEN other_account ELSE own::text END,
+           CASE WHEN fault = 'grant_without_purchase' THEN -(own + other) WHEN own = credits THEN -other ELSE credits - own END,
+           'credits',
+           CASE fault
+               WHEN 'grant_without_purchase' THEN own + other || ' credits granted; ' || CASE WHEN known THEN 'the purchase is not completed (' || status || ')' ELSE 'there is no such purchase' END
+               WHEN 'purchase_without_grant' THEN credits || ' credits purchased, no grant names the purchase'
+               WHEN 'duplicate_grant' THEN own_grants || ' grants of ' || credits || ' credits each'
+               ELSE CASE WHEN other <> 0 THEN 'granted to account ' || other_account || ': ' || other || ' credits; to the buyer''s account: ' || own || ' of ' || credits
+                         ELSE credits || ' credits purchased, ' || own || ' granted in ' || own_grants || ' grants' END
+           END
+    FROM verdict
+    WHERE fault IS NOT NULL
+), outcome AS (
+    SELECT subject_id, CASE WHEN fault IS NOT NULL THEN 'breaks' WHEN rejected THEN 'awaiting' ELSE 'matched' END AS outcome FROM verdict
+)
+SELECT o.outcome, count(*) FILTER (WHERE c.in_scan)::text AS jobs, coalesce(sum(c.cost), 0)::text AS cost, coalesce(sum(c.debits), 0)::text AS debits,
+       count(*) FILTER (WHERE c.account_id = '')::text AS carried
+FROM outcome o
+JOIN reconciler.candidates c ON c.business_date = @date::date AND c.job = @job::text AND c.subject_id = o.subject_id
+GROUP BY 1
+ORDER BY 1

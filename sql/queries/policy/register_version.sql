@@ -1,0 +1,3 @@
+INSERT INTO reconciler.policy_versions (policy, version, effective_from, effective_to, refund_window_seconds)
+VALUES (@policy::text, @version::text, @effective_from::timestamptz, coalesce(@effective_to::timestamptz, 'infinity'), @refund_window_seconds::bigint)
+ON CONFLICT (policy, version) DO NOTHING

@@ -1,0 +1,1 @@
+UPDATE reconciler.stripe_payouts SET broken_down = true WHERE id = @payout_id::text

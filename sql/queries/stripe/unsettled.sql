@@ -1,0 +1,28 @@
+-- Objects older than the window that is read anyway, whose state may still change: they are asked for one by one.
+SELECT stream, id FROM (
+    SELECT 'charges' AS stream, id, created_at FROM reconciler.stripe_charges
+    WHERE status = 'pending' OR (status = 'succeeded' AND balance_transaction_id = '' AND created_at >= to_timestamp(@since::bigint))
+    UNION ALL
+    SELECT 'refunds', id, created_at FROM reconciler.stripe_refunds
+    -- A refund that succeeded can fail for weeks after that.
+    WHERE status NOT IN ('succeeded', 'failed', 'canceled') OR (status = 'succeeded' AND created_at >= to_timestamp(@since::bigint))
+    UNION ALL
+    SELECT 'disputes', id, created_at FROM reconciler.stripe_disputes
+    WHERE status NOT IN ('won', 'lost', 'warning_closed')
+    UNION ALL
+    SELECT 'payouts', id, created_at FROM reconciler.stripe_payouts
+    -- A payout that was paid can fail for days after that.
+    WHERE status NOT IN ('paid', 'failed', 'canceled') OR (automatic AND NOT broken_down)
+        OR (status = 'paid' AND arrival_at >= to_timestamp(@since::bigint))
+    UNION ALL
+    SELECT 'invoices', id, created_at FROM reconciler.stripe_invoices
+    WHERE status NOT IN ('paid', 'void', 'uncollectible')
+    UNION ALL
+    SELECT 'balance_transactions', id, created_at FROM reconciler.stripe_balance_transactions
+    WHERE status <> 'available'
+    UNION ALL
+    SELECT 'payment_intents', id, '-infinity' FROM reconciler.stripe_payment_intents
+    WHERE status NOT IN ('succeeded', 'canceled')
+) unsettled
+WHERE created_at < to_timestamp(@before::bigint)
+ORDER BY stream, id

@@ -1,0 +1,21 @@
+-- A page or more of balance transactions as Stripe has them now; times are Unix seconds.
+WITH r AS (
+    SELECT r.id, r.type, r.reporting_category, r.amount_minor, r.fee_minor, r.fee_tax_minor, r.net_minor, r.currency, r.status, r.source_id,
+        to_timestamp(r.created_at) AS created_at, to_timestamp(r.available_on) AS available_on
+    FROM unnest(@id::text[], @type::text[], @reporting_category::text[], @amount_minor::bigint[], @fee_minor::bigint[], @fee_tax_minor::bigint[],
+        @net_minor::bigint[], @currency::text[], @status::text[], @source_id::text[], @created_at::bigint[], @available_on::bigint[])
+        AS r(id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status, source_id, created_at, available_on)
+)
+INSERT INTO reconciler.stripe_balance_transactions AS t (
+    id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status, source_id, created_at, available_on, seen_at
+)
+SELECT r.id, r.type, r.reporting_category, r.amount_minor, r.fee_minor, r.fee_tax_minor, r.net_minor, r.currency, r.status, r.source_id, r.created_at,
+    r.available_on, to_timestamp(@seen_at::bigint)
+FROM r
+ON CONFLICT (id) DO UPDATE SET
+    reporting_category = excluded.reporting_category, amount_minor = excluded.amount_minor, fee_minor = excluded.fee_minor,
+    fee_tax_minor = excluded.fee_tax_minor, net_minor = excluded.net_minor, status = excluded.status, available_on = excluded.available_on,
+    seen_at = excluded.seen_at
+WHERE (t.reporting_category, t.amount_minor, t.fee_minor, t.fee_tax_minor, t.net_minor, t.status, t.available_on)
+    IS DISTINCT FROM (excluded.reporting_category, excluded.amount_minor, excluded.fee_minor, excluded.fee_tax_minor, excluded.net_minor, excluded.status,
+    excluded.available_on)
