@@ -28,6 +28,8 @@ const (
 	port = 5432
 	// stopPatience is how long each of the three ways to end a server (fast, immediate, kill) is given.
 	stopPatience = 10 * time.Second
+	// roomForQueries is what parallel queries may need in /dev/shm; containers often have 64 MiB.
+	roomForQueries = 256 << 20
 )
 
 // Server is a running private PostgreSQL.
@@ -228,8 +230,8 @@ func serverSettings(o Options, socket string, bare bool) []string {
 	if bare {
 		settings = append(settings, "jit=off") // the compiler's library is not there, and queries that ask for it fail
 	}
-	if shm, err := freeBytes("/dev/shm"); err != nil || shm < 256<<20 {
-		// Containers often have 64 MiB there, too little for a parallel query.
+	if shm, err := freeBytes("/dev/shm"); !o.Durable || err != nil || shm < roomForQueries {
+		// Shared memory as files in the data folder: those go with it, even when the server is killed.
 		settings = append(settings, "dynamic_shared_memory_type=mmap")
 	}
 	if !o.Durable {

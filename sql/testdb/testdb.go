@@ -33,12 +33,17 @@ import (
 const ServerVariable = "RECONCILER_TEST_DATABASE_URL"
 
 const (
-	// patience bounds every single step: starting the server, migrating, cloning, dropping.
+	// patience bounds every single step on a running server: migrating, cloning, dropping.
 	patience = 2 * time.Minute
+	// startPatience bounds the start of the server, which may have to be fetched first.
+	startPatience = 5 * time.Minute
 	// connections the pool of one test may open; the private server takes 200 in all.
 	connectionsPerTest = 20
-	// fileCopyVersion is the first server version with a choice of how to clone.
+	// fileCopyVersion is the first server version (server_version_num) with a choice of how to clone.
 	fileCopyVersion = 150000
+	// sharedPrefix begins the name of every database made on a server that is not ours; a date and a random part follow.
+	sharedPrefix = "reconciler_test_"
+	dateLayout   = "20060102"
 )
 
 // DB is a test's own database with an open pool. Tests that need a connection with other settings open URL themselves.
@@ -81,9 +86,9 @@ type server struct {
 	starting sync.Mutex // guards the fields below
 	private  *localpg.Server
 	admin    *sql.DB // nil until the first test asks
-	address  func(database string) (string, error)
+	address  func(database string) string
 	prefix   string // of every database made here
-	clone    string // the end of the CREATE DATABASE statement that clones; empty until the template is there, and always without one
+	clone    string // how CREATE DATABASE clones the template; empty until that is there, and for ever where there is none
 	made     atomic.Int64
 }
 
@@ -105,11 +110,11 @@ func migrated(ctx context.Context, address string) error {
 
 func (s *server) database(t testing.TB, prepared bool) *DB {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := s.start(ctx); err != nil {
+	if err := s.start(); err != nil {
 		t.Fatal("testdb:", err)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
 	from := ""
 	if prepared {
 		var err error
@@ -136,44 +141,91 @@ func (s *server) database(t testing.TB, prepared bool) *DB {
 }
 
 // start makes sure there is a server to create databases on.
-func (s *server) start(ctx context.Context) error {
+func (s *server) start() error {
 	s.starting.Lock()
 	defer s.starting.Unlock()
 	if s.admin != nil {
 		return nil
 	}
-	var first string // the address of the database that CREATE DATABASE is sent from
-	if given := os.Getenv(ServerVariable); given != "" {
-		u, err := url.Parse(given)
-		if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-			return fmt.Errorf("%s must be a URL like postgres://user:password@host:5432/postgres", ServerVariable)
-		}
-		first = given
-		s.address = func(database string) (string, error) {
-			other := *u
-			other.Path = "/" + database
-			return other.String(), nil
-		}
-		// Several processes share that server, on several machines perhaps.
-		s.prefix = "reconciler_test_" + strings.ToLower(rand.Text()[:10]) + "_"
-	} else {
-		private, err := localpg.Start(ctx, localpg.Options{Settings: map[string]string{"max_connections": "200"}})
-		if err != nil {
-			return fmt.Errorf("start a PostgreSQL for the tests (or set %s): %w", ServerVariable, err)
-		}
-		s.private, first = private, private.URL("postgres")
-		s.address = func(database string) (string, error) { return private.URL(database), nil }
-		s.prefix = "test_"
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	given := os.Getenv(ServerVariable)
+	if given == "" {
+		return s.startPrivate(ctx)
 	}
-	admin, err := sql.Open("postgres", first)
-	if err == nil {
-		err = admin.PingContext(ctx)
+	u, err := url.Parse(given)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return fmt.Errorf("%s must be a URL like postgres://user:password@host:5432/postgres", ServerVariable)
 	}
+	admin, err := reach(ctx, given)
 	if err != nil {
-		return fmt.Errorf("reach the tests' PostgreSQL: %w", err)
+		return err
+	}
+	if err := dropForgotten(ctx, admin, time.Now().UTC()); err != nil {
+		return errors.Join(err, admin.Close())
+	}
+	s.admin = admin
+	s.address = func(database string) string {
+		other := *u
+		other.Path = "/" + database
+		return other.String()
+	}
+	// Several processes share that server, on several machines perhaps.
+	s.prefix = sharedPrefix + time.Now().UTC().Format(dateLayout) + "_" + strings.ToLower(rand.Text()[:10]) + "_"
+	return nil
+}
+
+func (s *server) startPrivate(ctx context.Context) error {
+	private, err := localpg.Start(ctx, localpg.Options{Settings: map[string]string{"max_connections": "200"}})
+	if err != nil {
+		return fmt.Errorf("start a PostgreSQL for the tests (or set %s): %w", ServerVariable, err)
+	}
+	admin, err := reach(ctx, private.URL("postgres"))
+	if err != nil {
+		return errors.Join(err, private.Stop())
+	}
+	s.private, s.admin, s.address, s.prefix = private, admin, private.URL, "test_"
+	return nil
+}
+
+// reach opens the database that others are created from.
+func reach(ctx context.Context, address string) (*sql.DB, error) {
+	admin, err := sql.Open("postgres", address)
+	if err != nil {
+		return nil, fmt.Errorf("open the tests' PostgreSQL: %w", err)
+	}
+	if err := admin.PingContext(ctx); err != nil {
+		return nil, fmt.Errorf("reach the tests' PostgreSQL: %w", errors.Join(err, admin.Close()))
 	}
 	admin.SetMaxOpenConns(4)
-	s.admin = admin
+	return admin, nil
+}
+
+// dropForgotten removes databases that test processes of the day before yesterday or earlier did not live to drop from a shared server.
+// One that is in use after all stays.
+func dropForgotten(ctx context.Context, admin *sql.DB, now time.Time) error {
+	rows, err := admin.QueryContext(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", sharedPrefix)
+	if err != nil {
+		return fmt.Errorf("list forgotten test databases: %w", err)
+	}
+	defer rows.Close()
+	var forgotten []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return fmt.Errorf("list forgotten test databases: %w", err)
+		}
+		day, _, _ := strings.Cut(strings.TrimPrefix(name, sharedPrefix), "_")
+		if made, err := time.Parse(dateLayout, day); err == nil && now.Sub(made) >= 48*time.Hour {
+			forgotten = append(forgotten, name)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("list forgotten test databases: %w", err)
+	}
+	for _, name := range forgotten {
+		_, _ = admin.ExecContext(ctx, "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name))
+	}
 	return nil
 }
 
@@ -196,11 +248,18 @@ func (s *server) template(ctx context.Context) (clone string, err error) {
 	if err := s.admin.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
 		return "", fmt.Errorf("ask for the server's version: %w", err)
 	}
-	s.clone = " TEMPLATE " + pq.QuoteIdentifier(name)
-	if version >= fileCopyVersion {
-		s.clone += " STRATEGY file_copy" // without fsync, copying files beats writing them through the log; older servers do so anyway
-	}
+	s.clone = cloneClause(name, version)
 	return s.clone, nil
+}
+
+// cloneClause ends a CREATE DATABASE statement. Without fsync, copying files beats writing them through the log; older servers know
+// nothing else.
+func cloneClause(template string, version int) string {
+	clause := " TEMPLATE " + pq.QuoteIdentifier(template)
+	if version >= fileCopyVersion {
+		clause += " STRATEGY file_copy"
+	}
+	return clause
 }
 
 // name makes a database name that tells which test it belongs to.
@@ -220,10 +279,7 @@ func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
 	if err := s.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)+clone); err != nil {
 		return nil, fmt.Errorf("create database %s: %w", name, err)
 	}
-	address, err := s.address(name)
-	if err != nil {
-		return nil, err
-	}
+	address := s.address(name)
 	db, err := sqlx.Open("postgres", address)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, errors.Join(err, s.drop(name)))

@@ -1,31 +1,382 @@
 package testdb
 
 import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/hummingbytes/reconciler/sql/localpg"
 )
 
-func TestMain(m *testing.M) { os.Exit(Run(m)) }
+// withoutRun makes TestMain behave like that of a package that knows nothing of Run.
+const withoutRun = "TESTDB_WITHOUT_RUN"
 
-func TestNewIsMigrated(t *testing.T) {
-	began := time.Now()
-	New(t)
-	t.Logf("first database after %v", time.Since(began))
-	began = time.Now()
-	db := New(t)
-	t.Logf("clone after %v", time.Since(began))
-	var schemas []string
-	if err := db.Select(&schemas, "SELECT nspname FROM pg_namespace WHERE nspname IN ('platform', 'reconciler') ORDER BY 1"); err != nil {
+func TestMain(m *testing.M) {
+	if os.Getenv(withoutRun) != "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(Run(m))
+}
+
+func count(t testing.TB, db *DB, query string, args ...any) (n int) {
+	t.Helper()
+	if err := db.Get(&n, query, args...); err != nil {
 		t.Fatal(err)
 	}
-	if len(schemas) != 2 {
-		t.Errorf("schemas %v, want platform and reconciler", schemas)
+	return n
+}
+
+const ourSchemas = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('platform', 'reconciler')"
+
+func TestNewIsMigratedAndEmpty(t *testing.T) {
+	db := New(t)
+	if n := count(t, db, ourSchemas); n != 2 {
+		t.Errorf("%d of the schemas platform and reconciler exist, want both", n)
+	}
+	if n := count(t, db, "SELECT count(*) FROM pg_tables WHERE schemaname = 'platform'"); n == 0 {
+		t.Error("the platform has no tables")
+	}
+	if n := count(t, db, "SELECT count(*) FROM reconciler.schema_migrations WHERE version_id > 0"); n == 0 {
+		t.Error("no migration is recorded")
+	}
+}
+
+func TestNewEmptyHasNothing(t *testing.T) {
+	if n := count(t, NewEmpty(t), ourSchemas); n != 0 {
+		t.Errorf("%d of the schemas platform and reconciler exist, want none", n)
+	}
+}
+
+func TestDatabasesAreSeparate(t *testing.T) {
+	one, other := New(t), New(t)
+	one.MustExec("CREATE TABLE mine (id int)")
+	if n := count(t, other, "SELECT count(*) FROM pg_tables WHERE tablename = 'mine'"); n != 0 {
+		t.Error("a table of one test shows up in the database of another")
+	}
+	if n := count(t, New(t), "SELECT count(*) FROM pg_tables WHERE tablename = 'mine'"); n != 0 {
+		t.Error("a table of a test shows up in the template")
+	}
+}
+
+func TestURLLeadsToTheSameDatabase(t *testing.T) {
+	db := New(t)
+	db.MustExec("CREATE TABLE mine AS SELECT 7 AS v")
+	same, err := sql.Open("postgres", db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer same.Close()
+	var v int
+	if err := same.QueryRow("SELECT v FROM mine").Scan(&v); err != nil || v != 7 {
+		t.Errorf("read %d, %v", v, err)
+	}
+}
+
+func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
+	watcher := NewEmpty(t)
+	var name string
+	t.Run("with a session left open", func(t *testing.T) {
+		db := New(t)
+		if err := db.Get(&name, "SELECT current_database()"); err != nil {
+			t.Fatal(err)
+		}
+		forgotten, err := sql.Open("postgres", db.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := forgotten.Exec("BEGIN"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n := count(t, watcher, "SELECT count(*) FROM pg_database WHERE datname = $1", name); n != 0 {
+		t.Errorf("database %s outlived its test", name)
+	}
+}
+
+func TestOddTestNames(t *testing.T) {
+	for _, name := range []string{"", strings.Repeat("long", 40), `quote " and ; DROP`, "ÄÖÜ/ünïcode/日本語", strings.Repeat("ü", 62)} {
+		t.Run(name, func(t *testing.T) {
+			if n := count(t, New(t), ourSchemas); n != 2 {
+				t.Error("not migrated")
+			}
+		})
+	}
+}
+
+func TestParallelTests(t *testing.T) {
+	for i := range 12 {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			db := New(t)
+			db.MustExec("CREATE TABLE mine AS SELECT generate_series(1, $1::int) AS v", i)
+			if n := count(t, db, "SELECT count(*) FROM mine"); n != i {
+				t.Errorf("%d rows, want %d", n, i)
+			}
+		})
+	}
+}
+
+func TestFirstTestsAtOnceStartOneServer(t *testing.T) {
+	s := &server{prepare: migrated}
+	defer closeServer(t, s)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if err := s.start(); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.template(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	var templates int
+	if err := s.admin.QueryRow("SELECT count(*) FROM pg_database WHERE datname LIKE '%template'").Scan(&templates); err != nil {
+		t.Fatal(err)
+	}
+	if templates != 1 {
+		t.Errorf("%d templates", templates)
+	}
+}
+
+func closeServer(t *testing.T, s *server) {
+	t.Helper()
+	if err := s.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestManyConnections(t *testing.T) {
+	const wanted = 150
+	ctx := context.Background()
+	var held []*sql.Conn
+	defer func() {
+		for _, c := range held {
+			_ = c.Close()
+		}
+	}()
+	db := NewEmpty(t)
+	db.SetMaxOpenConns(wanted)
+	for len(held) < wanted {
+		c, err := db.Conn(ctx)
+		if err != nil {
+			t.Fatalf("after %d connections: %v", len(held), err)
+		}
+		held = append(held, c)
+	}
+}
+
+func TestFailedPreparationIsRepeatedFromNothing(t *testing.T) {
+	broken := errors.New("broken migration")
+	s := &server{prepare: func(_ context.Context, address string) error {
+		db, err := sql.Open("postgres", address)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		if _, err := db.Exec("CREATE TABLE half (id int)"); err != nil {
+			return err // also when an earlier attempt left its table
+		}
+		return broken
+	}}
+	defer closeServer(t, s)
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := s.template(context.Background()); !errors.Is(err, broken) {
+			t.Fatalf("template: %v, want the failure of the preparation", err)
+		}
+	}
+}
+
+func TestCloneClause(t *testing.T) {
+	for version, want := range map[int]string{
+		130021: ` TEMPLATE "x"`,
+		140000: ` TEMPLATE "x"`,
+		149999: ` TEMPLATE "x"`,
+		150000: ` TEMPLATE "x" STRATEGY file_copy`,
+		180001: ` TEMPLATE "x" STRATEGY file_copy`,
+	} {
+		if got := cloneClause("x", version); got != want {
+			t.Errorf("version %d: %q, want %q", version, got, want)
+		}
+	}
+}
+
+// sharedServer starts a server that plays the one the user names.
+func sharedServer(t *testing.T) (admin *sql.DB) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	given, err := localpg.Start(ctx, localpg.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := given.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Setenv(ServerVariable, given.URL("postgres"))
+	admin, err = sql.Open("postgres", given.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close() })
+	return admin
+}
+
+func databases(t *testing.T, admin *sql.DB) string {
+	t.Helper()
+	var names string
+	if err := admin.QueryRow("SELECT coalesce(string_agg(datname, ' ' ORDER BY datname), '') FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')").Scan(&names); err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestGivenServer(t *testing.T) {
+	admin := sharedServer(t)
+	s, second := &server{prepare: migrated}, &server{prepare: migrated}
+	t.Run("test", func(t *testing.T) {
+		for _, db := range []*DB{s.database(t, true), s.database(t, true), second.database(t, true)} {
+			if n := count(t, db, ourSchemas); n != 2 {
+				t.Error("not migrated")
+			}
+		}
+		if n := count(t, s.database(t, false), ourSchemas); n != 0 {
+			t.Error("not empty")
+		}
+		names := strings.Fields(databases(t, admin))
+		if len(names) != 4 {
+			t.Errorf("databases %v, want four", names)
+		}
+		for _, name := range names {
+			if !strings.HasPrefix(name, sharedPrefix) {
+				t.Errorf("database %s does not say what it is for", name)
+			}
+		}
+	})
+	if s.private != nil || second.private != nil {
+		t.Error("a private server was started besides")
+	}
+	closeServer(t, s)
+	closeServer(t, second)
+	if names := databases(t, admin); names != "" {
+		t.Errorf("left on the given server: %s", names)
+	}
+}
+
+func TestForgottenDatabasesOfAGivenServer(t *testing.T) {
+	admin := sharedServer(t)
+	now := time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+	stays := []string{"orders", "reconciler_test", "reconciler_test_20260309_abc_1_x", "reconciler_test_20260310_abc_1_x", "reconciler_test_notadate_1_x", "reconciler_test_20260311_abc_1_x"}
+	for _, name := range append([]string{"reconciler_test_20260308_abc_1_x", "reconciler_test_20240101_abc_2_y"}, stays...) {
+		if _, err := admin.Exec("CREATE DATABASE " + pq.QuoteIdentifier(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := dropForgotten(context.Background(), admin, now); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := databases(t, admin), "orders reconciler_test reconciler_test_20260309_abc_1_x reconciler_test_20260310_abc_1_x reconciler_test_20260311_abc_1_x reconciler_test_notadate_1_x"; got != want {
+		t.Errorf("databases\n%s, want\n%s", got, want)
+	}
+}
+
+func TestUnusableServerVariable(t *testing.T) {
+	for _, given := range []string{"host=localhost", "mysql://localhost/", "postgres://%zz"} {
+		t.Setenv(ServerVariable, given)
+		s := &server{prepare: migrated}
+		if err := s.start(); err == nil || !strings.Contains(err.Error(), ServerVariable) {
+			t.Errorf("%s=%s: %v", ServerVariable, given, err)
+		}
+	}
+}
+
+func TestPasswordOfTheGivenServerStaysOutOfErrors(t *testing.T) {
+	t.Setenv(ServerVariable, "postgres://somebody:hunter2@127.0.0.1:1/postgres?sslmode=disable&connect_timeout=5")
+	s := &server{prepare: migrated}
+	if err := s.start(); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("error %v, want one without the password", err)
+	}
+}
+
+// TestHoldADatabase is what the process of the next tests runs; by itself it only tests that a database answers.
+func TestHoldADatabase(t *testing.T) {
+	db := New(t)
+	var data string
+	if err := db.Get(&data, "SHOW data_directory"); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getenv(withoutRun) == "" {
+		return
+	}
+	fmt.Println("\ndata:", data)
+	if os.Getenv(withoutRun) == "wait" {
+		time.Sleep(time.Minute)
+	}
+}
+
+func TestNothingIsLeftWithoutRun(t *testing.T) {
+	for _, end := range []string{"by itself", "wait"} {
+		t.Run(end, func(t *testing.T) {
+			program, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			process := exec.Command(program, "-test.run=^TestHoldADatabase$", "-test.v")
+			process.Env = append(os.Environ(), withoutRun+"="+end, ServerVariable+"=")
+			out, err := process.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := process.Start(); err != nil {
+				t.Fatal(err)
+			}
+			data := ""
+			for lines := bufio.NewScanner(out); data == "" && lines.Scan(); {
+				data, _ = strings.CutPrefix(lines.Text(), "data: ")
+				if data == lines.Text() {
+					data = ""
+				}
+			}
+			if data == "" {
+				t.Fatal("the process told no data folder")
+			}
+			if end == "wait" {
+				if err := process.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = process.Wait()
+			folder := strings.TrimSuffix(data, "/data")
+			for until := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+				if _, err := os.Lstat(folder); errors.Is(err, os.ErrNotExist) {
+					break
+				}
+				if time.Now().After(until) {
+					t.Fatalf("%s is left", folder)
+				}
+			}
+		})
 	}
 }
 
 func BenchmarkNew(b *testing.B) {
-	New(b)
+	New(b) // starts the server and makes the template
 	for b.Loop() {
 		New(b)
 	}
