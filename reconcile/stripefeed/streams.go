@@ -1,0 +1,209 @@
+package stripefeed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// stream is one kind of objects: where it is listed and where it is kept.
+type stream struct {
+	name     string // of its table, and of its watermark
+	listing  listing
+	read     func(ctx context.Context, s *syncer, l listing) error
+	readSome func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) error
+}
+
+func newStream[T any, P interface {
+	object[T]
+	stored
+}](name string, l listing) stream {
+	st := stream{name: name, listing: l}
+	st.read = func(ctx context.Context, s *syncer, l listing) error {
+		batch := newBatch(s, st)
+		err := pages(ctx, s.client, l, func(rows []P, at time.Time) error {
+			for _, row := range rows {
+				if err := batch.add(ctx, row, at); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err == nil {
+			err = batch.flush(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		return nil
+	}
+	st.readSome = func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) error {
+		batch := newBatch(s, st)
+		for _, id := range ids {
+			row, at, err := one[T, P](ctx, s.client, l, id)
+			switch {
+			case errors.Is(err, ErrNotFound) && mayBeWrong:
+				continue
+			case errors.Is(err, ErrNotFound) && name == "invoices":
+				// Drafts can be deleted, and nothing else of what is read here.
+				if _, err := s.o.Store.Exec(ctx, "stripe/forget_draft", postgres.Args{"id": id}); err != nil {
+					return err
+				}
+				continue
+			case err != nil:
+				return fmt.Errorf("read %s: %w", name, err)
+			}
+			if err := batch.add(ctx, row, at); err != nil {
+				return err
+			}
+		}
+		return batch.flush(ctx)
+	}
+	return st
+}
+
+var (
+	transactions  = newStream[balanceTransaction]("balance_transactions", listing{path: "/v1/balance_transactions", object: "balance_transaction"})
+	subscriptions = newStream[subscription]("subscriptions", listing{path: "/v1/subscriptions", object: "subscription", query: url.Values{"status": {"all"}}})
+	intents       = newStream[paymentIntent]("payment_intents", listing{path: "/v1/payment_intents", object: "payment_intent"})
+	invoiceLines  = listing{object: "line_item", undated: true}
+
+	// streams are those that are read by windows of created.
+	streams = []stream{
+		transactions,
+		newStream[charge]("charges", listing{path: "/v1/charges", object: "charge"}),
+		newStream[refund]("refunds", listing{path: "/v1/refunds", object: "refund"}),
+		newStream[dispute]("disputes", listing{path: "/v1/disputes", object: "dispute"}),
+		newStream[payout]("payouts", listing{path: "/v1/payouts", object: "payout"}),
+		newStream[invoice]("invoices", listing{path: "/v1/invoices", object: "invoice"}),
+		subscriptions,
+	}
+)
+
+func streamByName(name string) stream {
+	for _, st := range append(streams, intents) {
+		if st.name == name {
+			return st
+		}
+	}
+	panic("stripefeed: no stream " + name)
+}
+
+// batch collects rows of a stream and commits them together.
+type batch struct {
+	s      *syncer
+	stream stream
+	payout string // the payout that the balance transactions are part of, if that is how they were asked for
+	rows   int
+	seenAt int64 // the earliest clock of its pages: what is in it was so then
+	table  columns
+	lines  columns // of invoices
+}
+
+func newBatch(s *syncer, st stream) *batch {
+	return &batch{s: s, stream: st, table: newColumns(), lines: newColumns()}
+}
+
+func (b *batch) add(ctx context.Context, row stored, at time.Time) error {
+	if at.IsZero() {
+		return anomalyf("the answer has no date")
+	}
+	if b.rows == 0 || at.Unix() < b.seenAt {
+		b.seenAt = at.Unix()
+	}
+	if err := row.store(b.table); err != nil {
+		return err
+	}
+	if inv, ok := row.(*invoice); ok {
+		if err := b.addLines(ctx, inv); err != nil {
+			return err
+		}
+	}
+	b.rows++
+	if b.rows < b.s.o.BatchRows {
+		return nil
+	}
+	return b.flush(ctx)
+}
+
+// addLines takes the lines that the invoice brought, and reads the list of them if there are more.
+func (b *batch) addLines(ctx context.Context, inv *invoice) error {
+	add := func(lines []*invoiceLine) error {
+		for _, line := range lines {
+			line.invoice = inv.ID
+			if err := line.store(b.lines); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if inv.Lines == nil {
+		return anomalyf("%s has no lines, not even none", inv.ID)
+	}
+	if inv.Lines.HasMore == nil || !*inv.Lines.HasMore {
+		lines, err := checkPage[invoiceLine, *invoiceLine](b.s.client, invoiceLines, inv.Lines)
+		if err != nil {
+			return fmt.Errorf("lines of %s: %w", inv.ID, err)
+		}
+		return add(lines)
+	}
+	l := invoiceLines
+	l.path = "/v1/invoices/" + url.PathEscape(inv.ID) + "/lines"
+	return pages(ctx, b.s.client, l, func(lines []*invoiceLine, _ time.Time) error { return add(lines) })
+}
+
+// flush commits what was collected, and begins anew.
+func (b *batch) flush(ctx context.Context) error {
+	if b.rows == 0 {
+		return nil
+	}
+	err := b.s.o.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+		args := b.table.args()
+		args["seen_at"] = b.seenAt
+		if _, err := tx.Exec(ctx, "stripe/upsert_"+b.stream.name, args); err != nil {
+			return err
+		}
+		if b.stream.name == "invoices" {
+			return b.flushLines(ctx, tx)
+		}
+		if b.payout != "" {
+			_, err := tx.Exec(ctx, "stripe/assign_payout", postgres.Args{"payout_id": b.payout, "ids": b.table.texts["id"]})
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	name := b.stream.name
+	if b.payout != "" {
+		name = "payout_transactions"
+	}
+	b.s.count(name, b.rows)
+	b.rows, b.table, b.lines = 0, newColumns(), newColumns()
+	return nil
+}
+
+func (b *batch) flushLines(ctx context.Context, tx *postgres.Tx) error {
+	invoiceIDs, ids := b.lines.texts["invoice_id"], b.lines.texts["id"]
+	_, err := tx.Exec(ctx, "stripe/delete_invoice_lines", postgres.Args{
+		"invoice_ids": b.table.texts["id"], "invoice_id": notNil(invoiceIDs), "id": notNil(ids),
+	})
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	_, err = tx.Exec(ctx, "stripe/upsert_invoice_lines", b.lines.args())
+	return err
+}
+
+// notNil makes an empty array of what would be a null.
+func notNil(values []string) []string {
+	if values == nil {
+		return []string{}
+	}
+	return values
+}

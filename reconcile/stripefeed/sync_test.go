@@ -1,0 +1,197 @@
+package stripefeed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
+
+// clock is simulated time.
+type clock struct{ seconds atomic.Int64 }
+
+func newClock(at time.Time) *clock {
+	c := &clock{}
+	c.seconds.Store(at.Unix())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.Unix(c.seconds.Load(), 0).UTC() }
+func (c *clock) advance(d time.Duration) { c.seconds.Add(int64(d / time.Second)) }
+
+var opening = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+
+// fixture is a Stripe double, a client of it, and a database.
+type fixture struct {
+	t      testing.TB
+	clock  *clock
+	stripe *stripetest.Stripe
+	client *Client
+	store  *postgres.Store
+}
+
+func newFixture(t testing.TB) *fixture {
+	f := &fixture{t: t, clock: newClock(opening)}
+	f.stripe = stripetest.New(stripetest.Options{Clock: f.clock.now, Seed: 1, FeeTaxBasisPoints: 1900})
+	base, err := f.stripe.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.stripe.Close() })
+	f.client = f.newClient(Options{Key: f.stripe.ReadKey(), BaseURL: base})
+	f.store = openStore(t)
+	return f
+}
+
+func openStore(t testing.TB) *postgres.Store {
+	store, err := postgres.Open(postgres.Options{URL: testdb.New(t).URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
+}
+
+// newClient is a client without limits that hardly waits.
+func (f *fixture) newClient(o Options) *Client {
+	f.t.Helper()
+	o.Log = zerolog.Nop()
+	setDefault(&o.EndpointPerSecond, 1e6)
+	setDefault(&o.TotalPerSecond, 1e6)
+	setDefault(&o.BackoffBase, time.Millisecond)
+	setDefault(&o.BackoffLimit, 2*time.Millisecond)
+	setDefault(&o.Attempts, 3)
+	setDefault(&o.AttemptTimeout, 5*time.Second)
+	client, err := New(o)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return client
+}
+
+// sync reads for the business date that ended last.
+func (f *fixture) sync() (Result, error) {
+	date := reconcile.DateOf(f.clock.now()).AddDays(-1)
+	return Sync(context.Background(), f.client, SyncOptions{
+		Store: f.store, Date: date, AsOf: reconcile.NightOf(date, time.UTC).End, Lag: -1, BatchRows: 50,
+	})
+}
+
+func (f *fixture) mustSync() Result {
+	f.t.Helper()
+	result, err := f.sync()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return result
+}
+
+func must[T any](t testing.TB) func(value T, err error) T {
+	return func(value T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// day does a day of business, one of everything: payments in three currencies and three exponents, an asynchronous one, refunds,
+// disputes, a subscription, payouts of all kinds.
+func (f *fixture) day(number int) {
+	t, s := f.t, f.stripe
+	charge := must[stripetest.Charge](t)
+	refund := must[stripetest.Refund](t)
+	customer := must[stripetest.Customer](t)(s.CreateCustomer(fmt.Sprintf("customer-%d@example.com", number), nil))
+	f.clock.advance(8 * time.Hour)
+	for i, c := range []struct {
+		currency   string
+		amount     int64
+		settlement stripetest.Settlement
+	}{{"usd", 4900, stripetest.Settlement{}}, {"eur", 9900, stripetest.Settlement{Currency: "usd", Rate: "1.08"}}, {"jpy", 5000, stripetest.Settlement{}},
+		{"kwd", 12345, stripetest.Settlement{}}} {
+		for n := range 3 {
+			f.clock.advance(time.Minute)
+			charge(s.CreateCharge(stripetest.ChargeParams{
+				Amount: c.amount, Currency: c.currency, Customer: customer.ID, Settlement: c.settlement,
+				Metadata: map[string]string{"purchase_id": fmt.Sprintf("p-%d-%d-%d", number, i, n)},
+			}))
+		}
+	}
+	refunded := charge(s.CreateCharge(stripetest.ChargeParams{Amount: 2000, Currency: "usd"}))
+	disputed := charge(s.CreateCharge(stripetest.ChargeParams{Amount: 3000, Currency: "usd"}))
+	asked := charge(s.CreateCharge(stripetest.ChargeParams{Amount: 3100, Currency: "usd"}))
+	charge(s.CreateCharge(stripetest.ChargeParams{Amount: 700, Currency: "usd", Decline: "card_declined"}))
+	held := charge(s.CreateCharge(stripetest.ChargeParams{Amount: 8000, Currency: "usd", Authorize: true}))
+	charge(s.CreateCharge(stripetest.ChargeParams{Amount: 6000, Currency: "eur", Method: stripetest.SEPADebit}))
+	f.clock.advance(time.Hour)
+	charge(s.Capture(held.ID, 5000))
+	failing := refund(s.CreateRefund(stripetest.RefundParams{Charge: refunded.ID, Amount: 1500}))
+	dispute := must[stripetest.Dispute](t)(s.OpenDispute(stripetest.DisputeParams{Charge: disputed.ID}))
+	must[stripetest.Dispute](t)(s.OpenDispute(stripetest.DisputeParams{Charge: asked.ID, Inquiry: true}))
+	sub := must[stripetest.Subscription](t)(s.CreateSubscription(stripetest.SubscriptionParams{
+		Customer: customer.ID, Price: stripetest.Price{Nickname: "pro", UnitAmount: 2500, Currency: "usd"},
+	}))
+	invoice := must[stripetest.Invoice](t)(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID}))
+	charge(s.PayInvoice(invoice.ID, stripetest.ChargeParams{}))
+	f.clock.advance(2 * time.Hour)
+	switch number % 3 {
+	case 0:
+		refund(s.FailRefund(failing.ID, "expired_or_canceled_card"))
+		must[stripetest.Dispute](t)(s.WinDispute(dispute.ID, true))
+	case 1:
+		must[stripetest.Dispute](t)(s.LoseDispute(dispute.ID))
+	case 2:
+		must[stripetest.Subscription](t)(s.CancelSubscription(sub.ID, false))
+	}
+	if number > 3 {
+		must[stripetest.Payout](t)(s.CreatePayout(stripetest.PayoutParams{Amount: 100, Currency: "usd", Instant: number%2 == 0}))
+	}
+	payouts := must[[]stripetest.Payout](t)(s.RunAutomaticPayouts())
+	if number%4 == 0 && len(payouts) > 0 {
+		must[stripetest.Payout](t)(s.FailPayout(payouts[0].ID, "account_closed"))
+	}
+	must[stripetest.BalanceTransaction](t)(s.BillFee(77, "usd", "Radar"))
+	f.clock.advance(13*time.Hour - 12*time.Minute) // to midnight
+}
+
+func TestSync(t *testing.T) {
+	f := newFixture(t)
+	for n := range 6 {
+		f.day(n)
+	}
+	f.clock.advance(10 * time.Minute)
+	start := time.Now()
+	result := f.mustSync()
+	t.Logf("%v in %v, %d calls", result, time.Since(start), f.stripe.Calls())
+	f.requireSame()
+}
+
+// requireSame compares the tables with the double's books.
+func (f *fixture) requireSame() {
+	f.t.Helper()
+	for table, want := range map[string]int{
+		"balance_transactions": len(f.stripe.BalanceTransactions()), "charges": len(f.stripe.Charges()), "refunds": len(f.stripe.Refunds()),
+		"disputes": len(f.stripe.Disputes()), "payouts": len(f.stripe.Payouts()), "invoices": len(f.stripe.Invoices()),
+		"subscriptions": len(f.stripe.Subscriptions()),
+	} {
+		var got int
+		if err := f.store.DB().QueryRow("SELECT count(*) FROM reconciler.stripe_" + table).Scan(&got); err != nil {
+			f.t.Fatal(err)
+		}
+		if got != want {
+			f.t.Errorf("%s: %d rows, want %d", table, got, want)
+		}
+	}
+}

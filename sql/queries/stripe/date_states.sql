@@ -1,0 +1,59 @@
+-- Where Stripe tells when a state began, through the balance transaction that came with it, the history says so instead of the time
+-- that we happened to see it. An object that was over before it was first seen gets the state that it had until then.
+WITH told AS (
+    SELECT s.object_id, s.effective_at, s.status, f.created_at AS told_at, 'succeeded' AS status_before, r.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_refunds r ON r.id = s.object_id AND r.status = s.status
+    JOIN reconciler.stripe_balance_transactions f ON f.id = r.failure_balance_transaction_id
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+    UNION ALL
+    SELECT s.object_id, s.effective_at, s.status, f.created_at, 'pending', c.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_charges c ON c.id = s.object_id AND c.status = s.status AND c.status = 'failed'
+    JOIN reconciler.stripe_balance_transactions f ON f.id = c.failure_balance_transaction_id
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+    UNION ALL
+    SELECT s.object_id, s.effective_at, s.status, t.created_at, 'pending', c.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_charges c ON c.id = s.object_id AND c.status = s.status AND c.status = 'succeeded' AND c.method <> 'card'
+    JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+    UNION ALL
+    SELECT s.object_id, s.effective_at, s.status, min(t.created_at), 'needs_response', d.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_disputes d ON d.id = s.object_id AND d.status = s.status AND d.status = 'won'
+    JOIN reconciler.stripe_balance_transactions t ON t.source_id = d.id AND t.reporting_category = 'dispute_reversal'
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+    GROUP BY s.object_id, s.effective_at, s.status, d.created_at
+    UNION ALL
+    -- Nothing moves when a dispute is lost; it can't be before the evidence was due, unless we saw it.
+    SELECT s.object_id, s.effective_at, s.status, least(d.evidence_due_by, s.seen_at), 'needs_response', d.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_disputes d ON d.id = s.object_id AND d.status = s.status AND d.status = 'lost'
+    WHERE s.seen_at >= to_timestamp(@since::bigint) AND s.effective_at = d.created_at
+    UNION ALL
+    -- An inquiry that became a chargeback did so when the money went.
+    SELECT s.object_id, s.effective_at, s.status, min(t.created_at), 'warning_needs_response', d.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_disputes d ON d.id = s.object_id AND d.status = s.status AND d.status IN ('needs_response', 'under_review')
+    JOIN reconciler.stripe_balance_transactions t ON t.source_id = d.id AND t.reporting_category = 'dispute'
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+    GROUP BY s.object_id, s.effective_at, s.status, d.created_at
+    UNION ALL
+    SELECT s.object_id, s.effective_at, s.status, coalesce(f.created_at, p.arrival_at), 'in_transit', p.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_payouts p ON p.id = s.object_id AND p.status = s.status AND p.status IN ('paid', 'failed', 'canceled')
+    LEFT JOIN reconciler.stripe_balance_transactions f ON f.id = p.failure_balance_transaction_id
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+), dated AS (
+    SELECT * FROM told
+    WHERE told_at > effective_at
+      AND told_at <= (SELECT max(seen_at) FROM reconciler.stripe_states s WHERE s.object_id = told.object_id AND s.status = told.status)
+), before AS (
+    INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at)
+    SELECT object_id, created_at, status_before, to_timestamp(@since::bigint) FROM dated WHERE effective_at = created_at
+    ON CONFLICT DO NOTHING
+)
+UPDATE reconciler.stripe_states s SET effective_at = d.told_at
+FROM dated d
+WHERE s.object_id = d.object_id AND s.effective_at = d.effective_at AND s.status = d.status
