@@ -45,12 +45,12 @@ func DecideCreditBack(c Classification, debited, creditedBefore int64) CreditBac
 	case debited == 0:
 		return notDue("no credits were taken for the job")
 	case creditedBefore >= debited:
-		return notDue(fmt.Sprintf("all %s taken for the job were credited back before", countCredits(debited)))
+		return notDue("what was taken for the job was credited back before: " + countCredits(debited))
 	}
 	due := debited - creditedBefore
 	reason := fmt.Sprintf("the job failed on our side: %s", c.Reason)
 	if creditedBefore > 0 {
-		reason += fmt.Sprintf("; %s were credited back before", countCredits(creditedBefore))
+		reason += "; credited back before: " + countCredits(creditedBefore)
 	}
 	return CreditBackDecision{Outcome: CreditBackCredited, Credits: due, Clause: c.Class.Clause(), Reason: reason}
 }

@@ -109,7 +109,12 @@ type FailureTable struct {
 	rules    []FailureRule
 	codes    map[string]codeEntry // by normalised code
 	patterns []patternEntry       // in order
+	// byStart are the indices of the patterns that begin with the same bytes, ascending: a code is
+	// looked at where its words begin, and not once for every pattern.
+	byStart map[patternStart][]int
 }
+
+type patternStart [minPatternKey]byte
 
 type codeEntry struct {
 	rule int
@@ -154,7 +159,7 @@ const minPatternKey = 3
 // twice; a code that is empty, or is the same as another one when case and separators are left
 // out; a pattern listed twice, too short, or with a star elsewhere than at its end.
 func NewFailureTable(rules []FailureRule) (FailureTable, error) {
-	t := FailureTable{codes: make(map[string]codeEntry)}
+	t := FailureTable{codes: make(map[string]codeEntry), byStart: make(map[patternStart][]int)}
 	var faults FailureFaults
 	if len(rules) == 0 {
 		faults = append(faults, FailureFault{Rule: -1, Code: -1, Pattern: -1, Problem: "the failure table has no rules"})
@@ -231,6 +236,8 @@ func (t *FailureTable) addPattern(rules []FailureRule, rule int, pattern string,
 	}
 	seen[id] = len(t.patterns)
 	p.rule = rule
+	start := patternStart([]byte(p.key))
+	t.byStart[start] = append(t.byStart[start], len(t.patterns))
 	t.patterns = append(t.patterns, p)
 	return ""
 }
@@ -257,7 +264,7 @@ func parsePattern(pattern string) (p patternEntry, problem string) {
 		return p, "has a star elsewhere than at its end"
 	}
 	p = patternEntry{text: pattern, key: normalizeCode(body).key, prefix: prefix}
-	if len([]rune(p.key)) < minPatternKey {
+	if len(p.key) < minPatternKey {
 		return p, fmt.Sprintf("has fewer than %d letters and digits: it would fit by accident", minPatternKey)
 	}
 	return p, ""
@@ -287,10 +294,8 @@ func (t FailureTable) Classify(status JobStatus, code string) Classification {
 	if entry, ok := t.codes[normalised.key]; ok {
 		return t.classification(entry.rule, entry.text)
 	}
-	for _, p := range t.patterns {
-		if p.fits(normalised) {
-			return t.classification(p.rule, p.text)
-		}
+	if p, ok := t.firstPattern(normalised); ok {
+		return t.classification(p.rule, p.text)
 	}
 	return builtIn(FailureUnknown, RuleUnlisted, "its failure code is in no rule of the policy")
 }
@@ -304,21 +309,37 @@ func (t FailureTable) classification(rule int, match string) Classification {
 	return Classification{Class: r.Class, Rule: r.Name, Match: match, Clause: r.Class.Clause(), Reason: r.Reason}
 }
 
-func (p patternEntry) fits(code normalizedCode) bool {
+// firstPattern is the first in the table's order of all patterns that fit somewhere in the code.
+func (t FailureTable) firstPattern(code normalizedCode) (patternEntry, bool) {
+	first := len(t.patterns)
+	for _, at := range code.boundaries {
+		if len(code.key)-at < minPatternKey {
+			break
+		}
+		for _, i := range t.byStart[patternStart([]byte(code.key[at:]))] {
+			if i >= first {
+				break
+			}
+			if t.patterns[i].fitsAt(code, at) {
+				first = i
+			}
+		}
+	}
+	if first == len(t.patterns) {
+		return patternEntry{}, false
+	}
+	return t.patterns[first], true
+}
+
+// fitsAt reports whether the pattern fits where a word of the code begins.
+func (p patternEntry) fitsAt(code normalizedCode, at int) bool {
+	if !strings.HasPrefix(code.key[at:], p.key) {
+		return false
+	}
 	if p.prefix {
-		return strings.HasPrefix(code.key, p.key)
+		return at == 0
 	}
-	for from := 0; ; {
-		at := strings.Index(code.key[from:], p.key)
-		if at < 0 {
-			return false
-		}
-		at += from
-		if code.isBoundary(at) && code.isBoundary(at+len(p.key)) {
-			return true
-		}
-		from = at + 1
-	}
+	return code.isBoundary(at + len(p.key))
 }
 
 func (t FailureTable) hashInto(h hash.Hash) {

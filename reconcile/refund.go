@@ -60,6 +60,7 @@ const (
 	ReasonUnusedInTime       ReasonCode = "unused_in_time"
 	ReasonFeeWithheld        ReasonCode = "fee_withheld"
 	ReasonFeeAboveAmount     ReasonCode = "fee_exceeds_amount"
+	ReasonNothingPaid        ReasonCode = "nothing_paid"
 	ReasonWithdrawn          ReasonCode = "withdrawn"
 	ReasonDecidedOnPlatform  ReasonCode = "decided_on_platform"
 	ReasonApprovedOnPlatform ReasonCode = "approved_on_platform"
@@ -233,7 +234,7 @@ func decideUnusedCredits(f RefundFacts) RefundDecision {
 	if denials := append(closed, purchaseDenials(p, f.RequestedAt)...); len(denials) > 0 {
 		return RefundDecision{Decision: DecisionDeny, Currency: p.Currency, Reasons: denials}
 	}
-	if !p.FeeKnown {
+	if !p.FeeKnown && p.AmountMinor > 0 {
 		return RefundDecision{Decision: DecisionWaiting, Currency: p.Currency, Reasons: []Reason{{ReasonFeeUnknown, ClauseOriginalMethod,
 			"The transaction fee of the payment is not known yet."}}}
 	}
@@ -250,6 +251,9 @@ func approvePurchase(p PurchaseFacts) RefundDecision {
 	}
 	d.FeeMinor = p.AmountMinor - d.RefundMinor
 	switch {
+	case p.AmountMinor <= 0:
+		d.FeeMinor = 0
+		d.Reasons = append(d.Reasons, Reason{ReasonNothingPaid, ClauseOriginalMethod, "Nothing was paid for the purchase, so that there is no money to refund."})
 	case d.RefundMinor == 0:
 		d.Reasons = append(d.Reasons, Reason{ReasonFeeAboveAmount, ClauseOriginalMethod,
 			"The transaction fees come to as much as was paid, so that nothing is left to refund."})
@@ -278,7 +282,7 @@ func purchaseDenials(p PurchaseFacts, requestedAt time.Time) []Reason {
 		}
 		if p.UsedCredits > 0 {
 			deny(ReasonCreditsUsed, ClauseLateOrUsed,
-				fmt.Sprintf("%d of the %s of this purchase were used already.", p.UsedCredits, countCredits(p.Credits)))
+				fmt.Sprintf("Credits of this purchase were used already: %d of %d.", p.UsedCredits, p.Credits))
 		}
 	} else {
 		deny(ReasonNotCredits, ClauseSubscriptionFinal, "Subscription fees are not refundable once the billing cycle has started.")
@@ -399,18 +403,19 @@ func jobOutcome(j JobFacts) (Decision, []Reason) {
 		return DecisionWaiting, one(ReasonClassUnknown, ClauseFailedJobs, "We are still looking into why the job failed.")
 	case j.DebitedCredits <= 0:
 		return DecisionApprove, one(ReasonNothingDebited, ClauseSystemFailure,
-			fmt.Sprintf("The job failed on our side (%s), and no credits were taken for it.", j.Classification.Reason))
+			fmt.Sprintf("The job failed on our side: %s. No credits were taken for it.", j.Classification.Reason))
 	default:
 		return DecisionApprove, one(ReasonCreditedAsCredits, ClauseSystemFailure, creditedText(j))
 	}
 }
 
 func creditedText(j JobFacts) string {
-	cause := fmt.Sprintf("The job failed on our side (%s). ", j.Classification.Reason)
+	done := "We are crediting back"
 	if j.CreditedCredits >= j.DebitedCredits {
-		return cause + fmt.Sprintf("The %s taken for it were credited back to the account, as credits and not as money.", countCredits(j.DebitedCredits))
+		done = "We credited back"
 	}
-	return cause + fmt.Sprintf("The %s taken for it are credited back to the account, as credits and not as money.", countCredits(j.DebitedCredits))
+	return fmt.Sprintf("The job failed on our side: %s. %s what was taken for it, as credits and not as money: %s.",
+		j.Classification.Reason, done, countCredits(j.DebitedCredits))
 }
 
 func clausesOf(reasons []Reason) []string {

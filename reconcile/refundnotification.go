@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,11 +15,11 @@ type Notification struct {
 
 // NotifyDecision words the notification of a decision about a request of this kind.
 func NotifyDecision(kind RequestKind, d RefundDecision) Notification {
+	d.Reasons = slices.DeleteFunc(slices.Clone(d.Reasons), isInternal)
+	d.Clauses = clausesOf(d.Reasons)
 	n := Notification{Subject: notificationSubject(kind, d)}
 	paragraphs := []string{notificationOpening(kind, d)}
-	if why := customerReasons(d.Reasons); why != "" {
-		paragraphs = append(paragraphs, why)
-	}
+	paragraphs = append(paragraphs, reasonTexts(d.Reasons))
 	if len(d.Missing) > 0 {
 		paragraphs = append(paragraphs, "Please tell us: "+strings.Join(d.Missing, ", ")+".")
 	}
@@ -31,6 +32,8 @@ func NotifyDecision(kind RequestKind, d RefundDecision) Notification {
 
 func notificationSubject(kind RequestKind, d RefundDecision) string {
 	switch {
+	case d.Decision == DecisionApprove && hasReason(d, ReasonNothingDebited):
+		return "Your request about a failed job"
 	case d.Decision == DecisionApprove && kind == RequestFailedJob:
 		return "Your request about a failed job: credits credited back"
 	case d.Decision == DecisionApprove:
@@ -51,7 +54,7 @@ func notificationOpening(kind RequestKind, d RefundDecision) string {
 	case d.Decision == DecisionApprove && kind == RequestFailedJob:
 		return "We looked into the job that you wrote to us about."
 	case d.Decision == DecisionApprove && d.RefundMinor == 0:
-		return "We approved your refund request, but no money is left to pay back."
+		return "We approved your refund request, but there is no money to pay back."
 	case d.Decision == DecisionApprove:
 		return fmt.Sprintf("We approved your refund request. We will refund %s to your original payment method, and the credits leave your account.",
 			FormatMinor(d.RefundMinor, d.Currency))
@@ -66,22 +69,19 @@ func notificationOpening(kind RequestKind, d RefundDecision) string {
 	}
 }
 
-func withdrawn(d RefundDecision) bool {
-	for _, r := range d.Reasons {
-		if r.Code == ReasonWithdrawn {
-			return true
-		}
-	}
-	return false
+func withdrawn(d RefundDecision) bool { return hasReason(d, ReasonWithdrawn) }
+
+func hasReason(d RefundDecision, code ReasonCode) bool {
+	return slices.ContainsFunc(d.Reasons, func(r Reason) bool { return r.Code == code })
 }
 
-// customerReasons joins the reasons; the note on an earlier approval is for our own people.
-func customerReasons(reasons []Reason) string {
-	var texts []string
+// isInternal tells the reasons that are for our own people: that we had approved before.
+func isInternal(r Reason) bool { return r.Code == ReasonApprovedOnPlatform }
+
+func reasonTexts(reasons []Reason) string {
+	texts := make([]string, 0, len(reasons))
 	for _, r := range reasons {
-		if r.Code != ReasonApprovedOnPlatform {
-			texts = append(texts, r.Text)
-		}
+		texts = append(texts, r.Text)
 	}
 	return strings.Join(texts, "\n")
 }

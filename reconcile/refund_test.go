@@ -1,0 +1,393 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+// refundable is a request that nothing speaks against; tests change what they are about.
+func refundable() reconcile.RefundFacts {
+	return reconcile.RefundFacts{
+		Kind: reconcile.RequestUnusedCredits, Status: reconcile.RequestPending, RequestedAt: noon.Add(time.Hour), PurchaseMatches: 1,
+		Stated: reconcile.StatedFacts{AccountEmail: true, PurchaseID: true, Date: true, Amount: true, Currency: true},
+		Purchase: &reconcile.PurchaseFacts{
+			ID: "pur_1", Kind: reconcile.PurchaseCredits, Status: reconcile.PurchaseCompleted, AmountMinor: 1000, Currency: "usd",
+			CompletedAt: noon, ExpiresAt: noon.Add(week), Credits: 100, FeeMinor: 59, FeeKnown: true,
+		},
+	}
+}
+
+func reasonCodes(d reconcile.RefundDecision) string {
+	var codes []string
+	for _, r := range d.Reasons {
+		codes = append(codes, string(r.Code)+":"+r.Clause)
+	}
+	return strings.Join(codes, " ")
+}
+
+func TestDecideRefundOfUnusedCredits(t *testing.T) {
+	tests := []struct {
+		name     string
+		change   func(*reconcile.RefundFacts)
+		decision reconcile.Decision
+		refund   int64
+		fee      int64
+		reasons  string
+		clauses  string
+		missing  string
+	}{
+		{"in order", func(f *reconcile.RefundFacts) {}, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2", "2.1 2.2", ""},
+		{"no fee was taken", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 0 }, reconcile.DecisionApprove, 1000, 0, "unused_in_time:2.1", "2.1", ""},
+		{"the fee is as much as was paid", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 1000 }, reconcile.DecisionApprove, 0, 1000, "unused_in_time:2.1 fee_exceeds_amount:2.2", "2.1 2.2", ""},
+		{"the fee is more than was paid", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 1001 }, reconcile.DecisionApprove, 0, 1000, "unused_in_time:2.1 fee_exceeds_amount:2.2", "2.1 2.2", ""},
+		{"nothing was paid, so no fee is waited for", func(f *reconcile.RefundFacts) { f.Purchase.AmountMinor, f.Purchase.FeeKnown = 0, false }, reconcile.DecisionApprove, 0, 0, "unused_in_time:2.1 nothing_paid:2.2", "2.1 2.2", ""},
+		{"requested at the last instant", func(f *reconcile.RefundFacts) { f.RequestedAt = noon.Add(week) }, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2", "2.1 2.2", ""},
+		{"requested a second late", func(f *reconcile.RefundFacts) { f.RequestedAt = noon.Add(week + time.Second) }, reconcile.DecisionDeny, 0, 0, "requested_late:2.3", "2.3", ""},
+		{"one credit used", func(f *reconcile.RefundFacts) { f.Purchase.UsedCredits = 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3", "2.3", ""},
+		{"disputed", func(f *reconcile.RefundFacts) { f.Purchase.Disputed = true }, reconcile.DecisionDeny, 0, 0, "disputed:5.1", "5.1", ""},
+		{"refunded before", func(f *reconcile.RefundFacts) { f.Purchase.RefundedBefore = true }, reconcile.DecisionDeny, 0, 0, "refunded_before:1", "1", ""},
+		{"not completed", func(f *reconcile.RefundFacts) {
+			f.Purchase.Status, f.Purchase.CompletedAt, f.Purchase.ExpiresAt = reconcile.PurchasePending, time.Time{}, time.Time{}
+		}, reconcile.DecisionDeny, 0, 0, "purchase_not_completed:2.1", "2.1", ""},
+		{"failed", func(f *reconcile.RefundFacts) { f.Purchase.Status = reconcile.PurchaseFailed }, reconcile.DecisionDeny, 0, 0, "purchase_not_completed:2.1", "2.1", ""},
+		{"a subscription has no window, and its credits don't matter", func(f *reconcile.RefundFacts) {
+			f.Purchase.Kind, f.Purchase.UsedCredits, f.RequestedAt = reconcile.PurchaseSubscription, 5, noon.Add(2*week)
+		}, reconcile.DecisionDeny, 0, 0, "not_a_credit_purchase:4.1", "4.1", ""},
+		{"everything at once", func(f *reconcile.RefundFacts) {
+			f.RequestedAt, f.Status = noon.Add(2*week), reconcile.RequestWithdrawn
+			f.Purchase.UsedCredits, f.Purchase.Disputed, f.Purchase.RefundedBefore, f.Purchase.FeeKnown = 1, true, true, false
+		}, reconcile.DecisionDeny, 0, 0, "withdrawn:6 requested_late:2.3 credits_used:2.3 disputed:5.1 refunded_before:1", "1 2.3 5.1 6", ""},
+		{"fee unknown", func(f *reconcile.RefundFacts) { f.Purchase.FeeKnown = false }, reconcile.DecisionWaiting, 0, 0, "fee_unknown:2.2", "2.2", ""},
+		{"fee unknown, but denied all the same", func(f *reconcile.RefundFacts) { f.Purchase.FeeKnown, f.Purchase.UsedCredits = false, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3", "2.3", ""},
+		{"withdrawn", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestWithdrawn }, reconcile.DecisionDeny, 0, 0, "withdrawn:6", "6", ""},
+		{"denied on the platform", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestDenied }, reconcile.DecisionDeny, 0, 0, "decided_on_platform:6", "6", ""},
+		{"approved on the platform", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestApproved }, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2 approved_on_platform:6", "2.1 2.2 6", ""},
+		{"approved on the platform against the policy", func(f *reconcile.RefundFacts) { f.Status, f.Purchase.UsedCredits = reconcile.RequestApproved, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3 approved_on_platform:6", "2.3 6", ""},
+		{"no purchase fits, no id and half the details", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{AccountEmail: true}
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "purchase date; purchase amount; purchase currency"},
+		{"no purchase has the id", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{AccountEmail: true, InvoiceID: true}
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "details that match a purchase of the account"},
+		{"all details given, none fits", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID = nil, 0, false
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "details that match a purchase of the account"},
+		{"nothing stated at all", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{}
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "account email; purchase date; purchase amount; purchase currency"},
+		{"two purchases fit", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.Stated.Currency = nil, 2, false, false
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_ambiguous:6", "6", "purchase currency; invoice id"},
+		{"two purchases share the invoice", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.InvoiceID = nil, 2, true
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_ambiguous:6", "6", "details that match a purchase of the account"},
+		{"two fit, withdrawn", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Status = nil, 2, reconcile.RequestWithdrawn
+		}, reconcile.DecisionDeny, 0, 0, "withdrawn:6", "6", ""},
+		{"none fits, denied on the platform", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Status = nil, 0, reconcile.RequestDenied
+		}, reconcile.DecisionDeny, 0, 0, "decided_on_platform:6", "6", ""},
+		{"none fits, approved on the platform", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Status = nil, 0, reconcile.RequestApproved
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6 approved_on_platform:6", "6", "details that match a purchase of the account"},
+		{"somebody else's purchase", func(f *reconcile.RefundFacts) { f.Purchase.OtherAccount = true }, reconcile.DecisionNeedsInformation, 0, 0, "other_account:6", "6", "account email of the account that made the purchase"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			facts := refundable()
+			test.change(&facts)
+			got := reconcile.DecideRefund(facts)
+			if got.Decision != test.decision || got.RefundMinor != test.refund || got.FeeMinor != test.fee {
+				t.Errorf("%s, refund %d, fee %d; want %s, %d, %d", got.Decision, got.RefundMinor, got.FeeMinor, test.decision, test.refund, test.fee)
+			}
+			if codes := reasonCodes(got); codes != test.reasons {
+				t.Errorf("reasons %q, want %q", codes, test.reasons)
+			}
+			if clauses := strings.Join(got.Clauses, " "); clauses != test.clauses {
+				t.Errorf("clauses %q, want %q", clauses, test.clauses)
+			}
+			if missing := strings.Join(got.Missing, "; "); missing != test.missing {
+				t.Errorf("missing %q, want %q", missing, test.missing)
+			}
+			if wantCurrency := map[bool]string{true: "usd"}[facts.Purchase != nil && !facts.Purchase.OtherAccount]; got.Currency != wantCurrency {
+				t.Errorf("currency %q, want %q", got.Currency, wantCurrency)
+			}
+		})
+	}
+}
+
+func TestDecideRefundOfAFailedJob(t *testing.T) {
+	system := reconcile.Classification{Class: reconcile.FailureSystem, Rule: "node", Clause: "3.1", Reason: "a machine of ours failed"}
+	user := reconcile.Classification{Class: reconcile.FailureUser, Rule: "data", Clause: "3.2", Reason: "the data given for it could not be used"}
+	unknown := reconcile.Classification{Class: reconcile.FailureUnknown, Rule: reconcile.RuleNoCode, Clause: "3", Reason: "it carries no failure code"}
+	tests := []struct {
+		name     string
+		status   reconcile.RequestStatus
+		job      *reconcile.JobFacts
+		decision reconcile.Decision
+		reasons  string
+		missing  string
+		text     string
+	}{
+		{"our fault, credited", "pending", &reconcile.JobFacts{Status: "failed", Classification: system, DebitedCredits: 10, CreditedCredits: 10}, "approve", "credited_as_credits:3.1", "",
+			"The job failed on our side: a machine of ours failed. We credited back what was taken for it, as credits and not as money: 10 credits."},
+		{"our fault, not credited yet", "pending", &reconcile.JobFacts{Status: "interrupted", Classification: system, DebitedCredits: 1}, "approve", "credited_as_credits:3.1", "",
+			"The job failed on our side: a machine of ours failed. We are crediting back what was taken for it, as credits and not as money: 1 credit."},
+		{"our fault, nothing taken", "pending", &reconcile.JobFacts{Status: "failed", Classification: system}, "approve", "nothing_debited:3.1", "",
+			"The job failed on our side: a machine of ours failed. No credits were taken for it."},
+		{"the user's fault", "pending", &reconcile.JobFacts{Status: "failed", Classification: user, DebitedCredits: 10}, "deny", "user_failure:3.2", "",
+			"The job did not fail on our side: the data given for it could not be used."},
+		{"canceled", "pending", &reconcile.JobFacts{Status: "canceled", Classification: system, DebitedCredits: 10}, "deny", "job_canceled:3.2", "", ""},
+		{"succeeded", "pending", &reconcile.JobFacts{Status: "succeeded", DebitedCredits: 10}, "deny", "job_succeeded:1", "", ""},
+		{"nobody knows", "pending", &reconcile.JobFacts{Status: "failed", Classification: unknown, DebitedCredits: 10}, "waiting", "failure_unclassified:3", "", ""},
+		{"never classified", "pending", &reconcile.JobFacts{Status: "failed", DebitedCredits: 10}, "waiting", "failure_unclassified:3", "", ""},
+		{"running", "pending", &reconcile.JobFacts{Status: "running"}, "waiting", "job_unfinished:3", "", ""},
+		{"queued", "pending", &reconcile.JobFacts{Status: "queued"}, "waiting", "job_unfinished:3", "", ""},
+		{"no such job", "pending", nil, "needs_information", "job_not_found:6", "the id of a job of the account", ""},
+		{"somebody else's job", "pending", &reconcile.JobFacts{Status: "failed", Classification: system, OtherAccount: true}, "needs_information", "other_account:6", "account email of the account that ran the job", ""},
+		{"withdrawn while we would approve", "withdrawn", &reconcile.JobFacts{Status: "failed", Classification: system, DebitedCredits: 10}, "deny", "withdrawn:6", "", ""},
+		{"withdrawn while we would deny", "withdrawn", &reconcile.JobFacts{Status: "failed", Classification: user}, "deny", "withdrawn:6 user_failure:3.2", "", ""},
+		{"withdrawn while we would wait", "withdrawn", &reconcile.JobFacts{Status: "running"}, "deny", "withdrawn:6", "", ""},
+		{"denied on the platform, no such job", "denied", nil, "deny", "decided_on_platform:6", "", ""},
+		{"approved on the platform, but the user's fault", "approved", &reconcile.JobFacts{Status: "failed", Classification: user}, "deny", "user_failure:3.2 approved_on_platform:6", "", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := reconcile.DecideRefund(reconcile.RefundFacts{
+				Kind: reconcile.RequestFailedJob, Status: test.status, RequestedAt: noon, Stated: reconcile.StatedFacts{AccountEmail: true, JobID: true}, Job: test.job,
+			})
+			if got.Decision != test.decision || reasonCodes(got) != test.reasons || strings.Join(got.Missing, "; ") != test.missing {
+				t.Errorf("%s, %q, missing %q; want %s, %q, %q", got.Decision, reasonCodes(got), got.Missing, test.decision, test.reasons, test.missing)
+			}
+			if got.RefundMinor != 0 || got.FeeMinor != 0 || got.Currency != "" {
+				t.Errorf("a failed job is refunded in money: %+v", got)
+			}
+			if test.text != "" && got.Reasons[0].Text != test.text {
+				t.Errorf("%q, want %q", got.Reasons[0].Text, test.text)
+			}
+		})
+	}
+	got := reconcile.DecideRefund(reconcile.RefundFacts{Kind: reconcile.RequestFailedJob, Status: reconcile.RequestPending})
+	if got.Decision != reconcile.DecisionNeedsInformation || !slices.Equal(got.Missing, []string{reconcile.MissingJobID}) {
+		t.Errorf("without a job id: %+v", got)
+	}
+}
+
+func TestHoldsWindow(t *testing.T) {
+	tests := []struct {
+		status   reconcile.RequestStatus
+		decision reconcile.Decision
+		want     bool
+	}{
+		{"pending", "", true}, {"pending", "waiting", true}, {"pending", "needs_information", true}, {"pending", "approve", true}, {"pending", "deny", false},
+		{"approved", "", true}, {"approved", "approve", true}, {"approved", "deny", false},
+		{"denied", "", false}, {"denied", "approve", false}, {"withdrawn", "", false}, {"withdrawn", "approve", false},
+	}
+	for _, test := range tests {
+		if got := test.status.HoldsWindow(test.decision); got != test.want {
+			t.Errorf("%s, %q: %t", test.status, test.decision, got)
+		}
+	}
+}
+
+func drawFacts(t *rapid.T) reconcile.RefundFacts {
+	chance := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
+	f := refundable()
+	f.Kind = rapid.SampledFrom([]reconcile.RequestKind{reconcile.RequestUnusedCredits, reconcile.RequestFailedJob}).Draw(t, "kind")
+	f.Status = rapid.SampledFrom([]reconcile.RequestStatus{"pending", "pending", "approved", "denied", "withdrawn"}).Draw(t, "status")
+	f.RequestedAt = noon.Add(week + time.Duration(rapid.IntRange(-2, 1).Draw(t, "seconds late"))*time.Second)
+	f.PurchaseMatches = rapid.SampledFrom([]int{1, 1, 1, 0, 2}).Draw(t, "matches")
+	f.Stated = reconcile.StatedFacts{
+		AccountEmail: chance("email"), PurchaseID: chance("purchase id"), InvoiceID: chance("invoice"), JobID: chance("job id"),
+		Date: chance("date"), Amount: chance("amount given"), Currency: chance("currency given"),
+	}
+	p := f.Purchase
+	p.Kind = rapid.SampledFrom([]reconcile.PurchaseKind{"credits", "credits", "subscription"}).Draw(t, "purchase kind")
+	p.Status = rapid.SampledFrom([]reconcile.PurchaseStatus{"completed", "completed", "completed", "pending", "failed"}).Draw(t, "purchase status")
+	p.AmountMinor, p.FeeMinor = rapid.Int64Range(0, 2000).Draw(t, "amount"), rapid.Int64Range(0, 100).Draw(t, "fee")
+	p.Currency = rapid.SampledFrom([]string{"usd", "jpy", "kwd", "ugx"}).Draw(t, "currency")
+	p.FeeKnown, p.Disputed, p.RefundedBefore, p.OtherAccount = !chance("fee unknown"), chance("disputed"), chance("refunded"), chance("other account")
+	p.UsedCredits = rapid.SampledFrom([]int64{0, 0, 0, 1, 100}).Draw(t, "used")
+	if f.PurchaseMatches != 1 {
+		f.Purchase = nil
+	}
+	if !chance("no job") {
+		status := rapid.SampledFrom([]reconcile.JobStatus{"queued", "running", "succeeded", "failed", "interrupted", "canceled"}).Draw(t, "job status")
+		class := rapid.SampledFrom([]reconcile.FailureClass{"system", "user", "unknown"}).Draw(t, "class")
+		f.Job = &reconcile.JobFacts{
+			ID: "job_1", Status: status, OtherAccount: chance("other account's job"), DebitedCredits: rapid.Int64Range(0, 5).Draw(t, "debited"), CreditedCredits: rapid.Int64Range(0, 5).Draw(t, "credited"),
+			Classification: reconcile.Classification{Class: class, Rule: "rule", Clause: class.Clause(), Reason: "a machine of ours failed"},
+		}
+	}
+	return f
+}
+
+// The conditions of the policy, written down once more and independently.
+func TestRefundDecisionsFollowTheRules(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := drawFacts(t)
+		d := reconcile.DecideRefund(f)
+		open := f.Status == reconcile.RequestPending || f.Status == reconcile.RequestApproved
+		var approve bool
+		if f.Kind == reconcile.RequestUnusedCredits {
+			p := f.Purchase
+			approve = open && p != nil && !p.OtherAccount && p.Status == "completed" && p.Kind == "credits" && !f.RequestedAt.After(noon.Add(week)) &&
+				p.UsedCredits == 0 && !p.Disputed && !p.RefundedBefore && (p.FeeKnown || p.AmountMinor == 0)
+		} else {
+			j := f.Job
+			approve = open && j != nil && !j.OtherAccount && (j.Status == "failed" || j.Status == "interrupted") && j.Classification.Class == "system"
+		}
+		if (d.Decision == reconcile.DecisionApprove) != approve {
+			t.Fatalf("%s: %+v\n%+v\n%+v", d.Decision, f, f.Purchase, f.Job)
+		}
+		if !open && d.Decision != reconcile.DecisionDeny {
+			t.Fatalf("%s is decided %s", f.Status, d.Decision)
+		}
+		switch {
+		case approve && f.Kind == reconcile.RequestUnusedCredits:
+			if d.RefundMinor != max(0, f.Purchase.AmountMinor-f.Purchase.FeeMinor) || d.RefundMinor+d.FeeMinor != f.Purchase.AmountMinor {
+				t.Fatalf("refund %d, fee %d of %d", d.RefundMinor, d.FeeMinor, f.Purchase.AmountMinor)
+			}
+		case d.RefundMinor != 0 || d.FeeMinor != 0:
+			t.Fatalf("%s of %s with money: %+v", d.Decision, f.Kind, d)
+		}
+		if len(d.Reasons) == 0 || (d.Decision == reconcile.DecisionNeedsInformation) != (len(d.Missing) > 0) {
+			t.Fatalf("%+v", d)
+		}
+		for i, r := range d.Reasons {
+			if _, known := reconcile.ClauseByID(r.Clause); !known || !slices.Contains(d.Clauses, r.Clause) || r.Text == "" {
+				t.Fatalf("reason %d: %+v, clauses %v", i, r, d.Clauses)
+			}
+		}
+		if !slices.IsSorted(d.Clauses) || len(slices.Compact(slices.Clone(d.Clauses))) != len(d.Clauses) {
+			t.Fatalf("clauses %v", d.Clauses)
+		}
+		checkNotification(t, f.Kind, d)
+	})
+}
+
+var jargon = regexp.MustCompile(`(?i)@|\bnull\b|_|\b(as-of|lot|debit|minor unit|enum|nil|webhook|idempoten\w*)\b`)
+
+func checkNotification(t *rapid.T, kind reconcile.RequestKind, d reconcile.RefundDecision) {
+	n := reconcile.NotifyDecision(kind, d)
+	if n.Subject == "" || !strings.HasSuffix(n.Body, "\n") || strings.Contains(n.Body, "\n\n\n") {
+		t.Fatalf("%+v", n)
+	}
+	text := n.Subject + "\n" + n.Body
+	if d.Currency != "ugx" && jargon.MatchString(text) {
+		t.Fatalf("jargon %q in:\n%s", jargon.FindString(text), text)
+	}
+	if d.RefundMinor > 0 && !strings.Contains(n.Body, reconcile.FormatMinor(d.RefundMinor, d.Currency)) {
+		t.Fatalf("the amount %d %s is not in:\n%s", d.RefundMinor, d.Currency, text)
+	}
+	for _, missing := range d.Missing {
+		if !strings.Contains(n.Body, missing) {
+			t.Fatalf("missing %q is not in:\n%s", missing, text)
+		}
+	}
+}
+
+func TestNotifyDecision(t *testing.T) {
+	system := reconcile.Classification{Class: reconcile.FailureSystem, Reason: "a machine of ours failed"}
+	tests := []struct {
+		name   string
+		change func(*reconcile.RefundFacts)
+		want   string
+	}{
+		{"approved", func(f *reconcile.RefundFacts) {}, `Your refund request was approved
+
+We approved your refund request. We will refund 9.41 USD to your original payment method, and the credits leave your account.
+
+None of the credits were used, and the request was made in time.
+Of the 10.00 USD paid, 0.59 USD of transaction fees are not refunded.
+
+This follows sections 2.1 and 2.2 of our refund policy.
+`},
+		{"approved on the platform before", func(f *reconcile.RefundFacts) { f.Status, f.Purchase.FeeMinor = reconcile.RequestApproved, 0 }, `Your refund request was approved
+
+We approved your refund request. We will refund 10.00 USD to your original payment method, and the credits leave your account.
+
+None of the credits were used, and the request was made in time.
+
+This follows section 2.1 of our refund policy.
+`},
+		{"denied", func(f *reconcile.RefundFacts) { f.RequestedAt, f.Purchase.UsedCredits = noon.Add(2*week), 5 }, `Your refund request was not approved
+
+We can't refund what you asked for.
+
+The request came too late: a refund could be requested until 9 March 2026, 12:00:00 UTC.
+Credits of this purchase were used already: 5 of 100.
+
+This follows section 2.3 of our refund policy.
+`},
+		{"withdrawn", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestWithdrawn }, `Your refund request is closed
+
+Your refund request is closed, and nothing is refunded.
+
+The request was withdrawn.
+
+This follows section 6 of our refund policy.
+`},
+		{"needs information", func(f *reconcile.RefundFacts) { f.Purchase, f.PurchaseMatches = nil, 2 }, `Your refund request: we need to know more
+
+We can't decide your refund request yet.
+
+What the request says fits 2 purchases; it has to name the one that is meant.
+
+Please tell us: invoice id.
+`},
+		{"waiting", func(f *reconcile.RefundFacts) { f.Purchase.FeeKnown = false }, `Your refund request is being reviewed
+
+We have your refund request and will tell you as soon as it is decided.
+
+The transaction fee of the payment is not known yet.
+`},
+		{"a failed job", func(f *reconcile.RefundFacts) {
+			f.Kind, f.Job = reconcile.RequestFailedJob, &reconcile.JobFacts{Status: reconcile.JobFailed, Classification: system, DebitedCredits: 12, CreditedCredits: 12}
+		}, `Your request about a failed job: credits credited back
+
+We looked into the job that you wrote to us about.
+
+The job failed on our side: a machine of ours failed. We credited back what was taken for it, as credits and not as money: 12 credits.
+
+This follows section 3.1 of our refund policy.
+`},
+		{"a failed job that cost nothing", func(f *reconcile.RefundFacts) {
+			f.Kind, f.Job = reconcile.RequestFailedJob, &reconcile.JobFacts{Status: reconcile.JobFailed, Classification: system}
+		}, `Your request about a failed job
+
+We looked into the job that you wrote to us about.
+
+The job failed on our side: a machine of ours failed. No credits were taken for it.
+
+This follows section 3.1 of our refund policy.
+`},
+		{"a fee that eats it all", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 1000 }, `Your refund request was approved
+
+We approved your refund request, but there is no money to pay back.
+
+None of the credits were used, and the request was made in time.
+The transaction fees come to as much as was paid, so that nothing is left to refund.
+
+This follows sections 2.1 and 2.2 of our refund policy.
+`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			facts := refundable()
+			test.change(&facts)
+			n := reconcile.NotifyDecision(facts.Kind, reconcile.DecideRefund(facts))
+			if got := fmt.Sprintf("%s\n\n%s", n.Subject, n.Body); got != test.want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, test.want)
+			}
+		})
+	}
+}
