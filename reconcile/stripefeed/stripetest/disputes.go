@@ -38,7 +38,8 @@ const (
 	evidenceTime      = 7 * 24 * time.Hour
 )
 
-// OpenDispute opens a chargeback, or an inquiry.
+// OpenDispute opens a chargeback, or an inquiry. Either way the charge is `disputed`; only a chargeback moves money and
+// keeps the charge from being refunded.
 func (s *Stripe) OpenDispute(p DisputeParams) (Dispute, error) {
 	return change(s, "dispute charge "+p.Charge, func(b *books, now time.Time) (Dispute, error) {
 		c, err := b.charge(p.Charge)

@@ -140,6 +140,9 @@ func (s *Stripe) PayInvoice(id string, p ChargeParams) (Charge, error) {
 			intent = b.newIntent(p, inv.ID, now)
 			inv.PaymentIntent = intent.ID
 		}
+		if status := intent.status(b); status != "requires_payment_method" {
+			return Charge{}, fmt.Errorf("its payment intent is %s", status)
+		}
 		c := b.attempt(p, intent, inv.ID, now)
 		inv.Charge = c.ID
 		b.settleInvoice(c, now)
