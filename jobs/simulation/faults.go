@@ -174,8 +174,11 @@ func plantCreditBackExceeds(s *Simulation, r *rand.Rand, at time.Time, _ bool) {
 	})
 }
 
+// unknownCode is in no failure table.
+const unknownCode = "ZX-4711"
+
 func plantFailureUnclassified(s *Simulation, r *rand.Rand, at time.Time, mended bool) {
-	code, story := "ZX-4711", "failed with a code that nobody knows"
+	code, story := unknownCode, "failed with a code that nobody knows"
 	if mended {
 		code, story = "", "failed without a code"
 	}

@@ -77,3 +77,117 @@ func TestSameSeedSameBusiness(t *testing.T) {
 	}
 }
 
+// What is played without faults has none, by rules far simpler than the worker's.
+func TestSoundBusiness(t *testing.T) {
+	o := options()
+	o.FaultsPerKind = -1
+	for _, zone := range []string{"UTC", "America/New_York", "Africa/Cairo"} {
+		t.Run(zone, func(t *testing.T) {
+			location, err := time.LoadLocation(zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := o
+			o.Zone = location
+			o.Start = reconcile.Date{Year: 2026, Month: time.March, Day: 6} // New York's clocks change on the 8th
+			if zone == "Africa/Cairo" {
+				o.Start = reconcile.Date{Year: 2026, Month: time.April, Day: 22} // at midnight of the 24th
+			}
+			s, db := play(t, o)
+			if got := s.Expected(); len(got) > 0 {
+				t.Errorf("expects %v of a business without faults", got)
+			}
+			for name, query := range map[string]string{
+				"jobs with other debits than their cost": `SELECT count(*) FROM platform.jobs j LEFT JOIN
+					(SELECT job_id, account_id, sum(credits) AS credits, count(*) AS n FROM platform.credit_entries WHERE kind = 'usage' GROUP BY 1, 2) e ON e.job_id = j.id
+					WHERE j.finished_at IS NOT NULL AND (coalesce(e.credits, 0) <> -j.credit_cost OR e.n > 1 OR e.account_id <> j.account_id)`,
+				"debits without a job": `SELECT count(*) FROM platform.credit_entries e WHERE kind = 'usage' AND NOT EXISTS (SELECT FROM platform.jobs j WHERE j.id = e.job_id)`,
+				"debits before their job or after its end": `SELECT count(*) FROM platform.credit_entries e JOIN platform.jobs j ON j.id = e.job_id
+					WHERE e.kind = 'usage' AND e.created_at NOT IN (j.created_at, j.finished_at)`,
+				"purchases with other grants than their credits": `SELECT count(*) FROM platform.purchases p LEFT JOIN
+					(SELECT purchase_id, sum(credits) AS credits FROM platform.credit_entries WHERE kind = 'purchase' GROUP BY 1) e ON e.purchase_id = p.id
+					WHERE coalesce(e.credits, 0) <> CASE p.status WHEN 'completed' THEN p.credits ELSE 0 END`,
+				"balances below 0": `SELECT count(*) FROM (SELECT sum(credits) OVER (PARTITION BY account_id ORDER BY created_at) AS balance
+					FROM platform.credit_entries) e WHERE balance < 0`,
+				"failures without a code": `SELECT count(*) FROM platform.jobs WHERE status IN ('failed', 'interrupted') AND failure_code IS NULL`,
+				"rows of the future": fmt.Sprintf(`SELECT (SELECT count(*) FROM platform.credit_entries WHERE created_at >= '%[1]s')
+					+ (SELECT count(*) FROM platform.jobs WHERE greatest(created_at, finished_at) >= '%[1]s')
+					+ (SELECT count(*) FROM platform.purchases WHERE greatest(created_at, completed_at) >= '%[1]s')
+					+ (SELECT count(*) FROM platform.refund_requests WHERE greatest(requested_at, decided_at) >= '%[1]s')`, s.Clock().Format(time.RFC3339)),
+			} {
+				var n int
+				if err := db.Get(&n, query); err != nil {
+					t.Fatal(err)
+				}
+				if n != 0 {
+					t.Errorf("%d %s", n, name)
+				}
+			}
+			var jobs, failed int
+			if err := db.QueryRow("SELECT count(*), count(*) FILTER (WHERE status IN ('failed', 'interrupted')) FROM platform.jobs").Scan(&jobs, &failed); err != nil {
+				t.Fatal(err)
+			}
+			if jobs < 600 || failed == 0 || failed > jobs/20 {
+				t.Errorf("%d of %d jobs failed", failed, jobs)
+			}
+			for _, relation := range relations {
+				var n int
+				if err := db.Get(&n, "SELECT count(*) FROM platform."+relation); err != nil || n == 0 {
+					t.Errorf("%s: %d rows, %v", relation, n, err)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryFaultIsPlanted(t *testing.T) {
+	s, _ := play(t, options())
+	planted := make(map[reconcile.BreakKind]int)
+	for _, e := range s.Expected() {
+		planted[e.Kind]++
+	}
+	for _, kind := range []reconcile.BreakKind{
+		reconcile.JobWithoutDebit, reconcile.DebitWithoutJob, reconcile.DebitAmountMismatch, reconcile.DuplicateDebit, reconcile.DebitAccountMismatch,
+		reconcile.CreditBackUnfounded, reconcile.CreditBackExceeds, reconcile.FailureUnclassified, reconcile.JobStuck,
+		reconcile.PurchaseWithoutGrant, reconcile.GrantWithoutPurchase, reconcile.GrantAmountMismatch, reconcile.DuplicateGrant,
+		reconcile.NegativeBalance, reconcile.LateItem, reconcile.ReviewOverdue,
+	} {
+		if planted[kind] == 0 {
+			t.Errorf("no %s is planted within %d nights", kind, len(s.Nights()))
+		}
+	}
+	if len(s.ExpectedRejects()) == 0 {
+		t.Error("no row that breaks the contract is planted")
+	}
+}
+
+func TestNightsGoInOrder(t *testing.T) {
+	s, err := simulation.New(options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testdb.New(t)
+	if err := s.PlayNight(t.Context(), db.DB.DB, s.Nights()[1].Date); err == nil {
+		t.Error("the second night was played before the first")
+	}
+	for range 2 {
+		err = s.PlayNight(t.Context(), db.DB.DB, s.Nights()[0].Date)
+	}
+	if err == nil {
+		t.Error("the first night was played twice")
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, o := range map[string]simulation.Options{
+		"no start":       {Nights: 1},
+		"no nights":      {Start: options().Start},
+		"too many":       {Start: options().Start, Nights: 4000},
+		"minus accounts": {Start: options().Start, Nights: 1, Accounts: -1},
+		"minus jobs":     {Start: options().Start, Nights: 1, JobsPerNight: -1},
+	} {
+		if _, err := simulation.New(o); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
