@@ -68,6 +68,7 @@ func copyProgram(t *testing.T, to string) {
 }
 
 func TestOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	prepare, uid := asNobody(t)
 	h := startHelper(t, Options{}, prepare)
 	if h.DataOwner != uid {
@@ -86,6 +87,7 @@ func TestOrdinaryUser(t *testing.T) {
 }
 
 func TestKilledOrdinaryUser(t *testing.T) {
+	t.Parallel()
 	prepare, _ := asNobody(t)
 	h := startHelper(t, Options{}, prepare)
 	h.kill(t)
@@ -93,6 +95,7 @@ func TestKilledOrdinaryUser(t *testing.T) {
 }
 
 func TestServerNeverRunsAsRoot(t *testing.T) {
+	t.Parallel()
 	h := startHelper(t, Options{}, nil)
 	if h.DataOwner == 0 {
 		t.Error("data belong to root")
@@ -103,6 +106,7 @@ func TestServerNeverRunsAsRoot(t *testing.T) {
 }
 
 func TestUnreachableFolderIsNamed(t *testing.T) {
+	t.Parallel()
 	closed := filepath.Join(reachable(t), "closed")
 	if err := os.Mkdir(closed, 0o700); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 )
 
 func TestThrowAwayServer(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, Options{Settings: map[string]string{"max_connections": "123"}})
 	for q, want := range map[string]string{
 		"SHOW max_connections":    "123",
@@ -53,6 +54,7 @@ func TestThrowAwayServer(t *testing.T) {
 }
 
 func TestDurableServerKeepsPostgreSQLsPromises(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, Options{Durable: true})
 	for _, setting := range []string{"fsync", "synchronous_commit", "full_page_writes", "autovacuum"} {
 		if got := query(t, s.URL("postgres"), "SHOW "+setting); got != "on" {
@@ -62,6 +64,7 @@ func TestDurableServerKeepsPostgreSQLsPromises(t *testing.T) {
 }
 
 func TestSecondStartReusesTheData(t *testing.T) {
+	t.Parallel()
 	o := Options{Dir: filepath.Join(reachable(t), "pg"), Keep: true, Durable: true}
 	first := startServer(t, o)
 	query(t, first.URL("postgres"), "CREATE TABLE kept AS SELECT 'still here' AS v; SELECT v FROM kept")
@@ -73,6 +76,7 @@ func TestSecondStartReusesTheData(t *testing.T) {
 }
 
 func TestStopWithoutKeepRemovesAChosenFolder(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), "new", "pg")
 	s := startServer(t, Options{Dir: dir})
 	stop(t, s)
@@ -82,6 +86,7 @@ func TestStopWithoutKeepRemovesAChosenFolder(t *testing.T) {
 }
 
 func TestStopLeavesWhatSomebodyElsePutThere(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), "pg")
 	s := startServer(t, Options{Dir: dir})
 	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
@@ -95,6 +100,7 @@ func TestStopLeavesWhatSomebodyElsePutThere(t *testing.T) {
 }
 
 func TestFolderWithOtherFilesIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := reachable(t)
 	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
 	_, err := Start(testContext(t), Options{Dir: dir})
@@ -109,6 +115,7 @@ func TestFolderWithOtherFilesIsRefused(t *testing.T) {
 }
 
 func TestSecondServerInTheSameFolderIsRefused(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), "pg")
 	s := startServer(t, Options{Dir: dir})
 	_, err := Start(testContext(t), Options{Dir: dir})
@@ -121,6 +128,7 @@ func TestSecondServerInTheSameFolderIsRefused(t *testing.T) {
 }
 
 func TestManyStartsAtOnceInOneFolderLeaveOneServer(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), "pg")
 	const starts = 4
 	var all sync.WaitGroup
@@ -147,6 +155,7 @@ func TestManyStartsAtOnceInOneFolderLeaveOneServer(t *testing.T) {
 }
 
 func TestLongPathGetsAShortSocket(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), strings.Repeat("long", 20), "pg")
 	s := startServer(t, Options{Dir: dir})
 	if strings.HasPrefix(s.folder.socket, dir) || !socketFits(s.folder.socket) {
@@ -181,12 +190,14 @@ func TestSocketPathLimit(t *testing.T) {
 }
 
 func TestPathWithCommaSpaceAndQuote(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), `a, "b" & c`)
 	s := startServer(t, Options{Dir: dir})
 	query(t, s.URL("postgres"), "SELECT 'reached'")
 }
 
 func TestSettingsThatWouldOpenTheServerAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"listen_addresses", "Listen_Addresses", "port", "unix_socket_directories", "unix_socket_permissions", "data_directory", "hba_file", "", "a=b"} {
 		if _, err := Start(testContext(t), Options{Settings: map[string]string{name: "*"}}); err == nil {
 			t.Errorf("setting %q was taken", name)
@@ -195,6 +206,7 @@ func TestSettingsThatWouldOpenTheServerAreRefused(t *testing.T) {
 }
 
 func TestFailedStartQuotesTheServersLogAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), "pg")
 	var log strings.Builder
 	_, err := Start(testContext(t), Options{Dir: dir, Log: &log, Settings: map[string]string{"no_such_setting": "1"}})
@@ -208,6 +220,7 @@ func TestFailedStartQuotesTheServersLogAndLeavesNothing(t *testing.T) {
 }
 
 func TestFailedStartKeepsDataOfEarlierOnes(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), "pg")
 	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
 	version := filepath.Join(dir, "data", "PG_VERSION")
@@ -222,6 +235,7 @@ func TestFailedStartKeepsDataOfEarlierOnes(t *testing.T) {
 }
 
 func TestCutOffInitialisationIsRepeated(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(reachable(t), "pg")
 	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
 	if err := os.Rename(filepath.Join(dir, "data"), filepath.Join(dir, "data.new")); err != nil {
@@ -232,6 +246,7 @@ func TestCutOffInitialisationIsRepeated(t *testing.T) {
 }
 
 func TestStartHeedsItsContext(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	dir := filepath.Join(reachable(t), "pg")
@@ -244,6 +259,7 @@ func TestStartHeedsItsContext(t *testing.T) {
 }
 
 func TestServerOutlivesTheContextOfItsStart(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := Start(ctx, Options{})
 	if err != nil {
@@ -255,6 +271,7 @@ func TestServerOutlivesTheContextOfItsStart(t *testing.T) {
 }
 
 func TestStopTellsThatTheServerHadDied(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, Options{})
 	if err := s.process.cmd.Process.Signal(syscall.SIGQUIT); err != nil { // SIGKILL would leave System V shared memory behind
 		t.Fatal(err)
@@ -269,6 +286,7 @@ func TestStopTellsThatTheServerHadDied(t *testing.T) {
 }
 
 func TestStopEndsSessions(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, Options{})
 	sleeping := make(chan error, 1)
 	db := openDB(t, s.URL("postgres"))
@@ -286,6 +304,7 @@ func TestStopEndsSessions(t *testing.T) {
 }
 
 func TestURLNamesTheDatabase(t *testing.T) {
+	t.Parallel()
 	s := startServer(t, Options{})
 	query(t, s.URL("postgres"), "SELECT 'ready'")
 	db := openDB(t, s.URL("postgres"))
