@@ -144,11 +144,11 @@ window      p1 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-
 				entered("e3", "usage", -2, "j3", "2026-03-06 10:00:00"), entered("e4", "usage", -2, "j4", "2026-03-06 10:00:00"),
 			},
 		}, []string{`
-break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-05
+break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=2 credits
 credit-back j1 account=acct-0 user debited=2 before=0 back=0 not_due clause=3.2
 credit-back j2 account=acct-0 unknown debited=2 before=0 back=0 pending clause=3`, `
-break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-06
-break       failure_unclassified of j3 account=acct-0 open first=2026-03-06 last=2026-03-06
+break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=2 credits
+break       failure_unclassified of j3 account=acct-0 open first=2026-03-06 last=2026-03-06 variance=2 credits
 credit-back j3 account=acct-0 unknown debited=2 before=0 back=0 pending clause=3
 credit-back j4 account=acct-0 system debited=2 before=0 back=2 credited clause=3.1`}},
 		{"one break a fault, the most specific kind", platform{
@@ -168,16 +168,16 @@ credit-back j4 account=acct-0 system debited=2 before=0 back=2 credited clause=3
 				entered("e8", "adjustment", 1, "jx", "2026-03-06 10:00:00"),
 			},
 		}, []string{`
-break       debit_account_mismatch of j4 account=acct-0 open first=2026-03-05 last=2026-03-05
-break       debit_amount_mismatch of j3 account=acct-0 open first=2026-03-05 last=2026-03-05
-break       debit_without_job of jx account=acct-0 open first=2026-03-05 last=2026-03-05
-break       duplicate_debit of j2 account=acct-0 open first=2026-03-05 last=2026-03-05
-break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-05`, `
-break       debit_account_mismatch of j4 account=acct-0 open first=2026-03-05 last=2026-03-06
-break       debit_amount_mismatch of j3 account=acct-0 open first=2026-03-05 last=2026-03-06
-break       debit_without_job of jx account=acct-0 cleared first=2026-03-05 last=2026-03-05
-break       duplicate_debit of j2 account=acct-0 open first=2026-03-05 last=2026-03-06
-break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-06`}},
+break       debit_account_mismatch of j4 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=3 credits
+break       debit_amount_mismatch of j3 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-3 credits
+break       debit_without_job of jx account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-1 credits
+break       duplicate_debit of j2 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-3 credits
+break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=3 credits`, `
+break       debit_account_mismatch of j4 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=3 credits
+break       debit_amount_mismatch of j3 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=-3 credits
+break       debit_without_job of jx account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=-1 credits
+break       duplicate_debit of j2 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=-3 credits
+break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=3 credits`}},
 		{"a late debit tops the credit-back up, a reversal after it exceeds", platform{
 			Accounts: customer(),
 			Jobs:     []job{ran("j1", "failed", "NODE_FAIL", 5, "2026-03-05 10:00:00")},
@@ -186,12 +186,12 @@ break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=20
 				entered("e2", "usage", -2, "j1", "2026-03-06 10:00:00"), entered("e3", "adjustment", 1, "j1", "2026-03-07 10:00:00"),
 			},
 		}, []string{`
-break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-05 last=2026-03-05
+break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=2 credits
 credit-back j1 account=acct-0 system debited=3 before=0 back=3 credited clause=3.1`, `
-break       debit_amount_mismatch of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-05
+break       debit_amount_mismatch of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=2 credits
 credit-back j1 account=acct-0 system debited=5 before=3 back=2 credited clause=3.1`, `
-break       credit_back_exceeds_debit of j1 account=acct-0 open first=2026-03-07 last=2026-03-07
-break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-07 last=2026-03-07`}},
+break       credit_back_exceeds_debit of j1 account=acct-0 open first=2026-03-07 last=2026-03-07 variance=-1 credits
+break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-07 last=2026-03-07 variance=1 credits`}},
 		{"first in, first out by grant time, then id; a refunded lot leaves", platform{
 			Accounts: customer(),
 			Purchases: []purchase{bought("p1", 10, "2026-03-04 09:00:00"), bought("p2", 10, "2026-03-04 09:00:00"),
@@ -238,9 +238,9 @@ window      p3 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-
 			Entries: []entry{entered("e0", "promo", 5, "", "2026-03-01 00:00:00"),
 				{ID: "e1", AccountID: ref(someone), Kind: ref("usage"), Credits: ref[int64](-5), JobID: ref("j1"), CreatedAt: ref(utc("2026-03-05 10:00:00")), Turn: 1}},
 		}, []string{`
-break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-05`, `
-break       job_without_debit of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-05
-break       late_item of e1 account=acct-0 open first=2026-03-06 last=2026-03-06`}},
+break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits`, `
+break       job_without_debit of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=5 credits
+break       late_item of e1 account=acct-0 open first=2026-03-06 last=2026-03-06 variance=-5 credits`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -48,6 +48,8 @@ type breakRow struct {
 	Kind, Account, Subject string
 	Status                 string // open or cleared
 	FirstSeen, LastSeen    string
+	Variance               *big.Int // ours - theirs
+	Unit                   string
 }
 
 func (b breakRow) fault() string { return b.Kind + "|" + b.Subject }
@@ -276,7 +278,8 @@ func (v verdict) lines() []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, b := range v.Breaks {
-		add("break       %s of %s account=%s %s first=%s last=%s", b.Kind, b.Subject, b.Account, b.Status, b.FirstSeen, b.LastSeen)
+		add("break       %s of %s account=%s %s first=%s last=%s variance=%s %s", b.Kind, b.Subject, b.Account, b.Status, b.FirstSeen, b.LastSeen,
+			b.Variance, b.Unit)
 	}
 	for _, c := range v.CreditBacks {
 		add("credit-back %s account=%s %s debited=%s before=%s back=%d %s clause=%s", c.Job, c.Account, c.Class, c.Debited, c.CreditedBefore,
@@ -549,7 +552,7 @@ func (o *oracle) requested(p validPurchase, expires, asOf time.Time) bool {
 		if o.final[q.id] == "deny" && o.finalAt[q.id].Before(asOf) {
 			continue
 		}
-		if matches, owner := o.match(q, asOf); len(matches) == 1 && matches[0].id == p.id && owner {
+		if matches, _ := o.match(q, asOf); len(matches) == 1 && matches[0].id == p.id {
 			return true
 		}
 	}
@@ -739,8 +742,9 @@ func (o *oracle) dueDate(q validRequest) reconcile.Date {
 // breaks: what is wrong as of the night, and what was until the night before and no longer is.
 func (o *oracle) breaks(n reconcile.Night) []breakRow {
 	found := map[string]breakRow{}
-	add := func(kind reconcile.BreakKind, account, subject string) {
-		b := breakRow{Kind: string(kind), Account: account, Subject: subject, Status: "open", FirstSeen: n.Date.String(), LastSeen: n.Date.String()}
+	add := func(kind reconcile.BreakKind, account, subject string, variance *big.Int, unit string) {
+		b := breakRow{Kind: string(kind), Account: account, Subject: subject, Status: "open", FirstSeen: n.Date.String(), LastSeen: n.Date.String(),
+			Variance: variance, Unit: unit}
 		if known, ok := o.open[b.fault()]; ok {
 			b.FirstSeen = known.FirstSeen
 		}
@@ -764,7 +768,7 @@ func (o *oracle) breaks(n reconcile.Night) []breakRow {
 	return rows
 }
 
-type addBreak func(kind reconcile.BreakKind, account, subject string)
+type addBreak func(kind reconcile.BreakKind, account, subject string, variance *big.Int, unit string)
 
 func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 	entries := o.entries(n.AsOf())
@@ -772,20 +776,29 @@ func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 	for _, j := range o.jobs(n.AsOf()) {
 		known[j.id] = true
 		if j.finished.IsZero() && n.AsOf().Sub(j.created) > 48*time.Hour {
-			add(reconcile.JobStuck, j.account, j.id)
+			add(reconcile.JobStuck, j.account, j.id, new(big.Int), "")
 		}
 		named := pick(entries, func(e posting) bool { return e.job == j.id })
 		if !o.watched(n, j.finished) && count(named, func(e posting) bool { return o.watched(n, e.at) }) == 0 {
 			continue
 		}
+		own, all := netDebits(named, j.id, j.account), negated(total(named, isDebit))
 		if kind := debitBreak(j, named); kind != "" {
-			add(kind, j.account, j.id)
+			variance := minus(big.NewInt(j.cost), own)
+			if kind == reconcile.DebitAccountMismatch && variance.Sign() == 0 {
+				variance = minus(own, all)
+			}
+			add(kind, j.account, j.id, variance, "credits")
 		}
 		if kind, account := o.creditBackBreak(j, named); kind != "" {
-			add(kind, account, j.id)
+			variance := negated(total(named, isCreditBack))
+			if kind == reconcile.CreditBackExceeds {
+				variance = minus(own, total(named, isCreditBack))
+			}
+			add(kind, account, j.id, variance, "credits")
 		}
 		if unsuccessful(j) && o.classify(j).Class == reconcile.FailureUnknown {
-			add(reconcile.FailureUnclassified, j.account, j.id)
+			add(reconcile.FailureUnclassified, j.account, j.id, minus(own, creditedBack(named, j.id, j.account)), "credits")
 		}
 	}
 	for _, id := range orphans(entries, known, func(e posting) string { return e.job }) {
@@ -794,19 +807,19 @@ func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 			continue
 		}
 		if total(named, isDebit).Sign() != 0 {
-			add(reconcile.DebitWithoutJob, firstAccount(named, isDebit), id)
+			add(reconcile.DebitWithoutJob, firstAccount(named, isDebit), id, total(named, isDebit), "credits")
 		}
 		if total(named, isCreditBack).Sign() > 0 {
-			add(reconcile.CreditBackUnfounded, firstAccount(named, isCreditBack), id)
+			add(reconcile.CreditBackUnfounded, firstAccount(named, isCreditBack), id, negated(total(named, isCreditBack)), "credits")
 		}
 	}
 	for _, e := range entries {
 		if e.job == "" && e.credits != 0 && o.watched(n, e.at) {
 			switch e.kind { // an entry that names no job stands for itself
 			case "usage":
-				add(reconcile.DebitWithoutJob, e.account, "entry:"+e.id)
+				add(reconcile.DebitWithoutJob, e.account, "entry:"+e.id, big.NewInt(e.credits), "credits")
 			case "credit_back":
-				add(reconcile.CreditBackUnfounded, e.account, "entry:"+e.id)
+				add(reconcile.CreditBackUnfounded, e.account, "entry:"+e.id, big.NewInt(-e.credits), "credits")
 			}
 		}
 	}
@@ -908,13 +921,21 @@ func (o *oracle) purchaseBreaks(n reconcile.Night, add addBreak) {
 			continue
 		}
 		if kind := grantBreak(p, named); kind != "" {
-			add(kind, p.account, p.id)
+			own := total(pick(named, func(e posting) bool { return e.account == p.account }), isGrant)
+			variance := minus(big.NewInt(p.credits), own)
+			switch {
+			case kind == reconcile.GrantWithoutPurchase:
+				variance = negated(total(named, isGrant))
+			case variance.Sign() == 0:
+				variance = minus(own, total(named, isGrant))
+			}
+			add(kind, p.account, p.id, variance, "credits")
 		}
 	}
 	for _, id := range orphans(pick(entries, isGrant), known, func(e posting) string { return e.purchase }) {
 		named := pick(entries, func(e posting) bool { return e.purchase == id && isGrant(e) })
 		if count(named, func(e posting) bool { return o.watched(n, e.at) }) > 0 && total(named, isGrant).Sign() != 0 {
-			add(reconcile.GrantWithoutPurchase, firstAccount(named, isGrant), id)
+			add(reconcile.GrantWithoutPurchase, firstAccount(named, isGrant), id, negated(total(named, isGrant)), "credits")
 		}
 	}
 }
@@ -947,10 +968,10 @@ func (o *oracle) accountBreaks(n reconcile.Night, add addBreak) {
 	for _, e := range entries {
 		of := func(other posting) bool { return other.account == e.account }
 		if o.watched(n, e.at) && total(entries, of).Sign() < 0 {
-			add(reconcile.NegativeBalance, e.account, e.account)
+			add(reconcile.NegativeBalance, e.account, e.account, total(entries, of), "credits")
 		}
 		if e.late && n.Contains(e.at) {
-			add(reconcile.LateItem, e.account, e.id)
+			add(reconcile.LateItem, e.account, e.id, big.NewInt(e.credits), "credits")
 		}
 	}
 }
@@ -962,9 +983,20 @@ func (o *oracle) requestBreaks(n reconcile.Night, add addBreak) {
 	}
 	for _, q := range o.requests(n.AsOf()) {
 		if q.status == "pending" && o.final[q.id] == "" && !decided[q.id] && n.Date.After(o.dueDate(q)) {
-			add(reconcile.ReviewOverdue, o.accountOf(q, n.AsOf()), q.id)
+			add(reconcile.ReviewOverdue, o.accountOf(q, n.AsOf()), q.id, o.daysOverdue(q, n.Date), "business days")
 		}
 	}
+}
+
+// daysOverdue are the business days since a request was due, at least one.
+func (o *oracle) daysOverdue(q validRequest, today reconcile.Date) *big.Int {
+	days := int64(0)
+	for d := o.dueDate(q).AddDays(1); !d.After(today); d = d.AddDays(1) {
+		if d.Weekday() != time.Saturday && d.Weekday() != time.Sunday && !o.isHoliday(d) {
+			days++
+		}
+	}
+	return big.NewInt(max(1, days))
 }
 
 // rollForward in credits. Closing follows from the entries, FromLots from the lots.
