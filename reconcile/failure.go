@@ -132,8 +132,10 @@ type patternEntry struct {
 type FailureFault struct {
 	// Rule is the index of the row, -1 if the fault is the table's own.
 	Rule int
-	// Code and Pattern are the index of the code or pattern at fault in the row, -1 if it is not one.
-	Code, Pattern int
+	// Field of the row at fault: name, class, reason, codes or patterns; empty if it is the row as a whole.
+	Field string
+	// Item is the index of the code or pattern at fault in its field, -1 if it is not one.
+	Item int
 	// Problem in words, with the fix.
 	Problem string
 }
@@ -162,7 +164,7 @@ func NewFailureTable(rules []FailureRule) (FailureTable, error) {
 	t := FailureTable{codes: make(map[string]codeEntry), byStart: make(map[patternStart][]int)}
 	var faults FailureFaults
 	if len(rules) == 0 {
-		faults = append(faults, FailureFault{Rule: -1, Code: -1, Pattern: -1, Problem: "the failure table has no rules"})
+		faults = append(faults, FailureFault{Rule: -1, Item: -1, Problem: "the failure table has no rules"})
 	}
 	names := make(map[string]bool, len(rules))
 	patternsSeen := make(map[string]int)
@@ -171,12 +173,12 @@ func NewFailureTable(rules []FailureRule) (FailureTable, error) {
 		names[r.Name] = true
 		for j, code := range r.Codes {
 			if problem := t.addCode(rules, i, code); problem != "" {
-				faults = append(faults, FailureFault{Rule: i, Code: j, Pattern: -1, Problem: fmt.Sprintf("failure rule %q: code %q %s", r.Name, code, problem)})
+				faults = append(faults, FailureFault{Rule: i, Field: "codes", Item: j, Problem: fmt.Sprintf("failure rule %q: code %q %s", r.Name, code, problem)})
 			}
 		}
 		for j, pattern := range r.Patterns {
 			if problem := t.addPattern(rules, i, pattern, patternsSeen); problem != "" {
-				faults = append(faults, FailureFault{Rule: i, Code: -1, Pattern: j, Problem: fmt.Sprintf("failure rule %q: pattern %q %s", r.Name, pattern, problem)})
+				faults = append(faults, FailureFault{Rule: i, Field: "patterns", Item: j, Problem: fmt.Sprintf("failure rule %q: pattern %q %s", r.Name, pattern, problem)})
 			}
 		}
 	}
@@ -190,22 +192,22 @@ func NewFailureTable(rules []FailureRule) (FailureTable, error) {
 // faults are the row's own, its codes and patterns aside.
 func (r FailureRule) faults(index int, nameTaken bool) FailureFaults {
 	var faults FailureFaults
-	fault := func(problem string) {
-		faults = append(faults, FailureFault{Rule: index, Code: -1, Pattern: -1, Problem: fmt.Sprintf("failure rule %q: %s", r.Name, problem)})
+	fault := func(field, problem string) {
+		faults = append(faults, FailureFault{Rule: index, Field: field, Item: -1, Problem: fmt.Sprintf("failure rule %q: %s", r.Name, problem)})
 	}
 	if r.Name == "" {
-		fault("has no name")
+		fault("name", "has no name")
 	} else if nameTaken {
-		fault("a rule of this name stands above already")
+		fault("name", "a rule of this name stands above already")
 	}
 	if r.Class != FailureSystem && r.Class != FailureUser {
-		fault(fmt.Sprintf("class %q: must be system or user; what is in no rule is unknown", r.Class))
+		fault("class", fmt.Sprintf("class %q: must be system or user; what is in no rule is unknown", r.Class))
 	}
 	if strings.TrimSpace(r.Reason) == "" {
-		fault("has no reason")
+		fault("reason", "has no reason")
 	}
 	if len(r.Codes) == 0 && len(r.Patterns) == 0 {
-		fault("has neither codes nor patterns")
+		fault("", "has neither codes nor patterns")
 	}
 	return faults
 }

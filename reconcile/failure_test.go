@@ -190,18 +190,18 @@ func TestNewFailureTableFaults(t *testing.T) {
 		rule reconcile.FailureRule
 		want reconcile.FailureFault
 	}{
-		{"no name", rule(func(r *reconcile.FailureRule) { r.Name = "" }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: -1, Problem: `failure rule "": has no name`}},
-		{"name taken", rule(func(r *reconcile.FailureRule) { r.Name = "good" }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: -1, Problem: `failure rule "good": a rule of this name stands above already`}},
-		{"class", rule(func(r *reconcile.FailureRule) { r.Class = "unknown" }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: -1, Problem: `failure rule "other": class "unknown": must be system or user; what is in no rule is unknown`}},
-		{"reason", rule(func(r *reconcile.FailureRule) { r.Reason = " " }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: -1, Problem: `failure rule "other": has no reason`}},
-		{"nothing in it", rule(func(r *reconcile.FailureRule) { r.Codes = nil }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: -1, Problem: `failure rule "other": has neither codes nor patterns`}},
-		{"empty code", rule(func(r *reconcile.FailureRule) { r.Codes = []string{"A", "-"} }), reconcile.FailureFault{Rule: 1, Code: 1, Pattern: -1, Problem: `failure rule "other": code "-" has no letter or digit`}},
-		{"both system and user", rule(func(r *reconcile.FailureRule) { r.Codes = []string{"nodeFail"} }), reconcile.FailureFault{Rule: 1, Code: 0, Pattern: -1, Problem: `failure rule "other": code "nodeFail" is listed already, as "NODE_FAIL" in rule "good": it can't be both system and user`}},
-		{"twice in a row", rule(func(r *reconcile.FailureRule) { r.Codes = []string{"A_B", "ab"} }), reconcile.FailureFault{Rule: 1, Code: 1, Pattern: -1, Problem: `failure rule "other": code "ab" is listed already, as "A_B" in rule "other"`}},
-		{"pattern too short", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"o-m"} }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: 0, Problem: `failure rule "other": pattern "o-m" has fewer than 3 letters and digits: it would fit by accident`}},
-		{"only a star", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"*"} }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: 0, Problem: `failure rule "other": pattern "*" has fewer than 3 letters and digits: it would fit by accident`}},
-		{"star in front", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"fine", "*error"} }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: 1, Problem: `failure rule "other": pattern "*error" has a star elsewhere than at its end`}},
-		{"pattern twice", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"Node-Fail"} }), reconcile.FailureFault{Rule: 1, Code: -1, Pattern: 0, Problem: `failure rule "other": pattern "Node-Fail" is listed already, as "node fail" in rule "good": it can't be both system and user`}},
+		{"no name", rule(func(r *reconcile.FailureRule) { r.Name = "" }), reconcile.FailureFault{Rule: 1, Field: "name", Item: -1, Problem: `failure rule "": has no name`}},
+		{"name taken", rule(func(r *reconcile.FailureRule) { r.Name = "good" }), reconcile.FailureFault{Rule: 1, Field: "name", Item: -1, Problem: `failure rule "good": a rule of this name stands above already`}},
+		{"class", rule(func(r *reconcile.FailureRule) { r.Class = "unknown" }), reconcile.FailureFault{Rule: 1, Field: "class", Item: -1, Problem: `failure rule "other": class "unknown": must be system or user; what is in no rule is unknown`}},
+		{"reason", rule(func(r *reconcile.FailureRule) { r.Reason = " " }), reconcile.FailureFault{Rule: 1, Field: "reason", Item: -1, Problem: `failure rule "other": has no reason`}},
+		{"nothing in it", rule(func(r *reconcile.FailureRule) { r.Codes = nil }), reconcile.FailureFault{Rule: 1, Item: -1, Problem: `failure rule "other": has neither codes nor patterns`}},
+		{"empty code", rule(func(r *reconcile.FailureRule) { r.Codes = []string{"A", "-"} }), reconcile.FailureFault{Rule: 1, Field: "codes", Item: 1, Problem: `failure rule "other": code "-" has no letter or digit`}},
+		{"both system and user", rule(func(r *reconcile.FailureRule) { r.Codes = []string{"nodeFail"} }), reconcile.FailureFault{Rule: 1, Field: "codes", Item: 0, Problem: `failure rule "other": code "nodeFail" is listed already, as "NODE_FAIL" in rule "good": it can't be both system and user`}},
+		{"twice in a row", rule(func(r *reconcile.FailureRule) { r.Codes = []string{"A_B", "ab"} }), reconcile.FailureFault{Rule: 1, Field: "codes", Item: 1, Problem: `failure rule "other": code "ab" is listed already, as "A_B" in rule "other"`}},
+		{"pattern too short", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"o-m"} }), reconcile.FailureFault{Rule: 1, Field: "patterns", Item: 0, Problem: `failure rule "other": pattern "o-m" has fewer than 3 letters and digits: it would fit by accident`}},
+		{"only a star", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"*"} }), reconcile.FailureFault{Rule: 1, Field: "patterns", Item: 0, Problem: `failure rule "other": pattern "*" has fewer than 3 letters and digits: it would fit by accident`}},
+		{"star in front", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"fine", "*error"} }), reconcile.FailureFault{Rule: 1, Field: "patterns", Item: 1, Problem: `failure rule "other": pattern "*error" has a star elsewhere than at its end`}},
+		{"pattern twice", rule(func(r *reconcile.FailureRule) { r.Patterns = []string{"Node-Fail"} }), reconcile.FailureFault{Rule: 1, Field: "patterns", Item: 0, Problem: `failure rule "other": pattern "Node-Fail" is listed already, as "node fail" in rule "good": it can't be both system and user`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

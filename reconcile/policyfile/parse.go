@@ -20,8 +20,10 @@ import (
 
 // Bounds on what one file may hold. Aliases could otherwise make little text into a lot of policy.
 const (
-	maxVersions = 500
-	maxFaults   = 100
+	maxVersions   = 200
+	maxRules      = 2_000  // in one failure table
+	maxTableItems = 20_000 // codes and patterns in one failure table
+	maxFaults     = 100    // named; the others are counted
 )
 
 // Parse reads a policy from the text of a file of this name. The error is a Faults.
@@ -31,9 +33,8 @@ func Parse(name string, data []byte) (reconcile.Policies, error) {
 		return policies, nil
 	}
 	slices.SortStableFunc(p.faults, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
-	if len(p.faults) > maxFaults {
-		more := Fault{File: name, Line: p.faults[maxFaults-1].Line, Problem: fmt.Sprintf("and %d more faults", len(p.faults)-maxFaults)}
-		p.faults = append(p.faults[:maxFaults], more)
+	if p.unnamed > 0 {
+		p.faults = append(p.faults, Fault{File: name, Line: p.faults[len(p.faults)-1].Line, Problem: fmt.Sprintf("and %d more faults", p.unnamed)})
 	}
 	return reconcile.Policies{}, p.faults
 }
@@ -42,11 +43,17 @@ func Parse(name string, data []byte) (reconcile.Policies, error) {
 type parser struct {
 	file   string
 	faults Faults
+	// unnamed counts the faults beyond maxFaults.
+	unnamed int
 	// tables remembers failure tables by node: an alias shares its anchor's, and its faults.
 	tables map[*yaml.Node]reconcile.FailureTable
 }
 
 func (p *parser) fault(line int, format string, args ...any) {
+	if len(p.faults) == maxFaults {
+		p.unnamed++
+		return
+	}
 	p.faults = append(p.faults, Fault{File: p.file, Line: max(line, 1), Problem: fmt.Sprintf(format, args...)})
 }
 
@@ -246,11 +253,19 @@ func (p *parser) readFailureTable(list *yaml.Node) reconcile.FailureTable {
 	if !ok {
 		return reconcile.FailureTable{}
 	}
-	before := len(p.faults)
+	if len(items) > maxRules {
+		p.fault(list.Line, "failures: has %d rules, may have %d", len(items), maxRules)
+		return reconcile.FailureTable{}
+	}
+	before, tableItems := len(p.faults), 0
 	rules := make([]reconcile.FailureRule, 0, len(items))
 	places := make([]rulePlaces, 0, len(items))
 	for _, item := range items {
 		rule, place := p.failureRule(item)
+		if tableItems += len(rule.Codes) + len(rule.Patterns); tableItems > maxTableItems {
+			p.fault(item.Line, "failures: more than %d codes and patterns", maxTableItems)
+			return reconcile.FailureTable{}
+		}
 		rules, places = append(rules, rule), append(places, place)
 	}
 	if len(p.faults) > before {
@@ -261,13 +276,8 @@ func (p *parser) readFailureTable(list *yaml.Node) reconcile.FailureTable {
 	if errors.As(err, &faults) {
 		for _, f := range faults {
 			line := list.Line
-			switch {
-			case f.Code >= 0:
-				line = places[f.Rule].codes[f.Code]
-			case f.Pattern >= 0:
-				line = places[f.Rule].patterns[f.Pattern]
-			case f.Rule >= 0:
-				line = places[f.Rule].line
+			if f.Rule >= 0 {
+				line = places[f.Rule].line(f)
 			}
 			p.fault(line, "%s", f.Problem)
 		}
@@ -277,24 +287,37 @@ func (p *parser) readFailureTable(list *yaml.Node) reconcile.FailureTable {
 	return table
 }
 
-// rulePlaces are the lines of a row, its codes and its patterns.
+// rulePlaces are the lines of a row, of its fields, and of the items of its lists.
 type rulePlaces struct {
-	line            int
-	codes, patterns []int
+	row    int
+	fields map[string]*yaml.Node
+	items  map[string][]int
+}
+
+// line is where a fault of the row stands.
+func (r rulePlaces) line(f reconcile.FailureFault) int {
+	if f.Item >= 0 {
+		return r.items[f.Field][f.Item]
+	}
+	if n := r.fields[f.Field]; n != nil {
+		return n.Line
+	}
+	return r.row
 }
 
 func (p *parser) failureRule(n *yaml.Node) (rule reconcile.FailureRule, places rulePlaces) {
-	places.line = n.Line
+	places = rulePlaces{row: n.Line, items: make(map[string][]int)}
 	fields, ok := p.mapping(n, "failure rule", "name", "class", "reason", "codes", "patterns")
 	if !ok {
 		return rule, places
 	}
+	places.fields = fields
 	rule.Name, _ = p.text(n, fields, "failure rule", "name")
 	class, _ := p.text(n, fields, "failure rule", "class")
 	rule.Class = reconcile.FailureClass(class)
 	rule.Reason, _ = p.text(n, fields, "failure rule", "reason")
-	rule.Codes, places.codes = p.textList(fields, "codes")
-	rule.Patterns, places.patterns = p.textList(fields, "patterns")
+	rule.Codes, places.items["codes"] = p.textList(fields, "codes")
+	rule.Patterns, places.items["patterns"] = p.textList(fields, "patterns")
 	return rule, places
 }
 
