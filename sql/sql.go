@@ -28,6 +28,11 @@ var queries embed.FS
 //go:embed fragments
 var fragments embed.FS
 
+// grants gives the database roles their rights on the worker's tables.
+//
+//go:embed roles/grants.sql
+var grants string
+
 // Platform is the DDL of the reference implementation of the platform's tables, in schema platform.
 //
 //go:embed platform/schema.sql

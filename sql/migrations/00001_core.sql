@@ -1,8 +1,8 @@
 -- +goose Up
 -- Everything the worker writes lives in this schema, but for the entries that it posts to the platform's credit ledger.
 -- Keys begin with account_id wherever a row belongs to an account, so that the tables can be distributed by it;
--- the rest are small enough to be replicated to every node.
-CREATE SCHEMA IF NOT EXISTS reconciler;
+-- the rest are small enough to be replicated to every node. The schema itself is there already: even IF NOT EXISTS would ask for the right
+-- to make schemas, which its owner need not have.
 
 -- One row per business date, job and revision. "night" is the whole night; the others are its jobs.
 CREATE TABLE reconciler.runs (
@@ -120,7 +120,6 @@ CREATE INDEX breaks_closed ON reconciler.breaks (closed_on) WHERE closed_on IS N
 CREATE INDEX breaks_id ON reconciler.breaks (break_id);
 CREATE INDEX breaks_subject ON reconciler.breaks (subject_id);
 
--- Append-only: what happened to a break, and the values that it had from that night on.
 CREATE TABLE reconciler.break_events (
     account_id    text        NOT NULL DEFAULT '',
     break_id      text        NOT NULL,
@@ -139,6 +138,7 @@ CREATE TABLE reconciler.break_events (
     PRIMARY KEY (account_id, break_id, business_date, event_no),
     CHECK (event <> 'resolved' OR (reason <> '' AND actor <> ''))
 );
+COMMENT ON TABLE reconciler.break_events IS 'Append-only: what happened to a break, and the values that it had from that night on.';
 
 -- One row per failed, interrupted or canceled job and night. Rows that credited are never changed again.
 CREATE TABLE reconciler.credit_backs (
@@ -332,3 +332,4 @@ CREATE TABLE reconciler.periods (
     PRIMARY KEY (period, action_no),
     CHECK (action <> 'reopened' OR reason <> '')
 );
+COMMENT ON TABLE reconciler.periods IS 'Append-only: when a period was closed and reopened, by whom and why. The last action counts.';

@@ -217,6 +217,7 @@ CREATE TABLE reconciler.stripe_states (
     seen_at      timestamptz NOT NULL,
     PRIMARY KEY (object_id, effective_at, status)
 );
+COMMENT ON TABLE reconciler.stripe_states IS 'Append-only: since when an object was in which state.';
 CREATE INDEX stripe_states_effective ON reconciler.stripe_states (effective_at);
 
 -- Stripe's Balance object as it was read; the balance transactions were complete at that instant.
