@@ -1,0 +1,9 @@
+-- Charges as of the night: amount_minor is what was asked for, captured_minor what the customer paid of it.
+(SELECT c.id, c.payment_intent_id, c.invoice_id, c.customer_id, c.metadata_purchase_id, c.method, c.amount_minor,
+        c.captured_minor, c.currency, s.status, s.effective_at AS status_since, c.captured, c.failure_code,
+        c.balance_transaction_id, c.created_at
+ FROM reconciler.stripe_charges c
+ CROSS JOIN LATERAL (SELECT h.status, h.effective_at FROM reconciler.stripe_states h
+                     WHERE h.object_id = c.id AND h.effective_at < @as_of::timestamptz
+                     ORDER BY h.effective_at DESC, h.seen_at DESC LIMIT 1) s
+ WHERE c.created_at < @as_of::timestamptz)
