@@ -1,8 +1,8 @@
--- How the net usage of the accounts in @accounts draws on their lots, first in, first out (clause 2.3): once as of @begin, once as of @as_of.
+-- How the net usage of the accounts that the including statement names in its CTE lot_account (account_id) draws on their lots, first in, first out (clause 2.3): once as of @begin, once as of @as_of.
 -- A lot is a purchase, a promotional grant or a positive adjustment; one that was refunded leaves the order. Negative adjustments count as usage.
 (WITH instant (at) AS (VALUES (@begin::timestamptz), (@as_of::timestamptz)),
  entry AS (
-    SELECT e.* FROM {{ entries }} e WHERE e.account_id = ANY (@accounts::text[]) AND e.effective_at < @as_of::timestamptz
+    SELECT e.* FROM lot_account a JOIN {{ entries }} e ON e.account_id = a.account_id WHERE e.effective_at < @as_of::timestamptz
  ), usage AS (
     SELECT i.at, e.account_id,
            -sum(e.credits) AS net

@@ -3,7 +3,6 @@
 package localpg
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -33,38 +32,22 @@ func asNobody(t *testing.T) (prepare func(*exec.Cmd), uid int) {
 	}
 	// The folder that go test builds in is closed to others.
 	program := filepath.Join(reachable(t), "localpg.test")
-	copyProgram(t, program)
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// By another process: a file that this one writes is busy while any other test forks.
+	if out, err := exec.Command("cp", own, program).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	return func(cmd *exec.Cmd) {
 		cmd.Path, cmd.Dir = program, "/"
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		cmd.Env = append(cmd.Env, "HOME=/nonexistent")
 	}, uid
-}
-
-func copyProgram(t *testing.T, to string) {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer from.Close()
-	file, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(file, from); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Chmod(0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOrdinaryUser(t *testing.T) {

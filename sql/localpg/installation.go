@@ -4,6 +4,7 @@ package localpg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -40,6 +42,12 @@ func (i installation) majorVersion(ctx context.Context, a *account) (int, error)
 	defer cancel()
 	cmd := i.command(ctx, a, "/", "postgres", "--version")
 	out, err := cmd.CombinedOutput()
+	// A program that was written a moment ago can be open for writing in a child that another goroutine is just forking (Go issue 22315).
+	for errors.Is(err, syscall.ETXTBSY) && ctx.Err() == nil {
+		time.Sleep(5 * time.Millisecond)
+		cmd = i.command(ctx, a, "/", "postgres", "--version")
+		out, err = cmd.CombinedOutput()
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s --version: %w %s", cmd.Path, err, strings.TrimSpace(string(out)))
 	}

@@ -126,7 +126,7 @@ func (s *Server) initialize(ctx context.Context, programs installation, account 
 		return fmt.Errorf("remove the leftovers of an earlier initdb: %w", err)
 	}
 	cmd := programs.command(ctx, account, s.folder.dir, "initdb", "--pgdata="+unfinished, "--username="+Superuser,
-		"--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+		"--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-sync")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb in %s: %w\n%s", data, err, strings.TrimSpace(string(out)))
 	}

@@ -256,6 +256,7 @@ CREATE TABLE reconciler.refund_decisions (
     request_id     text        NOT NULL,
     business_date  date        NOT NULL,
     kind           text        NOT NULL,
+    status         text        NOT NULL, -- the platform's, as of the night
     purchase_id    text        NOT NULL DEFAULT '',
     job_id         text        NOT NULL DEFAULT '',
     charge_id      text        NOT NULL DEFAULT '',

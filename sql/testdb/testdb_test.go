@@ -141,6 +141,9 @@ func TestFirstTestsAtOnceStartOneServer(t *testing.T) {
 		})
 	}
 	all.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
 	var templates int
 	if err := s.admin.QueryRow("SELECT count(*) FROM pg_database WHERE datname LIKE '%template'").Scan(&templates); err != nil {
 		t.Fatal(err)

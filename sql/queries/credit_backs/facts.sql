@@ -16,4 +16,6 @@ LEFT JOIN LATERAL (
 WHERE c.business_date = @date::date AND c.job = @job::text AND j.finished_at < @as_of::timestamptz
   AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
                   WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited')
-ORDER BY j.id
+  AND j.id COLLATE "C" > @after::text
+ORDER BY j.id COLLATE "C"
+LIMIT @limit::int

@@ -9,6 +9,10 @@ FROM (
     FROM {{ entries_of_night }} e
     WHERE e.kind = 'purchase'
     UNION ALL
+    SELECT e.account_id, e.purchase_id, false, 0, 0
+    FROM {{ entries_of_night }} e
+    WHERE e.kind = 'adjustment' AND e.purchase_id IS NOT NULL
+    UNION ALL
     SELECT p.account_id, p.id, false, 0, 0
     FROM reconciler.rescans r
     JOIN {{ valid_purchases }} p ON p.completed_at >= r.begins AND p.completed_at < r.ends

@@ -8,37 +8,35 @@ WITH base AS MATERIALIZED (
     FROM {{ subjects }} s
     LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id AND p.created_at < @as_of::timestamptz
 ), entry AS (
-    SELECT s.subject_id, e.account_id, e.credits
+    SELECT s.subject_id, e.account_id, e.credits, e.kind
     FROM {{ subjects }} s
     JOIN {{ entries }} e ON e.purchase_id = s.subject_id
-    WHERE e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
+    WHERE e.effective_at < @as_of::timestamptz AND e.kind IN ('purchase', 'adjustment') -- an adjustment that names the purchase corrects its grant
     UNION ALL
-    SELECT s.subject_id, e.account_id, e.credits
+    SELECT s.subject_id, e.account_id, e.credits, e.kind
     FROM {{ subjects }} s
     JOIN {{ entries }} e ON e.id = substr(s.subject_id, 7) AND e.purchase_id IS NULL
     WHERE s.subject_id LIKE 'entry:%' AND e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
 ), ledger AS (
     SELECT e.subject_id,
-           coalesce(sum(e.credits) FILTER (WHERE e.account_id = b.account_id), 0) AS own, count(*) FILTER (WHERE e.account_id = b.account_id) AS own_grants,
+           coalesce(sum(e.credits) FILTER (WHERE e.account_id = b.account_id), 0) AS own, count(*) FILTER (WHERE e.account_id = b.account_id AND e.kind = 'purchase') AS own_grants,
            coalesce(sum(e.credits) FILTER (WHERE e.account_id IS DISTINCT FROM b.account_id), 0) AS other,
-           coalesce(min(e.account_id COLLATE "C") FILTER (WHERE e.account_id IS DISTINCT FROM b.account_id), '') AS other_account,
-           count(*) AS grants
+           coalesce(min(e.account_id COLLATE "C") FILTER (WHERE e.account_id IS DISTINCT FROM b.account_id), '') AS other_account
     FROM entry e
     JOIN base b ON b.subject_id = e.subject_id
     GROUP BY 1
 ), fact AS (
-    SELECT b.*, coalesce(l.own, 0) AS own, coalesce(l.own_grants, 0) AS own_grants, coalesce(l.other, 0) AS other, coalesce(l.other_account, '') AS other_account,
-           coalesce(l.grants, 0) AS grants
+    SELECT b.*, coalesce(l.own, 0) AS own, coalesce(l.own_grants, 0) AS own_grants, coalesce(l.other, 0) AS other, coalesce(l.other_account, '') AS other_account
     FROM base b
     LEFT JOIN ledger l ON l.subject_id = b.subject_id
 ), verdict AS MATERIALIZED (
     SELECT t.*,
            CASE WHEN rejected THEN NULL
-                WHEN NOT completed AND grants > 0 THEN 'grant_without_purchase'
+                WHEN NOT completed AND own + other <> 0 THEN 'grant_without_purchase'
                 WHEN NOT completed THEN NULL
                 WHEN other <> 0 THEN 'grant_amount_mismatch'
                 WHEN own = credits THEN NULL
-                WHEN own_grants = 0 THEN 'purchase_without_grant'
+                WHEN own_grants = 0 AND own = 0 THEN 'purchase_without_grant'
                 WHEN credits > 0 AND own_grants >= 2 AND own = own_grants * credits THEN 'duplicate_grant'
                 ELSE 'grant_amount_mismatch'
            END AS fault

@@ -5,14 +5,18 @@ WITH request AS MATERIALIZED (
     WHERE r.requested_at < @as_of::timestamptz
       AND (r.requested_at >= @begin::timestamptz OR r.status = 'pending' OR r.decided_at >= @begin::timestamptz)
       AND NOT EXISTS (SELECT FROM reconciler.refund_decisions d
-                      WHERE d.request_id = r.id AND d.decision IN ('approve', 'deny'))
+                      WHERE d.request_id = r.id AND d.decision IN ('approve', 'deny') AND d.business_date <= @date::date)
 ), match AS MATERIALIZED (
     SELECT m.request_id, min(m.hits) AS hits, min(m.purchase_id) AS purchase_id
     FROM reconciler.request_matches m
     WHERE m.business_date = @date::date AND m.job = @job::text
     GROUP BY 1
+), lot_account AS (
+    SELECT DISTINCT account_id FROM reconciler.request_matches WHERE business_date = @date::date AND job = @job::text AND hits = 1
 ), lot_use AS MATERIALIZED {{ lot_use }}
-SELECT r.id AS request_id, r.kind, CASE WHEN r.is_pending THEN 'pending' ELSE r.status END AS status, r.requested_at,
+SELECT r.id AS request_id, r.kind,
+       (SELECT min(d.business_date) FROM reconciler.refund_decisions d
+        WHERE d.request_id = r.id AND d.decision IN ('approve', 'deny') AND d.business_date > @date::date) AS decided_by_night, CASE WHEN r.is_pending THEN 'pending' ELSE r.status END AS status, r.requested_at,
        coalesce(nullif(r.account_id, ''), p.account_id, j.account_id, by_email.account_id, '') AS account_id,
        r.account_email <> '' AS states_email, coalesce(r.purchase_id, '') <> '' AS states_purchase, coalesce(r.invoice_id, '') <> '' AS states_invoice,
        coalesce(r.job_id, '') <> '' AS states_job, r.stated_date IS NOT NULL AS states_date, r.stated_amount_minor IS NOT NULL AS states_amount,
@@ -47,4 +51,6 @@ LEFT JOIN LATERAL (SELECT -sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adj
                    WHERE e.account_id = j.account_id AND e.job_id = j.id AND e.effective_at < @as_of::timestamptz) je ON true
 LEFT JOIN LATERAL (SELECT min(a.id) AS account_id FROM source.accounts a
                    WHERE lower(btrim(a.email)) = lower(btrim(r.account_email)) HAVING count(*) = 1) by_email ON true
-ORDER BY r.id
+WHERE r.id COLLATE "C" > @after::text
+ORDER BY r.id COLLATE "C"
+LIMIT @limit::int

@@ -1,5 +1,6 @@
 -- What the state of each window follows from, as of the night's opening and as of its end.
-WITH lot_use AS MATERIALIZED {{ lot_use }},
+WITH lot_account AS (SELECT unnest(@accounts::text[]) AS account_id),
+lot_use AS MATERIALIZED {{ lot_use }},
 held AS (
     -- Only a purchase that the request names without doubt is held by it.
     SELECT m.* FROM reconciler.request_matches m WHERE m.business_date = @date::date AND m.job = @job::text AND m.hits = 1
@@ -27,4 +28,6 @@ LEFT JOIN lot_use n ON n.at = @as_of::timestamptz AND n.kind = 'purchase' AND n.
 LEFT JOIN {{ purchase_charges }} c ON c.purchase_id = p.id AND c.account_id = p.account_id
 WHERE p.account_id = ANY (@accounts::text[])
   AND p.kind = 'credits' AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz
-ORDER BY p.id
+  AND p.id COLLATE "C" > @after::text
+ORDER BY p.id COLLATE "C"
+LIMIT @limit::int

@@ -1,0 +1,89 @@
+// Command reconciler is the nightly reconciliation worker of HummingBytes: it holds purchases, jobs, the credit ledger and Stripe against
+// each other, credits back what failed through our fault, and writes the reports that finance closes the books on.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // images without a zone database still know every business date
+
+	"github.com/spf13/cobra"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// The exit codes that schedulers and scripts go by.
+const (
+	exitDone      = 0
+	exitRetry     = 1   // could not finish, worth retrying
+	exitUsage     = 2   // wrong usage or settings
+	exitIntegrity = 3   // control totals, circuit breaker, verification, closed period
+	exitBreaks    = 4   // completed, but --fail-on found breaks
+	exitStopped   = 143 // stopped by a signal, cleanly
+)
+
+var (
+	errUsage       = errors.New("usage")
+	errBreaksFound = errors.New("breaks found")
+)
+
+// usageError marks an error as the caller's: wrong usage or settings.
+func usageError(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{errUsage}, args...)...)
+}
+
+// run is main without the process: the arguments in, the exit code out.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	started := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if !started { // cobra found something wrong with the command line itself
+		err = fmt.Errorf("%w: %w", errUsage, err)
+	}
+	code := exitCode(ctx, err)
+	if code != exitBreaks || !errors.Is(err, errBreaksFound) {
+		fmt.Fprintln(stderr, "reconciler: "+err.Error())
+	} else {
+		fmt.Fprintln(stderr, err.Error())
+	}
+	if code == exitUsage {
+		fmt.Fprintln(stderr, "Try: reconciler --help")
+	}
+	return code
+}
+
+func exitCode(ctx context.Context, err error) int {
+	switch {
+	case errors.Is(err, errUsage):
+		return exitUsage
+	case errors.Is(err, jobs.ErrIntegrity):
+		return exitIntegrity
+	case ctx.Err() != nil:
+		return exitStopped
+	case errors.Is(err, errBreaksFound):
+		return exitBreaks
+	case errors.Is(err, postgres.ErrUnavailable):
+		return exitRetry
+	default:
+		return exitRetry
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func newRootCommand() *cobra.Command {
+	s := &settings{}
+	root := &cobra.Command{
+		Use:   "reconciler",
+		Short: "Reconcile purchases, jobs, the credit ledger and Stripe, every night",
+		Long: `reconciler holds completed purchases and jobs against the credit ledger and Stripe, credits back what
+failed through our fault, decides refund requests by the written policy, and writes reports that finance
+can close the books on.
+
+Settings come from the environment; flags of the same name override them (DATABASE_URL: --database-url).
+
+Exit codes: 0 completed · 1 could not finish, worth retrying · 2 wrong usage or settings · 3 integrity: control
+totals, circuit breaker, verification, closed period · 4 completed, --fail-on found breaks · 143 stopped by a signal`,
+		Example: `  reconciler demo                        the whole job on a simulated business, nothing needed
+  reconciler check                       is everything set up for the first night?
+  reconciler run --date 2026-11-21       one night
+  reconciler explain job_8841            the whole story of one job, purchase, request or break`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       codeVersion(),
+	}
+	s.register(root.PersistentFlags())
+	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		// --timezone for --reconciler-timezone: the prefix tells environment variables apart, flags don't need it.
+		if full := "reconciler-" + name; isSetting(full) {
+			name = full
+		}
+		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
+	})
+	for _, add := range commands {
+		root.AddCommand(add(s))
+	}
+	return root
+}
+
+// commands are registered by the files that hold them.
+var commands []func(*settings) *cobra.Command
+
+// arguments turns cobra's check of positional arguments into a usage error.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError("%s: %w", cmd.CommandPath(), err)
+		}
+		return nil
+	}
+}

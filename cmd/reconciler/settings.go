@@ -1,0 +1,213 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/policyfile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// setting is one line of the configuration: an environment variable and the flag of the same name.
+type setting struct {
+	env     string
+	standby string // the default
+	secret  bool
+	usage   string
+}
+
+// The settings, in the order in which --help shows them.
+var settingList = []setting{
+	{env: "DATABASE_URL", secret: true, usage: "PostgreSQL, as postgres://user:password@host/database?sslmode=verify-full"},
+	{env: "STRIPE_API_KEY", secret: true, usage: "restricted key with read rights; without it Stripe is not looked at"},
+	{env: "STRIPE_REFUND_KEY", secret: true, usage: "restricted key that may create refunds; only where refunds are executed"},
+	{env: "STRIPE_API_BASE", usage: "another base URL of the Stripe API"},
+	{env: "REPORTS_URL", standby: "reports", usage: "where reports go: a folder, or s3://bucket/prefix"},
+	{env: "RECONCILER_TIMEZONE", standby: "UTC", usage: "time zone of business dates"},
+	{env: "RECONCILER_POLICY", usage: "a policy file; empty: the built-in policy"},
+	{env: "RECONCILER_SOURCE_SCHEMA", standby: "platform", usage: "schema of the platform's tables or views"},
+	{env: "LOG_LEVEL", standby: "info", usage: "debug, info, warn or error"},
+	{env: "LOG_FORMAT", usage: "json or console; empty: console on a terminal"},
+	{env: "RECONCILER_AWAITING_HOURS", standby: "24", usage: "how long a counterpart at Stripe may still come"},
+	{env: "RECONCILER_JOB_STUCK_HOURS", standby: "48", usage: "how long a job may be queued or running"},
+	{env: "RECONCILER_LATE_LOOKBACK_NIGHTS", standby: "7", usage: "how many reported nights are checked for late rows"},
+	{env: "RECONCILER_CREDIT_BACK_MAX_COUNT", standby: "0", usage: "most credit-backs in one night; 0: no cap"},
+	{env: "RECONCILER_CREDIT_BACK_MAX_CREDITS", standby: "0", usage: "most credits credited back in one night; 0: no cap"},
+	{env: "RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a night credits back more than this many times the 30-day median; 0: never"},
+}
+
+func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.env), "_", "-") }
+
+func isSetting(flag string) bool {
+	return slices.ContainsFunc(settingList, func(s setting) bool { return s.flag() == flag })
+}
+
+// settings are the flags as they were given; the environment is read when a command asks.
+type settings struct {
+	flags *pflag.FlagSet
+}
+
+func (s *settings) register(flags *pflag.FlagSet) {
+	s.flags = flags
+	for _, setting := range settingList {
+		usage := setting.usage + " [" + setting.env + "]"
+		flags.String(setting.flag(), setting.standby, usage)
+	}
+}
+
+// value is what a setting is set to: by flag, else by environment, else its default.
+func (s *settings) value(env string) string {
+	i := slices.IndexFunc(settingList, func(s setting) bool { return s.env == env })
+	flag := s.flags.Lookup(settingList[i].flag())
+	if flag.Changed {
+		return flag.Value.String()
+	}
+	if value, ok := os.LookupEnv(env); ok && value != "" {
+		return value
+	}
+	return settingList[i].standby
+}
+
+// config is the checked form of the settings.
+type config struct {
+	databaseURL     string
+	stripeKey       string
+	stripeRefundKey string
+	stripeBase      string
+	reportsURL      string
+	sourceSchema    string
+	policies        reconcile.Policies
+	jobs            jobs.Settings
+	log             zerolog.Logger
+}
+
+// load checks every setting and reports everything that is wrong at once, as a usage error. Secrets are never in the message.
+func (s *settings) load(stderr io.Writer) (config, error) {
+	var faults []error
+	fault := func(env, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s: %s", env, fmt.Sprintf(format, args...)))
+	}
+	c := config{
+		databaseURL: s.value("DATABASE_URL"), stripeKey: s.value("STRIPE_API_KEY"), stripeRefundKey: s.value("STRIPE_REFUND_KEY"),
+		stripeBase: s.value("STRIPE_API_BASE"), reportsURL: s.value("REPORTS_URL"), sourceSchema: s.value("RECONCILER_SOURCE_SCHEMA"),
+	}
+	if c.databaseURL == "" {
+		fault("DATABASE_URL", "is not set; set it to postgres://user:password@host/database")
+	}
+	if c.stripeBase != "" {
+		if u, err := url.Parse(c.stripeBase); err != nil || u.Scheme == "" || u.Host == "" {
+			fault("STRIPE_API_BASE", "is not an absolute URL")
+		}
+	}
+	for _, env := range []string{"STRIPE_API_KEY", "STRIPE_REFUND_KEY"} {
+		if key := s.value(env); key != "" && !stripeKeyForm.MatchString(key) {
+			fault(env, "is not a Stripe secret or restricted key (sk_… or rk_…, test or live)")
+		}
+	}
+	if c.stripeKey != "" && c.stripeKey == c.stripeRefundKey {
+		fault("STRIPE_REFUND_KEY", "is the same as STRIPE_API_KEY; the read key must not be able to refund")
+	}
+	zone, err := time.LoadLocation(s.value("RECONCILER_TIMEZONE"))
+	if err != nil {
+		fault("RECONCILER_TIMEZONE", "%q is no time zone of the IANA database; examples: UTC, America/New_York", s.value("RECONCILER_TIMEZONE"))
+		zone = time.UTC
+	}
+	c.jobs.Zone = zone
+	if path := s.value("RECONCILER_POLICY"); path != "" {
+		c.policies, err = policyfile.Load(path)
+	} else {
+		c.policies, err = policyfile.Default()
+	}
+	if err != nil {
+		fault("RECONCILER_POLICY", "%v", err)
+	}
+	number := func(env string, least int64) int64 {
+		value, err := strconv.ParseInt(s.value(env), 10, 64)
+		if err != nil || value < least {
+			fault(env, "%q is not a whole number of at least %d", s.value(env), least)
+		}
+		return value
+	}
+	c.jobs.AwaitingFor = time.Duration(number("RECONCILER_AWAITING_HOURS", 1)) * time.Hour
+	c.jobs.JobStuckAfter = time.Duration(number("RECONCILER_JOB_STUCK_HOURS", 1)) * time.Hour
+	c.jobs.LateLookbackNights = int(number("RECONCILER_LATE_LOOKBACK_NIGHTS", 1))
+	c.jobs.CreditBackMaxCount = number("RECONCILER_CREDIT_BACK_MAX_COUNT", 0)
+	c.jobs.CreditBackMaxCredits = number("RECONCILER_CREDIT_BACK_MAX_CREDITS", 0)
+	c.jobs.CreditBackAnomalyMultiple = number("RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", 0)
+	if c.log, err = s.logger(stderr); err != nil {
+		faults = append(faults, err)
+	}
+	if len(faults) > 0 {
+		return c, fmt.Errorf("%w: the settings are not right:\n%w", errUsage, errors.Join(faults...))
+	}
+	return c, nil
+}
+
+var stripeKeyForm = regexp.MustCompile(`^(sk|rk)_(test|live)_[A-Za-z0-9_]+$`)
+
+func (s *settings) logger(stderr io.Writer) (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(s.value("LOG_LEVEL"))
+	if err != nil || level == zerolog.NoLevel {
+		return zerolog.Nop(), fmt.Errorf("LOG_LEVEL: %q is not debug, info, warn or error", s.value("LOG_LEVEL"))
+	}
+	format := s.value("LOG_FORMAT")
+	if format == "" {
+		format = "json"
+		if file, ok := stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+			format = "console"
+		}
+	}
+	switch format {
+	case "json":
+		return zerolog.New(stderr).Level(level).With().Timestamp().Logger(), nil
+	case "console":
+		return zerolog.New(zerolog.ConsoleWriter{Out: stderr, TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger(), nil
+	default:
+		return zerolog.Nop(), fmt.Errorf("LOG_FORMAT: %q is not json or console", format)
+	}
+}
+
+// store opens the database of a checked configuration.
+func (c config) store() (*postgres.Store, error) {
+	store, err := postgres.Open(postgres.Options{URL: c.databaseURL, SourceSchema: c.sourceSchema})
+	if err != nil {
+		// The driver's message may quote the URL, and with it the password.
+		return nil, usageError("DATABASE_URL: can't be read as a PostgreSQL URL or a list of key=value")
+	}
+	return store, nil
+}
+
+// codeVersion is what the binary was built from.
+func codeVersion() string {
+	if buildVersion != "" {
+		return buildVersion
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return info.Main.Version
+}
+
+// buildVersion is set by the linker for releases.
+var buildVersion string

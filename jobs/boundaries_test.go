@@ -1,0 +1,282 @@
+package jobs_test
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+// boundary is an example at the edge of a rule: rows of the platform, and what the reports of each night must say of them.
+type boundary struct {
+	name     string
+	first    string
+	zone     string
+	platform platform
+	nights   []string
+}
+
+func (b boundary) stage(t testing.TB) stage {
+	z := time.UTC
+	if b.zone != "" {
+		z = zone(t, b.zone)
+	}
+	return stage{First: date(b.first), Nights: len(b.nights), Zone: z}
+}
+
+// grantOf is the entry that grants a purchase at the instant of its completion.
+func grantOf(p purchase) entry {
+	return entry{ID: "g-" + p.ID, AccountID: p.AccountID, Kind: ref("purchase"), Credits: p.Credits, PurchaseID: ref(p.ID), CreatedAt: p.CompletedAt}
+}
+
+func grantsOf(purchases []purchase, more ...entry) []entry {
+	var entries []entry
+	for _, p := range purchases {
+		entries = append(entries, grantOf(p))
+	}
+	return append(entries, more...)
+}
+
+// endedAt are jobs of the user's failing, free of charge, each finished at one instant: they show which night it belongs to.
+func endedAt(instants ...string) []job {
+	var jobs []job
+	for i, at := range instants {
+		jobs = append(jobs, ran("j"+string(rune('1'+i)), "failed", "invalid_input", 0, at))
+	}
+	return jobs
+}
+
+func undetailed(id, requested string) request {
+	return request{ID: id, AccountID: ref(someone), AccountEmail: ref("a@x.test"), Kind: ref("unused_credits"), Reason: ref("please"), Status: ref("pending"),
+		RequestedAt: ref(utc(requested))}
+}
+
+func boundaries() []boundary {
+	weekOld := []purchase{bought("p1", 10, "2026-02-26 12:00:00"), bought("p2", 10, "2026-02-26 12:00:00"), bought("p3", 10, "2026-02-26 12:00:00")}
+	edges := []purchase{bought("p1", 10, "2026-02-26 23:59:59.999999"), bought("p2", 10, "2026-02-27 00:00:00"), bought("p3", 10, "2026-02-27 00:00:00.000001")}
+	springForward := []purchase{bought("p1", 10, "2026-03-05 05:30:00"), bought("p2", 10, "2026-03-05 05:30:00")}
+	before, after := bought("p1", 10, "2026-02-20 12:00:00"), bought("p2", 10, "2026-03-05 12:00:00")
+	tied := []purchase{bought("p9", 10, "2026-03-04 12:00:00"), bought("p1", 10, "2026-03-04 12:00:00")}
+	withdrawn := asked("r1", "p1", "2026-03-04 12:00:00")
+	withdrawn.Status, withdrawn.DecidedAt = ref("withdrawn"), ref(utc("2026-03-07 00:00:00"))
+	old := bought("p1", 10, "2026-02-26 12:00:00")
+	huge := int64(math.MaxInt64)
+
+	return []boundary{
+		{"the second before, at and after 168 h", "2026-03-05", "", platform{
+			Purchases: weekOld, Entries: grantsOf(weekOld),
+			Requests: []request{asked("r1", "p1", "2026-03-05 11:59:59"), asked("r2", "p2", "2026-03-05 12:00:00"), asked("r3", "p3", "2026-03-05 12:00:01")},
+		}, []string{`
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-16 waiting currency=usd clauses=2.2
+decision    r2 account=acct-0 purchase=p2 job= due=2026-03-16 waiting currency=usd clauses=2.2
+decision    r3 account=acct-0 purchase=p3 job= due=2026-03-16 deny currency=usd clauses=2.3
+window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z
+window      p2 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z
+window      p3 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z`}},
+
+		{"a window that expires at the as-of is still open, one a microsecond before is not", "2026-03-05", "", platform{
+			Purchases: edges, Entries: grantsOf(edges),
+		}, []string{`
+window      p1 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-02-26T23:59:59.999999Z expires=2026-03-05T23:59:59.999999Z
+window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-02-27T00:00:00Z expires=2026-03-06T00:00:00Z
+window      p3 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-02-27T00:00:00.000001Z expires=2026-03-06T00:00:00.000001Z`, `
+window      p2 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-02-27T00:00:00Z expires=2026-03-06T00:00:00Z
+window      p3 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-02-27T00:00:00.000001Z expires=2026-03-06T00:00:00.000001Z`, ``}},
+
+		{"a request holds its window past expiry until it is withdrawn, at midnight", "2026-03-05", "", platform{
+			Purchases: []purchase{old}, Entries: grantsOf([]purchase{old}), Requests: []request{withdrawn},
+		}, []string{`
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-13 waiting currency=usd clauses=2.2
+window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z`, `
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-13 waiting currency=usd clauses=2.2
+window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z`, `
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-13 deny currency=usd clauses=6
+window      p1 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z`, ``}},
+
+		{"the day New York's clocks go forward has 23 hours", "2026-03-08", "America/New_York", platform{
+			Jobs: endedAt("2026-03-08 04:59:59.999999", "2026-03-08 05:00:00", "2026-03-09 03:59:59.999999", "2026-03-09 04:00:00"),
+		}, []string{`
+credit-back j2 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2
+credit-back j3 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`, `
+credit-back j4 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`}},
+
+		{"the day New York's clocks go back has 25 hours", "2026-11-01", "America/New_York", platform{
+			Jobs: endedAt("2026-11-01 03:59:59.999999", "2026-11-01 04:00:00", "2026-11-02 04:59:59.999999", "2026-11-02 05:00:00"),
+		}, []string{`
+credit-back j2 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2
+credit-back j3 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`, `
+credit-back j4 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`}},
+
+		{"Cairo skips a midnight: the day begins at its first instant", "2026-04-23", "Africa/Cairo", platform{
+			Jobs: endedAt("2026-04-22 22:00:00", "2026-04-23 21:59:59.999999", "2026-04-23 22:00:00", "2026-04-24 20:59:59.999999", "2026-04-24 21:00:00"),
+		}, []string{`
+credit-back j1 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2
+credit-back j2 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`, `
+credit-back j3 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2
+credit-back j4 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`, `
+credit-back j5 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`}},
+
+		{"Cairo has the hour before midnight twice", "2026-10-29", "Africa/Cairo", platform{
+			Jobs: endedAt("2026-10-28 21:00:00", "2026-10-29 20:30:00", "2026-10-29 21:59:59.999999", "2026-10-29 22:00:00"),
+		}, []string{`
+credit-back j1 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2
+credit-back j2 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2
+credit-back j3 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`, `
+credit-back j4 account=acct-0 user debited=0 before=0 back=0 not_due clause=3.2`}},
+
+		{"7 days are 168 h, also when a local week has 167", "2026-03-12", "America/New_York", platform{
+			Purchases: springForward, Entries: grantsOf(springForward),
+			// Bought at half past midnight; a week later the clocks show half past one when 168 h are over.
+			Requests: []request{asked("r1", "p1", "2026-03-12 05:30:00"), asked("r2", "p2", "2026-03-12 05:30:00.000001")},
+		}, []string{`
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-23 waiting currency=usd clauses=2.2
+decision    r2 account=acct-0 purchase=p2 job= due=2026-03-23 deny currency=usd clauses=2.3
+window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-03-05T05:30:00Z expires=2026-03-12T05:30:00Z
+window      p2 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-03-05T05:30:00Z expires=2026-03-12T05:30:00Z`}},
+
+		{"what happens at midnight belongs to the day that begins", "2026-03-05", "", platform{
+			Jobs: []job{ran("j1", "succeeded", "", 5, "2026-03-05 23:59:59.999999"), ran("j2", "succeeded", "", 5, "2026-03-06 00:00:00")},
+			Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e1", "usage", -5, "j1", "2026-03-06 00:00:00"),
+				entered("e2", "usage", -5, "j2", "2026-03-05 23:59:59.999999")},
+		}, []string{`
+break       job_without_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits`, `
+break       job_without_debit of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=5 credits`, ``}},
+
+		{"seven business days, across the 3rd of July and the weekend", "2026-07-10", "", platform{
+			Requests: []request{undetailed("r1", "2026-06-29 23:59:59.999999"), undetailed("r2", "2026-06-30 00:00:00")},
+		}, []string{`
+break       review_overdue of r1 account=acct-0 open first=2026-07-10 last=2026-07-10 variance=1 business days
+decision    r1 account=acct-0 purchase= job= due=2026-07-09 needs_information currency= clauses=6
+decision    r2 account=acct-0 purchase= job= due=2026-07-10 needs_information currency= clauses=6`, `
+break       review_overdue of r1 account=acct-0 open first=2026-07-10 last=2026-07-11 variance=1 business days
+break       review_overdue of r2 account=acct-0 open first=2026-07-11 last=2026-07-11 variance=1 business days
+decision    r1 account=acct-0 purchase= job= due=2026-07-09 needs_information currency= clauses=6
+decision    r2 account=acct-0 purchase= job= due=2026-07-10 needs_information currency= clauses=6`}},
+
+		{"seven business days, across Christmas, by the business date of New York", "2026-12-30", "America/New_York", platform{
+			Requests: []request{undetailed("r1", "2026-12-18 04:59:59"), undetailed("r2", "2026-12-18 05:00:00")},
+		}, []string{`
+break       review_overdue of r1 account=acct-0 open first=2026-12-30 last=2026-12-30 variance=1 business days
+decision    r1 account=acct-0 purchase= job= due=2026-12-29 needs_information currency= clauses=6
+decision    r2 account=acct-0 purchase= job= due=2026-12-30 needs_information currency= clauses=6`}},
+
+		{"lots granted in the same instant burn by id, of purchases and promotions alike", "2026-03-05", "", platform{
+			Purchases: tied,
+			Jobs:      []job{ran("j1", "succeeded", "", 15, "2026-03-05 12:00:00")},
+			Entries:   grantsOf(tied, entered("o5", "promo", 4, "", "2026-03-04 12:00:00"), entered("e1", "usage", -15, "j1", "2026-03-05 12:00:00")),
+		}, []string{`
+window      p1 account=acct-0 used used=10 of 10 paid=1000 usd completed=2026-03-04T12:00:00Z expires=2026-03-11T12:00:00Z
+window      p9 account=acct-0 used used=1 of 10 paid=1000 usd completed=2026-03-04T12:00:00Z expires=2026-03-11T12:00:00Z`}},
+
+		{"a credit-back that arrives after a new purchase gives the older lot its credits back", "2026-03-05", "", platform{
+			Purchases: []purchase{before, after},
+			Jobs:      []job{ran("j1", "failed", "NODE_FAIL", 10, "2026-03-05 10:00:00"), ran("j2", "succeeded", "", 10, "2026-03-06 10:00:00")},
+			Entries: grantsOf([]purchase{before, after}, entered("e1", "usage", -10, "j1", "2026-03-05 10:00:00"),
+				entered("e2", "usage", -10, "j2", "2026-03-06 10:00:00")),
+		}, []string{`
+credit-back j1 account=acct-0 system debited=10 before=0 back=10 credited clause=3.1
+window      p1 account=acct-0 used used=10 of 10 paid=1000 usd completed=2026-02-20T12:00:00Z expires=2026-02-27T12:00:00Z
+window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`, `
+window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`}},
+
+		{"a debit that comes after the credit-back tops it up, and one that turns up late as well", "2026-03-05", "", platform{
+			Jobs: []job{ran("j1", "failed", "NODE_FAIL", 6, "2026-03-05 10:00:00")},
+			Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e1", "usage", -1, "j1", "2026-03-05 10:00:00"),
+				entered("e2", "usage", -2, "j1", "2026-03-06 10:00:00"), late(entered("e3", "usage", -3, "j1", "2026-03-05 11:00:00"), 2)},
+		}, []string{`
+break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits
+credit-back j1 account=acct-0 system debited=1 before=0 back=1 credited clause=3.1`, `
+break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=3 credits
+credit-back j1 account=acct-0 system debited=3 before=1 back=2 credited clause=3.1`, `
+break       debit_amount_mismatch of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-06 variance=3 credits
+break       late_item of e3 account=acct-0 open first=2026-03-07 last=2026-03-07 variance=-3 credits
+credit-back j1 account=acct-0 system debited=6 before=3 back=3 credited clause=3.1`, `
+break       late_item of e3 account=acct-0 cleared first=2026-03-07 last=2026-03-07 variance=-3 credits`}},
+
+		{"jobs that cost nothing", "2026-03-05", "", platform{
+			Jobs: []job{ran("j1", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00"), ran("j2", "succeeded", "", 0, "2026-03-05 10:00:00"),
+				ran("j3", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00")},
+			Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e2", "usage", 0, "j2", "2026-03-05 10:00:00"),
+				entered("e3", "usage", -3, "j3", "2026-03-05 10:00:00")},
+		}, []string{`
+break       debit_amount_mismatch of j3 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-3 credits
+credit-back j1 account=acct-0 system debited=0 before=0 back=0 not_due clause=3.1
+credit-back j3 account=acct-0 system debited=3 before=0 back=3 credited clause=3.1`}},
+
+		{"amounts as large as a bigint holds, and sums beyond", "2026-03-05", "", platform{
+			Purchases: []purchase{bought("p1", huge, "2026-03-04 12:00:00"), bought("p2", huge, "2026-03-04 12:00:01")},
+			Jobs:      []job{ran("j1", "failed", "NODE_FAIL", huge, "2026-03-05 10:00:00"), ran("j2", "succeeded", "", huge, "2026-03-05 10:00:00")},
+			Entries: []entry{entered("g1", "purchase", huge, "p1", "2026-03-04 12:00:00"), entered("g2", "purchase", huge, "p2", "2026-03-04 12:00:01"),
+				entered("e0", "promo", huge, "", "2026-03-04 13:00:00"),
+				entered("e1", "usage", -huge, "j1", "2026-03-05 10:00:00"), entered("e2", "usage", -huge, "j2", "2026-03-05 10:00:00")},
+		}, []string{`
+credit-back j1 account=acct-0 system debited=9223372036854775807 before=0 back=9223372036854775807 credited clause=3.1
+window      p1 account=acct-0 used used=9223372036854775807 of 9223372036854775807 paid=1000 usd completed=2026-03-04T12:00:00Z expires=2026-03-11T12:00:00Z
+window      p2 account=acct-0 used used=9223372036854775807 of 9223372036854775807 paid=1000 usd completed=2026-03-04T12:00:01Z expires=2026-03-11T12:00:01Z`, `
+window      p2 account=acct-0 open used=0 of 9223372036854775807 paid=1000 usd completed=2026-03-04T12:00:01Z expires=2026-03-11T12:00:01Z`}},
+	}
+}
+
+// late is the entry as one that turns up only before the given night.
+func late(e entry, turn int) entry {
+	e.Turn = turn
+	return e
+}
+
+// TestOracleAtBoundaries holds the oracle against the examples at the edges of the rules.
+func TestOracleAtBoundaries(t *testing.T) {
+	for _, b := range boundaries() {
+		t.Run(b.name, func(t *testing.T) {
+			s, p := b.stage(t), b.platform
+			p.Accounts = customer()
+			o := newOracle(testPolicies(t), usHolidays(t), s.Zone)
+			for i, want := range b.nights {
+				v := o.night(s.night(i), p.turn(i))
+				v.RollForward = nil
+				compareLines(t, s.First.AddDays(i), wantLines(want), v.lines())
+			}
+		})
+	}
+}
+
+// TestBoundaries holds the worker against the same examples. Those that play on the same nights share a database.
+func TestBoundaries(t *testing.T) {
+	w := newWorker(t)
+	var order []string
+	together := map[string][]boundary{}
+	for _, b := range boundaries() {
+		key := b.first + b.zone
+		if together[key] == nil {
+			order = append(order, key)
+		}
+		together[key] = append(together[key], b)
+	}
+	for _, key := range order {
+		group := together[key]
+		nights := 0
+		for _, b := range group {
+			nights = max(nights, len(b.nights))
+		}
+		s := group[0].stage(t)
+		w.reset(t, s.Zone)
+		for turn := range nights {
+			n := s.night(turn)
+			for i, b := range group {
+				p := b.platform
+				p.Accounts = customer()
+				p.turn(turn).prefixed(casePrefix(i)).load(t, w.db.DB)
+			}
+			if err := w.night(n); err != nil {
+				t.Fatal(err)
+			}
+			published := w.published(t, n.Date)
+			for i, b := range group {
+				if turn >= len(b.nights) {
+					continue
+				}
+				if diff := diffLines(wantLines(b.nights[turn]), published.lines(casePrefix(i))); diff != "" {
+					t.Errorf("%s, night %s (- wanted, + found):\n%s", b.name, n.Date, diff)
+				}
+			}
+		}
+	}
+}

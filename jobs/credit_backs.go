@@ -1,0 +1,238 @@
+package jobs
+
+import (
+	"context"
+
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// creditBacks decides about every failed job of the night and posts what is due to the ledger, in one transaction with its record.
+// Exactly once: the record's unique key and the entry's idempotency key both come from the job and from what it had been credited before.
+func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
+	const job = "credit-backs"
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = n.creditBacks(ctx, tx, job)
+		return err
+	})
+	return counts, err
+}
+
+type creditBackFacts struct {
+	AccountID      string    `db:"account_id"`
+	JobID          string    `db:"job_id"`
+	Kind           string    `db:"kind"`
+	Status         string    `db:"status"`
+	FailureCode    string    `db:"failure_code"`
+	FinishedAt     time.Time `db:"finished_at"`
+	InScan         bool      `db:"in_scan"`
+	Version        string    `db:"version"`
+	Class          string    `db:"class"`
+	Rule           string    `db:"rule"`
+	Reason         string    `db:"reason"`
+	Debited        int64     `db:"debited"`
+	CreditedBefore int64     `db:"credited_before"`
+	CreditedEver   int64     `db:"credited_ever"`
+}
+
+// creditBackRow is a row of reconciler.credit_backs.
+type creditBackRow struct {
+	AccountID      string    `json:"account_id"`
+	JobID          string    `json:"job_id"`
+	Kind           string    `json:"kind"`
+	Status         string    `json:"status"`
+	FailureCode    string    `json:"failure_code"`
+	Class          string    `json:"class"`
+	Rule           string    `json:"rule"`
+	PolicyVersion  string    `json:"policy_version"`
+	FinishedAt     time.Time `json:"finished_at"`
+	Debited        int64     `json:"debited"`
+	CreditedBefore int64     `json:"credited_before"`
+	CreditedEver   int64     `json:"credited_ever"`
+	CreditBack     int64     `json:"credit_back"`
+	Decision       string    `json:"decision"`
+	Clause         string    `json:"clause"`
+	Reason         string    `json:"reason"`
+}
+
+// batchRows is how many rows travel in one statement.
+const batchRows = 2000
+
+func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
+	if err := n.clearStaging(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "credit_backs/failed_jobs", n.span(n.args(job, nil))); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "candidates/analyze", postgres.Args{}); err != nil {
+		return nil, err
+	}
+	if err := n.classifyFailures(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	booking, err := n.booking(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.recordCreditBacks(ctx, tx, job, booking.at); err != nil {
+		return nil, err
+	}
+	n.step("credit-backs/recorded")
+	posted, err := tx.Exec(ctx, "credit_backs/post", postgres.Args{"date": n.Date})
+	if err != nil {
+		return nil, err
+	}
+	n.step("credit-backs/posted")
+	if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "booked_on": booking.on}); err != nil {
+		return nil, err
+	}
+	total, err := n.controlCreditBacks(ctx, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.checkCreditBackLimits(ctx, tx, total); err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, "candidates/clear", n.args(job, nil))
+	return Counts{"credit_backs_posted": posted}, err
+}
+
+// booking is where entries of this night go: its own as-of, or that of the latest night already reported.
+type booking struct {
+	at time.Time
+	on reconcile.Date // the night that sees them
+}
+
+func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error) {
+	reported, err := n.lastReported(ctx, q)
+	if err != nil {
+		return booking{}, err
+	}
+	latest := n.Night
+	if reported.After(n.Date) {
+		latest = reconcile.NightOf(reported, n.Settings.Zone)
+	}
+	return booking{at: latest.AsOf(), on: latest.Date.AddDays(1)}, nil
+}
+
+func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) error {
+	// In batches by key: the driver can't read and write at once on one connection, and a night's failures needn't fit in memory.
+	var after string
+	for {
+		var batch []creditBackFacts
+		args := n.args(job, postgres.Args{"policy": n.Policy, "as_of": n.AsOf(), "after": after, "limit": batchRows})
+		if err := tx.Select(ctx, &batch, "credit_backs/facts", args); err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			return nil
+		}
+		after = batch[len(batch)-1].JobID
+		var rows []creditBackRow
+		for _, facts := range batch {
+			if row, keep := decideCreditBack(facts); keep {
+				rows = append(rows, row)
+			}
+		}
+		encoded, err := json.Marshal(rows)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		if _, err := tx.Exec(ctx, "credit_backs/record", postgres.Args{"date": n.Date, "rows": string(encoded), "booked_at": bookedAt}); err != nil {
+			return err
+		}
+	}
+}
+
+// decideCreditBack applies clause 3 to one job. A job of an earlier night is only worth a row when something is credited.
+func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
+	class := reconcile.Classification{Class: reconcile.FailureClass(f.Class), Rule: f.Rule, Reason: f.Reason}
+	decision := reconcile.DecideCreditBack(class, f.Debited, f.CreditedEver)
+	row = creditBackRow{
+		AccountID: f.AccountID, JobID: f.JobID, Kind: f.Kind, Status: f.Status, FailureCode: f.FailureCode,
+		Class: f.Class, Rule: f.Rule, PolicyVersion: f.Version, FinishedAt: f.FinishedAt,
+		Debited: f.Debited, CreditedBefore: f.CreditedBefore, CreditedEver: f.CreditedEver,
+		CreditBack: decision.Credits, Decision: string(decision.Outcome), Clause: decision.Clause, Reason: decision.Reason,
+	}
+	return row, f.InScan || decision.Credits > 0
+}
+
+func (n *Night) controlCreditBacks(ctx context.Context, tx *postgres.Tx, job string) (total creditBackTotal, err error) {
+	var failed struct{ Scanned, Decided, Pending string }
+	if err := tx.Get(ctx, &failed, "credit_backs/counts", n.span(postgres.Args{"date": n.Date})); err != nil {
+		return total, err
+	}
+	if err := tx.Get(ctx, &total, "credit_backs/posted", postgres.Args{"date": n.Date}); err != nil {
+		return total, err
+	}
+	c := newControls(n, job)
+	c.add("failed jobs decided", "jobs", failed.Scanned, failed.Decided, failed.Pending, "0")
+	c.add("credit-backs in the ledger", "entries", total.Records, total.Entries, "0", "0")
+	c.add("credit-backs in the ledger", "credits", total.Recorded, total.Posted, "0", "0")
+	return total, c.record(ctx, tx)
+}
+
+// creditBackTotal is what the records of a night say and what the ledger holds for them.
+type creditBackTotal struct{ Records, Recorded, Entries, Posted string }
+
+// minAnomalyNights is how many nights of history the median needs before it says anything.
+const minAnomalyNights = 7
+
+// checkCreditBackLimits trips with ErrIntegrity, and so rolls the whole job back, when the night would credit back more than the caps
+// allow or far more than nights usually do.
+func (n *Night) checkCreditBackLimits(ctx context.Context, tx *postgres.Tx, total creditBackTotal) error {
+	count, credits := bigInt(total.Records), bigInt(total.Recorded)
+	if limit := n.Settings.CreditBackMaxCount; limit > 0 && count.Cmp(big.NewInt(limit)) > 0 {
+		return fmt.Errorf("%w: %s credit-backs in one night, the cap is %d: nothing was posted; raise RECONCILER_CREDIT_BACK_MAX_COUNT if they are right", ErrIntegrity, count, limit)
+	}
+	if limit := n.Settings.CreditBackMaxCredits; limit > 0 && credits.Cmp(big.NewInt(limit)) > 0 {
+		return fmt.Errorf("%w: %s credits to credit back in one night, the cap is %d: nothing was posted; raise RECONCILER_CREDIT_BACK_MAX_CREDITS if they are right", ErrIntegrity, credits, limit)
+	}
+	if n.Settings.CreditBackAnomalyMultiple == 0 {
+		return nil
+	}
+	var nights []struct {
+		BusinessDate reconcile.Date `db:"business_date"`
+		Credits      string
+	}
+	if err := tx.Select(ctx, &nights, "credit_backs/nightly_totals", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	if len(nights) < minAnomalyNights {
+		return nil
+	}
+	var totals []*big.Int
+	for _, night := range nights {
+		totals = append(totals, bigInt(night.Credits))
+	}
+	slices.SortFunc(totals, (*big.Int).Cmp)
+	median := totals[len(totals)/2]
+	limit := new(big.Int).Mul(median, big.NewInt(n.Settings.CreditBackAnomalyMultiple))
+	if median.Sign() > 0 && credits.Cmp(limit) > 0 {
+		return fmt.Errorf("%w: %s credits to credit back, more than %d times the median of the last %d nights (%s): nothing was posted; "+
+			"look at the failures, then raise RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE for a run if they are right",
+			ErrIntegrity, credits, n.Settings.CreditBackAnomalyMultiple, len(nights), median)
+	}
+	return nil
+}
+
+func bigInt(text string) *big.Int {
+	value, ok := new(big.Int).SetString(text, 10)
+	if !ok {
+		return new(big.Int)
+	}
+	return value
+}

@@ -1,0 +1,122 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// matchTotals is one outcome of a matching statement, or its clean part.
+type matchTotals struct {
+	Outcome string
+	Jobs    string
+	Cost    string
+	Debits  string
+	Carried string
+}
+
+// matchJobs reconciles the night's finished jobs with their debits: a comparison of sets finds what is not plainly clean, the exact
+// rules judge that, and the control totals prove that no row was lost between the two.
+func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
+	const job = "match-jobs"
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = n.matchJobs(ctx, tx, job)
+		return err
+	})
+	return counts, err
+}
+
+// matchingTx gives the night's big joins room, for their transaction alone.
+var matchingTx = postgres.TxOptions{WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2", "jit": "off"}}
+
+func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
+	if err := n.clearStaging(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	var clean matchTotals
+	if err := tx.Get(ctx, &clean, "match_jobs/scan", n.span(n.args(job, nil))); err != nil {
+		return nil, err
+	}
+	n.step("match-jobs/scanned")
+	if _, err := tx.Exec(ctx, "match_jobs/rescan", n.args(job, nil)); err != nil {
+		return nil, err
+	}
+	except := []string{string(reconcile.JobStuck)}
+	if _, err := tx.Exec(ctx, "candidates/carry_over", n.args(job, postgres.Args{"except_kinds": except})); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "candidates/analyze", postgres.Args{}); err != nil {
+		return nil, err
+	}
+	if err := n.classifyFailures(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	var outcomes []matchTotals
+	if err := tx.Select(ctx, &outcomes, "match_jobs/judge", n.args(job, postgres.Args{"as_of": n.AsOf(), "policy": n.Policy})); err != nil {
+		return nil, err
+	}
+	n.step("match-jobs/judged")
+	stuckAfter := int64(n.Settings.JobStuckAfter / time.Second)
+	stuck, err := tx.Exec(ctx, "match_jobs/stuck", n.args(job, postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}))
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := n.controlMatchJobs(ctx, tx, job, clean, outcomes, stuck, stuckAfter)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := n.mergeBreaks(ctx, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	counts["jobs_matched"], counts["jobs_broken"], counts["jobs_stuck"] = jobs.int64("matched"), jobs.int64("breaks"), stuck
+	_, err = tx.Exec(ctx, "candidates/clear", n.args(job, nil))
+	return counts, err
+}
+
+func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, clean matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {
+	var scanned matchTotals
+	if err := tx.Get(ctx, &scanned, "match_jobs/scanned", n.span(nil)); err != nil {
+		return nil, err
+	}
+	var carried string
+	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.args(job, nil)); err != nil {
+		return nil, err
+	}
+	var unfinished struct{ Unfinished, Young string }
+	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}); err != nil {
+		return nil, err
+	}
+	clean.Outcome, clean.Carried = "matched", "0"
+	jobs, cost, debits, again := tally{}, tally{}, tally{}, tally{}
+	for _, o := range append(outcomes, clean) {
+		for _, sum := range []struct {
+			tally  tally
+			amount string
+		}{{jobs, o.Jobs}, {cost, o.Cost}, {debits, o.Debits}, {again, o.Carried}} {
+			if err := sum.tally.add(o.Outcome, sum.amount); err != nil {
+				return nil, err
+			}
+		}
+	}
+	stuckTotal := tally{}
+	if err := stuckTotal.add("breaks", formatInt(stuck)); err != nil {
+		return nil, err
+	}
+	c := newControls(n, job)
+	for _, row := range []struct {
+		check, unit, scanned string
+		by                   tally
+	}{
+		{"finished jobs", "jobs", scanned.Jobs, jobs},
+		{"cost of finished jobs", "credits", scanned.Cost, cost},
+		{"debits of the night", "credits", scanned.Debits, debits},
+		{"jobs looked at again", "jobs", carried, again},
+	} {
+		c.add(row.check, row.unit, row.scanned, row.by.text("matched"), row.by.text("awaiting"), row.by.text("breaks"))
+	}
+	c.add("unfinished jobs", "jobs", unfinished.Unfinished, "0", unfinished.Young, stuckTotal.text("breaks"))
+	return jobs, c.record(ctx, tx)
+}

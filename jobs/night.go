@@ -1,0 +1,303 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// ErrIntegrity says that the books can't be trusted as they are: control totals don't tie, a circuit breaker tripped, or a closed
+// period would change. Nobody should retry it blindly.
+var ErrIntegrity = errors.New("integrity")
+
+// Counts are what a job did, for its run row and its log line.
+type Counts map[string]int64
+
+// Job is one step of the night.
+type Job struct {
+	Name string
+	Run  func(ctx context.Context, n *Night) (Counts, error)
+	// Needs names the jobs without which this one can't do its work; when one of them failed it is skipped.
+	Needs []string
+}
+
+// All are the jobs of a night in their order.
+func All() []Job {
+	return []Job{
+		{Name: "sync-stripe", Run: syncStripe},
+		{Name: "match-jobs", Run: matchJobs},
+		{Name: "credit-backs", Run: creditBacks},
+		{Name: "match-purchases", Run: matchPurchases},
+		{Name: "refund-windows", Run: refundWindows},
+		{Name: "refund-requests", Run: refundRequests},
+		{Name: "refunds", Run: refunds},
+		{Name: "disputes", Run: disputes},
+		{Name: "subscriptions", Run: subscriptions},
+		{Name: "reports", Run: reportNight},
+	}
+}
+
+// Names are the names of All.
+func Names() []string {
+	var names []string
+	for _, job := range All() {
+		names = append(names, job.Name)
+	}
+	return names
+}
+
+// Settings are what an operator may set about the night's work.
+type Settings struct {
+	Zone *time.Location // of business dates
+	// AwaitingFor is how old a counterpart between platform and Stripe may become before its absence is a break. Default 24 h.
+	AwaitingFor time.Duration
+	// JobStuckAfter is how long a job may be queued or running. Default 48 h.
+	JobStuckAfter time.Duration
+	// LateLookbackNights is how many reported nights are checked for rows that turned up since. Default 7.
+	LateLookbackNights int
+	// CreditBackMaxCount and CreditBackMaxCredits cap what one night may credit back; 0: no cap.
+	CreditBackMaxCount   int64
+	CreditBackMaxCredits int64
+	// CreditBackAnomalyMultiple stops a night that would credit back more than this many times the median of the 30 nights before; 0: never.
+	CreditBackAnomalyMultiple int64
+}
+
+// Defaults fills what was left zero, the caps aside: 0 there means no cap.
+func (s Settings) Defaults() Settings {
+	if s.Zone == nil {
+		s.Zone = time.UTC
+	}
+	if s.AwaitingFor == 0 {
+		s.AwaitingFor = 24 * time.Hour
+	}
+	if s.JobStuckAfter == 0 {
+		s.JobStuckAfter = 48 * time.Hour
+	}
+	if s.LateLookbackNights == 0 {
+		s.LateLookbackNights = 7
+	}
+	return s
+}
+
+// Worker is everything that stays the same from night to night. Its fields are set once, by cmd.
+type Worker struct {
+	Store       *postgres.Store
+	Policies    reconcile.Policies
+	Settings    Settings
+	Log         zerolog.Logger
+	CodeVersion string
+	Stripe      StripeSource // nil without STRIPE_API_KEY
+	Reports     ReportSink
+	DryRun      bool
+	Clock       func() time.Time // for run rows and events of people only; nil: time.Now
+	// Progress, when set, is told which job of which night begins.
+	Progress func(night reconcile.Date, job string)
+	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
+	Step func(name string)
+}
+
+// Night is one business date being worked on: what every job is handed.
+type Night struct {
+	*Worker
+	reconcile.Night
+	Policy   string // hash of the policies: what failure classes and versions are stored under
+	Revision int    // the revision of the report that this run works on
+	log      zerolog.Logger
+}
+
+func (w *Worker) now() time.Time {
+	if w.Clock != nil {
+		return w.Clock()
+	}
+	return time.Now()
+}
+
+func (w *Worker) step(name string) {
+	if w.Step != nil {
+		w.Step(name)
+	}
+}
+
+// args are the parameters nearly every statement of a job takes, and the given ones.
+func (n *Night) args(job string, more postgres.Args) postgres.Args {
+	args := postgres.Args{"date": n.Date, "job": job}
+	for name, value := range more {
+		args[name] = value
+	}
+	return args
+}
+
+// span are the parameters of the night's interval.
+func (n *Night) span(more postgres.Args) postgres.Args {
+	args := postgres.Args{"begin": n.Begin, "end": n.End}
+	for name, value := range more {
+		args[name] = value
+	}
+	return args
+}
+
+// RunNight does all jobs of a night in order, or those named. It takes the night's lock first: postgres.ErrLockHeld when another worker
+// has it. A job that fails doesn't stop the ones that don't need it; the errors come back joined, ErrIntegrity among them where it applies.
+func (w *Worker) RunNight(ctx context.Context, date reconcile.Date, only ...string) (err error) {
+	if w.DryRun {
+		return w.dryRun(ctx, date, only...)
+	}
+	return w.runNight(ctx, date, only...)
+}
+
+func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...string) (err error) {
+	settings := w.Settings.Defaults()
+	n := &Night{Worker: w, Night: reconcile.NightOf(date, settings.Zone), Policy: w.Policies.Hash()}
+	n.Worker = &Worker{}
+	*n.Worker = *w
+	n.Worker.Settings = settings
+	n.log = w.Log.With().Stringer("business_date", date).Time("as_of", n.AsOf()).Logger()
+
+	lock, err := w.Store.TryLock(ctx, "night/"+date.String())
+	if err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+
+	if err := w.Store.Get(ctx, &n.Revision, "runs/revision", postgres.Args{"date": date}); err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	whole := len(only) == 0
+	if whole {
+		if err := n.beginRun(ctx, "night"); err != nil {
+			return err
+		}
+	}
+	err = n.runJobs(ctx, only)
+	if whole {
+		err = errors.Join(err, n.finishRun("night", nil, err))
+	}
+	return err
+}
+
+func (n *Night) runJobs(ctx context.Context, only []string) error {
+	if err := n.open(ctx); err != nil {
+		return fmt.Errorf("night %s: open: %w", n.Date, err)
+	}
+	var failures []error
+	failed := map[string]bool{}
+	for _, job := range All() {
+		if len(only) > 0 && !slices.Contains(only, job.Name) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			failures = append(failures, fmt.Errorf("night %s: stopped before %s: %w", n.Date, job.Name, err))
+			break
+		}
+		if slices.ContainsFunc(job.Needs, func(name string) bool { return failed[name] }) {
+			failed[job.Name] = true
+			n.log.Warn().Str("job", job.Name).Msg("skipped: a job that it needs has failed")
+			continue
+		}
+		if err := n.runJob(ctx, job); err != nil {
+			failed[job.Name] = true
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func (n *Night) runJob(ctx context.Context, job Job) (err error) {
+	if n.Progress != nil {
+		n.Progress(n.Date, job.Name)
+	}
+	if err := n.beginRun(ctx, job.Name); err != nil {
+		return err
+	}
+	started := n.now()
+	counts, err := job.Run(ctx, n)
+	if err != nil {
+		err = fmt.Errorf("night %s: %s: %w", n.Date, job.Name, err)
+	}
+	n.logJob(job.Name, counts, n.now().Sub(started), err)
+	return errors.Join(err, n.finishRun(job.Name, counts, err))
+}
+
+func (n *Night) logJob(job string, counts Counts, took time.Duration, err error) {
+	event := n.log.Info()
+	if err != nil {
+		event = n.log.Error().Err(err)
+	}
+	for _, name := range slices.Sorted(mapsKeys(counts)) {
+		event = event.Int64(name, counts[name])
+	}
+	event.Str("run", n.runID()).Str("job", job).Dur("took_ms", took).Msg("job done")
+}
+
+func mapsKeys(c Counts) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range c {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// runID names a run the same way in every rerun, so that reports can carry it.
+func (n *Night) runID() string { return fmt.Sprintf("%s/r%d", n.Date, n.Revision) }
+
+func (n *Night) beginRun(ctx context.Context, job string) error {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	_, err = n.Store.Exec(ctx, "runs/begin", n.args(job, postgres.Args{
+		"revision": n.Revision, "as_of": n.AsOf(), "worker": fmt.Sprintf("%s/%d", host, os.Getpid()),
+		"code_version": n.CodeVersion, "policy_version": n.policyVersion(), "at": n.now(),
+	}))
+	if err != nil {
+		return fmt.Errorf("night %s: begin %s: %w", n.Date, job, err)
+	}
+	return nil
+}
+
+// finishRun records how a run ended, also when the context is what ended it.
+func (n *Night) finishRun(job string, counts Counts, runErr error) error {
+	status, text := "completed", ""
+	switch {
+	case errors.Is(runErr, context.Canceled):
+		status, text = "stopped", "stopped before it was done"
+	case runErr != nil:
+		status, text = "failed", runErr.Error()
+	}
+	if counts == nil {
+		counts = Counts{}
+	}
+	encoded, err := json.Marshal(counts)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err = n.Store.Exec(ctx, "runs/finish", n.args(job, postgres.Args{
+		"revision": n.Revision, "status": status, "counts": string(encoded), "error": text, "at": n.now(),
+	}))
+	if err != nil {
+		return fmt.Errorf("night %s: finish %s: %w", n.Date, job, err)
+	}
+	return nil
+}
+
+// policyVersion is the version in force at the night's end; jobs and purchases of the night may go by an earlier one.
+func (n *Night) policyVersion() string {
+	version, err := n.Policies.At(n.AsOf())
+	if err != nil {
+		return ""
+	}
+	return version.Version
+}

@@ -1,0 +1,281 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/calendar"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// refundRequests decides every request that was undecided at the night's opening or arrived in it, words the outcome for the customer,
+// and finds reviews that are overdue.
+func refundRequests(ctx context.Context, n *Night) (counts Counts, err error) {
+	const job = "refund-requests"
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = n.refundRequests(ctx, tx, job)
+		return err
+	})
+	return counts, err
+}
+
+type requestFacts struct {
+	RequestID          string         `db:"request_id"`
+	Kind               string         `db:"kind"`
+	DecidedByNight     reconcile.Date `db:"decided_by_night"` // a later one that has decided already; nights may be run out of order
+	Status             string         `db:"status"`
+	RequestedAt        time.Time      `db:"requested_at"`
+	AccountID          string         `db:"account_id"`
+	StatesEmail        bool           `db:"states_email"`
+	StatesPurchase     bool           `db:"states_purchase"`
+	StatesInvoice      bool           `db:"states_invoice"`
+	StatesJob          bool           `db:"states_job"`
+	StatesDate         bool           `db:"states_date"`
+	StatesAmount       bool           `db:"states_amount"`
+	StatesCurrency     bool           `db:"states_currency"`
+	PurchaseMatches    int            `db:"purchase_matches"`
+	PurchaseID         string         `db:"purchase_id"`
+	PurchaseKind       string         `db:"purchase_kind"`
+	PurchaseStatus     string         `db:"purchase_status"`
+	AmountMinor        int64          `db:"amount_minor"`
+	Currency           string         `db:"currency"`
+	CompletedAt        sql.NullTime   `db:"completed_at"`
+	Credits            int64          `db:"credits"`
+	UsedCredits        int64          `db:"used_credits"`
+	Disputed           bool           `db:"disputed"`
+	Refunded           bool           `db:"refunded"`
+	ChargeID           string         `db:"charge_id"`
+	ChargeAmountMinor  sql.NullInt64  `db:"charge_amount_minor"`
+	SettledAmountMinor sql.NullInt64  `db:"settled_amount_minor"`
+	FeeMinor           sql.NullInt64  `db:"fee_minor"`
+	OtherAccount       bool           `db:"other_account"`
+	JobID              string         `db:"job_id"`
+	JobStatus          string         `db:"job_status"`
+	FailureCode        string         `db:"failure_code"`
+	JobFinishedAt      sql.NullTime   `db:"job_finished_at"`
+	JobDebited         int64          `db:"job_debited"`
+	JobCredited        int64          `db:"job_credited"`
+	OtherAccountJob    bool           `db:"other_account_job"`
+}
+
+// decisionRow is a row of reconciler.refund_decisions.
+type decisionRow struct {
+	AccountID     string    `json:"account_id"`
+	RequestID     string    `json:"request_id"`
+	Kind          string    `json:"kind"`
+	Status        string    `json:"status"`
+	PurchaseID    string    `json:"purchase_id"`
+	JobID         string    `json:"job_id"`
+	ChargeID      string    `json:"charge_id"`
+	RequestedAt   time.Time `json:"requested_at"`
+	DueDate       string    `json:"due_date"`
+	DaysLeft      int       `json:"days_left"`
+	Decision      string    `json:"decision"`
+	RefundMinor   *int64    `json:"refund_minor"`
+	FeeMinor      *int64    `json:"fee_minor"`
+	Currency      string    `json:"currency"`
+	Credits       int64     `json:"credits"`
+	Clauses       string    `json:"clauses"`
+	Reasons       string    `json:"reasons"`
+	PolicyVersion string    `json:"policy_version"`
+}
+
+type notificationRow struct {
+	AccountID   string `json:"account_id"`
+	RequestID   string `json:"request_id"`
+	Outcome     string `json:"outcome"`
+	AmountMinor *int64 `json:"amount_minor"`
+	Currency    string `json:"currency"`
+	Message     string `json:"message"`
+}
+
+func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
+	if err := n.clearStaging(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "refund_requests/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	if err := n.matchRequests(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	counts := Counts{}
+	after := ""
+	for {
+		var facts []requestFacts
+		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
+			"begin": n.Begin, "as_of": n.AsOf(), "after": after, "limit": batchRows,
+		}))
+		if err != nil {
+			return nil, err
+		}
+		if len(facts) == 0 {
+			break
+		}
+		after = facts[len(facts)-1].RequestID
+		if err := n.decideRequests(ctx, tx, facts, counts); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := tx.Exec(ctx, "refund_requests/overdue", n.args(job, nil)); err != nil {
+		return nil, err
+	}
+	var total struct{ Scanned, Decided, Waiting string }
+	if err := tx.Get(ctx, &total, "refund_requests/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+		return nil, err
+	}
+	c := newControls(n, job)
+	c.add("refund requests", "requests", total.Scanned, total.Decided, total.Waiting, "0")
+	if err := c.record(ctx, tx); err != nil {
+		return nil, err
+	}
+	merged, err := n.mergeBreaks(ctx, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	for name, count := range merged {
+		counts[name] = count
+	}
+	return counts, n.clearRequests(ctx, tx, job)
+}
+
+func (n *Night) decideRequests(ctx context.Context, tx *postgres.Tx, facts []requestFacts, counts Counts) error {
+	var rows []decisionRow
+	var notifications []notificationRow
+	for _, f := range facts {
+		row, notification, err := n.decideRequest(f)
+		if err != nil {
+			return fmt.Errorf("refund request %s: %w", f.RequestID, err)
+		}
+		rows = append(rows, row)
+		if notification != nil {
+			notifications = append(notifications, *notification)
+		}
+		counts["requests_"+row.Decision]++
+	}
+	encoded, err := json.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "refund_requests/record", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "rows": string(encoded)}); err != nil {
+		return err
+	}
+	if len(notifications) == 0 {
+		return nil
+	}
+	if encoded, err = json.Marshal(notifications); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "refund_requests/notify", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "rows": string(encoded)})
+	return err
+}
+
+// decideRequest hands the facts of one request to the policy and words the outcome.
+func (n *Night) decideRequest(f requestFacts) (decisionRow, *notificationRow, error) {
+	version, err := n.versionFor(f)
+	if err != nil {
+		return decisionRow{}, nil, err
+	}
+	facts, err := n.refundFacts(f, version)
+	if err != nil {
+		return decisionRow{}, nil, err
+	}
+	decision := reconcile.DecideRefund(facts)
+	isHoliday, err := calendar.ByName(version.HolidayCalendar)
+	if err != nil {
+		return decisionRow{}, nil, err
+	}
+	requestedOn := reconcile.DateOf(f.RequestedAt.In(n.Settings.Zone))
+	due, err := reconcile.DueDate(requestedOn, version.ReviewBusinessDays, isHoliday)
+	if err != nil {
+		return decisionRow{}, nil, err
+	}
+	row := decisionRow{
+		AccountID: f.AccountID, RequestID: f.RequestID, Kind: f.Kind, Status: f.Status, PurchaseID: f.PurchaseID, JobID: f.JobID, ChargeID: f.ChargeID,
+		RequestedAt: f.RequestedAt, DueDate: due.String(), DaysLeft: reconcile.BusinessDaysLeft(n.Date, due, isHoliday),
+		Decision: string(decision.Decision), Currency: decision.Currency, Credits: f.Credits,
+		Clauses: strings.Join(decision.Clauses, "; "), Reasons: reasonText(decision), PolicyVersion: version.Version,
+	}
+	if decision.Decision.Final() && !f.DecidedByNight.IsZero() {
+		row.Decision = string(reconcile.DecisionWaiting)
+		row.Reasons = "decided_later: the night of " + f.DecidedByNight.String() + " was run before this one and its decision is final"
+		return row, nil, nil
+	}
+	if decision.Decision == reconcile.DecisionApprove {
+		row.RefundMinor, row.FeeMinor = &decision.RefundMinor, &decision.FeeMinor
+	}
+	if decision.Decision == reconcile.DecisionWaiting {
+		return row, nil, nil // no outcome yet, nothing to tell
+	}
+	text := reconcile.NotifyDecision(facts.Kind, decision)
+	return row, &notificationRow{
+		AccountID: f.AccountID, RequestID: f.RequestID, Outcome: row.Decision, AmountMinor: row.RefundMinor, Currency: row.Currency,
+		Message: text.Subject + "\n\n" + text.Body,
+	}, nil
+}
+
+// versionFor is the policy version that a request goes by: the purchase's or the job's; the request's own time while neither is known.
+func (n *Night) versionFor(f requestFacts) (reconcile.PolicyVersion, error) {
+	switch {
+	case f.CompletedAt.Valid:
+		return n.Policies.At(f.CompletedAt.Time)
+	case f.JobFinishedAt.Valid:
+		return n.Policies.At(f.JobFinishedAt.Time)
+	default:
+		return n.Policies.At(f.RequestedAt)
+	}
+}
+
+func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) (reconcile.RefundFacts, error) {
+	facts := reconcile.RefundFacts{
+		Kind: reconcile.RequestKind(f.Kind), Status: reconcile.RequestStatus(f.Status), RequestedAt: f.RequestedAt,
+		Stated: reconcile.StatedFacts{
+			AccountEmail: f.StatesEmail, PurchaseID: f.StatesPurchase, InvoiceID: f.StatesInvoice, JobID: f.StatesJob,
+			Date: f.StatesDate, Amount: f.StatesAmount, Currency: f.StatesCurrency,
+		},
+		PurchaseMatches: f.PurchaseMatches,
+	}
+	if f.PurchaseID != "" {
+		fee, err := feeInCharge(f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
+		if err != nil {
+			return facts, err
+		}
+		purchase := reconcile.PurchaseFacts{
+			ID: f.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
+			AmountMinor: f.AmountMinor, Currency: f.Currency, CompletedAt: f.CompletedAt.Time,
+			Credits: f.Credits, UsedCredits: f.UsedCredits, Disputed: f.Disputed, RefundedBefore: f.Refunded, OtherAccount: f.OtherAccount,
+		}
+		if f.CompletedAt.Valid {
+			purchase.ExpiresAt = version.WindowExpiresAt(f.CompletedAt.Time)
+		}
+		if fee != nil {
+			purchase.FeeMinor, purchase.FeeKnown = *fee, true
+		}
+		facts.Purchase = &purchase
+	}
+	if f.JobID != "" {
+		status := reconcile.JobStatus(f.JobStatus)
+		facts.Job = &reconcile.JobFacts{
+			ID: f.JobID, Status: status, Classification: version.Failures.Classify(status, f.FailureCode),
+			DebitedCredits: f.JobDebited, CreditedCredits: f.JobCredited, OtherAccount: f.OtherAccountJob,
+		}
+	}
+	return facts, nil
+}
+
+// reasonText is every reason with its clause, for the report.
+func reasonText(d reconcile.RefundDecision) string {
+	var parts []string
+	for _, reason := range d.Reasons {
+		parts = append(parts, fmt.Sprintf("%s (%s): %s", reason.Code, reason.Clause, reason.Text))
+	}
+	if len(d.Missing) > 0 {
+		parts = append(parts, "missing: "+strings.Join(d.Missing, ", "))
+	}
+	return strings.Join(parts, "; ")
+}

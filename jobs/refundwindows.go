@@ -1,0 +1,210 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// accountBatch is how many accounts' lots are worked out at a time.
+const accountBatch = 2000
+
+// refundWindows states every refund window that was open or requested at the night's opening, or that opened or changed state in it.
+func refundWindows(ctx context.Context, n *Night) (counts Counts, err error) {
+	const job = "refund-windows"
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = n.refundWindows(ctx, tx, job)
+		return err
+	})
+	return counts, err
+}
+
+type windowFacts struct {
+	PurchaseID         string        `db:"purchase_id"`
+	AccountID          string        `db:"account_id"`
+	CompletedAt        time.Time     `db:"completed_at"`
+	Credits            int64         `db:"credits"`
+	AmountMinor        int64         `db:"amount_minor"`
+	Currency           string        `db:"currency"`
+	ExpiresAt          time.Time     `db:"expires_at"`
+	PolicyVersion      string        `db:"policy_version"`
+	UsedBefore         int64         `db:"used_before"`
+	UsedNow            int64         `db:"used_now"`
+	RefundedBefore     bool          `db:"refunded_before"`
+	RefundedNow        bool          `db:"refunded_now"`
+	DisputedBefore     bool          `db:"disputed_before"`
+	DisputedNow        bool          `db:"disputed_now"`
+	RequestedBefore    sql.NullTime  `db:"requested_before"`
+	RequestedNow       sql.NullTime  `db:"requested_now"`
+	ChargeAmountMinor  sql.NullInt64 `db:"charge_amount_minor"`
+	SettledAmountMinor sql.NullInt64 `db:"settled_amount_minor"`
+	FeeMinor           sql.NullInt64 `db:"fee_minor"`
+}
+
+// windowRow is a row of reconciler.refund_windows.
+type windowRow struct {
+	AccountID       string    `json:"account_id"`
+	PurchaseID      string    `json:"purchase_id"`
+	CompletedAt     time.Time `json:"completed_at"`
+	ExpiresAt       time.Time `json:"expires_at"`
+	State           string    `json:"state"`
+	StateBefore     string    `json:"state_before"`
+	Credits         int64     `json:"credits"`
+	UsedCredits     int64     `json:"used_credits"`
+	AmountMinor     int64     `json:"amount_minor"`
+	FeeMinor        *int64    `json:"fee_minor"`
+	RefundableMinor *int64    `json:"refundable_minor"`
+	Currency        string    `json:"currency"`
+	PolicyVersion   string    `json:"policy_version"`
+}
+
+func (n *Night) refundWindows(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
+	if err := n.clearStaging(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "refund_windows/clear", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	if err := n.matchRequests(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	var longest time.Duration
+	for _, version := range n.Policies.Versions() {
+		longest = max(longest, version.RefundWindow)
+	}
+	_, err := tx.Exec(ctx, "refund_windows/candidates", n.span(n.args(job, postgres.Args{
+		"as_of": n.AsOf(), "longest_window_seconds": int64(longest / time.Second),
+	})))
+	if err != nil {
+		return nil, err
+	}
+	counts := Counts{}
+	after := ""
+	for {
+		var accounts []string
+		if err := tx.Select(ctx, &accounts, "candidates/next_accounts", n.args(job, postgres.Args{"after": after, "limit": accountBatch})); err != nil {
+			return nil, err
+		}
+		if len(accounts) == 0 {
+			break
+		}
+		after = accounts[len(accounts)-1]
+		if err := n.windowsOf(ctx, tx, job, accounts, counts); err != nil {
+			return nil, err
+		}
+	}
+	var opened struct{ Scanned, Recorded string }
+	if err := tx.Get(ctx, &opened, "refund_windows/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+		return nil, err
+	}
+	c := newControls(n, job)
+	c.add("refund windows opened", "purchases", opened.Scanned, opened.Recorded, "0", "0")
+	if err := c.record(ctx, tx); err != nil {
+		return nil, err
+	}
+	return counts, n.clearRequests(ctx, tx, job)
+}
+
+func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job string, accounts []string, counts Counts) error {
+	after := ""
+	for {
+		var facts []windowFacts
+		err := tx.Select(ctx, &facts, "refund_windows/facts", n.args(job, postgres.Args{
+			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "accounts": accounts, "after": after, "limit": batchRows * 10,
+		}))
+		if err != nil || len(facts) == 0 {
+			return err
+		}
+		after = facts[len(facts)-1].PurchaseID
+		var rows []windowRow
+		for _, f := range facts {
+			row, keep, err := n.window(f)
+			if err != nil {
+				return fmt.Errorf("purchase %s: %w", f.PurchaseID, err)
+			}
+			if keep {
+				rows = append(rows, row)
+				counts["windows_"+row.State]++
+			}
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		encoded, err := json.Marshal(rows)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "refund_windows/record", postgres.Args{"date": n.Date, "rows": string(encoded)}); err != nil {
+			return err
+		}
+	}
+}
+
+// window states one purchase's window at opening and at the end of the night, and says whether the night has to show it.
+func (n *Night) window(f windowFacts) (row windowRow, keep bool, err error) {
+	now := reconcile.WindowFacts{
+		AsOf: n.AsOf(), CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt, UsedCredits: f.UsedNow,
+		Refunded: f.RefundedNow, Disputed: f.DisputedNow, RequestedAt: f.RequestedNow.Time,
+	}.State()
+	var before reconcile.WindowState
+	if f.CompletedAt.Before(n.Begin) {
+		before = reconcile.WindowFacts{
+			AsOf: n.Begin, CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt, UsedCredits: f.UsedBefore,
+			Refunded: f.RefundedBefore, Disputed: f.DisputedBefore, RequestedAt: f.RequestedBefore.Time,
+		}.State()
+	}
+	fee, err := feeInCharge(f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
+	if err != nil {
+		return row, false, err
+	}
+	row = windowRow{
+		AccountID: f.AccountID, PurchaseID: f.PurchaseID, CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt,
+		State: string(now), StateBefore: string(before), Credits: f.Credits, UsedCredits: f.UsedNow,
+		AmountMinor: f.AmountMinor, FeeMinor: fee, Currency: f.Currency, PolicyVersion: f.PolicyVersion,
+	}
+	if fee != nil {
+		refundable := int64(0)
+		if now == reconcile.WindowOpen || now == reconcile.WindowRequested {
+			refundable = reconcile.RefundableMinor(f.AmountMinor, *fee)
+		}
+		row.RefundableMinor = &refundable
+	}
+	keep = now != before || before == reconcile.WindowOpen || before == reconcile.WindowRequested
+	return row, keep, nil
+}
+
+// feeInCharge is the fee in the charge's own currency; nil while Stripe has not said.
+func feeInCharge(fee, charge, settled sql.NullInt64) (*int64, error) {
+	if !fee.Valid || !charge.Valid || !settled.Valid {
+		return nil, nil
+	}
+	converted, err := reconcile.ConvertFee(fee.Int64, charge.Int64, settled.Int64)
+	if err != nil {
+		return nil, err
+	}
+	return &converted, nil
+}
+
+// matchRequests finds the purchases that tonight's requests mean, for the job that asks.
+func (n *Night) matchRequests(ctx context.Context, tx *postgres.Tx, job string) error {
+	if _, err := tx.Exec(ctx, "request_matches/clear", n.args(job, nil)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "request_matches/find", n.args(job, postgres.Args{
+		"begin": n.Begin, "as_of": n.AsOf(), "zone": n.Settings.Zone.String(),
+	}))
+	return err
+}
+
+func (n *Night) clearRequests(ctx context.Context, tx *postgres.Tx, job string) error {
+	if _, err := tx.Exec(ctx, "request_matches/clear", n.args(job, nil)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil))
+	return err
+}
