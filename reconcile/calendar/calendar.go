@@ -36,7 +36,7 @@ func init() {
 
 // The calendars by name: national holidays, with the days on which they are observed.
 var holidays = map[string][]*cal.Holiday{
-	"none":       nil,
+	"none":       {},
 	"us-federal": us.Holidays,
 	"at":         at.Holidays,
 	"be":         be.Holidays,
@@ -66,16 +66,20 @@ func Names() []string {
 // ByName returns a function that says whether a date is a holiday of this calendar, on the day itself or on the day it is
 // observed. The function is safe for concurrent use. "none" has no holidays; a name that isn't in Names is an error.
 func ByName(name string) (func(reconcile.Date) bool, error) {
-	list, known := holidays[name]
+	years, known := caches[name]
 	if !known {
 		return nil, fmt.Errorf("holiday calendar %q: unknown; known are %s", name, strings.Join(Names(), ", "))
 	}
-	if len(list) == 0 {
-		return func(reconcile.Date) bool { return false }, nil
-	}
-	years := &yearCache{calendar: &cal.Calendar{Holidays: list}}
 	return years.isHoliday, nil
 }
+
+var caches = func() map[string]*yearCache {
+	byName := make(map[string]*yearCache, len(holidays))
+	for name, list := range holidays {
+		byName[name] = &yearCache{calendar: &cal.Calendar{Holidays: list}}
+	}
+	return byName
+}()
 
 // yearCache keeps the holidays of each year asked for: due dates of a night's requests all ask for the same few.
 type yearCache struct {

@@ -82,7 +82,7 @@ func TestDefaultClassifies(t *testing.T) {
 			// storage
 			"ENOSPC", "EIO", "[Errno 28] No space left on device", "SlowDown", "S3 SlowDown", "read-only file system", "EROFS", "CHECKSUM_MISMATCH", "checksum validation failed", "disk quota exceeded", "CHECKPOINT_SAVE_FAILED",
 			// memory, time
-			"HOST_OOM", "GPU_OOM", "host out of memory", "std::bad_alloc", "Cannot allocate memory", "MemoryError", "prompt timeout", "PROMPT_ENCODER_TIMEOUT", "moderation_timeout", "ModerationServiceUnavailable: 503 service unavailable",
+			"HOST_OOM", "GPU_OOM", "exit 137", "container exited (137)", "signal: killed", "node is not responding", "zone_outage", "runner_failed", "read: connection reset by peer", "driver_failure", "response validation error", "host out of memory", "std::bad_alloc", "Cannot allocate memory", "MemoryError", "prompt timeout", "PROMPT_ENCODER_TIMEOUT", "moderation_timeout", "ModerationServiceUnavailable: 503 service unavailable",
 			"nsfw_classifier_oom", "job timed out", "INFERENCE_TIMEOUT", "SPOT_INTERRUPTION", "spot instance reclaimed", "preempted by scheduler",
 			// our own software
 			"INTERNAL_ERROR", "InternalError", "internal server error", "500", "RuntimeError", "runtime_error", "AssertionError", "KeyError", "KeyError: 'unet'", "ValueError", "TypeError: 'NoneType' object is not subscriptable", "ModuleNotFoundError",
@@ -90,16 +90,16 @@ func TestDefaultClassifies(t *testing.T) {
 			"panic: runtime error: index out of range", "MODEL_LOAD_FAILED", "WORKER_CRASHED", "invalid_data_node_failure", "InvalidDatabaseState", "safety checker crashed", "SYSTEM_ERROR", "GPU_FAILURE", "gpu_error", "infrastructure_failure", "JSONDecodeError",
 		},
 		reconcile.FailureUser: {
-			"INVALID_DATA", "InvalidData", "invalid-data", "invalid dataset", "DATASET_INVALID", "CORRUPT_IMAGE", "corrupted_image", "training failed: corrupt image 0012.png", "UnidentifiedImageError", "PIL.UnidentifiedImageError: cannot identify image file 'a.png'",
+			"INVALID_DATA", "InvalidData", "invalid-data", "invalid dataset", "DATASET_INVALID", "CORRUPT_IMAGE", "corrupted_image", "training failed: corrupt image 0012.png", "dataset_corrupted", "images_too_small", "zip corrupt", "training_data_invalid", "UnidentifiedImageError", "PIL.UnidentifiedImageError: cannot identify image file 'a.png'",
 			"UNSUPPORTED_IMAGE_FORMAT", "unsupported image", "TOO_FEW_IMAGES", "too few images: 3 of at least 10", "ValueError: too few images", "DATASET_VALIDATION_FAILED", "dataset validation error", "validation_error", "NSFW", "nsfw_content", "nsfw_detected",
-			"NSFW_CONTENT_DETECTED", "Potential NSFW content was detected in one or more images", "MODERATION_BLOCKED", "moderation-rejected", "content_moderation", "safety_violation", "SAFETY_FILTER", "prompt_rejected", "prompt rejected by the system", "PromptRejected", "non-compliant prompt",
+			"NSFW_CONTENT_DETECTED", "Potential NSFW content was detected in one or more images", "MODERATION_BLOCKED", "moderation-rejected", "content_moderation", "safety_violation", "SAFETY_FILTER", "SafetyCheckerTriggered", "content_flagged", "prompt unsafe", "hyperparameters_invalid", "resolution_unsupported", "client_aborted", "JobCancelledError", "prompt_rejected", "prompt rejected by the system", "PromptRejected", "non-compliant prompt",
 			"non_compliant_prompt", "content_policy_violation", "Your request was blocked by safety filters", "COPYRIGHT", "copyright_violation", "copyrighted material", "BAD_CONFIG", "bad_configuration", "InvalidConfiguration", "invalid config: steps", "INVALID_HYPERPARAMETERS",
 			"invalid learning rate", "UNSUPPORTED_RESOLUTION", "resolution too large", "MISSING_CAPTIONS", "missing caption for image 7", "QUOTA_EXCEEDED", "insufficient_credits", "Insufficient credits for this job", "CANCELLED", "canceled", "CANCELLED by 1001", "cancelled_by_user",
 			"UserCancelled", "user_abort", "aborted by user", "job canceled by the user after 00:10:00", "USER_ERROR", "user-error", "INVALID_PROMPT", "prompt too long", "image too small", "USER_OUT_OF_MEMORY", "payment_required", "INVALID_INPUT", "bad hyperparameters",
 		},
 		reconcile.FailureUnknown: {
 			"", " ", "\t\n", "---", "FAILED", "Error", "unknown", "unknown error", "exit code 1", "NonZeroExitCode", "1", "oxide", "IRON_OXIDE", "peroxide 79", "exit code 1370", "5020", "http 5031", "woman", "bloom", "zoom", "classroom", "room full", "E_1234",
-			"rate limited", "recce", "specced", "ssh", "tlsx", "dnsmasqued", "changing", "orchestra", "gibberish", "moderation error", "nsfw classifier", "nothing",
+			"rate limited", "recce", "specced", "ssh", "tlsx", "dnsmasqued", "changing", "orchestra", "gibberish", "moderation error", "nsfw classifier", "rate_limit", "permission denied", "401", "not_found", "checkpoint not found", "no output", "loss is NaN", "taxid 79", "eccentric", "ECCN violation", "aborted", "interrupted", "blocked", "nothing",
 		},
 	}
 	table := defaultTable(t)
@@ -117,6 +117,29 @@ func TestDefaultClassifies(t *testing.T) {
 			}
 			if canceled := table.Classify(reconcile.JobCanceled, code); canceled.Class != reconcile.FailureUser {
 				t.Errorf("%q: canceled is %s", code, canceled.Class)
+			}
+		}
+	}
+}
+
+// A pattern must fit its words however they are put together.
+func TestDefaultPatternsFitInEverySpelling(t *testing.T) {
+	table := defaultTable(t)
+	for _, rule := range table.Rules() {
+		for _, pattern := range rule.Patterns {
+			if strings.HasSuffix(pattern, "*") {
+				continue
+			}
+			words := strings.Fields("zyx " + pattern + " zyx")
+			want := table.Classify(reconcile.JobFailed, strings.Join(words, " "))
+			var camel string
+			for _, word := range words {
+				camel += strings.ToUpper(word[:1]) + word[1:]
+			}
+			for _, code := range []string{strings.ToUpper(strings.Join(words, "_")), strings.Join(words, "-"), strings.Join(words, ": "), camel} {
+				if got := table.Classify(reconcile.JobFailed, code); got != want {
+					t.Errorf("%q is %s (%s), but %q is %s (%s)", words, want.Rule, want.Match, code, got.Rule, got.Match)
+				}
 			}
 		}
 	}
