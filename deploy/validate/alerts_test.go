@@ -24,6 +24,7 @@ var alertSuites = []struct{ folder, tests string }{
 func TestAlertsFireWhenTheyShould(t *testing.T) {
 	for _, suite := range alertSuites {
 		t.Run(filepath.Base(suite.folder)+" "+filepath.Base(suite.tests), func(t *testing.T) {
+			t.Parallel()
 			if output, err := promtool(t, rules(t, suite.folder), read(t, suite.tests)); err != nil {
 				t.Errorf("%v\n%s", err, output)
 			}
@@ -49,6 +50,7 @@ func TestAlertTestsNoticeMistakes(t *testing.T) {
 		{schedule, `absent(kube_cronjob_info{namespace="reconciler", cronjob="reconciler-night"})`, `absent(kube_cronjob_info)`},
 	} {
 		t.Run(m.old+" to "+m.new, func(t *testing.T) {
+			t.Parallel()
 			text := rules(t, "../overlays/example")
 			changed := strings.ReplaceAll(text, m.old, m.new)
 			if changed == text {
