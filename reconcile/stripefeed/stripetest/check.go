@@ -67,6 +67,10 @@ func (b *books) checkCharges(wrong func(string, ...any)) {
 		var refunded, movedBack int64
 		for _, id := range c.refunds {
 			r := get[Refund](b.refunds, id)
+			if r == nil {
+				wrong("refund %s of %s does not exist", id, c.ID)
+				continue
+			}
 			if r.Status != "failed" {
 				refunded += r.Amount
 			}

@@ -101,6 +101,7 @@ func isGood(got outcome) bool {
 func TestEveryFault(t *testing.T) {
 	for _, kind := range stripetest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
 			s, _ := newStripe(t)
 			for range 6 {
 				must[stripetest.Charge](t)(s.CreateCharge(stripetest.ChargeParams{Amount: 1_000, Currency: "usd"}))
@@ -181,31 +182,39 @@ func get(t *testing.T, request *http.Request) answer {
 // A write under each kind was carried out or not, as ActsAnyway says; the retry with the same key leaves one refund.
 func TestEveryFaultOnAWrite(t *testing.T) {
 	for _, kind := range stripetest.Kinds() {
-		for _, warm := range []bool{false, true} {
-			s, _, base, form := refundable(t)
-			got := try(t, s, base, refundRequest(t, s, base, "k1", form), warm,
-				stripetest.Fault{Match: stripetest.Match{Method: "POST"}, Kind: kind, Delay: 20 * time.Millisecond})
-			if kind == stripetest.TimeoutThenAct {
-				waitFor(t, func() bool { return len(s.Refunds()) == 1 })
-			}
-			replayedByTransport := warm && (kind == stripetest.CloseWarmBefore || kind == stripetest.CloseWarmAfter ||
-				kind == stripetest.ResetBefore || kind == stripetest.ResetAfter)
-			want := 0
-			if kind.ActsAnyway() || replayedByTransport || kind == stripetest.CloseWarmBefore {
-				want = 1
-			}
-			if made := len(s.Refunds()); made != want {
-				t.Errorf("%s, warm %t: %d refunds, want %d (%+v)", kind, warm, made, want, got)
-			}
-			retried := try(t, s, base, refundRequest(t, s, base, "k1", form), false)
-			isStored := kind == stripetest.ServerErrorAfter || kind == stripetest.StoredServerError
-			if isStored != (retried.status == 500) || retried.err != nil {
-				t.Errorf("%s, warm %t: retry %+v", kind, warm, retried)
-			}
-			if made := len(s.Refunds()); made != 1 && kind != stripetest.StoredServerError {
-				t.Errorf("%s, warm %t: %d refunds after the retry", kind, warm, made)
-			}
+		for name, warm := range map[string]bool{"cold": false, "warm": true} {
+			t.Run(string(kind)+", "+name, func(t *testing.T) {
+				t.Parallel()
+				testFaultOnAWrite(t, kind, warm)
+			})
 		}
+	}
+}
+
+func testFaultOnAWrite(t *testing.T, kind stripetest.Kind, warm bool) {
+	s, _, base, form := refundable(t)
+	got := try(t, s, base, refundRequest(t, s, base, "k1", form), warm,
+		stripetest.Fault{Match: stripetest.Match{Method: "POST"}, Kind: kind, Delay: 20 * time.Millisecond})
+	if kind == stripetest.TimeoutThenAct {
+		waitFor(t, func() bool { return len(s.Refunds()) == 1 })
+	}
+	// net/http sends it again on its own when a warm connection dies before the first byte of an answer; a cold one
+	// is not closed by the kinds for warm ones.
+	isResent := kind == stripetest.CloseWarmBefore || warm && kind == stripetest.ResetBefore
+	want := 0
+	if kind.ActsAnyway() || isResent {
+		want = 1
+	}
+	if made := len(s.Refunds()); made != want {
+		t.Errorf("%d refunds, want %d (%+v)", made, want, got)
+	}
+	retried := try(t, s, base, refundRequest(t, s, base, "k1", form), false)
+	isStored := kind == stripetest.ServerErrorAfter || kind == stripetest.StoredServerError
+	if isStored != (retried.status == 500) || retried.err != nil {
+		t.Errorf("retry %+v", retried)
+	}
+	if made := len(s.Refunds()); made != 1 && kind != stripetest.StoredServerError {
+		t.Errorf("%d refunds after the retry", made)
 	}
 }
 
