@@ -26,7 +26,7 @@ func TestKilledParentLeavesNoServerAndNoFiles(t *testing.T) {
 
 func TestKilledParentOfASurvivingFolder(t *testing.T) {
 	t.Parallel()
-	o := Options{Dir: filepath.Join(reachable(t), "pg"), Keep: true, Durable: true}
+	o := Options{Dir: filepath.Join(dataPlace(t), "pg"), Keep: true, Durable: true}
 	h := startHelper(t, o, nil)
 	query(t, h.URL, "CREATE TABLE kept AS SELECT 'still here' AS v; SELECT v FROM kept")
 	h.kill(t)
@@ -69,7 +69,7 @@ func TestWatchdogEndsAnyProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	place := reachable(t)
+	place := dataPlace(t)
 	if err := os.Chmod(place, 0o777|os.ModeSticky); err != nil { // as /tmp and /dev/shm have it
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestStalePidFileDoesNotBlock(t *testing.T) {
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Dir: filepath.Join(reachable(t), "pg"), Keep: true}
+	o := Options{Dir: filepath.Join(dataPlace(t), "pg"), Keep: true}
 	stop(t, startServer(t, o))
 	pidFile := filepath.Join(o.Dir, "data", "postmaster.pid")
 	for name, first := range map[string]string{
@@ -183,7 +183,7 @@ func TestStalePidFileDoesNotBlock(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	t.Parallel()
-	place := reachable(t)
+	place := dataPlace(t)
 	folders := map[string]struct {
 		name  string
 		owned bool // by a live process
@@ -212,7 +212,7 @@ func TestSweep(t *testing.T) {
 			}
 		}
 	}
-	outside := reachable(t)
+	outside := dataPlace(t)
 	writeFile(t, filepath.Join(outside, ownerFile), "", 0o600)
 	if err := os.Symlink(outside, filepath.Join(place, temporaryPrefix+"link")); err != nil {
 		t.Fatal(err)

@@ -192,7 +192,21 @@ func query(t *testing.T, url, q string) (answer string) {
 // reachable is a temporary folder that the server's user can enter, which t.TempDir is not when root runs the test.
 func reachable(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "localpg-test-")
+	return reachableIn(t, "/var/tmp")
+}
+
+// dataPlace is a reachable folder for a server's data: in memory when there is room, where programs cannot always run.
+func dataPlace(t *testing.T) string {
+	t.Helper()
+	if free, err := freeBytes("/dev/shm"); err == nil && free >= roomInMemory {
+		return reachableIn(t, "/dev/shm")
+	}
+	return reachableIn(t, "/var/tmp")
+}
+
+func reachableIn(t *testing.T, place string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(place, "localpg-test-")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func TestDurableServerKeepsPostgreSQLsPromises(t *testing.T) {
 
 func TestSecondStartReusesTheData(t *testing.T) {
 	t.Parallel()
-	o := Options{Dir: filepath.Join(reachable(t), "pg"), Keep: true, Durable: true}
+	o := Options{Dir: filepath.Join(dataPlace(t), "pg"), Keep: true, Durable: true}
 	first := startServer(t, o)
 	query(t, first.URL("postgres"), "CREATE TABLE kept AS SELECT 'still here' AS v; SELECT v FROM kept")
 	stop(t, first)
@@ -77,7 +77,7 @@ func TestSecondStartReusesTheData(t *testing.T) {
 
 func TestStopWithoutKeepRemovesAChosenFolder(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), "new", "pg")
+	dir := filepath.Join(dataPlace(t), "new", "pg")
 	s := startServer(t, Options{Dir: dir})
 	stop(t, s)
 	if !missing(dir) {
@@ -87,7 +87,7 @@ func TestStopWithoutKeepRemovesAChosenFolder(t *testing.T) {
 
 func TestStopLeavesWhatSomebodyElsePutThere(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), "pg")
+	dir := filepath.Join(dataPlace(t), "pg")
 	s := startServer(t, Options{Dir: dir})
 	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
 	stop(t, s)
@@ -101,7 +101,7 @@ func TestStopLeavesWhatSomebodyElsePutThere(t *testing.T) {
 
 func TestFolderWithOtherFilesIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := reachable(t)
+	dir := dataPlace(t)
 	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
 	_, err := Start(testContext(t), Options{Dir: dir})
 	wantError(t, err, dir, "choose an empty or a new folder")
@@ -116,7 +116,7 @@ func TestFolderWithOtherFilesIsRefused(t *testing.T) {
 
 func TestSecondServerInTheSameFolderIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), "pg")
+	dir := filepath.Join(dataPlace(t), "pg")
 	s := startServer(t, Options{Dir: dir})
 	_, err := Start(testContext(t), Options{Dir: dir})
 	if !errors.Is(err, ErrInUse) {
@@ -129,7 +129,7 @@ func TestSecondServerInTheSameFolderIsRefused(t *testing.T) {
 
 func TestManyStartsAtOnceInOneFolderLeaveOneServer(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), "pg")
+	dir := filepath.Join(dataPlace(t), "pg")
 	const starts = 4
 	var all sync.WaitGroup
 	servers := make([]*Server, starts)
@@ -156,7 +156,7 @@ func TestManyStartsAtOnceInOneFolderLeaveOneServer(t *testing.T) {
 
 func TestLongPathGetsAShortSocket(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), strings.Repeat("long", 20), "pg")
+	dir := filepath.Join(dataPlace(t), strings.Repeat("long", 20), "pg")
 	s := startServer(t, Options{Dir: dir})
 	if strings.HasPrefix(s.folder.socket, dir) || !socketFits(s.folder.socket) {
 		t.Errorf("socket in %s", s.folder.socket)
@@ -171,7 +171,7 @@ func TestLongPathGetsAShortSocket(t *testing.T) {
 func TestSocketPathLimit(t *testing.T) {
 	longest := socketPathLimit - len("/"+socketName)
 	for length, fits := range map[int]bool{longest: true, longest + 1: false} {
-		dir := filepath.Join(reachable(t), "x")
+		dir := filepath.Join(dataPlace(t), "x")
 		dir += strings.Repeat("x", length-len(dir))
 		if got := socketFits(dir); got != fits {
 			t.Errorf("a folder of %d bytes fits: %v, want %v", length, got, fits)
@@ -191,7 +191,7 @@ func TestSocketPathLimit(t *testing.T) {
 
 func TestPathWithCommaSpaceAndQuote(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), `a, "b" & c`)
+	dir := filepath.Join(dataPlace(t), `a, "b" & c`)
 	s := startServer(t, Options{Dir: dir})
 	query(t, s.URL("postgres"), "SELECT 'reached'")
 }
@@ -207,7 +207,7 @@ func TestSettingsThatWouldOpenTheServerAreRefused(t *testing.T) {
 
 func TestFailedStartQuotesTheServersLogAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), "pg")
+	dir := filepath.Join(dataPlace(t), "pg")
 	var log strings.Builder
 	_, err := Start(testContext(t), Options{Dir: dir, Log: &log, Settings: map[string]string{"no_such_setting": "1"}})
 	wantError(t, err, "no_such_setting", "ended while starting")
@@ -221,7 +221,7 @@ func TestFailedStartQuotesTheServersLogAndLeavesNothing(t *testing.T) {
 
 func TestFailedStartKeepsDataOfEarlierOnes(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), "pg")
+	dir := filepath.Join(dataPlace(t), "pg")
 	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
 	version := filepath.Join(dir, "data", "PG_VERSION")
 	if err := os.WriteFile(version, []byte("9\n"), 0o600); err != nil {
@@ -236,7 +236,7 @@ func TestFailedStartKeepsDataOfEarlierOnes(t *testing.T) {
 
 func TestCutOffInitialisationIsRepeated(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(reachable(t), "pg")
+	dir := filepath.Join(dataPlace(t), "pg")
 	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
 	if err := os.Rename(filepath.Join(dir, "data"), filepath.Join(dir, "data.new")); err != nil {
 		t.Fatal(err)
@@ -249,7 +249,7 @@ func TestStartHeedsItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	dir := filepath.Join(reachable(t), "pg")
+	dir := filepath.Join(dataPlace(t), "pg")
 	if _, err := Start(ctx, Options{Dir: dir}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Start with a cancelled context: %v", err)
 	}
