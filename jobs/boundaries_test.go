@@ -192,6 +192,22 @@ break       late_item of e3 account=acct-0 open first=2026-03-07 last=2026-03-07
 credit-back j1 account=acct-0 system debited=6 before=3 back=3 credited clause=3.1`, `
 break       late_item of e3 account=acct-0 cleared first=2026-03-07 last=2026-03-07 variance=-3 credits`}},
 
+		{"a purchase whose credits were never granted is unused", "2026-03-05", "", platform{
+			Purchases: []purchase{bought("p1", 10, "2026-03-05 12:00:00")}, Requests: []request{asked("r1", "p1", "2026-03-05 12:00:00")},
+		}, []string{`
+break       purchase_without_grant of p1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=10 credits
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-16 waiting currency=usd clauses=2.2
+window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`}},
+
+		{"a purchase that was refunded without ever having been granted is refunded", "2026-03-05", "", platform{
+			Purchases: []purchase{bought("p1", 10, "2026-03-05 12:00:00")}, Entries: []entry{entered("e1", "refund", -10, "p1", "2026-03-05 13:00:00")},
+			Requests: []request{asked("r1", "p1", "2026-03-05 14:00:00")},
+		}, []string{`
+break       negative_balance of acct-0 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-10 credits
+break       purchase_without_grant of p1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=10 credits
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-16 deny currency=usd clauses=1
+window      p1 account=acct-0 refunded used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`}},
+
 		{"jobs that cost nothing", "2026-03-05", "", platform{
 			Jobs: []job{ran("j1", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00"), ran("j2", "succeeded", "", 0, "2026-03-05 10:00:00"),
 				ran("j3", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00")},

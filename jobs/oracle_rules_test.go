@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -245,19 +244,13 @@ break       late_item of e1 account=acct-0 open first=2026-03-06 last=2026-03-06
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			for i, v := range verdicts(t, test.platform, "2026-03-05", len(test.nights)) {
-				var want []string
-				if test.nights[i] != "" {
-					want = strings.Split(strings.TrimPrefix(test.nights[i], "\n"), "\n")
-				}
 				for _, r := range v.RollForward {
 					if r.Closing.Cmp(r.FromLots) != 0 {
 						t.Errorf("night %d: closing %s, from lots %s", i, r.Closing, r.FromLots)
 					}
 				}
 				v.RollForward = nil
-				if diff := cmp.Diff(want, v.lines()); diff != "" {
-					t.Errorf("night %d (-want +got):\n%s", i, diff)
-				}
+				compareLines(t, date("2026-03-05").AddDays(i), wantLines(test.nights[i]), v.lines())
 			}
 		})
 	}

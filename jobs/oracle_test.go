@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -273,6 +274,11 @@ func (o *oracle) post(n reconcile.Night, v verdict) {
 	}
 }
 
+// allEntries are those that have turned up so far, whatever their time.
+func (o *oracle) allEntries() []posting { return o.entries(endOfTime) }
+
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // lines is the verdict as text, a row a line, sorted: for comparing and for showing.
 func (v verdict) lines() []string {
 	var lines []string
@@ -353,6 +359,14 @@ func creditedBack(entries []posting, job, account string) *big.Int {
 	return total(entries, func(e posting) bool { return e.kind == "credit_back" && e.job == job && e.account == account })
 }
 
+// asBigint: no single entry can hold more, so no job is credited back more either.
+func asBigint(n *big.Int) *big.Int {
+	if most := big.NewInt(math.MaxInt64); n.Cmp(most) > 0 {
+		return most
+	}
+	return n
+}
+
 func (o *oracle) classify(j validJob) reconcile.Classification {
 	policy, err := o.policies.At(j.finished)
 	if err != nil {
@@ -373,10 +387,11 @@ func (o *oracle) creditBacks(n reconcile.Night) []creditBackRow {
 		if !unsuccessful(j) {
 			continue
 		}
-		debited, before := netDebits(entries, j.id, j.account), creditedBack(entries, j.id, j.account)
+		debited, before := asBigint(netDebits(entries, j.id, j.account)), asBigint(creditedBack(entries, j.id, j.account))
 		class := o.classify(j)
 		row := creditBackRow{Job: j.id, Account: j.account, Class: string(class.Class), Debited: debited, CreditedBefore: before}
-		due := minus(atLeastZero(debited), before)
+		// Never twice, whatever is backfilled: what was credited back after this night counts as well.
+		due := minus(atLeastZero(debited), creditedBack(o.allEntries(), j.id, j.account))
 		switch {
 		case class.Class == reconcile.FailureSystem && due.Sign() > 0:
 			row.Decision, row.Clause, row.CreditBack = "credited", "3.1", due.Int64()
@@ -617,20 +632,18 @@ func (o *oracle) decisions(n reconcile.Night) []decisionRow {
 		row := decisionRow{Request: q.id, Account: o.accountOf(q, n.AsOf()), Due: o.dueDate(q).String()}
 		var clauses []string
 		if q.kind == "failed_job" {
-			row.Job = q.job
+			if o.jobExists(q.job, n.AsOf()) {
+				row.Job = q.job
+			}
 			row.Decision, clauses = o.decideJob(q, n.AsOf())
 		} else {
-			var p *validPurchase
-			p, row.Decision, clauses = o.decidePurchase(q, n.AsOf())
-			if p != nil {
-				row.Purchase, row.Currency = p.id, p.currency
-			}
+			row.Purchase, row.Currency, row.Decision, clauses = o.decidePurchase(q, n.AsOf())
 		}
 		if q.status == "approved" {
 			clauses = append(clauses, "6")
 		}
 		slices.Sort(clauses)
-		row.Clauses = strings.Join(slices.Compact(clauses), " ")
+		row.Clauses = strings.Join(slices.Compact(clauses), "; ")
 		rows = append(rows, row)
 	}
 	return rows
@@ -658,20 +671,28 @@ func (o *oracle) accountOf(q validRequest, asOf time.Time) string {
 
 func closedByPlatform(q validRequest) bool { return q.status == "denied" || q.status == "withdrawn" }
 
-// decidePurchase (clauses 1, 2, 4, 6). The fee is never known here: what nothing speaks against waits.
-func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (*validPurchase, string, []string) {
+func (o *oracle) jobExists(id string, asOf time.Time) bool {
+	return slices.ContainsFunc(o.jobs(asOf), func(j validJob) bool { return j.id == id })
+}
+
+// decidePurchase (clauses 1, 2, 4, 6). The fee is never known here: what nothing speaks against waits, unless nothing was paid, so that
+// whatever the fee, nothing is paid back.
+func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (purchase, currency, decision string, clauses []string) {
 	matches, owner := o.match(q, asOf)
-	if len(matches) != 1 || !owner {
-		if closedByPlatform(q) {
-			return nil, "deny", []string{"6"}
-		}
-		return nil, "needs_information", []string{"6"}
+	if len(matches) == 1 {
+		purchase = matches[0].id
 	}
-	p := matches[0]
 	var against []string
 	if closedByPlatform(q) {
 		against = append(against, "6")
 	}
+	if len(matches) != 1 || !owner {
+		if against != nil {
+			return purchase, "", "deny", against
+		}
+		return purchase, "", "needs_information", []string{"6"}
+	}
+	p := matches[0]
 	if p.completed.IsZero() {
 		against = append(against, "2.1")
 	}
@@ -688,10 +709,14 @@ func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (*validPurchase,
 	if o.refunded(p, asOf) {
 		against = append(against, "1")
 	}
-	if len(against) > 0 {
-		return &p, "deny", against
+	switch {
+	case len(against) > 0:
+		return p.id, p.currency, "deny", against
+	case p.amount == 0:
+		return p.id, p.currency, "approve", []string{"2.1", "2.2"}
+	default:
+		return p.id, p.currency, "waiting", []string{"2.2"}
 	}
-	return &p, "waiting", []string{"2.2"}
 }
 
 // decideJob (clause 3): costs come back as credits, by the nightly credit-backs.
@@ -946,7 +971,7 @@ func grantBreak(p validPurchase, named []posting) reconcile.BreakKind {
 	granted, foreign, due := total(own, isGrant), minus(total(named, isGrant), total(own, isGrant)), big.NewInt(p.credits)
 	grants := count(own, func(e posting) bool { return e.kind == "purchase" })
 	switch {
-	case p.completed.IsZero() && (granted.Sign() != 0 || foreign.Sign() != 0):
+	case p.completed.IsZero() && total(named, isGrant).Sign() != 0:
 		return reconcile.GrantWithoutPurchase
 	case p.completed.IsZero():
 		return ""
