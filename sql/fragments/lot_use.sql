@@ -10,6 +10,12 @@
     JOIN entry e ON e.effective_at < i.at
     WHERE e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.credits < 0
     GROUP BY 1, 2
+ ), refund AS (
+    SELECT i.at, e.account_id, e.purchase_id, sum(e.credits) AS credits, min(e.created_at) AS first_at
+    FROM instant i
+    JOIN entry e ON e.effective_at < i.at
+    WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id IS NOT NULL
+    GROUP BY 1, 2, 3
  ), grant_entry AS (
     SELECT i.at, e.account_id, e.kind, CASE e.kind WHEN 'purchase' THEN coalesce(e.purchase_id, e.id) ELSE e.id END AS lot_id,
            min(e.created_at) AS granted_at, sum(e.credits) AS credits
@@ -17,12 +23,11 @@
     JOIN entry e ON e.effective_at < i.at
     WHERE e.kind IN ('purchase', 'promo') OR e.kind = 'adjustment' AND e.credits > 0
     GROUP BY 1, 2, 3, 4
- ), refund AS (
-    SELECT i.at, e.account_id, e.purchase_id, sum(e.credits) AS credits
-    FROM instant i
-    JOIN entry e ON e.effective_at < i.at
-    WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id IS NOT NULL
-    GROUP BY 1, 2, 3
+    UNION ALL
+    -- Refunded without ever having been granted: an empty lot, so that nobody takes the purchase for one that was not refunded.
+    SELECT r.at, r.account_id, 'purchase', r.purchase_id, r.first_at, 0
+    FROM refund r
+    WHERE NOT EXISTS (SELECT FROM entry g WHERE g.account_id = r.account_id AND g.kind = 'purchase' AND g.purchase_id = r.purchase_id AND g.effective_at < r.at)
  ), lot AS (
     SELECT g.at, g.account_id, g.kind, g.lot_id, g.granted_at, g.credits, coalesce(r.credits, 0) AS refunded,
            coalesce(sum(CASE WHEN coalesce(r.credits, 0) < 0 THEN 0 ELSE g.credits END)
