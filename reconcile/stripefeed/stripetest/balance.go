@@ -20,6 +20,8 @@ type BalanceTransaction struct {
 	Source            string // id of what moved the balance, "" when there is none
 	AvailableOn       time.Time
 	Payout            string // the automatic payout that it is part of
+
+	hidden bool // planted
 }
 
 func (t *BalanceTransaction) status(now time.Time) string {

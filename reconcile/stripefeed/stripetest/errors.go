@@ -8,13 +8,12 @@ import (
 
 // apiError is an error as Stripe answers it.
 type apiError struct {
-	status         int
-	kind           string // type
-	code           string
-	message        string
-	param          string
-	charge         string
-	resourceExists bool // the request was executed, so the result is kept for its idempotency key
+	status  int
+	kind    string // type
+	code    string
+	message string
+	param   string
+	charge  string
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -61,10 +60,10 @@ func invalidRequest(code, message, param string) *apiError {
 	return &apiError{status: http.StatusBadRequest, kind: "invalid_request_error", code: code, message: message, param: param}
 }
 
-// refused is a request that was well-formed and executed, and that Stripe says no to.
+// refused is a well-formed request that Stripe says no to because of the charge's state.
 func refused(code, message, param, charge string) *apiError {
 	err := invalidRequest(code, message, param)
-	err.charge, err.resourceExists = charge, true
+	err.charge = charge
 	return err
 }
 

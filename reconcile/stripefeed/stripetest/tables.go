@@ -153,7 +153,7 @@ func (t *table) page(l listing, now time.Time) (rows []record, hasMore bool) {
 }
 
 func (l listing) matches(row record, now time.Time) bool {
-	if l.hide != nil && l.hide(row, now) {
+	if hidden(row) || l.hide != nil && l.hide(row, now) {
 		return false
 	}
 	for field, value := range l.equal {
