@@ -42,11 +42,6 @@ func (v PolicyVersion) WindowExpiresAt(completedAt time.Time) time.Time {
 	return completedAt.Add(v.RefundWindow)
 }
 
-// inForceAt reports whether t is in [EffectiveFrom, EffectiveTo).
-func (v PolicyVersion) inForceAt(t time.Time) bool {
-	return !t.Before(v.EffectiveFrom) && (v.EffectiveTo.IsZero() || t.Before(v.EffectiveTo))
-}
-
 // Hash is the SHA-256 (hex) over everything in the version that can change a decision.
 func (v PolicyVersion) Hash() string {
 	h := sha256.New()
@@ -160,13 +155,14 @@ func (v PolicyVersion) faults() []error {
 // At returns the version in force at t. The error is ErrNoPolicy where t lies before the
 // first version.
 func (p Policies) At(t time.Time) (PolicyVersion, error) {
+	// There are no gaps and the last version has no end, so the last one that has begun is the one in force.
 	i, found := slices.BinarySearchFunc(p.versions, t, func(v PolicyVersion, t time.Time) int {
 		return v.EffectiveFrom.Compare(t)
 	})
 	if !found {
 		i--
 	}
-	if i < 0 || !p.versions[i].inForceAt(t) {
+	if i < 0 {
 		return PolicyVersion{}, fmt.Errorf("%w at %s", ErrNoPolicy, formatInstant(t))
 	}
 	return p.versions[i], nil

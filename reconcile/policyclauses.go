@@ -38,7 +38,7 @@ const (
 	sectionUpdates       = "Policy Updates"
 )
 
-// Clauses returns the numbered statements of the refund policy in their order.
+// Clauses returns the numbered statements of the refund policy in their order, word for word but for the contact address.
 func Clauses() []Clause {
 	return []Clause{
 		{ClauseFinalSale, sectionGeneral, "All purchases on our platform are final and non-refundable, except as outlined below. This includes credits purchased for fine-tuning models (e.g., Flux.1-dev, Qwen Image, Wan2.2) or generating assets (images/videos). We do not offer refunds for partially used credits or completed services, as these involve irreversible compute resources."},
