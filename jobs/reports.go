@@ -1,9 +1,238 @@
 package jobs
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 
-// ReportSink is where a night's reports go.
-type ReportSink interface{}
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/storage"
+)
 
-// reportNight writes and publishes the night's reports.
-func reportNight(ctx context.Context, n *Night) (Counts, error) { return Counts{}, nil }
+// ReportSink is where a night's reports go; nil: nowhere.
+type ReportSink = storage.Storage
+
+// trendNights is how many nights before this one its trends show.
+const trendNights = 29
+
+// reportNight writes the night's files from one snapshot of the database, publishes them where they differ from what is published, and
+// records that.
+func reportNight(ctx context.Context, n *Night) (Counts, error) {
+	if n.Reports == nil {
+		n.log.Warn().Msg("no reports: REPORTS_URL is not set")
+		return Counts{}, nil
+	}
+	var prepared *reports.Prepared
+	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
+		input, err := n.reportInput(ctx, tx)
+		if err != nil {
+			return err
+		}
+		prepared, err = reports.Prepare(ctx, n.Reports, input)
+		return err
+	})
+	if err != nil {
+		if prepared != nil {
+			err = errors.Join(err, prepared.Discard())
+		}
+		return nil, err
+	}
+	n.step("reports/prepared")
+	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.DryRun})
+	if err != nil {
+		return nil, err
+	}
+	n.step("reports/published")
+	counts := Counts{"revision": int64(published.Revision), "files": int64(len(published.Manifest.Files)), "files_changed": int64(len(published.Differs)),
+		"breaks_open": published.Summary.Breaks.Open}
+	if n.DryRun {
+		n.log.Info().Int("revision", published.Revision).Strs("files", published.Differs).Msg("would be published")
+		return counts, nil
+	}
+	if err := n.recordPublication(ctx, published); err != nil {
+		return counts, err
+	}
+	n.step("reports/recorded")
+	return counts, n.publishIndex(ctx)
+}
+
+// reportInput is everything that the night's files follow from. Rows are read while they are written, in the same transaction.
+func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports.Input, err error) {
+	in.Facts = reports.Facts{BusinessDate: n.Date, Begin: n.Begin, AsOf: n.AsOf(), TimeZone: n.Settings.Zone.String(),
+		CodeVersion: n.CodeVersion, PolicyVersion: n.policyVersion()}
+	if in.Stripe, err = n.stripeFacts(ctx, q); err != nil {
+		return in, err
+	}
+	if in.Jobs, err = n.jobRuns(ctx, q); err != nil {
+		return in, err
+	}
+	if err := q.Select(ctx, &in.Sources, "reports/source_totals", postgres.Args{"date": n.Date}); err != nil {
+		return in, err
+	}
+	if in.Before, err = nightFigures(ctx, q, n.Date.AddDays(-trendNights), n.Date.AddDays(-1)); err != nil {
+		return in, err
+	}
+	var previous reports.PreviousNight
+	switch err := q.Get(ctx, &previous, "reports/previous_night", postgres.Args{"date": n.Date}); {
+	case err == nil:
+		in.Previous = &previous
+	case !errors.Is(err, sql.ErrNoRows):
+		return in, err
+	}
+	in.Tables = reports.Tables{
+		RollForward:     rowsOf[reports.RollForward](q, "reports/roll_forward", n.Date),
+		StripeActivity:  rowsOf[reports.StripeActivity](q, "reports/stripe_activity", n.Date),
+		StripeCash:      rowsOf[reports.StripeCash](q, "reports/stripe_cash", n.Date),
+		Payouts:         rowsOf[reports.Payout](q, "reports/payouts", n.Date),
+		Disputes:        rowsOf[reports.Dispute](q, "reports/disputes", n.Date),
+		Subscriptions:   rowsOf[reports.Subscription](q, "reports/subscriptions", n.Date),
+		Breaks:          withActions(rowsOf[reports.Break](q, "reports/breaks", n.Date)),
+		CreditBacks:     rowsOf[reports.CreditBack](q, "reports/credit_backs", n.Date),
+		RefundWindows:   rowsOf[reports.RefundWindow](q, "reports/refund_windows", n.Date),
+		RefundDecisions: rowsOf[reports.RefundDecision](q, "reports/refund_decisions", n.Date),
+		Notifications:   rowsOf[reports.Notification](q, "reports/notifications", n.Date),
+		ControlTotals:   rowsOf[reports.ControlTotal](q, "reports/control_totals", n.Date),
+		Rejects:         rowsOf[reports.Reject](q, "reports/rejects", n.Date),
+	}
+	return in, nil
+}
+
+// rowsOf streams a statement that takes the night's date and nothing else.
+func rowsOf[T any](q postgres.Querier, statement string, date reconcile.Date) reports.Rows[T] {
+	return func(ctx context.Context, fn func(T) error) error {
+		return postgres.Each(ctx, q, statement, postgres.Args{"date": date}, fn)
+	}
+}
+
+// withActions adds what to do about each break, which the catalogue of kinds says and no table.
+func withActions(breaks reports.Rows[reports.Break]) reports.Rows[reports.Break] {
+	return func(ctx context.Context, fn func(reports.Break) error) error {
+		return breaks(ctx, func(row reports.Break) error {
+			if rule, ok := row.Kind.Rule(); ok {
+				row.Action = rule.Action
+			}
+			return fn(row)
+		})
+	}
+}
+
+// stripeFacts says whether Stripe was looked at. What went wrong is in the log; a report must read the same after a rerun.
+func (n *Night) stripeFacts(ctx context.Context, q postgres.Querier) (reports.StripeFacts, error) {
+	var sync struct {
+		Status          string         `db:"status"`
+		Problem         string         `db:"problem"`
+		CompleteThrough reports.Moment `db:"complete_through"`
+	}
+	err := q.Get(ctx, &sync, "stripe/looked_at", postgres.Args{"date": n.Date})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return reports.StripeFacts{Note: "It was not asked."}, nil
+	case err != nil:
+		return reports.StripeFacts{}, err
+	case sync.Status == "complete":
+		return reports.StripeFacts{Looked: true}, nil
+	case sync.Status == "no_key":
+		return reports.StripeFacts{Note: "There was no key to ask it with (STRIPE_API_KEY)."}, nil
+	default:
+		return reports.StripeFacts{Note: "It could not be read completely."}, nil
+	}
+}
+
+// jobRuns are how the jobs of this night ended, in their order.
+func (n *Night) jobRuns(ctx context.Context, q postgres.Querier) ([]reports.JobRun, error) {
+	var rows []struct {
+		Job    string `db:"job"`
+		Status string `db:"status"`
+	}
+	if err := q.Select(ctx, &rows, "reports/job_runs", postgres.Args{"date": n.Date, "revision": n.Revision}); err != nil {
+		return nil, err
+	}
+	status := map[string]string{}
+	for _, row := range rows {
+		status[row.Job] = row.Status
+	}
+	var runs []reports.JobRun
+	for _, job := range Names() {
+		if ended, ran := status[job]; ran {
+			runs = append(runs, reports.JobRun{Job: job, Status: ended})
+		}
+	}
+	return runs, nil
+}
+
+// recordPublication records a revision and its figures, and makes the run rows that revision's.
+func (n *Night) recordPublication(ctx context.Context, p reports.Publication) error {
+	previous := ""
+	if p.Manifest.Previous != nil {
+		previous = p.Manifest.Previous.ManifestSHA256
+	}
+	err := n.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reports/record_publication", postgres.Args{"date": n.Date, "revision": p.Revision, "as_of": n.AsOf(),
+			"manifest_sha256": p.ManifestSHA256, "previous_sha256": previous, "location": p.Location, "at": n.now()}); err != nil {
+			return err
+		}
+		var onRecord string
+		if err := tx.Get(ctx, &onRecord, "reports/published_hash", postgres.Args{"date": n.Date, "revision": p.Revision}); err != nil {
+			return err
+		}
+		if onRecord != p.ManifestSHA256 {
+			return fmt.Errorf("%w: revision %d of night %s is on record with another manifest than the one at %s: its files were changed, or belong to another database",
+				ErrIntegrity, p.Revision, n.Date, p.Location)
+		}
+		if err := n.recordFigures(ctx, tx, p.Summary.Night()); err != nil {
+			return err
+		}
+		if p.Revision == n.Revision {
+			return nil
+		}
+		for revision := n.Revision + 1; revision <= p.Revision; revision++ {
+			if _, err := tx.Exec(ctx, "runs/add_revision", postgres.Args{"date": n.Date, "revision": revision}); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, "reports/settle_earlier_runs", postgres.Args{"date": n.Date, "revision": p.Revision, "at": n.now()})
+		return err
+	})
+	if err == nil {
+		n.Revision = p.Revision
+	}
+	return err
+}
+
+func (n *Night) recordFigures(ctx context.Context, tx *postgres.Tx, night reports.NightFigures) error {
+	if _, err := tx.Exec(ctx, "reports/forget_figures", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	var measures, units, values []string
+	for _, figure := range night.Figures() {
+		measures, units, values = append(measures, figure.Measure), append(units, figure.Unit), append(values, string(figure.Value))
+	}
+	_, err := tx.Exec(ctx, "reports/record_figures", postgres.Args{"date": n.Date, "measures": measures, "units": units, "values": values})
+	return err
+}
+
+func nightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Date) ([]reports.NightFigures, error) {
+	var figures []reports.NightFigure
+	if err := q.Select(ctx, &figures, "reports/night_figures", postgres.Args{"from": from, "to": to}); err != nil {
+		return nil, err
+	}
+	return reports.NightsOf(figures)
+}
+
+// publishIndex writes the page over all nights anew.
+func (n *Night) publishIndex(ctx context.Context) error {
+	first, last := reconcile.Date{Year: 1, Month: 1, Day: 1}, reconcile.Date{Year: 9999, Month: 12, Day: 31}
+	nights, err := nightFigures(ctx, n.Store, first, last)
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := reports.WriteIndex(&page, nights, n.Reports.Folder); err != nil {
+		return fmt.Errorf("write %s: %w", reports.IndexName, err)
+	}
+	return n.Reports.WriteIndex(ctx, reports.IndexName, page.Bytes())
+}

@@ -1,0 +1,159 @@
+package reports
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// The CSV files follow RFC 4180: UTF-8 without a byte order mark, a header row, records that end in CRLF, cells quoted where they
+// must be. The writer is our own because encoding/csv drops carriage returns within cells when it ends records that way.
+
+// csvFile writes the rows of one type.
+type csvFile struct {
+	out     *bufio.Writer
+	columns columns
+	scratch []byte
+}
+
+func newCSVFile(w io.Writer, cs columns) (*csvFile, error) {
+	f := &csvFile{out: bufio.NewWriterSize(w, 1<<16), columns: cs}
+	for i, name := range cs.fileHeader() {
+		if i > 0 {
+			f.out.WriteByte(',')
+		}
+		f.out.WriteString(name)
+	}
+	_, err := f.out.WriteString("\r\n")
+	return f, err
+}
+
+// write appends one row; row must be addressable.
+func (f *csvFile) write(row reflect.Value) error {
+	first := true
+	for _, c := range f.columns {
+		if !c.inFile {
+			continue
+		}
+		if !first {
+			f.out.WriteByte(',')
+		}
+		first = false
+		f.scratch = c.text(f.scratch[:0], row)
+		if c.kind != textColumn {
+			f.out.Write(f.scratch)
+			continue
+		}
+		f.writeText(f.scratch)
+	}
+	_, err := f.out.WriteString("\r\n")
+	return err
+}
+
+func (f *csvFile) writeText(cell []byte) {
+	if !utf8.Valid(cell) {
+		cell = []byte(strings.ToValidUTF8(string(cell), "\uFFFD"))
+	}
+	defused := needsDefusing(cell)
+	quoted := needsQuotes(cell)
+	if !quoted {
+		if defused {
+			f.out.WriteByte('\'')
+		}
+		f.out.Write(cell)
+		return
+	}
+	f.out.WriteByte('"')
+	if defused {
+		f.out.WriteByte('\'')
+	}
+	for _, b := range cell {
+		if b == '"' {
+			f.out.WriteByte('"')
+		}
+		f.out.WriteByte(b)
+	}
+	f.out.WriteByte('"')
+}
+
+func (f *csvFile) close() error { return f.out.Flush() }
+
+// needsQuotes: what RFC 4180 wants quoted, and outer blanks, which some readers drop.
+func needsQuotes(cell []byte) bool {
+	if len(cell) == 0 {
+		return false
+	}
+	if cell[0] == ' ' || cell[len(cell)-1] == ' ' {
+		return true
+	}
+	for _, b := range cell {
+		if b == '"' || b == ',' || b == '\r' || b == '\n' {
+			return true
+		}
+	}
+	return false
+}
+
+// needsDefusing says whether a text gets an apostrophe put before it: what a spreadsheet would run as a formula, and, so that the
+// apostrophe can be taken away again, what looks like that already.
+func needsDefusing(cell []byte) bool {
+	return runsAsFormula(bytes.TrimLeft(cell, "'"))
+}
+
+// runsAsFormula says whether a spreadsheet would take the text for a formula. A plain negative number is no formula.
+func runsAsFormula(cell []byte) bool {
+	if len(cell) == 0 {
+		return false
+	}
+	switch cell[0] {
+	case '=', '+', '@', '\t', '\r', '\n':
+		return true
+	case '-':
+		return !isDigits(cell[1:])
+	default:
+		return false
+	}
+}
+
+func isDigits(text []byte) bool {
+	for _, b := range text {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return len(text) > 0
+}
+
+// DefuseText puts an apostrophe before a text that a spreadsheet would run as a formula, as the CSV files do.
+func DefuseText(text string) string {
+	if needsDefusing([]byte(text)) {
+		return "'" + text
+	}
+	return text
+}
+
+// RestoreText undoes DefuseText: for reading back a file that went through a spreadsheet.
+func RestoreText(cell string) string {
+	if strings.HasPrefix(cell, "'") && needsDefusing([]byte(cell[1:])) {
+		return cell[1:]
+	}
+	return cell
+}
+
+// WriteCSV writes a whole file of rows: for lists that aren't part of a night's folder.
+func WriteCSV[T any](w io.Writer, rows []T) error {
+	f, err := newCSVFile(w, columnsOf[T]())
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if err := f.write(reflect.ValueOf(&rows[i]).Elem()); err != nil {
+			return fmt.Errorf("row %d: %w", i+1, err)
+		}
+	}
+	return f.close()
+}

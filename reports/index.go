@@ -1,0 +1,167 @@
+package reports
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+//go:embed index.gohtml
+var indexSource string
+
+var indexTemplate = template.Must(template.New("index").Funcs(pageFuncs).Parse(indexSource))
+
+// IndexName is the page over all nights, beside their folders.
+const IndexName = "index.html"
+
+// indexPage is what the template shows, newest month first.
+type indexPage struct {
+	Policy      string
+	Style       template.CSS
+	Count       int64
+	First, Last reconcile.Date
+	Latest      *indexNight
+	LatestTitle string
+	Missing     string
+	Months      []*indexMonth
+}
+
+type indexMonth struct {
+	ID, Name    string
+	Weeks       [][]indexDay
+	Nights      []*indexNight // newest first
+	Count, Tied int64
+	NewBreaks   int64
+	FailedJobs  int64
+	Credited    Number
+	first       reconcile.Date
+	byDay       map[int]*indexNight
+}
+
+type indexDay struct {
+	Day int
+	N   *indexNight
+}
+
+type indexNight struct {
+	NightFigures
+	Folder    string
+	Revisions []indexRevision // newest first
+}
+
+type indexRevision struct {
+	Number int
+	Folder string
+}
+
+func (n *indexNight) StateText() string { return statusText(n.Status) }
+
+// Class colours the night: a night that ties is green only when no error is open.
+func (n *indexNight) Class() string {
+	if n.Status == StatusTied && n.Errors > 0 {
+		return "error"
+	}
+	return statusClass(n.Status)
+}
+
+// Mark is the night in a few characters, for its day in the calendar.
+func (n *indexNight) Mark() string {
+	var marks []string
+	switch {
+	case n.Status == StatusUntied:
+		marks = append(marks, "✗")
+	case n.Status == StatusIncomplete:
+		marks = append(marks, "!")
+	case n.Errors > 0:
+		marks = append(marks, grouped(Int(n.Errors)))
+	default:
+		marks = append(marks, "✓")
+	}
+	if !n.Stripe {
+		marks = append(marks, "○")
+	}
+	if n.Revision > 1 {
+		marks = append(marks, fmt.Sprintf("r%d", n.Revision))
+	}
+	return strings.Join(marks, " ")
+}
+
+// Spoken is the same in words.
+func (n *indexNight) Spoken() string {
+	text := fmt.Sprintf("%s: %s, %s, %s", n.Date, n.Status, plural(n.Errors, "open error"), plural(n.Warnings, "open warning"))
+	if !n.Stripe {
+		text += ", Stripe was not looked at"
+	}
+	if n.Revision > 1 {
+		text += fmt.Sprintf(", revision %d", n.Revision)
+	}
+	return text
+}
+
+// WriteIndex writes the page over all nights; folder names a revision's folder. Nights may come in any order, each once.
+func WriteIndex(out io.Writer, nights []NightFigures, folder func(night reconcile.Date, revision, latest int) string) error {
+	p := indexPage{Policy: contentPolicy(styleSource), Style: template.CSS(styleSource), Count: int64(len(nights))}
+	nights = slices.Clone(nights)
+	slices.SortFunc(nights, func(a, b NightFigures) int { return b.Date.Compare(a.Date) })
+	months := map[reconcile.Date]*indexMonth{}
+	for _, figures := range nights {
+		night := &indexNight{NightFigures: figures, Folder: folder(figures.Date, figures.Revision, figures.Revision)}
+		for number := figures.Revision; number >= 1; number-- {
+			night.Revisions = append(night.Revisions, indexRevision{number, folder(figures.Date, number, figures.Revision)})
+		}
+		if p.Latest == nil {
+			p.Latest, p.LatestTitle, p.Last = night, longDate(figures.Date), figures.Date
+		}
+		p.First = figures.Date
+		first := reconcile.Date{Year: figures.Date.Year, Month: figures.Date.Month, Day: 1}
+		month := months[first]
+		if month == nil {
+			month = &indexMonth{ID: first.String()[:7], Name: fmt.Sprintf("%s %d", first.Month, first.Year), first: first, Credited: "0", byDay: map[int]*indexNight{}}
+			months[first] = month
+			p.Months = append(p.Months, month)
+		}
+		month.add(night)
+	}
+	for _, month := range p.Months {
+		month.layOut()
+	}
+	if p.Latest != nil {
+		if missing := int64(p.Last.DaysSince(p.First)) + 1 - p.Count; missing == 1 {
+			p.Missing = "1 night between the first and the newest has no report."
+		} else if missing > 1 {
+			p.Missing = plural(missing, "night") + " between the first and the newest have no report."
+		}
+	}
+	return indexTemplate.Execute(out, p)
+}
+
+func (m *indexMonth) add(night *indexNight) {
+	m.Nights = append(m.Nights, night)
+	m.byDay[night.Date.Day] = night
+	m.Count++
+	if night.Status == StatusTied {
+		m.Tied++
+	}
+	m.NewBreaks += night.NewBreaks
+	m.FailedJobs += night.FailedJobs
+	m.Credited = m.Credited.Plus(night.Credited)
+}
+
+// layOut arranges the month in weeks from Monday on.
+func (m *indexMonth) layOut() {
+	week := make([]indexDay, (int(m.first.Weekday())+6)%7)
+	for date := m.first; date.Month == m.first.Month; date = date.AddDays(1) {
+		week = append(week, indexDay{date.Day, m.byDay[date.Day]})
+		if len(week) == 7 {
+			m.Weeks, week = append(m.Weeks, week), nil
+		}
+	}
+	if len(week) > 0 {
+		m.Weeks = append(m.Weeks, append(week, make([]indexDay, 7-len(week))...))
+	}
+}

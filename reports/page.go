@@ -1,0 +1,502 @@
+package reports
+
+import (
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+//go:embed page.gohtml
+var pageSource string
+
+//go:embed page.css
+var styleSource string
+
+var pageTemplate = template.Must(template.New("page").Funcs(pageFuncs).Parse(pageSource))
+
+var pageFuncs = template.FuncMap{
+	"amount":     amountText,
+	"amountUnit": amountWithUnit,
+	"count":      func(n int64) string { return grouped(Int(n)) },
+	"int":        Int,
+	"instant":    instantText,
+	"minus1":     func(n int) int { return n - 1 },
+	"negative":   func(n int64) string { return grouped(Int(-n)) },
+	"plural":     plural,
+	"short":      func(text string, limit int) string { return shorten(text, limit) },
+	"side":       sideText,
+	"unit":       unitText,
+	"within":     withinText,
+	"words":      func(text string) string { return strings.ReplaceAll(text, "_", " ") },
+	"className":  classText,
+}
+
+// contentPolicy lets the page load nothing at all and run nothing; its one style sheet is named by its hash.
+func contentPolicy(style string) string {
+	digest := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'; base-uri 'none'; form-action 'none'"
+}
+
+func instantText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return grouped(Int(n)) + " " + noun + "s"
+}
+
+// sideText shows one side of a break: an amount where it is one of the unit's.
+func sideText(value, unit string) string {
+	if value == "" {
+		return "–"
+	}
+	var n Number
+	if isStake(unit) && n.parse(value) == nil {
+		return amountText(n, unit)
+	}
+	return shorten(value, 40)
+}
+
+func withinText(hours int64) string {
+	if hours%24 == 0 && hours > 48 {
+		return plural(hours/24, "day")
+	}
+	return plural(hours, "hour")
+}
+
+func classText(class string) string {
+	switch class {
+	case "system":
+		return "ours (system)"
+	case "user":
+		return "the customer's (user)"
+	case "unknown":
+		return "not classified"
+	default:
+		return class
+	}
+}
+
+// page is what the template shows.
+type page struct {
+	S           *Summary
+	Policy      string
+	Style       template.CSS
+	Title       string
+	StatusText  string
+	StatusClass string
+	Headline    string
+	Tiles       []tile
+	Sections    []section
+	Attention   []attention
+	ProofRows   []proofRow
+	Kinds       []kindSection
+
+	AgeChart, ShareChart, ClassChart, CodeChart, ClosingChart, DaysChart chart
+	Waterfalls, CashFalls, Trends                                        []chart
+
+	Next          []RefundWindow
+	Urgent, Final []RefundDecision
+	OpenDisputes  []Dispute
+	Transit       []Payout
+	FirstRejects  []Reject
+	Files         []FileEntry
+}
+
+type tile struct{ Name, Big, More, Class, Href string }
+
+type section struct{ ID, Name string }
+
+type attention struct {
+	Severity   reconcile.Severity
+	What, Href string
+	Open, New  int64
+	Oldest     string
+	Stake      []Amount
+	Action     string
+}
+
+type proofRow struct {
+	Name  string
+	Sum   bool
+	Cells []proofCell
+}
+
+type proofCell struct {
+	Text string
+	Bad  bool
+}
+
+type kindSection struct {
+	K                             KindFigures
+	Anchor, Name, Meaning, Action string
+	Subject                       string
+	Rows                          []Break
+	More                          bool
+}
+
+// RowCount is Rows for the template.
+func (f FileEntry) RowCount() int64 { return *f.Rows }
+
+// writePage writes summary.html.
+func writePage(out io.Writer, s *Summary, files []FileEntry) error {
+	p := page{S: s, Policy: contentPolicy(styleSource), Style: template.CSS(styleSource), Title: longDate(s.BusinessDate),
+		Next: s.RefundWindows.next, Urgent: s.RefundRequests.urgent, Final: s.RefundRequests.final, OpenDisputes: s.Disputes.open,
+		Transit: s.Payouts.transit, FirstRejects: s.Rejects.first,
+		Sections: []section{{"attention", "Attention"}, {"proof", "Opening to closing"}, {"controls", "Control totals"}, {"credit-backs", "Credit-backs"},
+			{"windows", "Refund windows"}, {"requests", "Refund requests"}, {"stripe", "Stripe"}, {"trends", "Trends"}, {"breaks", "Breaks"},
+			{"rejects", "Rows left out"}, {"run", "Run and files"}},
+	}
+	for _, file := range files {
+		if file.Name != "summary.html" { // it can't know its own size
+			p.Files = append(p.Files, file)
+		}
+	}
+	slices.SortFunc(p.Files, func(a, b FileEntry) int { return cmp.Compare(a.Name, b.Name) })
+	p.StatusText, p.StatusClass = statusText(s.Status), statusClass(s.Status)
+	p.Headline = headline(s)
+	p.Tiles = tiles(s)
+	p.Kinds = kindSections(s)
+	p.Attention = attentions(s)
+	p.ProofRows = proofRows(s.RollForward)
+	p.charts()
+	return pageTemplate.Execute(out, p)
+}
+
+func longDate(d reconcile.Date) string {
+	return fmt.Sprintf("%s, %d %s %d", d.Weekday(), d.Day, d.Month, d.Year)
+}
+
+func statusText(status Status) string {
+	switch status {
+	case StatusTied:
+		return "✓ ties"
+	case StatusUntied:
+		return "✗ does not tie"
+	default:
+		return "! incomplete"
+	}
+}
+
+func statusClass(status Status) string {
+	switch status {
+	case StatusTied:
+		return "ok"
+	case StatusUntied:
+		return "error"
+	default:
+		return "warning"
+	}
+}
+
+// headline is the night in two or three sentences.
+func headline(s *Summary) string {
+	var said []string
+	switch s.Status {
+	case StatusTied:
+		if len(s.ControlTotals) == 0 {
+			said = append(said, "No check has run for this night.")
+		} else {
+			said = append(said, "Every row is accounted for and every total ties.")
+		}
+	case StatusUntied:
+		said = append(said, "The totals of this night do not tie.")
+	default:
+		said = append(said, "Part of this night could not be looked at.")
+	}
+	errors, warnings := s.Breaks.BySeverity[0].Open, s.Breaks.BySeverity[1].Open
+	switch {
+	case s.Breaks.Open == 0:
+		said = append(said, "No break is open.")
+	case errors+warnings == 0:
+		said = append(said, fmt.Sprintf("%s open, for information only.", isOpen(s.Breaks.Open, "break")))
+	default:
+		text := isOpen(s.Breaks.Open, "break") + " open"
+		if errors > 0 {
+			text += ", " + plural(errors, "error") + " among them"
+		}
+		if stake := amountList(s.Breaks.AtStake); stake != "" {
+			text += "; " + stake + " at stake"
+		}
+		said = append(said, text+".")
+	}
+	if s.RefundRequests.Overdue > 0 {
+		said = append(said, isOpen(s.RefundRequests.Overdue, "refund request")+" overdue.")
+	}
+	return strings.Join(said, " ")
+}
+
+// isOpen is "1 break is" or "2 breaks are".
+func isOpen(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " is"
+	}
+	return plural(n, noun) + " are"
+}
+
+func amountList(amounts []Amount) string {
+	var list []string
+	for _, a := range amounts {
+		list = append(list, amountWithUnit(a.Value, a.Unit))
+	}
+	return strings.Join(list, ", ")
+}
+
+func tiles(s *Summary) []tile {
+	errors, warnings := s.Breaks.BySeverity[0].Open, s.Breaks.BySeverity[1].Open
+	list := []tile{{Name: "Open breaks", Big: grouped(Int(s.Breaks.Open)), Href: "#attention",
+		More: fmt.Sprintf("%s, %s, %d new", plural(errors, "error"), plural(warnings, "warning"), s.Breaks.New)}}
+	if errors > 0 {
+		list[0].Class = "error"
+	}
+	for _, row := range s.RollForward {
+		if row.Measure != "credits" {
+			continue
+		}
+		closing := tile{Name: "Credits owed to customers", Big: grouped(row.Closing), Href: "#proof",
+			More: "from " + grouped(row.Opening) + " at opening; counted twice, difference " + grouped(row.Difference)}
+		if !row.Difference.IsZero() {
+			closing.Class = "error"
+		}
+		list = append(list, closing)
+	}
+	for _, row := range s.StripeCash {
+		cash := tile{Name: "Balance at Stripe", Big: amountWithUnit(row.ClosingMinor, row.Currency), Href: "#cash", More: "not compared with Stripe's own figure"}
+		if row.ResidualMinor.Known() {
+			cash.More = "residual to Stripe's own figure: " + amountText(row.ResidualMinor, row.Currency)
+		}
+		if !row.ResidualMinor.IsZero() {
+			cash.Class = "error"
+		}
+		list = append(list, cash)
+	}
+	credited := s.CreditBacks.ByDecision[0]
+	list = append(list, tile{Name: "Credited back tonight", Big: amountWithUnit(credited.Credited, "credits"), Href: "#credit-backs",
+		More: "for " + plural(credited.Jobs, "job") + " that failed on our side"})
+	soon := s.RefundWindows.Closing[0]
+	list = append(list, tile{Name: "Windows closing in 24 hours", Big: grouped(Int(soon.Windows)), Href: "#windows", More: orText(amountList(soon.Money), "no money at risk")})
+	requests := tile{Name: "Refund requests to decide", Big: grouped(Int(s.RefundRequests.Undecided)), Href: "#requests",
+		More: fmt.Sprintf("%d overdue, %d due within 2 days", s.RefundRequests.Overdue, s.RefundRequests.DueSoon)}
+	if s.RefundRequests.Overdue > 0 {
+		requests.Class = "error"
+	}
+	return append(list, requests)
+}
+
+func orText(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// attentions are what somebody has to do something about, the gravest first.
+func attentions(s *Summary) []attention {
+	var list []attention
+	for _, job := range s.Jobs {
+		if job.Status != "completed" && job.Status != "skipped" {
+			list = append(list, attention{Severity: reconcile.Error, What: "Job " + job.Job + " " + job.Status, Href: "#run", Open: 1, Oldest: "–",
+				Action: "Run the night again once the cause is gone; until then its part of this page is old or missing."})
+		}
+	}
+	for _, kind := range s.Breaks.ByKind {
+		if kind.Open == 0 || kind.Severity == reconcile.Info {
+			continue
+		}
+		rule, _ := kind.Kind.Rule()
+		oldest := "tonight"
+		if kind.OldestDays > 0 {
+			oldest = plural(kind.OldestDays, "day")
+		}
+		list = append(list, attention{Severity: kind.Severity, What: kindName(kind.Kind), Href: "#" + anchor(kind.Kind), Open: kind.Open, New: kind.New,
+			Oldest: oldest, Stake: kind.AtStake, Action: rule.Action})
+	}
+	return list
+}
+
+func kindName(kind reconcile.BreakKind) string {
+	words := strings.ReplaceAll(string(kind), "_", " ")
+	if words == "" {
+		return words
+	}
+	runes := []rune(strings.ReplaceAll(words, "stripe", "Stripe"))
+	runes[0] = unicode.ToUpper(runes[0])
+	return string(runes)
+}
+
+// anchor is a break kind as an element id.
+func anchor(kind reconcile.BreakKind) string {
+	return "kind-" + strings.Map(func(r rune) rune {
+		if r == '_' {
+			return '-'
+		}
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return 'x'
+	}, strings.ToLower(string(kind)))
+}
+
+func kindSections(s *Summary) []kindSection {
+	var list []kindSection
+	for _, kind := range s.Breaks.ByKind {
+		if kind.Open == 0 {
+			continue
+		}
+		rule, ok := kind.Kind.Rule()
+		if !ok {
+			rule.Meaning = "This version does not know the kind."
+		}
+		subject := "Subject"
+		if rule.SubjectType != "" {
+			subject = kindName(reconcile.BreakKind(rule.SubjectType))
+		}
+		list = append(list, kindSection{K: kind, Anchor: anchor(kind.Kind), Name: kindName(kind.Kind), Meaning: rule.Meaning, Action: rule.Action,
+			Subject: subject, Rows: kind.top, More: kind.Open > int64(len(kind.top))})
+	}
+	return list
+}
+
+// movements are a roll-forward's steps in the order of its columns.
+func movements(row RollForward) []step {
+	return []step{{"Opening", row.Opening, true}, {"Purchases", row.Purchases, false}, {"Promotions", row.Promotions, false}, {"Usage", row.Usage, false},
+		{"Credit-backs", row.CreditBacks, false}, {"Refunds", row.Refunds, false}, {"Adjustments", row.Adjustments, false}, {"Late items", row.LateItems, false},
+		{"Closing", row.Closing, true}}
+}
+
+// proofRows turn the roll-forward on its side: a measure a column.
+func proofRows(measures []RollForward) []proofRow {
+	if len(measures) == 0 {
+		return nil
+	}
+	var rows []proofRow
+	for i, s := range movements(measures[0]) {
+		row := proofRow{Name: s.Label, Sum: s.Total}
+		for _, measure := range measures {
+			row.Cells = append(row.Cells, proofCell{Text: amountText(movements(measure)[i].Value, measure.Measure)})
+		}
+		rows = append(rows, row)
+	}
+	lots, difference := proofRow{Name: "Closing, counted from the lots"}, proofRow{Name: "Difference", Sum: true}
+	for _, measure := range measures {
+		lots.Cells = append(lots.Cells, proofCell{Text: amountText(measure.ClosingFromLots, measure.Measure)})
+		cell := proofCell{Text: amountText(measure.Difference, measure.Measure) + " ✓"}
+		if !measure.Difference.IsZero() {
+			cell = proofCell{Text: amountText(measure.Difference, measure.Measure) + " ✗", Bad: true}
+		}
+		difference.Cells = append(difference.Cells, cell)
+	}
+	return append(rows, lots, difference)
+}
+
+// maxWaterfalls bounds how many currencies are drawn; the tables have all.
+const maxWaterfalls = 6
+
+func (p *page) charts() {
+	s := p.S
+	if s.Breaks.Open > 0 {
+		var ages []bar
+		for _, age := range s.Breaks.ByAge {
+			total := age.Error + age.Warning + age.Info
+			ages = append(ages, bar{Label: age.Age, Value: grouped(Int(total)), Size: Int(total), Class: "bar"})
+		}
+		p.AgeChart = bars("age", "Open breaks by age", ages)
+	}
+	for i, row := range s.RollForward[:min(maxWaterfalls, len(s.RollForward))] {
+		name := "credits"
+		if row.Measure != "credits" {
+			name = unitText(row.Measure)
+		}
+		p.Waterfalls = append(p.Waterfalls, waterfall(fmt.Sprintf("liability-%d", i+1), "Credit liability in "+name, row.Measure, movements(row)))
+	}
+	for i, row := range s.StripeCash[:min(maxWaterfalls, len(s.StripeCash))] {
+		p.CashFalls = append(p.CashFalls, waterfall(fmt.Sprintf("cash-%d", i+1), "Balance at Stripe in "+unitText(row.Currency), row.Currency, cashSteps(row, s.StripeActivity)))
+	}
+	p.ShareChart = shareBars("share", "Matched, awaiting and broken, by check", s.ControlTotals)
+	if s.CreditBacks.Jobs > 0 {
+		var classes, codes []bar
+		for _, class := range s.CreditBacks.ByClass {
+			classes = append(classes, bar{classText(class.Name), plural(class.Jobs, "job") + ", " + grouped(class.Credited) + " back", Int(class.Jobs), classFill(class.Name)})
+		}
+		for _, code := range s.CreditBacks.ByCode[:min(10, len(s.CreditBacks.ByCode))] {
+			codes = append(codes, bar{orText(code.Name, "(no code)"), plural(code.Jobs, "job"), Int(code.Jobs), classFill(code.Class)})
+		}
+		p.ClassChart = bars("classes", "Failed jobs by whose fault it was", classes)
+		p.CodeChart = bars("codes", "Failed jobs by failure code", codes)
+	}
+	var closing []bar
+	for _, group := range s.RefundWindows.Closing {
+		closing = append(closing, bar{withinText(group.Hours), plural(group.Windows, "window"), Int(group.Windows), "bar"})
+	}
+	p.ClosingChart = bars("closing", "Open refund windows that close within", closing)
+	var days []bar
+	for i, group := range s.RefundRequests.ByDaysLeft {
+		class := "bar"
+		if i == 0 {
+			class = "broken"
+		}
+		days = append(days, bar{group.Days, plural(group.Requests, "request"), Int(group.Requests), class})
+	}
+	p.DaysChart = bars("days", "Undecided requests by business days left", days)
+	p.Trends = trends(s)
+}
+
+func classFill(class string) string {
+	switch class {
+	case "system":
+		return "bar"
+	case "user":
+		return "soft"
+	default:
+		return "awaiting"
+	}
+}
+
+// cashSteps are the balance's opening, what moved it by reporting category, and its closing. Where the categories don't add up to the
+// activity, the rest is a step of its own.
+func cashSteps(row StripeCash, activity []StripeActivity) []step {
+	steps := []step{{"Opening", row.OpeningMinor, true}}
+	rest := row.ActivityMinor
+	for _, a := range activity {
+		if a.Currency == row.Currency && !strings.HasPrefix(a.ReportingCategory, "payout") && !a.Net.IsZero() {
+			steps = append(steps, step{shorten(kindName(reconcile.BreakKind(a.ReportingCategory)), 15), a.Net, false})
+			rest = rest.Minus(a.Net)
+		}
+	}
+	if !rest.IsZero() {
+		steps = append(steps, step{"Other activity", rest, false})
+	}
+	return append(steps, step{"Payouts", row.PayoutsMinor, false}, step{"Closing", row.ClosingMinor, true})
+}
+
+func trends(s *Summary) []chart {
+	list := []chart{
+		trend("trend-breaks", "Open breaks: errors (dark), warnings (hatched), info (light)", "", s.BusinessDate, s.Trends, []trendPart{
+			{"errors", "broken", func(n NightFigures) Number { return Int(n.Errors) }},
+			{"warnings", "awaiting", func(n NightFigures) Number { return Int(n.Warnings) }},
+			{"info", "soft", func(n NightFigures) Number { return Int(n.Infos) }}}),
+		trend("trend-credited", "Credits credited back", "credits", s.BusinessDate, s.Trends, []trendPart{
+			{"credited back", "bar", func(n NightFigures) Number { return n.Credited }}}),
+		trend("trend-requests", "Undecided refund requests: overdue (dark), in time (light)", "", s.BusinessDate, s.Trends, []trendPart{
+			{"overdue", "broken", func(n NightFigures) Number { return Int(n.Overdue) }},
+			{"in time", "soft", func(n NightFigures) Number { return Int(n.Undecided - n.Overdue) }}}),
+	}
+	for _, night := range s.Trends {
+		if night.Closing.Known() {
+			return append(list, trend("trend-closing", "Credits owed to customers at closing", "credits", s.BusinessDate, s.Trends, []trendPart{
+				{"credits owed", "matched", func(n NightFigures) Number { return n.Closing }}}))
+		}
+	}
+	return list
+}

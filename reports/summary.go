@@ -1,0 +1,262 @@
+package reports
+
+import (
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+// Facts are what is known about a night before its first row is read.
+type Facts struct {
+	BusinessDate  reconcile.Date `json:"business_date"`
+	Begin         time.Time      `json:"begin"`
+	AsOf          time.Time      `json:"as_of"`
+	TimeZone      string         `json:"time_zone"`
+	CodeVersion   string         `json:"code_version"`
+	PolicyVersion string         `json:"policy_version"`
+	Stripe        StripeFacts    `json:"stripe"`
+	Jobs          []JobRun       `json:"jobs"`
+}
+
+// StripeFacts say whether the night could look at Stripe. What nobody looked at must never read as clean.
+type StripeFacts struct {
+	Looked bool   `json:"looked"`
+	Note   string `json:"note,omitempty"` // why not, or how far: one sentence
+}
+
+// JobRun is how one job of the night ended.
+type JobRun struct {
+	Job    string `json:"job"`
+	Status string `json:"status"` // completed, failed, stopped, skipped
+	Note   string `json:"note,omitempty"`
+}
+
+// Status is the night in one word.
+type Status string
+
+const (
+	// StatusTied: every job completed and every difference is 0.
+	StatusTied Status = "tied"
+	// StatusUntied: a control total or a roll-forward does not tie.
+	StatusUntied Status = "untied"
+	// StatusIncomplete: a job failed or was stopped, so that something was not looked at.
+	StatusIncomplete Status = "incomplete"
+)
+
+// Summary is the night in figures: summary.json, and what the page and the workbook's first sheet show. Amounts are minor units,
+// whole numbers throughout.
+type Summary struct {
+	Schema   int `json:"schema"`
+	Revision int `json:"revision"`
+	Facts
+	Status         Status              `json:"status"`
+	StatusReasons  []string            `json:"status_reasons"`
+	Breaks         BreakFigures        `json:"breaks"`
+	CreditBacks    CreditBackFigures   `json:"credit_backs"`
+	RefundWindows  WindowFigures       `json:"refund_windows"`
+	RefundRequests RequestFigures      `json:"refund_requests"`
+	RollForward    []RollForward       `json:"roll_forward"`
+	StripeActivity []StripeActivity    `json:"stripe_activity"`
+	StripeCash     []StripeCash        `json:"stripe_cash"`
+	Payouts        PayoutFigures       `json:"payouts"`
+	Disputes       DisputeFigures      `json:"disputes"`
+	Subscriptions  SubscriptionFigures `json:"subscriptions"`
+	ControlTotals  []ControlTotal      `json:"control_totals"`
+	Rejects        RejectFigures       `json:"rejects"`
+	Notifications  int64               `json:"notifications"`
+	Trends         []NightFigures      `json:"trends"`
+}
+
+// Amount is a sum in a unit: a currency's minor units, credits, seconds, days, or rows ("").
+type Amount struct {
+	Unit  string `json:"unit"`
+	Value Number `json:"value"`
+}
+
+// BreakFigures count the breaks that are open at the end of the night, and those that left in it.
+type BreakFigures struct {
+	Open       int64             `json:"open"`
+	New        int64             `json:"new"` // first seen tonight
+	Resolved   int64             `json:"resolved"`
+	Cleared    int64             `json:"cleared"`
+	BySeverity []SeverityFigures `json:"by_severity"`
+	ByAge      []AgeFigures      `json:"by_age"`
+	ByKind     []KindFigures     `json:"by_kind"`
+	AtStake    []Amount          `json:"at_stake"` // variances of open breaks without their signs: errors and warnings
+}
+
+// SeverityFigures are the open breaks of one severity.
+type SeverityFigures struct {
+	Severity reconcile.Severity `json:"severity"`
+	Open     int64              `json:"open"`
+	AtStake  []Amount           `json:"at_stake"`
+}
+
+// AgeFigures are the open breaks first seen that long ago.
+type AgeFigures struct {
+	Age     string `json:"age"`
+	Error   int64  `json:"error"`
+	Warning int64  `json:"warning"`
+	Info    int64  `json:"info"`
+}
+
+// KindFigures are the breaks of one kind.
+type KindFigures struct {
+	Kind       reconcile.BreakKind `json:"kind"`
+	Severity   reconcile.Severity  `json:"severity"`
+	Between    string              `json:"between"`
+	Open       int64               `json:"open"`
+	New        int64               `json:"new"`
+	Closed     int64               `json:"closed"` // resolved or cleared tonight
+	OldestDays int64               `json:"oldest_days"`
+	AtStake    []Amount            `json:"at_stake"` // of the open ones, without their signs
+	Net        []Amount            `json:"net"`      // of the open ones, ours - theirs
+
+	top []Break // the open ones that matter most
+}
+
+// CreditBackFigures count jobs that failed, and credits.
+type CreditBackFigures struct {
+	Jobs       int64             `json:"jobs"`
+	ByDecision []CreditBackGroup `json:"by_decision"`
+	ByClass    []CreditBackGroup `json:"by_class"`
+	ByCode     []CreditBackGroup `json:"by_code"`    // most jobs first
+	MoreCodes  int64             `json:"more_codes"` // jobs whose codes are not listed one by one
+}
+
+// CreditBackGroup is jobs and credits of a decision, a class, or a failure code.
+type CreditBackGroup struct {
+	Name     string `json:"name"`
+	Class    string `json:"class,omitempty"`
+	Jobs     int64  `json:"jobs"`
+	Debited  Number `json:"debited"`
+	Credited Number `json:"credited"`
+}
+
+// WindowFigures are the refund windows of refund_windows.csv.
+type WindowFigures struct {
+	ByState []WindowGroup   `json:"by_state"`
+	Closing []ClosingWindow `json:"closing"`
+
+	next []RefundWindow // the open ones that close first
+}
+
+// WindowGroup is the windows in a state.
+type WindowGroup struct {
+	State   string   `json:"state"`
+	Windows int64    `json:"windows"`
+	Credits Number   `json:"credits"`
+	Money   []Amount `json:"money"` // refundable; the amount paid where the fee isn't known
+}
+
+// ClosingWindow is the open windows that close within so many hours of as-of: a customer may still ask for that money.
+type ClosingWindow struct {
+	Hours   int64    `json:"hours"`
+	Windows int64    `json:"windows"`
+	Money   []Amount `json:"money"`
+}
+
+// RequestFigures are the refund requests of refund_decisions.csv.
+type RequestFigures struct {
+	Requests   int64           `json:"requests"`
+	ByDecision []DecisionGroup `json:"by_decision"`
+	Undecided  int64           `json:"undecided"`
+	Overdue    int64           `json:"overdue"`
+	DueSoon    int64           `json:"due_soon"` // undecided, at most 2 business days left
+	ByDaysLeft []DaysLeftGroup `json:"by_days_left"`
+
+	urgent []RefundDecision // undecided, least days left first
+	final  []RefundDecision // decided tonight
+}
+
+// DecisionGroup is the requests with a decision, and the money that goes back.
+type DecisionGroup struct {
+	Decision string   `json:"decision"`
+	Requests int64    `json:"requests"`
+	Money    []Amount `json:"money"`
+}
+
+// DaysLeftGroup counts undecided requests by the business days left.
+type DaysLeftGroup struct {
+	Days     string `json:"days"`
+	Requests int64  `json:"requests"`
+}
+
+// PayoutFigures are the payouts of payouts.csv.
+type PayoutFigures struct {
+	Payouts   int64         `json:"payouts"`
+	InTransit []PayoutGroup `json:"in_transit"`
+	ByStatus  []PayoutGroup `json:"by_status"`
+	Residual  []Amount      `json:"residual"` // without their signs
+
+	transit []Payout
+}
+
+// PayoutGroup is payouts of one status and currency.
+type PayoutGroup struct {
+	Status   string `json:"status"`
+	Currency string `json:"currency"`
+	Payouts  int64  `json:"payouts"`
+	Amount   Number `json:"amount"`
+}
+
+// DisputeFigures are the disputes of disputes.csv.
+type DisputeFigures struct {
+	Disputes int64          `json:"disputes"`
+	Open     int64          `json:"open"`
+	ByPhase  []DisputeGroup `json:"by_phase"`
+
+	open []Dispute
+}
+
+// DisputeGroup is disputes in one phase.
+type DisputeGroup struct {
+	Phase    string   `json:"phase"`
+	Disputes int64    `json:"disputes"`
+	Money    []Amount `json:"money"`
+}
+
+// SubscriptionFigures are the subscriptions of subscriptions.csv.
+type SubscriptionFigures struct {
+	Subscriptions int64               `json:"subscriptions"`
+	ByTieOut      []SubscriptionGroup `json:"by_tie_out"`
+}
+
+// SubscriptionGroup is subscriptions with the same tie-out.
+type SubscriptionGroup struct {
+	TieOut        string `json:"tie_out"`
+	Subscriptions int64  `json:"subscriptions"`
+}
+
+// RejectFigures count the fields of source rows that break the contract.
+type RejectFigures struct {
+	Rows       int64         `json:"rows"`
+	ByRelation []RejectGroup `json:"by_relation"`
+
+	first []Reject
+}
+
+// RejectGroup is rejected fields of one relation and field.
+type RejectGroup struct {
+	Relation string `json:"relation"`
+	Field    string `json:"field"`
+	Rows     int64  `json:"rows"`
+}
+
+// NightFigures are the handful of figures that trends and the index keep of a night.
+type NightFigures struct {
+	Date       reconcile.Date `json:"business_date"`
+	Revision   int            `json:"-"`
+	Status     Status         `json:"status"`
+	Stripe     bool           `json:"stripe"`
+	Errors     int64          `json:"errors"`   // open at the end of the night
+	Warnings   int64          `json:"warnings"` // likewise
+	Infos      int64          `json:"infos"`    // likewise
+	NewBreaks  int64          `json:"new_breaks"`
+	FailedJobs int64          `json:"failed_jobs"`
+	Credited   Number         `json:"credited"` // credits credited back
+	Undecided  int64          `json:"undecided"`
+	Overdue    int64          `json:"overdue"`
+	Closing    Number         `json:"closing"`  // credits owed to customers at closing
+	Approved   []Amount       `json:"approved"` // refunds approved tonight
+}

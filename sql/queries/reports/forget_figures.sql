@@ -1,0 +1,1 @@
+DELETE FROM reconciler.night_figures WHERE business_date = @date::date
