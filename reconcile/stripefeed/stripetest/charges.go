@@ -269,9 +269,6 @@ func (s *Stripe) CancelAuthorization(id string) (Charge, error) {
 			return *c, errors.New("it is not a held authorisation")
 		}
 		b.refund(c, refundRequest{amount: c.Amount, reason: "expired_uncaptured_charge", status: "succeeded"}, now)
-		if intent := get[PaymentIntent](b.intents, c.PaymentIntent); intent != nil {
-			intent.CanceledAt = now
-		}
 		return *c, nil
 	})
 }

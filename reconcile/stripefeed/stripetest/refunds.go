@@ -86,6 +86,8 @@ func (b *books) refundable(c *Charge, amount int64) *apiError {
 	case amount > left:
 		return refused("amount_too_large", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)",
 			display(amount, c.Currency), display(left, c.Currency)), "amount", c.ID)
+	case !c.Captured && amount < c.Amount:
+		return refused("charge_not_refundable", "You cannot partially refund an uncaptured charge. Instead, capture the charge for an amount less than the original amount.", "amount", c.ID)
 	case amount <= 0:
 		return refused("parameter_invalid_integer", "Invalid positive integer", "amount", c.ID)
 	}
@@ -105,6 +107,9 @@ func (b *books) refund(c *Charge, request refundRequest, now time.Time) *Refund 
 	c.AmountRefunded += r.Amount
 	c.Refunded = c.AmountRefunded == c.Amount
 	c.refunds = append(c.refunds, r.ID)
+	if intent := get[PaymentIntent](b.intents, c.PaymentIntent); intent != nil && !c.Captured {
+		intent.CanceledAt = now
+	}
 	if c.Captured {
 		// Cumulative rounding: refunds of the whole charge take back exactly what it had brought.
 		r.settled = share(c.settlement.Amount, c.AmountRefunded, c.Amount) - c.refundedSettled

@@ -36,6 +36,7 @@ func TestRefundRules(t *testing.T) {
 		c := charge(func(p *stripetest.ChargeParams) { p.Authorize = true })
 		return must[stripetest.Charge](t)(s.Capture(c.ID, 600)).ID
 	}
+	held := func() string { return charge(func(p *stripetest.ChargeParams) { p.Authorize = true }).ID }
 	unpaid := must[stripetest.PaymentIntent](t)(s.CreatePaymentIntent(stripetest.ChargeParams{Amount: 5, Currency: "usd"}))
 	pending := charge(func(p *stripetest.ChargeParams) { p.Method = stripetest.USBankAccount })
 	failed := charge(func(p *stripetest.ChargeParams) { p.Decline = "card_declined" })
@@ -59,6 +60,8 @@ func TestRefundRules(t *testing.T) {
 		"canceled authorisation":        {url.Values{"charge": {canceled.ID}}, 400, "charge_already_refunded", ""},
 		"more than captured":            {url.Values{"charge": {captured()}, "amount": {"601"}}, 400, "amount_too_large", "amount"},
 		"what was captured":             {url.Values{"charge": {captured()}, "amount": {"600"}}, 200, "", ""},
+		"a hold":                        {url.Values{"charge": {held()}}, 200, "", ""},
+		"part of a hold":                {url.Values{"charge": {held()}, "amount": {"999"}}, 400, "charge_not_refundable", "amount"},
 		"pending":                       {url.Values{"charge": {pending.ID}}, 400, "charge_not_refundable", ""},
 		"failed":                        {url.Values{"charge": {failed.ID}}, 400, "charge_not_refundable", ""},
 		"chargeback":                    {url.Values{"charge": {dispute(false, nil)}}, 400, "charge_disputed", ""},
@@ -223,6 +226,30 @@ func TestARefundThatFailsLaterReopensTheCharge(t *testing.T) {
 		t.Error("it failed twice")
 	}
 	must[stripetest.Refund](t)(s.CreateRefund(stripetest.RefundParams{Charge: charge.ID}))
+}
+
+// A hold could once be refunded in part and then released as a whole, which gave more back than was held.
+func TestAHoldIsGivenBackOnce(t *testing.T) {
+	s, _ := newStripe(t)
+	hold := func() string {
+		return must[stripetest.Charge](t)(s.CreateCharge(stripetest.ChargeParams{Amount: 2, Currency: "usd", Authorize: true})).ID
+	}
+	id := hold()
+	if _, err := s.CreateRefund(stripetest.RefundParams{Charge: id, Amount: 1}); err == nil {
+		t.Error("a part of a hold was refunded")
+	}
+	must[stripetest.Charge](t)(s.CancelAuthorization(id))
+	if _, err := s.CreateRefund(stripetest.RefundParams{Charge: id}); err == nil {
+		t.Error("a released hold was refunded")
+	}
+	refunded := hold()
+	must[stripetest.Refund](t)(s.CreateRefund(stripetest.RefundParams{Charge: refunded}))
+	if _, err := s.Capture(refunded, 2); err == nil {
+		t.Error("a refunded hold was captured")
+	}
+	if moved := len(s.BalanceTransactions()); moved != 0 {
+		t.Errorf("%d movements of the balance", moved)
+	}
 }
 
 func TestBankDebits(t *testing.T) {
