@@ -1,0 +1,349 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/simulation"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/calendar"
+	"github.com/hummingbytes/reconciler/reconcile/policyfile"
+	"github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/localpg"
+)
+
+func init() { commands = append(commands, newDemoCommand) }
+
+// demoMark is the file that tells a folder of an earlier demo, which may be overwritten, from a folder that somebody cares for.
+const demoMark = ".reconciler-demo"
+
+// demoStart is the first night of the invented business, a Monday.
+var demoStart = reconcile.Date{Year: 2026, Month: time.March, Day: 2}
+
+// demo is one run of the command.
+type demo struct {
+	dir, tracePath string
+	nights         int
+	seed           uint64
+	accounts       int
+	jobsPerNight   int
+	databaseURL    string // empty: a private server
+	config         config
+	out, log       io.Writer
+}
+
+func newDemoCommand(s *settings) *cobra.Command {
+	d := &demo{}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Do the whole job on a simulated business",
+		Long: `demo shows the whole job without anything to set up: it starts a PostgreSQL of its own (fetching one if the machine has
+none), plays a small business with known faults into it night by night, runs every night as "run" would, and leaves the
+reports. At the end it holds what was found against what was planted, and fails if there is any difference.
+
+Nothing of the environment's settings is used. With --database-url the demo plays in that database instead, which must have
+neither a schema platform nor a schema reconciler; both are left there.
+
+--trace replays a CSV file of real requests instead of inventing jobs, one job a row and all days of it unless --nights is
+given. Its columns, found by their names in the header:
+
+  gmt_create                    when the job was created, UTC, as 2024-11-15 16:57:50
+  groupId                       the account
+  predict_type                  TXT_2_IMG, IMG_2_IMG or INPAINTING: price factor 10, 12 or 15
+  predict_status                SUCCEED, FAILED, PENDING (queued for ever), PROCESSING (running for ever); empty: stays queued
+  exec_time_seconds             how long it took; empty: 0
+  num_images_per_prompt         empty: 1
+  num_inference_steps           empty: 30
+  checkpoint_model_version_id   the model
+
+A job costs images * steps * factor / 100 credits, rounded up. Failed ones get a failure code, and accounts buy credits
+whenever they would run out. Jobs that never end are real breaks, and are counted as such.`,
+		Example: `  reconciler demo                          14 nights, reports in ./demo-reports
+  reconciler demo --nights 30 --dir /tmp/r more nights, elsewhere
+  reconciler demo --trace requests.csv     real arrivals, users and outcomes`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d.out, d.log = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if err := d.configure(s, cmd.Flags().Changed("nights")); err != nil {
+				return err
+			}
+			return d.run(cmd.Context())
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&d.dir, "dir", "demo-reports", "folder for the reports")
+	flags.IntVar(&d.nights, "nights", 14, "how many nights, 1 to 366")
+	flags.StringVar(&d.tracePath, "trace", "", "CSV file of requests to replay")
+	flags.Uint64Var(&d.seed, "seed", 1, "another number is another business")
+	flags.IntVar(&d.accounts, "accounts", 300, "customers at the beginning")
+	flags.IntVar(&d.jobsPerNight, "jobs-per-night", 2000, "jobs on a weekday")
+	return cmd
+}
+
+// configure takes what the demo lets a user choose. The environment is left out on purpose: it may name a real database.
+func (d *demo) configure(s *settings, nightsGiven bool) error {
+	switch {
+	case d.nights < 1 || d.nights > 366:
+		return usageError("--nights: %d is not within 1 and 366", d.nights)
+	case d.accounts < 1 || d.accounts > 1_000_000:
+		return usageError("--accounts: %d is not within 1 and 1000000", d.accounts)
+	case d.jobsPerNight < 0 || d.jobsPerNight > 1_000_000:
+		return usageError("--jobs-per-night: %d is not within 0 and 1000000", d.jobsPerNight)
+	case d.dir == "":
+		return usageError("--dir: is empty")
+	}
+	if d.tracePath != "" && !nightsGiven {
+		d.nights = 0 // all of the trace
+	}
+	zone := "UTC"
+	if flag := s.flags.Lookup("reconciler-timezone"); flag.Changed {
+		zone = flag.Value.String()
+	}
+	location, err := time.LoadLocation(zone)
+	if err != nil {
+		return usageError("--timezone: %q is no time zone of the IANA database", zone)
+	}
+	if flag := s.flags.Lookup("database-url"); flag.Changed {
+		d.databaseURL = flag.Value.String()
+	}
+	policies, err := policyfile.Default()
+	if err != nil {
+		return err
+	}
+	d.config = config{sourceSchema: sql.DefaultSourceSchema, policies: policies, jobs: jobs.Settings{Zone: location}}
+	return nil
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	business, err := d.business()
+	if err != nil {
+		return err
+	}
+	if err := d.prepareFolder(); err != nil {
+		return err
+	}
+	logFile, err := os.Create(filepath.Join(d.dir, "demo.log"))
+	if err != nil {
+		return usageError("--dir: %w", err)
+	}
+	defer func() { err = errors.Join(err, logFile.Close()) }()
+	d.config.log = zerolog.New(logFile).With().Timestamp().Logger()
+	d.config.reportsURL = d.dir
+
+	d.config.databaseURL = d.databaseURL
+	if d.databaseURL == "" {
+		server, err := localpg.Start(ctx, localpg.Options{
+			// Autovacuum keeps the planner informed, as on any real server.
+			Settings: map[string]string{"autovacuum": "on", "autovacuum_naptime": "1s"},
+		})
+		if err != nil {
+			return fmt.Errorf("start PostgreSQL: %w", err)
+		}
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		d.config.databaseURL = server.URL("postgres")
+	}
+	if err := d.createSchemas(ctx); err != nil {
+		return err
+	}
+	worker, closeWorker, err := newWorker(ctx, d.config, d.log)
+	if err != nil {
+		return err
+	}
+	defer closeWorker()
+
+	started := time.Now()
+	if err := d.playAndRun(ctx, business, worker); err != nil {
+		return fmt.Errorf("%w\nThe log is in %s", err, logFile.Name())
+	}
+	outcome, err := business.Compare(ctx, worker.Store.DB())
+	if err != nil {
+		return err
+	}
+	d.tell(business, outcome, time.Since(started))
+	if len(outcome.Differences) > 0 {
+		return fmt.Errorf("%w: what was found is not what was planted", jobs.ErrIntegrity)
+	}
+	return nil
+}
+
+// business reads the trace, if there is one, and prepares the simulation.
+func (d *demo) business() (*simulation.Simulation, error) {
+	version, err := d.config.policies.At(time.Date(demoStart.Year, demoStart.Month, demoStart.Day, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		return nil, err
+	}
+	holidays, err := calendar.ByName(version.HolidayCalendar)
+	if err != nil {
+		return nil, err
+	}
+	o := simulation.Options{
+		Seed: d.seed, Start: demoStart, Nights: d.nights, Zone: d.config.jobs.Zone, Accounts: d.accounts, JobsPerNight: d.jobsPerNight,
+		IsHoliday: holidays, ReviewBusinessDays: version.ReviewBusinessDays,
+	}
+	if d.tracePath != "" {
+		file, err := os.Open(d.tracePath)
+		if err != nil {
+			return nil, usageError("--trace: %w", err)
+		}
+		defer file.Close()
+		if o.Trace, err = simulation.ReadTrace(file); err != nil {
+			return nil, usageError("--trace %s: %w", d.tracePath, err)
+		}
+		o.Start, o.Accounts = reconcile.Date{}, 0
+	}
+	business, err := simulation.New(o)
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	return business, nil
+}
+
+// prepareFolder makes the reports' folder, and empties that of an earlier demo. Any other folder that holds something is refused.
+func (d *demo) prepareFolder() error {
+	entries, err := os.ReadDir(d.dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return usageError("--dir: %w", err)
+	}
+	mark := filepath.Join(d.dir, demoMark)
+	if _, err := os.Stat(mark); err != nil && len(entries) > 0 {
+		return usageError("--dir: %s is not empty, and not from an earlier demo; name another folder", d.dir)
+	}
+	for _, entry := range entries {
+		if entry.Name() == demoMark {
+			continue // last, so that an interrupted clearing can be done again
+		}
+		if err := os.RemoveAll(filepath.Join(d.dir, entry.Name())); err != nil {
+			return usageError("--dir: %w", err)
+		}
+	}
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return usageError("--dir: %w", err)
+	}
+	if err := os.WriteFile(mark, []byte("reports of \"reconciler demo\": the next one overwrites this folder\n"), 0o644); err != nil {
+		return usageError("--dir: %w", err)
+	}
+	return nil
+}
+
+// createSchemas makes the platform's and the worker's tables. A database that has either is somebody's, and refused.
+func (d *demo) createSchemas(ctx context.Context) error {
+	store, err := d.config.store()
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	var taken bool
+	err = store.DB().QueryRowContext(ctx, "SELECT to_regnamespace('platform') IS NOT NULL OR to_regnamespace('reconciler') IS NOT NULL").Scan(&taken)
+	if err != nil {
+		return fmt.Errorf("reach the demo's database: %w", err)
+	}
+	if taken {
+		return usageError("--database-url: the database has a schema platform or reconciler already; the demo needs one without")
+	}
+	if _, err := store.DB().ExecContext(ctx, sql.Platform); err != nil {
+		return fmt.Errorf("create the platform's tables: %w", err)
+	}
+	_, err = sql.Migrate(ctx, store.DB())
+	return err
+}
+
+func (d *demo) playAndRun(ctx context.Context, business *simulation.Simulation, worker *jobs.Worker) error {
+	progress := d.progress(len(business.Nights()) * (1 + len(jobs.Names())))
+	defer progress.done()
+	worker.Progress = func(night reconcile.Date, job string) { progress.step(night, job) }
+	for _, night := range business.Nights() {
+		progress.step(night.Date, "the day's business")
+		if err := business.PlayNight(ctx, worker.Store.DB(), night.Date); err != nil {
+			return err
+		}
+		if err := worker.RunNight(ctx, night.Date); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// demoProgress is a bar on a terminal, and nothing elsewhere.
+type demoProgress struct{ bar *progressbar.ProgressBar }
+
+func (d *demo) progress(steps int) demoProgress {
+	file, ok := d.log.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return demoProgress{}
+	}
+	return demoProgress{progressbar.NewOptions(steps, progressbar.OptionSetWriter(file), progressbar.OptionSetWidth(24), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionShowCount(), progressbar.OptionThrottle(65*time.Millisecond))}
+}
+
+func (p demoProgress) step(night reconcile.Date, job string) {
+	if p.bar == nil {
+		return
+	}
+	p.bar.Describe(fmt.Sprintf("%s %-18s", night, job))
+	_ = p.bar.Add(1) // a bar that can't be drawn is no reason to stop
+}
+
+func (p demoProgress) done() {
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
+
+// tell writes the closing table.
+func (d *demo) tell(business *simulation.Simulation, o simulation.Outcome, took time.Duration) {
+	nights, totals := business.Nights(), business.Totals()
+	first, last := nights[0].Date, nights[len(nights)-1].Date
+	fmt.Fprintf(d.out, "%d nights, %s to %s, in %.1f s: %s accounts, %s purchases,\n%s jobs, %s ledger entries, %s refund requests.\n",
+		len(nights), first, last, took.Seconds(), thousands(totals.Accounts), thousands(totals.Purchases), thousands(totals.Jobs),
+		thousands(totals.Entries), thousands(totals.Requests))
+	fmt.Fprintln(d.out, "The control totals tie in every night.")
+	fmt.Fprintf(d.out, "\n%-28s %7s %5s  %-10s  %s\n", "break", "planted", "found", "first seen", "for example")
+	fmt.Fprintf(d.out, "%s %s %s  %s  %s\n", strings.Repeat("-", 28), strings.Repeat("-", 7), strings.Repeat("-", 5), strings.Repeat("-", 10), strings.Repeat("-", 24))
+	for _, k := range o.Kinds {
+		seen := k.FirstNight.String()
+		if k.FirstNight.IsZero() {
+			seen = "never"
+		}
+		fmt.Fprintf(d.out, "%-28s %7d %5d  %-10s  %s\n", k.Kind, k.Planted, k.Found, seen, shorten(k.Example, 24))
+	}
+	fmt.Fprintf(d.out, "%-28s %7d %5d\n\n", "rows that break the contract", o.Rejects, o.RejectsFound)
+	if len(o.Differences) == 0 {
+		fmt.Fprintln(d.out, "Every fault was found as exactly the break that it is, on the night that it\nshould be, and nothing else was reported.")
+	} else {
+		fmt.Fprintf(d.out, "%d differences between what was planted and what was found:\n", len(o.Differences))
+		for _, difference := range o.Differences {
+			fmt.Fprintln(d.out, "  "+difference)
+		}
+	}
+	fmt.Fprintf(d.out, "\nWhere to look\n  all nights   %s\n  last night   %s\n  a break      DATE/breaks.csv there, DATE as in \"first seen\"\n",
+		filepath.Join(d.dir, "index.html"), filepath.Join(d.dir, last.String(), "summary.html"))
+}
+
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return text[:most-2] + ".."
+}
+
+// thousands writes a count with commas.
+func thousands(n int64) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
