@@ -104,12 +104,16 @@ func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string)
 	if err := n.matchRequests(ctx, tx, job); err != nil {
 		return nil, err
 	}
+	var accounts []string
+	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", n.args(job, nil)); err != nil {
+		return nil, err
+	}
 	counts := Counts{}
 	after := ""
 	for {
 		var facts []requestFacts
 		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "after": after, "limit": batchRows,
+			"begin": n.Begin, "as_of": n.AsOf(), "accounts": accounts, "after": after, "limit": batchRows,
 		}))
 		if err != nil {
 			return nil, err

@@ -5,14 +5,13 @@ SELECT j.account_id, j.id AS job_id, j.kind, j.status, coalesce(j.failure_code, 
        least(coalesce(e.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
        least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever
 FROM reconciler.candidates c
-JOIN {{ valid_jobs }} j ON j.id = c.subject_id
+CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j
 {{ job_class }}
 LEFT JOIN LATERAL (
     SELECT -sum(n.credits) FILTER (WHERE n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
            sum(n.credits) FILTER (WHERE n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
            sum(n.credits) FILTER (WHERE n.kind = 'credit_back') AS credited_ever
-    FROM {{ entries }} n
-    WHERE n.account_id = j.account_id AND n.job_id = j.id) e ON true
+    FROM (SELECT * FROM {{ entries }} n WHERE n.job_id = j.id AND n.account_id = j.account_id OFFSET 0) n) e ON true
 WHERE c.business_date = @date::date AND c.job = @job::text AND j.finished_at < @as_of::timestamptz
   AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
                   WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited')

@@ -1,47 +1,43 @@
--- The exact rules, for the candidates alone: every entry of the job up to the as-of, on whichever account.
-WITH base AS MATERIALIZED (
-    SELECT s.subject_id, j.id IS NOT NULL AS known,
+-- The exact rules, for the candidates alone: every entry of the job up to the as-of, on whichever account. Looked up subject by subject through the
+-- indexes: OFFSET 0 keeps a planner that guesses wrong from reading the whole ledger instead, and nothing is joined back afterwards.
+WITH subject AS (
+    SELECT subject_id, count(*) FILTER (WHERE in_scan) AS jobs, sum(cost) AS night_cost, sum(debits) AS night_debits, count(*) FILTER (WHERE account_id = '') AS carried
+    FROM reconciler.candidates
+    WHERE business_date = @date::date AND job = @job::text
+    GROUP BY 1
+), fact AS MATERIALIZED (
+    SELECT s.*, j.id IS NOT NULL AS known,
            j.id IS NULL AND EXISTS (SELECT FROM source.jobs r WHERE r.id = s.subject_id
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
            j.account_id, j.status, coalesce(j.failure_code, '') AS failure_code, coalesce(j.credit_cost, 0) AS cost,
            coalesce(j.finished_at < @as_of::timestamptz, false) AS finished,
-           CASE WHEN j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled') THEN coalesce(f.class, 'unknown') END AS class
-    FROM {{ subjects }} s
-    LEFT JOIN {{ valid_jobs }} j ON j.id = s.subject_id AND j.created_at < @as_of::timestamptz
-    {{ job_class }}
-), entry AS (
-    SELECT s.subject_id, e.account_id, e.kind, e.credits
-    FROM {{ subjects }} s
-    JOIN {{ entries }} e ON e.job_id = s.subject_id
-    WHERE e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
-    UNION ALL
-    -- An entry that names no job stands for itself.
-    SELECT s.subject_id, e.account_id, e.kind, e.credits
-    FROM {{ subjects }} s
-    JOIN {{ entries }} e ON e.id = substr(s.subject_id, 7) AND e.job_id IS NULL
-    WHERE s.subject_id LIKE 'entry:%' AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
-), account AS (
-    SELECT e.subject_id, e.account_id, e.account_id = b.account_id AND b.known AS own,
-           coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')), 0) AS net,
-           count(*) FILTER (WHERE e.kind = 'usage') AS debits,
-           coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0) AS credited
-    FROM entry e
-    JOIN base b ON b.subject_id = e.subject_id
-    GROUP BY 1, 2, 3
-), ledger AS (
-    SELECT subject_id,
-           sum(net) FILTER (WHERE own) AS own_net, sum(debits) FILTER (WHERE own) AS own_debits, sum(credited) FILTER (WHERE own) AS own_credited,
-           sum(net) FILTER (WHERE own IS NOT TRUE) AS other_net, sum(credited) FILTER (WHERE own IS NOT TRUE) AS other_credited,
-           min(account_id COLLATE "C") FILTER (WHERE own IS NOT TRUE AND net <> 0) AS debited_account,
-           min(account_id COLLATE "C") FILTER (WHERE own IS NOT TRUE AND credited <> 0) AS credited_account
-    FROM account
-    GROUP BY 1
-), fact AS (
-    SELECT b.*, coalesce(l.own_net, 0) AS own_net, coalesce(l.own_debits, 0) AS own_debits, coalesce(l.own_credited, 0) AS own_credited,
+           CASE WHEN j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled') THEN coalesce(f.class, 'unknown') END AS class,
+           coalesce(l.own_net, 0) AS own_net, coalesce(l.own_debits, 0) AS own_debits, coalesce(l.own_credited, 0) AS own_credited,
            coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
            coalesce(l.debited_account, '') AS debited_account, coalesce(l.credited_account, '') AS credited_account
-    FROM base b
-    LEFT JOIN ledger l ON l.subject_id = b.subject_id
+    FROM subject s
+    LEFT JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND j.created_at < @as_of::timestamptz OFFSET 0) j ON true
+    {{ job_class }}
+    CROSS JOIN LATERAL (
+        SELECT sum(a.net) FILTER (WHERE a.own) AS own_net, sum(a.debits) FILTER (WHERE a.own) AS own_debits, sum(a.credited) FILTER (WHERE a.own) AS own_credited,
+               sum(a.net) FILTER (WHERE NOT a.own) AS other_net, sum(a.credited) FILTER (WHERE NOT a.own) AS other_credited,
+               min(a.account_id COLLATE "C") FILTER (WHERE NOT a.own AND a.net <> 0) AS debited_account,
+               min(a.account_id COLLATE "C") FILTER (WHERE NOT a.own AND a.credited <> 0) AS credited_account
+        FROM (SELECT e.account_id, e.account_id IS NOT DISTINCT FROM j.account_id AS own,
+                     coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')), 0) AS net,
+                     count(*) FILTER (WHERE e.kind = 'usage') AS debits,
+                     coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0) AS credited
+              FROM (SELECT e.account_id, e.kind, e.credits
+                    FROM {{ entries }} e
+                    WHERE e.job_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
+                    UNION ALL
+                    -- An entry that names no job stands for itself.
+                    SELECT e.account_id, e.kind, e.credits
+                    FROM {{ entries }} e
+                    WHERE s.subject_id LIKE 'entry:%' AND e.id = substr(s.subject_id, 7) AND e.job_id IS NULL
+                      AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
+                    OFFSET 0) e
+              GROUP BY 1, 2) a) l
 ), verdict AS MATERIALIZED (
     SELECT t.*,
            CASE WHEN rejected THEN NULL
@@ -96,16 +92,11 @@ WITH base AS MATERIALIZED (
                CASE WHEN v.failure_code = '' THEN 'the job ' || v.status || ' without a failure code' ELSE 'no row of the failure table matches ' || v.failure_code END
         WHERE v.class_fault IS NOT NULL
     ) x
-), outcome AS (
-    SELECT subject_id,
-           CASE WHEN debit_fault IS NOT NULL OR credit_fault IS NOT NULL OR class_fault IS NOT NULL THEN 'breaks'
-                WHEN rejected OR known AND NOT finished THEN 'awaiting'
-                ELSE 'matched' END AS outcome
-    FROM verdict
 )
-SELECT o.outcome, count(*) FILTER (WHERE c.in_scan)::text AS jobs, coalesce(sum(c.cost), 0)::text AS cost, coalesce(sum(c.debits), 0)::text AS debits,
-       count(*) FILTER (WHERE c.account_id = '')::text AS carried
-FROM outcome o
-JOIN reconciler.candidates c ON c.business_date = @date::date AND c.job = @job::text AND c.subject_id = o.subject_id
+SELECT CASE WHEN debit_fault IS NOT NULL OR credit_fault IS NOT NULL OR class_fault IS NOT NULL THEN 'breaks'
+            WHEN rejected OR known AND NOT finished THEN 'awaiting'
+            ELSE 'matched' END AS outcome,
+       sum(jobs)::text AS jobs, sum(night_cost)::text AS cost, sum(night_debits)::text AS debits, sum(carried)::text AS carried
+FROM verdict
 GROUP BY 1
 ORDER BY 1

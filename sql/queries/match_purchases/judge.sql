@@ -1,34 +1,33 @@
--- Purchase against grants, exactly: every grant of the purchase up to the as-of, on whichever account.
-WITH base AS MATERIALIZED (
-    SELECT s.subject_id, p.id IS NOT NULL AS known,
+-- Purchase against grants, exactly: every grant of the purchase up to the as-of, on whichever account. An adjustment that names the purchase corrects
+-- its grant. Looked up subject by subject, as in match_jobs/judge.
+WITH subject AS (
+    SELECT subject_id, count(*) FILTER (WHERE in_scan) AS purchases, sum(cost) AS night_credits, sum(debits) AS night_grants, count(*) FILTER (WHERE account_id = '') AS carried
+    FROM reconciler.candidates
+    WHERE business_date = @date::date AND job = @job::text
+    GROUP BY 1
+), fact AS (
+    SELECT s.*, p.id IS NOT NULL AS known,
            p.id IS NULL AND EXISTS (SELECT FROM source.purchases r WHERE r.id = s.subject_id
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
            p.account_id, p.status, coalesce(p.credits, 0) AS credits,
-           coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed
-    FROM {{ subjects }} s
-    LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id AND p.created_at < @as_of::timestamptz
-), entry AS (
-    SELECT s.subject_id, e.account_id, e.credits, e.kind
-    FROM {{ subjects }} s
-    JOIN {{ entries }} e ON e.purchase_id = s.subject_id
-    WHERE e.effective_at < @as_of::timestamptz AND e.kind IN ('purchase', 'adjustment') -- an adjustment that names the purchase corrects its grant
-    UNION ALL
-    SELECT s.subject_id, e.account_id, e.credits, e.kind
-    FROM {{ subjects }} s
-    JOIN {{ entries }} e ON e.id = substr(s.subject_id, 7) AND e.purchase_id IS NULL
-    WHERE s.subject_id LIKE 'entry:%' AND e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
-), ledger AS (
-    SELECT e.subject_id,
-           coalesce(sum(e.credits) FILTER (WHERE e.account_id = b.account_id), 0) AS own, count(*) FILTER (WHERE e.account_id = b.account_id AND e.kind = 'purchase') AS own_grants,
-           coalesce(sum(e.credits) FILTER (WHERE e.account_id IS DISTINCT FROM b.account_id), 0) AS other,
-           coalesce(min(e.account_id COLLATE "C") FILTER (WHERE e.account_id IS DISTINCT FROM b.account_id), '') AS other_account
-    FROM entry e
-    JOIN base b ON b.subject_id = e.subject_id
-    GROUP BY 1
-), fact AS (
-    SELECT b.*, coalesce(l.own, 0) AS own, coalesce(l.own_grants, 0) AS own_grants, coalesce(l.other, 0) AS other, coalesce(l.other_account, '') AS other_account
-    FROM base b
-    LEFT JOIN ledger l ON l.subject_id = b.subject_id
+           coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed,
+           l.own, l.own_grants, l.other, l.other_account
+    FROM subject s
+    LEFT JOIN LATERAL (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND p.created_at < @as_of::timestamptz OFFSET 0) p ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(e.credits) FILTER (WHERE e.account_id = p.account_id), 0) AS own,
+               count(*) FILTER (WHERE e.account_id = p.account_id AND e.kind = 'purchase') AS own_grants,
+               coalesce(sum(e.credits) FILTER (WHERE e.account_id IS DISTINCT FROM p.account_id), 0) AS other,
+               coalesce(min(e.account_id COLLATE "C") FILTER (WHERE e.account_id IS DISTINCT FROM p.account_id), '') AS other_account
+        FROM (SELECT e.account_id, e.kind, e.credits
+              FROM {{ entries }} e
+              WHERE e.purchase_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind IN ('purchase', 'adjustment')
+              UNION ALL
+              SELECT e.account_id, e.kind, e.credits
+              FROM {{ entries }} e
+              WHERE s.subject_id LIKE 'entry:%' AND e.id = substr(s.subject_id, 7) AND e.purchase_id IS NULL
+                AND e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
+              OFFSET 0) e) l
 ), verdict AS MATERIALIZED (
     SELECT t.*,
            CASE WHEN rejected THEN NULL
@@ -58,12 +57,9 @@ WITH base AS MATERIALIZED (
            END
     FROM verdict
     WHERE fault IS NOT NULL
-), outcome AS (
-    SELECT subject_id, CASE WHEN fault IS NOT NULL THEN 'breaks' WHEN rejected THEN 'awaiting' ELSE 'matched' END AS outcome FROM verdict
 )
-SELECT o.outcome, count(*) FILTER (WHERE c.in_scan)::text AS jobs, coalesce(sum(c.cost), 0)::text AS cost, coalesce(sum(c.debits), 0)::text AS debits,
-       count(*) FILTER (WHERE c.account_id = '')::text AS carried
-FROM outcome o
-JOIN reconciler.candidates c ON c.business_date = @date::date AND c.job = @job::text AND c.subject_id = o.subject_id
+SELECT CASE WHEN fault IS NOT NULL THEN 'breaks' WHEN rejected THEN 'awaiting' ELSE 'matched' END AS outcome,
+       sum(purchases)::text AS jobs, sum(night_credits)::text AS cost, sum(night_grants)::text AS debits, sum(carried)::text AS carried
+FROM verdict
 GROUP BY 1
 ORDER BY 1

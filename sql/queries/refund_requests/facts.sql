@@ -11,8 +11,6 @@ WITH request AS MATERIALIZED (
     FROM reconciler.request_matches m
     WHERE m.business_date = @date::date AND m.job = @job::text
     GROUP BY 1
-), lot_account AS (
-    SELECT DISTINCT account_id FROM reconciler.request_matches WHERE business_date = @date::date AND job = @job::text AND hits = 1
 ), lot_use AS MATERIALIZED {{ lot_use }}
 SELECT r.id AS request_id, r.kind,
        (SELECT min(d.business_date) FROM reconciler.refund_decisions d
@@ -26,9 +24,9 @@ SELECT r.id AS request_id, r.kind,
        CASE WHEN p.status = 'completed' AND p.completed_at >= @as_of::timestamptz THEN 'pending' ELSE coalesce(p.status, '') END AS purchase_status,
        coalesce(p.amount_minor, 0) AS amount_minor, coalesce(p.currency, '') AS currency,
        CASE WHEN p.status = 'completed' AND p.completed_at < @as_of::timestamptz THEN p.completed_at END AS completed_at,
-       coalesce(p.credits, 0) AS credits, coalesce(least(coalesce(u.used, 0), p.credits), 0)::bigint AS used_credits,
+       coalesce(p.credits, 0) AS credits, coalesce(least(coalesce(u.used_closing, 0), p.credits), 0)::bigint AS used_credits,
        coalesce(c.disputed_at < @as_of::timestamptz, false) AS disputed,
-       coalesce(u.refunded < 0, false) OR coalesce(c.refunded_minor > 0 AND c.refunded_at < @as_of::timestamptz, false) AS refunded,
+       coalesce(u.refunded_closing < 0, false) OR coalesce(c.refunded_minor > 0 AND c.refunded_at < @as_of::timestamptz, false) AS refunded,
        coalesce(c.charge_id, '') AS charge_id, c.charge_amount_minor, c.settled_amount_minor, c.fee_minor,
        coalesce(nullif(r.account_id, '') <> p.account_id
                 OR coalesce(r.account_id, '') = '' AND lower(btrim(r.account_email)) IS DISTINCT FROM lower(btrim(pa.email)), false) AS other_account,
@@ -42,7 +40,7 @@ FROM request r
 LEFT JOIN match m ON m.request_id = r.id
 LEFT JOIN {{ valid_purchases }} p ON m.hits = 1 AND p.id = m.purchase_id
 LEFT JOIN source.accounts pa ON pa.id = p.account_id
-LEFT JOIN lot_use u ON u.at = @as_of::timestamptz AND u.kind = 'purchase' AND u.account_id = p.account_id AND u.lot_id = p.id
+LEFT JOIN lot_use u ON u.lot_kind = 'purchase' AND u.account_id = p.account_id AND u.lot_id = p.id
 LEFT JOIN {{ purchase_charges }} c ON c.purchase_id = p.id AND c.account_id = p.account_id
 LEFT JOIN {{ valid_jobs }} j ON r.kind = 'failed_job' AND j.id = r.job_id AND j.created_at < @as_of::timestamptz
 LEFT JOIN source.accounts ja ON ja.id = j.account_id
