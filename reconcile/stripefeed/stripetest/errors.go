@@ -13,7 +13,6 @@ type apiError struct {
 	code    string
 	message string
 	param   string
-	charge  string
 }
 
 func (e *apiError) Error() string { return e.message }
@@ -28,7 +27,6 @@ func (e *apiError) document(requestID string, livemode bool, now time.Time) []by
 			w.text(name, value)
 		}
 	}
-	optional("charge", e.charge)
 	optional("code", e.code)
 	if e.code != "" {
 		w.text("doc_url", "https://stripe.com/docs/error-codes/"+dashed(e.code))
@@ -58,13 +56,6 @@ func dashed(code string) string {
 
 func invalidRequest(code, message, param string) *apiError {
 	return &apiError{status: http.StatusBadRequest, kind: "invalid_request_error", code: code, message: message, param: param}
-}
-
-// refused is a well-formed request that Stripe says no to because of the charge's state.
-func refused(code, message, param, charge string) *apiError {
-	err := invalidRequest(code, message, param)
-	err.charge = charge
-	return err
 }
 
 func noSuch(noun, id, param string) *apiError {

@@ -71,25 +71,28 @@ func (b *books) refundStatus(c *Charge) string {
 	return "succeeded"
 }
 
-// refundable says why Stripe would not refund the amount of the charge, nil when it would.
+// maxRefund is the largest amount that Stripe takes in one refund of a charge that is not larger itself.
+const maxRefund = 99_999_999
+
+// refundable says why Stripe would not refund the amount of the charge, nil when it would. Not all of these have a code.
 func (b *books) refundable(c *Charge, amount int64) *apiError {
 	left := c.Amount - c.AmountRefunded
 	switch {
-	case c.Disputed && !b.disputesAllowRefund(c):
-		return refused("charge_disputed", "The charge you're attempting to refund has been charged back. Check the disputes documentation to learn how to respond to the dispute.", "", c.ID)
-	case c.Status == "pending":
-		return refused("charge_not_refundable", "Charge "+c.ID+" is pending and cannot be refunded until it has succeeded.", "", c.ID)
-	case c.Status == "failed":
-		return refused("charge_not_refundable", "Charge "+c.ID+" failed and cannot be refunded.", "", c.ID)
+	case amount > max(maxRefund, c.Amount):
+		return invalidRequest("amount_too_large", "Amount must be no more than "+display(maxRefund, c.Currency), "amount")
 	case left <= 0:
-		return refused("charge_already_refunded", "Charge "+c.ID+" has already been refunded.", "", c.ID)
+		return invalidRequest("charge_already_refunded", "Charge "+c.ID+" has already been refunded.", "")
+	case c.Disputed && !b.disputesAllowRefund(c):
+		return invalidRequest("charge_disputed", "Charge "+c.ID+" has been charged back; cannot issue a refund.", "")
+	case c.Status != "succeeded":
+		return invalidRequest("charge_not_refundable", "Charge "+c.ID+" is "+c.Status+" and cannot be refunded.", "")
 	case amount > left:
-		return refused("amount_too_large", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)",
-			display(amount, c.Currency), display(left, c.Currency)), "amount", c.ID)
+		return invalidRequest("", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)",
+			display(amount, c.Currency), display(left, c.Currency)), "amount")
 	case !c.Captured && amount < c.Amount:
-		return refused("charge_not_refundable", "You cannot partially refund an uncaptured charge. Instead, capture the charge for an amount less than the original amount.", "amount", c.ID)
+		return invalidRequest("", "You cannot partially refund an uncaptured charge. Instead, capture the charge for an amount less than the original amount", "amount")
 	case amount <= 0:
-		return refused("parameter_invalid_integer", "Invalid positive integer", "amount", c.ID)
+		return invalidRequest("parameter_invalid_integer", "Invalid positive integer", "amount")
 	}
 	return nil
 }

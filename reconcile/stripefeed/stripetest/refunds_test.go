@@ -36,6 +36,12 @@ func TestRefundRules(t *testing.T) {
 		c := charge(func(p *stripetest.ChargeParams) { p.Authorize = true })
 		return must[stripetest.Charge](t)(s.Capture(c.ID, 600)).ID
 	}
+	refundedAndDisputed := func() string {
+		c := charge(nil)
+		must[stripetest.Refund](t)(s.CreateRefund(stripetest.RefundParams{Charge: c.ID}))
+		must[stripetest.Dispute](t)(s.OpenDispute(stripetest.DisputeParams{Charge: c.ID}))
+		return c.ID
+	}
 	held := func() string { return charge(func(p *stripetest.ChargeParams) { p.Authorize = true }).ID }
 	unpaid := must[stripetest.PaymentIntent](t)(s.CreatePaymentIntent(stripetest.ChargeParams{Amount: 5, Currency: "usd"}))
 	pending := charge(func(p *stripetest.ChargeParams) { p.Method = stripetest.USBankAccount })
@@ -50,18 +56,21 @@ func TestRefundRules(t *testing.T) {
 		"whole":                         {url.Values{"charge": {charge(nil).ID}}, 200, "", ""},
 		"all but a unit":                {url.Values{"charge": {charge(nil).ID}, "amount": {"999"}}, 200, "", ""},
 		"exactly all":                   {url.Values{"charge": {charge(nil).ID}, "amount": {"1000"}}, 200, "", ""},
-		"a unit too many":               {url.Values{"charge": {charge(nil).ID}, "amount": {"1001"}}, 400, "amount_too_large", "amount"},
+		"a unit too many":               {url.Values{"charge": {charge(nil).ID}, "amount": {"1001"}}, 400, "", "amount"},
+		"more than Stripe ever refunds": {url.Values{"charge": {charge(nil).ID}, "amount": {"100000000"}}, 400, "amount_too_large", "amount"},
+		"the most that it looks at":     {url.Values{"charge": {charge(nil).ID}, "amount": {"99999999"}}, 400, "", "amount"},
+		"refunded, then disputed":       {url.Values{"charge": {refundedAndDisputed()}}, 400, "charge_already_refunded", ""},
 		"nothing":                       {url.Values{"charge": {charge(nil).ID}, "amount": {"0"}}, 400, "parameter_invalid_integer", "amount"},
 		"negative":                      {url.Values{"charge": {charge(nil).ID}, "amount": {"-1"}}, 400, "parameter_invalid_integer", "amount"},
 		"fraction":                      {url.Values{"charge": {charge(nil).ID}, "amount": {"9.5"}}, 400, "parameter_invalid_integer", "amount"},
-		"rest of a part":                {url.Values{"charge": {partly.ID}, "amount": {"601"}}, 400, "amount_too_large", "amount"},
+		"rest of a part":                {url.Values{"charge": {partly.ID}, "amount": {"601"}}, 400, "", "amount"},
 		"refunded already":              {url.Values{"charge": {refunded.ID}}, 400, "charge_already_refunded", ""},
 		"refunded already, with amount": {url.Values{"charge": {refunded.ID}, "amount": {"1"}}, 400, "charge_already_refunded", ""},
 		"canceled authorisation":        {url.Values{"charge": {canceled.ID}}, 400, "charge_already_refunded", ""},
-		"more than captured":            {url.Values{"charge": {captured()}, "amount": {"601"}}, 400, "amount_too_large", "amount"},
+		"more than captured":            {url.Values{"charge": {captured()}, "amount": {"601"}}, 400, "", "amount"},
 		"what was captured":             {url.Values{"charge": {captured()}, "amount": {"600"}}, 200, "", ""},
 		"a hold":                        {url.Values{"charge": {held()}}, 200, "", ""},
-		"part of a hold":                {url.Values{"charge": {held()}, "amount": {"999"}}, 400, "charge_not_refundable", "amount"},
+		"part of a hold":                {url.Values{"charge": {held()}, "amount": {"999"}}, 400, "", "amount"},
 		"pending":                       {url.Values{"charge": {pending.ID}}, 400, "charge_not_refundable", ""},
 		"failed":                        {url.Values{"charge": {failed.ID}}, 400, "charge_not_refundable", ""},
 		"chargeback":                    {url.Values{"charge": {dispute(false, nil)}}, 400, "charge_disputed", ""},
