@@ -141,7 +141,7 @@ func (g *generating) purchase(owner string) {
 		p.Credits = ref[int64](0)
 	}
 	if g.chance(3) {
-		p.InvoiceID = ref(draw(g, "invoice", "in-1", "in-2"))
+		p.InvoiceID = ref(owner + draw(g, "invoice", "-in-1", "-in-2"))
 	}
 	switch draw(g, "outcome", "completed", "completed", "completed", "completed", "completed", "completed", "completed", "pending", "failed") {
 	case "completed":
@@ -326,9 +326,9 @@ func (g *generating) request() {
 				q.PurchaseID = ref("p-nowhere")
 			}
 		case "invoice":
-			q.InvoiceID = ref(deref(p.InvoiceID))
-			if p.InvoiceID == nil {
-				q.InvoiceID = ref("in-1")
+			q.InvoiceID = ref("in-nowhere")
+			if p.InvoiceID != nil {
+				q.InvoiceID = p.InvoiceID
 			}
 		case "details":
 			g.state(&q, p)

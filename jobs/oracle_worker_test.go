@@ -2,9 +2,11 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,8 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -24,6 +28,7 @@ type worker struct {
 	jobs.Worker
 	db       *testdb.DB
 	policies reconcile.Policies
+	folder   string // of the reports
 }
 
 func newWorker(t testing.TB) *worker {
@@ -57,6 +62,10 @@ func (w *worker) reset(t testing.TB, zone *time.Location) {
 		t.Fatal(err)
 	}
 	w.Settings = jobs.Settings{Zone: zone}
+	w.folder = t.TempDir()
+	if w.Reports, err = storage.OpenFolder(w.folder); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (w *worker) night(n reconcile.Night) error {
@@ -65,57 +74,26 @@ func (w *worker) night(n reconcile.Night) error {
 	return w.RunNight(ctx, n.Date)
 }
 
-// published reads what the night left.
+// published reads the tables of a night's reports.
 func (w *worker) published(t testing.TB, night reconcile.Date) published {
 	t.Helper()
 	p := published{}
-	for file, query := range map[string]string{
-		"breaks.csv": `SELECT b.kind, b.subject_id, b.account_id, CASE WHEN b.closed_on = $1::date THEN b.closed_as ELSE 'open' END AS status,
-			b.opened_on::text AS first_seen, (CASE WHEN b.closed_on = $1::date THEN $1::date - 1 ELSE $1::date END)::text AS last_seen, e.variance::text, e.unit
-			FROM reconciler.breaks b
-			CROSS JOIN LATERAL (SELECT * FROM reconciler.break_events e WHERE e.account_id = b.account_id AND e.break_id = b.break_id
-				AND e.business_date <= $1::date ORDER BY e.business_date DESC, e.event_no DESC LIMIT 1) e
-			WHERE b.opened_on <= $1::date AND (b.closed_on IS NULL OR b.closed_on >= $1::date)`,
-		"credit_backs.csv": `SELECT job_id, account_id, class, debited::text, credited_before::text, credit_back::text, decision, clause
-			FROM reconciler.credit_backs WHERE business_date = $1::date`,
-		"refund_windows.csv": `SELECT purchase_id, account_id, state, used_credits::text, credits::text, amount_minor::text, currency,
-			to_char(completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS completed_at, to_char(expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS expires_at
-			FROM reconciler.refund_windows WHERE business_date = $1::date`,
-		"refund_decisions.csv": `SELECT request_id, account_id, purchase_id, job_id, due_date::text, decision, currency, clauses
-			FROM reconciler.refund_decisions WHERE business_date = $1::date`,
-		"roll_forward.csv": `SELECT measure, opening::text, purchases::text, promotions::text, usage::text, credit_backs::text, refunds::text, adjustments::text,
-			late_items::text, closing::text, closing_from_lots::text, (closing - closing_from_lots)::text AS difference
-			FROM reconciler.roll_forward WHERE business_date = $1::date`,
-		"control_totals.csv": `SELECT check_name AS check, unit, scanned::text, matched::text, awaiting::text, breaks::text, difference::text
-			FROM reconciler.control_totals WHERE business_date = $1::date`,
-	} {
-		rows, err := w.db.Queryx(query, night.String())
+	for _, name := range []string{"breaks.csv", "credit_backs.csv", "refund_windows.csv", "refund_decisions.csv", "roll_forward.csv", "control_totals.csv"} {
+		file, err := os.Open(filepath.Join(w.folder, night.String(), name))
 		if err != nil {
-			t.Fatal(file, err)
-		}
-		for rows.Next() {
-			cells := map[string]any{}
-			if err := rows.MapScan(cells); err != nil {
-				t.Fatal(err)
-			}
-			row := map[string]string{}
-			for name, cell := range cells {
-				row[name] = fmt.Sprint(cell)
-				if text, isBytes := cell.([]byte); isBytes {
-					row[name] = string(text)
-				}
-				if strings.HasSuffix(name, "_at") {
-					at, err := time.Parse("2006-01-02T15:04:05.999999Z", row[name])
-					if err != nil {
-						t.Fatal(err)
-					}
-					row[name] = instant(at)
-				}
-			}
-			p[file] = append(p[file], row)
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			t.Fatal(err)
+		}
+		records, err := csv.NewReader(file).ReadAll()
+		if err := errors.Join(err, file.Close()); err != nil || len(records) == 0 {
+			t.Fatalf("read %s of %s: %v, %d records", name, night, err, len(records))
+		}
+		p[name] = []map[string]string{}
+		for _, record := range records[1:] {
+			row := map[string]string{}
+			for i, column := range records[0] {
+				row[column] = reports.RestoreText(record[i])
+			}
+			p[name] = append(p[name], row)
 		}
 	}
 	return p
