@@ -3,6 +3,7 @@ package stripetest
 import (
 	"fmt"
 	"math/big"
+	"regexp"
 )
 
 // Fee is one line of a balance transaction's fee_details, in the currency of the transaction.
@@ -21,6 +22,9 @@ type Settlement struct {
 	// Empty has it computed from Amount.
 	Rate string
 }
+
+// decimal is how exchange rates are written, which is also how JSON writes numbers.
+var decimal = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.[0-9]+)?$`)
 
 // exponent is the number of decimals that Stripe sends a currency's amounts with. The double has a table of its
 // own on purpose: it stands for the other side of the wire.
@@ -54,7 +58,7 @@ func settle(amount int64, currency string, to Settlement) (Settlement, error) {
 	shift := powerOfTen(exponent(to.Currency) - exponent(currency))
 	if to.Rate != "" {
 		rate, ok := new(big.Rat).SetString(to.Rate)
-		if !ok || rate.Sign() <= 0 {
+		if !decimal.MatchString(to.Rate) || !ok || rate.Sign() <= 0 {
 			return Settlement{}, fmt.Errorf("exchange rate %q is not a positive decimal number", to.Rate)
 		}
 		if to.Amount == 0 {

@@ -181,6 +181,7 @@ func TestSettlementHonoursDecimals(t *testing.T) {
 		"two to none":      {amount: 1_000, currency: "usd", settlement: stripetest.Settlement{Currency: "jpy", Rate: "150.05"}, want: 1_501, wantRate: "150.05"},
 		"rate from amount": {amount: 5_000, currency: "jpy", settlement: stripetest.Settlement{Currency: "usd", Amount: 3_317}, want: 3_317, wantRate: "0.006634"},
 		"nothing given":    {amount: 5_000, currency: "jpy", settlement: stripetest.Settlement{Currency: "usd"}, impossible: true},
+		"fraction":         {amount: 5_000, currency: "jpy", settlement: stripetest.Settlement{Currency: "usd", Rate: "1/3"}, impossible: true},
 		"bad rate":         {amount: 5_000, currency: "jpy", settlement: stripetest.Settlement{Currency: "usd", Rate: "cheap"}, impossible: true},
 		"same currency":    {amount: 5_000, currency: "usd", settlement: stripetest.Settlement{Currency: "usd", Amount: 4_999}, impossible: true},
 	}

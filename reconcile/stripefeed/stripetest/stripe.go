@@ -45,7 +45,7 @@ type Options struct {
 	// ValidateResponses checks every regular answer, usually openapi.Validate. An answer that fails becomes a 500
 	// whose message says why, and is kept for InvalidResponses.
 	ValidateResponses func(method, path string, status int, body []byte) error
-	// RecordLimit bounds how many requests are remembered; the oldest go first. Default 100,000.
+	// RecordLimit bounds how many requests are remembered; the oldest go first. Default 10,000.
 	RecordLimit int
 	// Latency is real time that every call takes; default none.
 	Latency time.Duration
@@ -85,7 +85,7 @@ func New(options Options) *Stripe {
 	setDefault(&options.RefundKey, DefaultRefundKey(options.Livemode))
 	setDefault(&options.AvailableAfter, 48*time.Hour)
 	setDefault(&options.PayoutTransit, 48*time.Hour)
-	setDefault(&options.RecordLimit, 100_000)
+	setDefault(&options.RecordLimit, 10_000)
 	s := &Stripe{
 		options:  options,
 		keys:     map[string]Key{},
