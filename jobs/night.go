@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -97,8 +98,11 @@ type Worker struct {
 	CodeVersion string
 	Stripe      StripeSource // nil without STRIPE_API_KEY
 	Reports     ReportSink
-	DryRun      bool
-	Clock       func() time.Time // for run rows and events of people only; nil: time.Now
+	// DryRun, when set, makes RunNight work everything out, change nothing, and say there what it would have posted.
+	DryRun io.Writer
+	// rehearsal: what is written to the database will be rolled back, so that nothing may leave it.
+	rehearsal bool
+	Clock     func() time.Time // for run rows and events of people only; nil: time.Now
 	// Progress, when set, is told which job of which night begins.
 	Progress func(night reconcile.Date, job string)
 	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
@@ -148,8 +152,8 @@ func (n *Night) span(more postgres.Args) postgres.Args {
 // RunNight does all jobs of a night in order, or those named. It takes the night's lock first: postgres.ErrLockHeld when another worker
 // has it. A job that fails doesn't stop the ones that don't need it; the errors come back joined, ErrIntegrity among them where it applies.
 func (w *Worker) RunNight(ctx context.Context, date reconcile.Date, only ...string) (err error) {
-	if w.DryRun {
-		return w.dryRun(ctx, date, only...)
+	if w.DryRun != nil {
+		return w.rehearseNight(ctx, date, only...)
 	}
 	return w.runNight(ctx, date, only...)
 }

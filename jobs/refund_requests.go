@@ -185,10 +185,7 @@ func (n *Night) decideRequest(f requestFacts) (decisionRow, *notificationRow, er
 	if err != nil {
 		return decisionRow{}, nil, err
 	}
-	facts, err := n.refundFacts(f, version)
-	if err != nil {
-		return decisionRow{}, nil, err
-	}
+	facts := n.refundFacts(f, version)
 	decision := reconcile.DecideRefund(facts)
 	isHoliday, err := calendar.ByName(version.HolidayCalendar)
 	if err != nil {
@@ -235,7 +232,7 @@ func (n *Night) versionFor(f requestFacts) (reconcile.PolicyVersion, error) {
 	}
 }
 
-func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) (reconcile.RefundFacts, error) {
+func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) reconcile.RefundFacts {
 	facts := reconcile.RefundFacts{
 		Kind: reconcile.RequestKind(f.Kind), Status: reconcile.RequestStatus(f.Status), RequestedAt: f.RequestedAt,
 		Stated: reconcile.StatedFacts{
@@ -245,10 +242,7 @@ func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) (re
 		PurchaseMatches: f.PurchaseMatches,
 	}
 	if f.PurchaseID != "" {
-		fee, err := feeInCharge(f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
-		if err != nil {
-			return facts, err
-		}
+		fee := n.feeInCharge(f.PurchaseID, f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
 		purchase := reconcile.PurchaseFacts{
 			ID: f.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
 			AmountMinor: f.AmountMinor, Currency: f.Currency, CompletedAt: f.CompletedAt.Time,
@@ -269,7 +263,7 @@ func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) (re
 			DebitedCredits: f.JobDebited, CreditedCredits: f.JobCredited, OtherAccount: f.OtherAccountJob,
 		}
 	}
-	return facts, nil
+	return facts
 }
 
 // reasonText is every reason with its clause, for the report.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -123,11 +122,7 @@ func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job string, acco
 		after = facts[len(facts)-1].PurchaseID
 		var rows []windowRow
 		for _, f := range facts {
-			row, keep, err := n.window(f)
-			if err != nil {
-				return fmt.Errorf("purchase %s: %w", f.PurchaseID, err)
-			}
-			if keep {
+			if row, keep := n.window(f); keep {
 				rows = append(rows, row)
 				counts["windows_"+row.State]++
 			}
@@ -146,7 +141,7 @@ func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job string, acco
 }
 
 // window states one purchase's window at opening and at the end of the night, and says whether the night has to show it.
-func (n *Night) window(f windowFacts) (row windowRow, keep bool, err error) {
+func (n *Night) window(f windowFacts) (row windowRow, keep bool) {
 	now := reconcile.WindowFacts{
 		AsOf: n.AsOf(), CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt, UsedCredits: f.UsedNow,
 		Refunded: f.RefundedNow, Disputed: f.DisputedNow, RequestedAt: f.RequestedNow.Time,
@@ -158,10 +153,7 @@ func (n *Night) window(f windowFacts) (row windowRow, keep bool, err error) {
 			Refunded: f.RefundedBefore, Disputed: f.DisputedBefore, RequestedAt: f.RequestedBefore.Time,
 		}.State()
 	}
-	fee, err := feeInCharge(f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
-	if err != nil {
-		return row, false, err
-	}
+	fee := n.feeInCharge(f.PurchaseID, f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
 	row = windowRow{
 		AccountID: f.AccountID, PurchaseID: f.PurchaseID, CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt,
 		State: string(now), StateBefore: string(before), Credits: f.Credits, UsedCredits: f.UsedNow,
@@ -175,19 +167,20 @@ func (n *Night) window(f windowFacts) (row windowRow, keep bool, err error) {
 		row.RefundableMinor = &refundable
 	}
 	keep = now != before || before == reconcile.WindowOpen || before == reconcile.WindowRequested
-	return row, keep, nil
+	return row, keep
 }
 
-// feeInCharge is the fee in the charge's own currency; nil while Stripe has not said.
-func feeInCharge(fee, charge, settled sql.NullInt64) (*int64, error) {
+// feeInCharge is the fee in the charge's own currency; nil while Stripe has not said, or has said what can't be: a decision then waits.
+func (n *Night) feeInCharge(purchase string, fee, charge, settled sql.NullInt64) *int64 {
 	if !fee.Valid || !charge.Valid || !settled.Valid {
-		return nil, nil
+		return nil
 	}
 	converted, err := reconcile.ConvertFee(fee.Int64, charge.Int64, settled.Int64)
 	if err != nil {
-		return nil, err
+		n.log.Warn().Err(err).Str("purchase", purchase).Msg("the charge's fee is not usable; what needs it waits")
+		return nil
 	}
-	return &converted, nil
+	return &converted
 }
 
 // matchRequests finds the purchases that tonight's requests mean, for the job that asks.

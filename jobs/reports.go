@@ -42,14 +42,14 @@ func reportNight(ctx context.Context, n *Night) (Counts, error) {
 		return nil, err
 	}
 	n.step("reports/prepared")
-	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.DryRun})
+	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.rehearsal})
 	if err != nil {
 		return nil, err
 	}
 	n.step("reports/published")
 	counts := Counts{"revision": int64(published.Revision), "files": int64(len(published.Manifest.Files)), "files_changed": int64(len(published.Differs)),
 		"breaks_open": published.Summary.Breaks.Open}
-	if n.DryRun {
+	if n.rehearsal {
 		n.log.Info().Int("revision", published.Revision).Strs("files", published.Differs).Msg("would be published")
 		return counts, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql"
 )
 
@@ -52,7 +53,9 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 				return err
 			}
 			defer closeWorker()
-			w.DryRun = dryRun
+			if dryRun {
+				w.DryRun = cmd.OutOrStdout()
+			}
 			if err := w.RunNight(cmd.Context(), night, args...); err != nil {
 				return err
 			}
@@ -85,9 +88,15 @@ func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, f
 		closeStore()
 		return nil, nil, usageError("the database lacks %d migrations of the reconciler schema; run: reconciler migrate", pending)
 	}
-	return &jobs.Worker{
-		Store: store, Policies: c.policies, Settings: c.jobs, Log: c.log, CodeVersion: codeVersion(),
-	}, closeStore, nil
+	reports, err := storage.Open(c.reportsURL)
+	if err != nil {
+		closeStore()
+		return nil, nil, usageError("%w", err)
+	}
+	w := &jobs.Worker{
+		Store: store, Policies: c.policies, Settings: c.jobs, Log: c.log, CodeVersion: codeVersion(), Reports: reports,
+	}
+	return w, closeStore, nil
 }
 
 func parseNight(text string, zone *time.Location) (reconcile.Date, error) {

@@ -29,3 +29,6 @@ func UniqueViolation(err error, constraint string) bool {
 	var pqErr *pq.Error
 	return errors.As(err, &pqErr) && pqErr.Code == "23505" && pqErr.Constraint == constraint
 }
+
+// Unavailable wraps an error of an operation outside of the named statements, marking it retryable where it is.
+func Unavailable(operation string, err error) error { return wrap(operation, err) }

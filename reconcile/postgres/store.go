@@ -33,6 +33,7 @@ type Store struct {
 	db           *sqlx.DB
 	catalog      *queries.Catalog
 	sourceSchema string
+	rehearsal    *sqlx.Tx // set in a rehearsal: everything happens in it, and nothing of it stays
 	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
 	// and may fail it: fault sweeps hook in here.
 	Intercept func(ctx context.Context, statement string, done bool) error
@@ -136,19 +137,27 @@ type handle interface {
 }
 
 func (s *Store) Exec(ctx context.Context, statement string, args Args) (int64, error) {
-	return s.on(s.db).Exec(ctx, statement, args)
+	return s.on(s.root()).Exec(ctx, statement, args)
 }
 
 func (s *Store) Get(ctx context.Context, dest any, statement string, args Args) error {
-	return s.on(s.db).Get(ctx, dest, statement, args)
+	return s.on(s.root()).Get(ctx, dest, statement, args)
 }
 
 func (s *Store) Select(ctx context.Context, dest any, statement string, args Args) error {
-	return s.on(s.db).Select(ctx, dest, statement, args)
+	return s.on(s.root()).Select(ctx, dest, statement, args)
 }
 
 func (s *Store) query(ctx context.Context, statement string, args Args) (*sqlx.Rows, error) {
-	return s.on(s.db).query(ctx, statement, args)
+	return s.on(s.root()).query(ctx, statement, args)
+}
+
+// root is where statements outside of a transaction of their own go.
+func (s *Store) root() handle {
+	if s.rehearsal != nil {
+		return s.rehearsal
+	}
+	return s.db
 }
 
 func (s *Store) on(h handle) *runner { return &runner{store: s, handle: h} }

@@ -33,6 +33,9 @@ func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Conte
 	if ctx.Value(txKey{}) != nil {
 		return errors.New("postgres: transaction within a transaction")
 	}
+	if s.rehearsal != nil {
+		return s.inSavepoint(ctx, o, fn)
+	}
 	options := &sql.TxOptions{ReadOnly: o.ReadOnly}
 	if o.ReadOnly {
 		options.Isolation = sql.LevelRepeatableRead
@@ -93,4 +96,40 @@ func setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 		}
 	}
 	return nil
+}
+
+// Rehearse runs fn on a store whose every statement and transaction happens in one transaction that is rolled back at the end, whatever
+// fn returns: a dry run that does the real work and leaves nothing behind. fn must not use the store from several goroutines.
+func (s *Store) Rehearse(ctx context.Context, fn func(ctx context.Context, rehearsal *Store) error) (err error) {
+	tx, err := s.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return wrap("begin rehearsal", err)
+	}
+	defer func() {
+		if rollbackErr := tx.Rollback(); rollbackErr != nil && !errors.Is(rollbackErr, sql.ErrTxDone) && err == nil {
+			err = wrap("roll back rehearsal", rollbackErr)
+		}
+	}()
+	rehearsal := *s
+	rehearsal.rehearsal = tx
+	return fn(ctx, &rehearsal)
+}
+
+// inSavepoint is InTx within a rehearsal.
+func (s *Store) inSavepoint(ctx context.Context, o TxOptions, fn func(ctx context.Context, tx *Tx) error) error {
+	if _, err := s.rehearsal.ExecContext(ctx, "SAVEPOINT step"); err != nil {
+		return wrap("savepoint", err)
+	}
+	err := setLocal(ctx, s.rehearsal, o)
+	if err == nil {
+		err = fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(s.rehearsal), tx: s.rehearsal})
+	}
+	end := "RELEASE SAVEPOINT step"
+	if err != nil {
+		end = "ROLLBACK TO SAVEPOINT step"
+	}
+	if _, endErr := s.rehearsal.ExecContext(ctx, end); endErr != nil && err == nil {
+		err = wrap("end savepoint", endErr)
+	}
+	return err
 }

@@ -1,0 +1,1 @@
+SELECT id FROM source.credit_entries WHERE id = ANY (@ids::text[])
