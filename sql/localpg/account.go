@@ -52,7 +52,8 @@ func (a *account) own(path string) error {
 	return os.Chown(path, int(a.credential.Uid), int(a.credential.Gid))
 }
 
-// command prepares a program to run as the account in a folder, out of reach of the terminal's Ctrl-C and of the caller's PG variables.
+// command prepares a program to run as the account in a folder, out of reach of the terminal's Ctrl-C and of the caller's language and
+// time zone.
 func (a *account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
@@ -60,7 +61,7 @@ func (a *account) command(ctx context.Context, dir, program string, args ...stri
 	cmd.WaitDelay = time.Second
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "LC_") || name == "LANG" || name == "LANGUAGE" || name == "HOME" || name == "TZ" {
+		if strings.HasPrefix(name, "LC_") || name == "LANG" || name == "LANGUAGE" || name == "HOME" || name == "TZ" {
 			continue
 		}
 		cmd.Env = append(cmd.Env, v)

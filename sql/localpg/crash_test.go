@@ -8,15 +8,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
 
+// Not in parallel: the sweep of any other start would do the watchdog's work.
 func TestKilledParentLeavesNoServerAndNoFiles(t *testing.T) {
-	t.Parallel()
 	h := startHelper(t, Options{}, nil)
 	query(t, h.URL, "SELECT 'up'")
 	h.kill(t)
@@ -36,6 +39,19 @@ func TestKilledParentOfASurvivingFolder(t *testing.T) {
 		t.Errorf("kept table holds %q", got)
 	}
 	eventually(t, "the earlier server is gone", func() bool { return gone(h.PID) })
+}
+
+func TestKilledParentOfAChosenFolderLeavesNoServer(t *testing.T) {
+	t.Parallel()
+	for _, o := range []Options{{Durable: true, Keep: true}, {}} {
+		o.Dir = filepath.Join(dataPlace(t), "pg")
+		h := startHelper(t, o, nil)
+		h.kill(t)
+		eventually(t, "the server of a killed process ends", func() bool { return gone(h.PID) })
+		if missing(filepath.Join(o.Dir, "data", "PG_VERSION")) {
+			t.Error("the data in a folder that somebody chose are gone")
+		}
+	}
 }
 
 func TestParentThatEndsWithoutStop(t *testing.T) {
@@ -250,28 +266,65 @@ func TestSweepSparesALiveServer(t *testing.T) {
 	stop(t, s)
 }
 
-func TestLockOfARemovedOwnerFileGuardsNothing(t *testing.T) {
+// A folder's lock file is removed with the folder while others may be about to lock it.
+func TestOneOwnerAtATime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := lock(dir)
+	var owners, taken atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 300 {
+				owner, err := lock(dir)
+				if errors.Is(err, ErrInUse) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if owners.Add(1) != 1 {
+					t.Error("two owners at once")
+				}
+				taken.Add(1)
+				runtime.Gosched()
+				owners.Add(-1)
+				if err := os.Remove(filepath.Join(dir, ownerFile)); err != nil {
+					t.Error(err)
+				}
+				_ = owner.Close()
+			}
+		})
+	}
+	all.Wait()
+	if taken.Load() == 0 {
+		t.Error("nobody ever got the lock")
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("folder holds %v, %v", entries, err)
+	}
+}
+
+func TestLockSaysWhoHasIt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	owner, err := lock(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lock(dir); !errors.Is(err, ErrInUse) {
+	_, err = lock(dir)
+	if !errors.Is(err, ErrInUse) {
 		t.Fatalf("second lock: %v, want ErrInUse", err)
 	}
-	if err := os.Remove(first.Name()); err == nil {
-		t.Fatalf("%s is still there under its first name", first.Name())
-	}
-	if err := os.Remove(filepath.Join(dir, ownerFile)); err != nil {
+	wantError(t, err, dir, "process "+strconv.Itoa(os.Getpid()))
+	if err := owner.Close(); err != nil {
 		t.Fatal(err)
 	}
-	second, err := lock(dir)
+	again, err := lock(dir)
 	if err != nil {
-		t.Fatalf("lock after the file was removed: %v", err)
+		t.Fatalf("lock of a folder that was given up: %v", err)
 	}
-	_ = first.Close()
-	_ = second.Close()
+	_ = again.Close()
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("folder holds %v, %v; want the owner file alone", entries, err)
 	}
