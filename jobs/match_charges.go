@@ -1,6 +1,21 @@
 package jobs
 
-import "context"
+import (
+	"context"
 
-// matchCharges reconciles purchases with their charges at Stripe.
-func (n *Night) matchCharges(ctx context.Context) (Counts, error) { return Counts{}, nil }
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+const asyncSettlesWithin = reconcile.AsyncSettlesWithin
+
+// matchCharges reconciles the platform's purchases with Stripe's charges, both ways.
+func (n *Night) matchCharges(ctx context.Context) (Counts, error) {
+	return stripeJob{
+		name: "match-charges",
+		scopes: []stripeScope{
+			{"purchases at Stripe", "stripe_match/purchase_candidates", "purchase", "stripe_match/judge_purchases"},
+			{"charges on the platform", "stripe_match/charge_candidates", "charge", "stripe_match/judge_charges"},
+		},
+		scanned: "stripe_match/scanned_charges",
+	}.reconcile(ctx, n)
+}

@@ -37,6 +37,17 @@ type Options struct {
 	BackoffLimit   time.Duration // of one wait, what Retry-After asks for included; default 60 s
 
 	HTTPClient *http.Client // default: one of its own, with the timeouts that a batch worker needs
+
+	// SyncLag is how far behind Stripe's clock reading stops, as lists may lack what was made just now; default 60 s, negative: none.
+	SyncLag time.Duration
+	// SyncOverlap is how far before the watermark reading begins; default 48 h.
+	SyncOverlap time.Duration
+	// SyncParallel windows are read at once; default 6.
+	SyncParallel int
+	// SyncBatchRows are committed together; default 1,000.
+	SyncBatchRows int
+	// Progress, when set, is told after every batch of a sync; calls don't overlap.
+	Progress func(Progress)
 }
 
 // ErrSettings says that an option is wrong.
@@ -103,6 +114,11 @@ func (o *Options) setDefaults() {
 	setDefault(&o.AttemptTimeout, time.Minute)
 	setDefault(&o.BackoffBase, 500*time.Millisecond)
 	setDefault(&o.BackoffLimit, time.Minute)
+	setDefault(&o.SyncLag, time.Minute)
+	o.SyncLag = max(o.SyncLag, 0)
+	setDefault(&o.SyncOverlap, 48*time.Hour)
+	setDefault(&o.SyncParallel, 6)
+	setDefault(&o.SyncBatchRows, 1000)
 	if o.HTTPClient == nil {
 		o.HTTPClient = &http.Client{}
 	}

@@ -124,7 +124,7 @@ func (b *batch) add(ctx context.Context, row stored, at time.Time) error {
 		}
 	}
 	b.rows++
-	if b.rows < b.s.o.BatchRows {
+	if b.rows < b.s.client.options.SyncBatchRows {
 		return nil
 	}
 	return b.flush(ctx)

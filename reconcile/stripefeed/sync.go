@@ -25,16 +25,6 @@ type SyncOptions struct {
 
 	// Again reads Stripe even when the tables are complete through AsOf already.
 	Again bool
-	// Lag is how far behind Stripe's clock reading stops, as lists may lack what was made just now; default 60 s, negative: none.
-	Lag time.Duration
-	// Overlap is how far before the watermark reading begins; default 48 h.
-	Overlap time.Duration
-	// Parallel windows; default 6.
-	Parallel int
-	// BatchRows are committed together; default 1,000.
-	BatchRows int
-	// Progress, when set, is told after every batch; calls don't overlap.
-	Progress func(Progress)
 }
 
 // Progress is how far a sync has come.
@@ -110,12 +100,7 @@ var earliest = time.Date(2011, 9, 1, 0, 0, 0, 0, time.UTC)
 
 // Sync brings the tables up to Stripe's clock, less the lag, and notes that for the night. When it returns an error, the night is
 // noted as one that Stripe was not looked at for, and what had been read stays: the next sync goes on from there.
-func Sync(ctx context.Context, c *Client, o SyncOptions) (Result, error) {
-	setDefault(&o.Lag, time.Minute)
-	o.Lag = max(o.Lag, 0)
-	setDefault(&o.Overlap, 48*time.Hour)
-	setDefault(&o.Parallel, 6)
-	setDefault(&o.BatchRows, 1000)
+func (c *Client) Sync(ctx context.Context, o SyncOptions) (Result, error) {
 	s := &syncer{client: c, o: o, log: c.options.Log, rows: map[string]int64{}}
 	s.result.Livemode = c.livemode
 	err := s.run(ctx)
@@ -275,7 +260,7 @@ func (s *syncer) advance(ctx context.Context, stream string, through int64) erro
 
 // waitForAsOf sets the upper bound of all windows by Stripe's clock. Just after as-of it waits until the lag has passed.
 func (s *syncer) waitForAsOf(ctx context.Context) error {
-	lag, asOf := int64(s.o.Lag/time.Second), s.o.AsOf.Unix()
+	lag, asOf := int64(s.client.options.SyncLag/time.Second), s.o.AsOf.Unix()
 	s.upper = s.started - lag
 	if s.started < asOf {
 		return fmt.Errorf("%w: it is %s at Stripe, and the night ends at %s", ErrUnavailable,
@@ -342,7 +327,7 @@ func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, o
 		s.windowsTotal += len(w.parts)
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(s.o.Parallel)
+	group.SetLimit(s.client.options.SyncParallel)
 	// Oldest first, the streams in turns: so that the watermarks move, and no endpoint's limit holds up the others.
 	for i := range longest {
 		for _, w := range all {
@@ -363,7 +348,7 @@ func (s *syncer) begin(ctx context.Context, stream stream, watermarks map[string
 		}
 		return earliest.Unix(), nil
 	}
-	from := mark - int64(s.o.Overlap/time.Second)
+	from := mark - int64(s.client.options.SyncOverlap/time.Second)
 	if stream.name != "balance_transactions" {
 		return from, nil
 	}
@@ -403,14 +388,14 @@ func (s *syncer) count(stream string, rows int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rows[stream] += int64(rows)
-	if s.o.Progress == nil {
+	if s.client.options.Progress == nil {
 		return
 	}
 	p := Progress{Stream: stream, Windows: s.windowsDone, WindowsTotal: s.windowsTotal}
 	for _, n := range s.rows {
 		p.Rows += n
 	}
-	s.o.Progress(p)
+	s.client.options.Progress(p)
 }
 
 // readSubscriptionsRunning reads all subscriptions that aren't over, as they change without anything new being created; and, one by
@@ -453,7 +438,7 @@ func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64)
 		before = min(before, watermarks[stream.name])
 	}
 	ids, err := s.named(ctx, "stripe/unsettled", postgres.Args{
-		"before": before - int64(s.o.Overlap/time.Second), "since": s.upper - 30*day,
+		"before": before - int64(s.client.options.SyncOverlap/time.Second), "since": s.upper - 30*day,
 	})
 	if err != nil {
 		return err
@@ -475,7 +460,7 @@ func (s *syncer) readNamed(ctx context.Context) error {
 // readEach reads single objects. Where an id comes from the platform it may be wrong; Stripe's own ids have to be there.
 func (s *syncer) readEach(ctx context.Context, ids named, mayBeWrong bool) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.o.Parallel)
+	group.SetLimit(s.client.options.SyncParallel)
 	for _, name := range slices.Sorted(maps.Keys(ids)) {
 		stream := streamByName(name)
 		for part := range slices.Chunk(ids[name], 100) {
@@ -492,7 +477,7 @@ func (s *syncer) breakDownPayouts(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.o.Parallel)
+	group.SetLimit(s.client.options.SyncParallel)
 	for _, id := range ids {
 		group.Go(func() error { return s.breakDown(ctx, id) })
 	}

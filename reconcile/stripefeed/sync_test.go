@@ -67,6 +67,8 @@ func openStore(t testing.TB) *postgres.Store {
 func (f *fixture) newClient(o Options) *Client {
 	f.t.Helper()
 	o.Log = zerolog.Nop()
+	setDefault(&o.SyncLag, -1)
+	setDefault(&o.SyncBatchRows, 50)
 	setDefault(&o.EndpointPerSecond, 1e6)
 	setDefault(&o.TotalPerSecond, 1e6)
 	setDefault(&o.BackoffBase, time.Millisecond)
@@ -83,9 +85,7 @@ func (f *fixture) newClient(o Options) *Client {
 // sync reads for the business date that ended last.
 func (f *fixture) sync() (Result, error) {
 	date := reconcile.DateOf(f.clock.now()).AddDays(-1)
-	return Sync(context.Background(), f.client, SyncOptions{
-		Store: f.store, Date: date, AsOf: reconcile.NightOf(date, time.UTC).End, Lag: -1, BatchRows: 50,
-	})
+	return f.client.Sync(context.Background(), SyncOptions{Store: f.store, Date: date, AsOf: reconcile.NightOf(date, time.UTC).End})
 }
 
 func (f *fixture) mustSync() Result {

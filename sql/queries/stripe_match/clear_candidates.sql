@@ -1,0 +1,1 @@
+DELETE FROM reconciler.candidates WHERE business_date = @date::date AND job = ANY (@scopes::text[])

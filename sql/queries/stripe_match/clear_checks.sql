@@ -1,0 +1,1 @@
+DELETE FROM reconciler.stripe_checks WHERE business_date = @date::date AND job = @job::text

@@ -1,0 +1,1 @@
+DELETE FROM reconciler.dispute_cases WHERE business_date = @date::date

@@ -1,0 +1,1 @@
+DELETE FROM reconciler.subscription_checks WHERE business_date = @date::date

@@ -1,0 +1,22 @@
+-- Disputes that are open, or that something happened to tonight, or whose breaks are open; each with the money that really moved.
+SELECT d.id AS dispute_id, d.charge_id, d.status, d.reason, d.created_at, d.evidence_due_by, d.amount_minor, d.currency,
+       coalesce(p.id, '') AS purchase_id, coalesce(p.account_id, '') AS account_id, coalesce(a.status, '') AS account_status,
+       coalesce(c.captured_minor, d.amount_minor) AS captured_minor, coalesce(r.refunded_minor, 0)::bigint AS refunded_minor,
+       coalesce(t.withdrawn_minor, 0)::bigint AS withdrawn_minor, coalesce(t.returned_minor, 0)::bigint AS returned_minor,
+       coalesce(t.fees_minor, 0)::bigint AS fees_minor, coalesce(t.currency, '') AS settlement_currency
+FROM {{ disputes_as_of }} d
+LEFT JOIN {{ charges_as_of }} c ON c.id = d.charge_id
+LEFT JOIN LATERAL {{ purchase_of_charge }} p ON true
+LEFT JOIN source.accounts a ON a.id = p.account_id
+LEFT JOIN LATERAL (SELECT sum(r.amount_minor) AS refunded_minor, max(r.status_since) AS moved_at
+                   FROM {{ refunds_as_of }} r WHERE r.charge_id = d.charge_id AND r.is_live) r ON true
+LEFT JOIN LATERAL (SELECT -sum(least(t.amount_minor, 0)) AS withdrawn_minor, sum(greatest(t.amount_minor, 0)) AS returned_minor,
+                          sum(t.fee_minor) AS fees_minor, min(t.currency) AS currency, max(t.created_at) AS moved_at
+                   FROM reconciler.stripe_balance_transactions t
+                   WHERE t.source_id = d.id AND t.created_at < @as_of::timestamptz) t ON true
+WHERE d.status NOT IN ('won', 'lost', 'warning_closed')
+   OR greatest(d.status_since, r.moved_at, t.moved_at) >= @begin::timestamptz
+   OR EXISTS (SELECT FROM reconciler.breaks b
+              WHERE b.job = @job::text AND b.subject_id IN (d.id, d.charge_id)
+                AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date))
+ORDER BY d.id

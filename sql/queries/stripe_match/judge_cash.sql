@@ -1,0 +1,29 @@
+-- Per currency: does it open as the night before closed, does it come to Stripe's balance, and is as much of it available as Stripe
+-- says? What becomes available within a day of the reading may be on either side of it.
+INSERT INTO reconciler.stripe_checks (business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance, unit, detail)
+WITH facts AS (
+    SELECT c.*, y.closing_minor AS closed_minor, t.available, t.moving,
+           c.balance_at IS NOT NULL AND abs(t.available - c.stripe_available_minor) > t.moving AS is_split_wrong
+    FROM reconciler.stripe_cash c
+    LEFT JOIN reconciler.stripe_cash y ON y.business_date = c.business_date - 1 AND y.currency = c.currency
+    LEFT JOIN LATERAL (SELECT coalesce(sum(t.net_minor) FILTER (WHERE t.available_on <= c.balance_at), 0) AS available,
+                              coalesce(sum(abs(t.net_minor)) FILTER (WHERE t.available_on > c.balance_at - make_interval(secs => @available_within_seconds::bigint)
+                                                                       AND t.available_on <= c.balance_at + make_interval(secs => @available_within_seconds::bigint)), 0) AS moving
+                       FROM reconciler.stripe_balance_transactions t
+                       WHERE t.currency = c.currency AND t.created_at <= c.balance_at) t ON true
+    WHERE c.business_date = @date::date
+), judged AS (
+    SELECT f.*, CASE WHEN opening_minor <> closed_minor THEN 'opening' WHEN residual_minor <> 0 THEN 'balance' WHEN is_split_wrong THEN 'available' ELSE '' END AS field
+    FROM facts f
+)
+SELECT @date::date, @job::text, 'Stripe balances', currency, CASE WHEN field = '' THEN 'matched' ELSE 'break' END,
+       CASE WHEN field = '' THEN '' ELSE 'balance_residual' END, field,
+       CASE field WHEN 'opening' THEN opening_minor::text WHEN 'balance' THEN (closing_minor + after_minor)::text WHEN 'available' THEN available::text ELSE '' END,
+       CASE field WHEN 'opening' THEN closed_minor::text WHEN 'balance' THEN (stripe_available_minor + stripe_pending_minor)::text
+                  WHEN 'available' THEN stripe_available_minor::text ELSE '' END,
+       CASE field WHEN 'opening' THEN opening_minor - closed_minor WHEN 'balance' THEN residual_minor WHEN 'available' THEN available - stripe_available_minor ELSE 0 END,
+       CASE WHEN field = '' THEN '' ELSE currency END,
+       CASE field WHEN 'opening' THEN 'the night before closed otherwise'
+                  WHEN 'balance' THEN 'against the balance of ' || to_char(balance_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                  WHEN 'available' THEN 'the total ties, what of it is available doesn''t' ELSE '' END
+FROM judged

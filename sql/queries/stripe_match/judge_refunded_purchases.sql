@@ -1,0 +1,33 @@
+-- Credits taken for a refund against the money that went back. A refund that failed is a break of its own, and a lost dispute takes the
+-- money as well.
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+    unit, detail)
+WITH facts AS (
+    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, l.last_at, c.id AS charge_id,
+           coalesce(r.refunds, 0) AS refunds, coalesce(d.at_stake, false) AS at_stake
+    FROM reconciler.candidates s
+    LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id
+    LEFT JOIN LATERAL {{ main_charge }} c ON true
+    LEFT JOIN LATERAL (SELECT min(e.account_id) AS account_id, -sum(e.credits) AS taken, max(e.effective_at) FILTER (WHERE e.kind = 'refund') AS last_at
+                       FROM {{ entries }} e
+                       WHERE e.purchase_id = s.subject_id AND e.kind IN ('refund', 'refund_reversal') AND e.effective_at < @as_of::timestamptz) l ON true
+    LEFT JOIN LATERAL (SELECT count(*) AS refunds FROM {{ refunds_as_of }} r WHERE r.charge_id = c.id) r ON true
+    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
+                       FROM {{ disputes_as_of }} d WHERE d.charge_id = c.id) d ON true
+    WHERE s.business_date = @date::date AND s.job = @scope::text
+), judged AS (
+    SELECT f.*, CASE WHEN taken <= 0 OR refunds > 0 OR at_stake THEN 'matched'
+                     WHEN last_at >= @grace_before::timestamptz THEN 'awaiting'
+                     ELSE 'refund_missing_at_stripe' END AS verdict
+    FROM facts f
+)
+SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'refunds of the ledger at Stripe' ELSE 'refunds of the ledger at Stripe, again' END, id,
+       CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
+       CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
+       CASE verdict WHEN 'refund_missing_at_stripe' THEN 'refund' ELSE '' END,
+       CASE verdict WHEN 'refund_missing_at_stripe' THEN taken::text ELSE '' END,
+       CASE verdict WHEN 'refund_missing_at_stripe' THEN '0' ELSE '' END,
+       CASE verdict WHEN 'refund_missing_at_stripe' THEN taken ELSE 0 END,
+       CASE verdict WHEN 'refund_missing_at_stripe' THEN 'credits' ELSE '' END,
+       CASE WHEN verdict = 'refund_missing_at_stripe' AND charge_id IS NOT NULL THEN 'charge ' || charge_id ELSE '' END
+FROM judged

@@ -1,0 +1,110 @@
+-- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy
+-- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has.
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+    unit, detail, amount_minor, currency)
+WITH facts AS (
+    SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
+           coalesce(m.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
+           p.amount_minor AS paid_minor, p.completed_at,
+           t.fee_minor, t.amount_minor AS settled_minor, c.amount_minor AS charge_minor,
+           o.live_minor, o.first_live, o.last_live, l.taken, l.reversals, a.approved_minor, coalesce(a.denied, false) AS denied,
+           coalesce(d.at_stake, false) AS at_stake,
+           r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
+               AND NOT EXISTS (SELECT FROM {{ valid_requests }} q
+                               WHERE q.purchase_id = p.id AND q.kind = 'unused_credits'
+                                 AND q.requested_at <= p.completed_at + make_interval(secs => v.refund_window_seconds)) AS is_late,
+           u.used
+    FROM reconciler.candidates s
+    JOIN {{ refunds_as_of }} r ON r.id = s.subject_id
+    LEFT JOIN {{ charges_as_of }} c ON c.id = r.charge_id
+    LEFT JOIN LATERAL {{ purchase_of_charge }} p ON true
+    LEFT JOIN LATERAL {{ main_charge }} m ON true
+    LEFT JOIN reconciler.policy_versions v ON v.policy = @policy::text AND p.completed_at >= v.effective_from AND p.completed_at < v.effective_to
+    LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id AND t.created_at < @as_of::timestamptz
+    LEFT JOIN LATERAL (SELECT sum(o.amount_minor) AS live_minor, (array_agg(o.id ORDER BY o.created_at, o.id))[1] AS first_live,
+                              (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC))[1] AS last_live
+                       FROM {{ refunds_as_of }} o WHERE o.charge_id = r.charge_id AND o.is_live) o ON true
+    LEFT JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken, count(*) FILTER (WHERE e.kind = 'refund_reversal') AS reversals
+                       FROM {{ entries }} e
+                       WHERE e.account_id = p.account_id AND e.purchase_id = p.id AND e.kind IN ('refund', 'refund_reversal')
+                         AND e.effective_at < @as_of::timestamptz) l ON true
+    LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve') AS approved_minor, bool_or(a.decision = 'deny') AS denied
+                       FROM reconciler.refund_decisions a
+                       WHERE a.account_id = p.account_id AND a.purchase_id = p.id AND a.business_date <= @date::date
+                         AND a.decision IN ('approve', 'deny')) a ON true
+    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
+                       FROM {{ disputes_as_of }} d WHERE d.charge_id = r.charge_id) d ON true
+    -- How much of the purchase was used when the money went back: net usage less the account's earlier lots (clause 2.3).
+    LEFT JOIN LATERAL (
+        SELECT greatest(0, least(p.credits, y.net - z.before)) AS used
+        FROM (SELECT coalesce(-sum(e.credits), 0) AS net FROM {{ entries }} e
+              WHERE e.account_id = p.account_id AND e.effective_at < r.created_at
+                AND (e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.credits < 0)) y,
+             (SELECT coalesce(sum(e.credits), 0) AS before FROM {{ entries }} e
+              WHERE e.account_id = p.account_id AND e.effective_at < r.created_at
+                AND (e.kind IN ('purchase', 'promo') OR e.kind = 'adjustment' AND e.credits > 0)
+                AND e.purchase_id IS DISTINCT FROM p.id
+                AND (e.created_at, coalesce(e.purchase_id, e.id) COLLATE "C") < (
+                    SELECT g.created_at, p.id COLLATE "C" FROM {{ entries }} g
+                    WHERE g.account_id = p.account_id AND g.purchase_id = p.id AND g.kind = 'purchase' ORDER BY g.created_at LIMIT 1)
+                AND NOT EXISTS (SELECT FROM {{ entries }} x
+                                WHERE x.account_id = p.account_id AND x.purchase_id = e.purchase_id AND x.kind IN ('refund', 'refund_reversal')
+                                  AND x.effective_at < r.created_at
+                                HAVING sum(x.credits) < 0)) z) u ON true
+    WHERE s.business_date = @date::date AND s.job = @scope::text
+), expected AS (
+    SELECT f.*, is_live AND is_main AND purchase_kind = 'credits' AND NOT at_stake AS asks_policy,
+           coalesce(approved_minor, CASE
+               WHEN fee_minor IS NULL THEN NULL
+               WHEN fee_minor <= 0 THEN paid_minor
+               -- Half up, by the charge's own ratio.
+               ELSE greatest(0, paid_minor - div(2 * fee_minor::numeric * charge_minor + settled_minor, 2 * settled_minor::numeric)) END) AS due_minor
+    FROM facts f
+), policy AS (
+    SELECT e.*, asks_policy AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy FROM expected e
+), question AS (
+    SELECT p.*, 'refunds that stood' AS check_name,
+           CASE WHEN is_live AND status IN ('succeeded', 'pending', 'requires_action') THEN 'matched'
+                WHEN is_live THEN 'refund_failed'
+                WHEN coalesce(live_minor, 0) >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
+                ELSE 'refund_failed' END AS verdict
+    FROM policy p
+    UNION ALL
+    SELECT p.*, 'refunds whose credits were taken',
+           CASE WHEN NOT is_live OR NOT is_main OR purchase_kind <> 'credits' OR id <> first_live OR taken >= credits THEN 'matched'
+                WHEN created_at >= @grace_before::timestamptz THEN 'awaiting'
+                ELSE 'refund_missing_in_ledger' END
+    FROM policy p
+    UNION ALL
+    SELECT p.*, 'refunds that the policy allows', CASE WHEN against_policy THEN 'refund_against_policy' ELSE 'matched' END
+    FROM policy p
+    UNION ALL
+    SELECT p.*, 'refunds of the right amount',
+           CASE WHEN NOT asks_policy OR against_policy OR id <> last_live OR live_minor = due_minor THEN 'matched'
+                WHEN due_minor IS NULL THEN 'awaiting'
+                ELSE 'refund_amount_mismatch' END
+    FROM policy p
+)
+SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN '' ELSE ', again' END, id,
+       CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
+       CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
+       CASE verdict WHEN 'refund_failed' THEN 'status' WHEN 'refund_missing_in_ledger' THEN 'credits' WHEN 'refund_against_policy' THEN 'policy'
+                    WHEN 'refund_amount_mismatch' THEN 'amount_minor' ELSE '' END,
+       CASE verdict WHEN 'refund_failed' THEN 'succeeded' WHEN 'refund_missing_in_ledger' THEN taken::text WHEN 'refund_against_policy' THEN '0'
+                    WHEN 'refund_amount_mismatch' THEN due_minor::text ELSE '' END,
+       CASE verdict WHEN 'refund_failed' THEN status WHEN 'refund_missing_in_ledger' THEN credits::text
+                    WHEN 'refund_against_policy' THEN amount_minor::text WHEN 'refund_amount_mismatch' THEN live_minor::text ELSE '' END,
+       CASE verdict WHEN 'refund_failed' THEN amount_minor WHEN 'refund_missing_in_ledger' THEN taken - credits
+                    WHEN 'refund_against_policy' THEN -amount_minor WHEN 'refund_amount_mismatch' THEN due_minor - live_minor ELSE 0 END,
+       CASE verdict WHEN 'refund_missing_in_ledger' THEN 'credits' WHEN 'matched' THEN '' WHEN 'awaiting' THEN '' ELSE currency END,
+       CASE verdict
+           WHEN 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
+           WHEN 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
+           WHEN 'refund_against_policy' THEN 'purchase ' || purchase_id || ': ' || concat_ws('; ',
+               CASE WHEN is_late THEN 'after the refund window (2.3)' END,
+               CASE WHEN used > 0 THEN used || ' of ' || credits || ' credits used (2.3)' END,
+               CASE WHEN denied THEN 'the request was denied (6)' END)
+           WHEN 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || paid_minor || ' ' || currency
+           ELSE '' END,
+       amount_minor, currency
+FROM question
