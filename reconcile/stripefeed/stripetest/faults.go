@@ -72,12 +72,16 @@ const (
 	NoDate            Kind = "no Date header"
 	EmptyPage         Kind = "has_more with an empty page"
 	RepeatedPage      Kind = "repeated page"
+	RestartedList     Kind = "list starting over"
+	ReversedPage      Kind = "page oldest first"
 	StuckCursor       Kind = "cursor that does not move"
 	DuplicateRow      Kind = "row twice in a page"
 	NullRow           Kind = "null row"
 	RowWithoutID      Kind = "row without id"
+	ForeignRow        Kind = "row of another kind"
 	MissingListObject Kind = "list without object"
 	MissingData       Kind = "list without data"
+	MissingHasMore    Kind = "list without has_more"
 	WrongLivemode     Kind = "wrong livemode"
 	UnknownCategory   Kind = "unknown reporting_category"
 	UnknownStatus     Kind = "unknown status"
@@ -90,7 +94,8 @@ func Kinds() []Kind {
 		UnavailableBefore, GatewayTimeoutBefore, ResetBefore, TimeoutBefore, CloseWarmBefore, StoredServerError, TimeoutThenAct, ActSlowly,
 		ConflictAfter, ServerErrorAfter, BadGatewayAfter, UnavailableAfter, GatewayTimeoutAfter, ResetAfter, TimeoutAfter, CloseWarmAfter,
 		TruncatedBody, StalledBody, HTMLBody, EmptyBody, EmptyObject, NullBody, MalformedJSON, DoubledBody, DuplicateResponse, NoDate,
-		EmptyPage, RepeatedPage, StuckCursor, DuplicateRow, NullRow, RowWithoutID, MissingListObject, MissingData, WrongLivemode,
+		EmptyPage, RepeatedPage, RestartedList, ReversedPage, StuckCursor, DuplicateRow, NullRow, RowWithoutID, ForeignRow,
+		MissingListObject, MissingData, MissingHasMore, WrongLivemode,
 		UnknownCategory, UnknownStatus,
 	}
 }
@@ -139,7 +144,7 @@ type plannedFault struct {
 func (s *Stripe) SetFaults(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = nil
+	s.faults, s.pages = nil, map[string]*servedPages{}
 	for _, fault := range faults {
 		if !slices.Contains(Kinds(), fault.Kind) {
 			panic("stripetest: unknown fault kind " + string(fault.Kind))
@@ -178,10 +183,10 @@ func (s *Stripe) applies(kind Kind, c *call) bool {
 		return c.warm
 	case StoredServerError:
 		return c.method == http.MethodPost && c.idempotencyKey != ""
-	case EmptyPage, DuplicateRow, NullRow, RowWithoutID, MissingListObject, MissingData:
+	case EmptyPage, ReversedPage, DuplicateRow, NullRow, RowWithoutID, ForeignRow, MissingListObject, MissingData, MissingHasMore:
 		return c.list
-	case RepeatedPage, StuckCursor:
-		return c.list && c.cursor != "" && s.lastPage[c.listing] != nil
+	case RepeatedPage, RestartedList, StuckCursor:
+		return c.list && c.cursor != "" && s.pages[c.listing] != nil
 	}
 	return true
 }
@@ -349,59 +354,69 @@ func replaceMember(body []byte, name, value string) []byte {
 	return slices.Concat(body[:member[0]], []byte(`"`+name+`":"`+value+`"`), body[member[1]:])
 }
 
+// listDocument is a list as it was answered, with members that can be left out.
 type listDocument struct {
-	Object  string            `json:"object,omitempty"`
-	Data    []json.RawMessage `json:"data,omitempty"`
-	HasMore bool              `json:"has_more"`
-	URL     string            `json:"url"`
+	Object  string             `json:"object,omitempty"`
+	Data    *[]json.RawMessage `json:"data,omitempty"`
+	HasMore *bool              `json:"has_more,omitempty"`
+	URL     string             `json:"url"`
 }
 
+// servedPages are the first and the latest page of a list that were answered since SetFaults.
+type servedPages struct{ first, latest []byte }
+
 func (s *Stripe) garbleList(c *call, kind Kind, body []byte) []byte {
-	previous := s.previousPage(c.listing)
-	if kind == RepeatedPage {
-		return previous
+	served := s.served(c.listing)
+	switch kind {
+	case RepeatedPage:
+		return served.latest
+	case RestartedList:
+		return served.first
 	}
-	var list struct {
-		listDocument
-		Data []json.RawMessage `json:"data"`
-	}
-	if err := json.Unmarshal(body, &list); err != nil || list.Object != "list" {
+	var list listDocument
+	if err := json.Unmarshal(body, &list); err != nil || list.Object != "list" || list.Data == nil {
 		return body
 	}
-	if list.Data == nil {
-		list.Data = []json.RawMessage{}
-	}
+	rows := *list.Data
+	yes := true
 	switch kind {
 	case EmptyPage:
-		list.Data, list.HasMore = []json.RawMessage{}, true
+		rows, list.HasMore = []json.RawMessage{}, &yes
+	case ReversedPage:
+		slices.Reverse(rows)
 	case NullRow:
-		list.Data = append(list.Data, json.RawMessage("null"))
+		rows = append(rows, json.RawMessage("null"))
 	case RowWithoutID:
-		list.Data = append(list.Data, json.RawMessage("{}"))
+		rows = append(rows, json.RawMessage("{}"))
+	case ForeignRow:
+		rows = append(rows, json.RawMessage(`{"id":"cup_1MKm7r2eZvKYlo2C","object":"coupon","created":`+strconv.FormatInt(c.now.Unix(), 10)+`}`))
 	case DuplicateRow:
-		if len(list.Data) > 0 {
-			list.Data = append(list.Data, list.Data[0])
-		}
+		rows = append(rows, rows[:min(1, len(rows))]...)
 	case MissingListObject:
 		list.Object = ""
-	case MissingData:
-		list.listDocument.Data = nil
-		garbled, _ := json.Marshal(list.listDocument) // made of valid JSON
-		return garbled
+	case MissingHasMore:
+		list.HasMore = nil
 	case StuckCursor:
 		var before listDocument
-		if err := json.Unmarshal(previous, &before); err == nil && len(before.Data) > 0 {
-			list.Data, list.HasMore = before.Data[len(before.Data)-1:], true
+		if err := json.Unmarshal(served.latest, &before); err == nil && before.Data != nil && len(*before.Data) > 0 {
+			rows, list.HasMore = (*before.Data)[len(*before.Data)-1:], &yes
 		}
+	}
+	list.Data = &rows
+	if kind == MissingData {
+		list.Data = nil
 	}
 	garbled, _ := json.Marshal(list) // made of valid JSON
 	return garbled
 }
 
-func (s *Stripe) previousPage(listing string) []byte {
+func (s *Stripe) served(listing string) servedPages {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lastPage[listing]
+	if pages := s.pages[listing]; pages != nil {
+		return *pages
+	}
+	return servedPages{}
 }
 
 // hang waits until the client has given up or the double is closed.

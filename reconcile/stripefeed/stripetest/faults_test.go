@@ -82,9 +82,9 @@ func isGood(got outcome) bool {
 			Livemode bool
 			Status   string
 		}
-		HasMore bool `json:"has_more"`
+		HasMore *bool `json:"has_more"`
 	}
-	if got.err != nil || got.status != 200 || json.Unmarshal([]byte(got.body), &page) != nil || page.Object != "list" || got.header.Get("Date") == "" {
+	if got.err != nil || got.status != 200 || json.Unmarshal([]byte(got.body), &page) != nil || page.Object != "list" || page.HasMore == nil || got.header.Get("Date") == "" {
 		return false
 	}
 	seen := map[string]bool{}
@@ -141,7 +141,11 @@ func TestEveryFault(t *testing.T) {
 				if hit != 1 || !isGood(got) {
 					t.Errorf("hit %d times: %+v", hit, got)
 				}
-			case stripetest.RepeatedPage:
+			case stripetest.ReversedPage:
+				if hit != 1 || len(got.body) != len(next.body) || got.body == next.body {
+					t.Errorf("hit %d times: %+v", hit, got)
+				}
+			case stripetest.RepeatedPage, stripetest.RestartedList:
 				if hit != 1 || got.body != clean.body {
 					t.Errorf("hit %d times: %+v", hit, got)
 				}
@@ -268,6 +272,10 @@ func TestShapesOfFaults(t *testing.T) {
 		},
 		stripetest.NullRow:      func(got outcome) bool { return strings.Contains(got.body, `,null]`) },
 		stripetest.RowWithoutID: func(got outcome) bool { return strings.Contains(got.body, `,{}]`) },
+		stripetest.ForeignRow:   func(got outcome) bool { return strings.Contains(got.body, `"object":"coupon"`) },
+		stripetest.MissingHasMore: func(got outcome) bool {
+			return !strings.Contains(got.body, `"has_more":false,"url":"/v1/charges"`) && strings.Contains(got.body, `"data":[{`)
+		},
 		stripetest.MissingListObject: func(got outcome) bool {
 			return !strings.Contains(got.body, `"object":"list"`) && strings.Contains(got.body, `"data":[{`)
 		},
@@ -286,6 +294,32 @@ func TestShapesOfFaults(t *testing.T) {
 	request.URL.Path = "/v1/balance_transactions"
 	if got := try(t, s, base, request, false, stripetest.Fault{Kind: stripetest.UnknownCategory}); !strings.Contains(got.body, `"reporting_category":"carbon_offset"`) {
 		t.Errorf("unknown category: %+v", got)
+	}
+}
+
+// On the third page, a repeated page is the second, and a list that starts over is at the first again.
+func TestRepeatedPagesAndListsThatStartOver(t *testing.T) {
+	s, _ := newStripe(t)
+	for range 6 {
+		must[stripetest.Charge](t)(s.CreateCharge(stripetest.ChargeParams{Amount: 1_000, Currency: "usd"}))
+	}
+	base := listen(t, s)
+	for kind, want := range map[stripetest.Kind]int{stripetest.RepeatedPage: 1, stripetest.RestartedList: 0} {
+		s.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: 3}, Kind: kind})
+		var bodies []string
+		cursor := ""
+		for range 3 {
+			got := get(t, chargesRequest(t, s, base, cursor))
+			var page struct{ Data []struct{ ID string } }
+			if err := json.Unmarshal([]byte(got.body), &page); err != nil {
+				t.Fatal(err)
+			}
+			bodies = append(bodies, got.body)
+			cursor = page.Data[1].ID
+		}
+		if bodies[2] != bodies[want] || bodies[0] == bodies[1] {
+			t.Errorf("%s: the third page is not page %d", kind, want+1)
+		}
 	}
 }
 

@@ -54,7 +54,12 @@ func (s *Stripe) finish(c *call, answer response, hit bool) {
 		s.requests[slot].Replayed = answer.header.Get("Idempotent-Replayed") == "true"
 	}
 	if c.list && answer.status == http.StatusOK && len(s.faults) > 0 {
-		s.lastPage[c.listing] = answer.body
+		pages := s.pages[c.listing]
+		if pages == nil {
+			pages = &servedPages{first: answer.body}
+			s.pages[c.listing] = pages
+		}
+		pages.latest = answer.body
 	}
 }
 

@@ -63,7 +63,7 @@ type Stripe struct {
 	faults   []*plannedFault
 	calls    int
 	requests []Request
-	lastPage map[string][]byte
+	pages    map[string]*servedPages
 	invalid  []error
 
 	serverMu sync.Mutex
@@ -87,13 +87,13 @@ func New(options Options) *Stripe {
 	setDefault(&options.PayoutTransit, 48*time.Hour)
 	setDefault(&options.RecordLimit, 10_000)
 	s := &Stripe{
-		options:  options,
-		keys:     map[string]Key{},
-		books:    newBooks(options, options.Livemode),
-		empty:    newBooks(options, !options.Livemode),
-		idem:     map[string]*idempotent{},
-		lastPage: map[string][]byte{},
-		closing:  make(chan struct{}),
+		options: options,
+		keys:    map[string]Key{},
+		books:   newBooks(options, options.Livemode),
+		empty:   newBooks(options, !options.Livemode),
+		idem:    map[string]*idempotent{},
+		pages:   map[string]*servedPages{},
+		closing: make(chan struct{}),
 	}
 	for _, key := range append([]Key{readKey(options.ReadKey), refundKey(options.RefundKey)}, options.Keys...) {
 		if _, err := key.livemode(); err != nil {
