@@ -5,6 +5,7 @@ WITH gone AS (
     WHERE b.job = @job::text AND b.opened_on <= @date::date AND (b.closed_on IS NULL OR b.closed_on > @date::date)
       AND NOT EXISTS (SELECT FROM reconciler.findings f
                       WHERE f.account_id = b.account_id AND f.business_date = @date::date AND f.job = b.job AND f.break_id = b.break_id)
+      AND {{ newest_episode }}
     RETURNING b.account_id, b.break_id
 )
 INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, ours, theirs, variance, unit, detail, actor, recorded_at)

@@ -6,6 +6,7 @@ WITH g AS (
     WHERE f.business_date = @date::date AND f.job = @job::text
       AND b.account_id = f.account_id AND b.break_id = f.break_id
       AND b.closed_on = @date::date AND b.closed_as = 'cleared'
+      AND {{ newest_episode }}
     RETURNING f.account_id, f.break_id, f.ours, f.theirs, f.variance, f.unit, f.detail
 )
 INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, ours, theirs, variance, unit, detail, actor, recorded_at)

@@ -23,6 +23,5 @@ LEFT JOIN LATERAL (
     LIMIT 1) r ON true
 WHERE b.opened_on <= @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)
   AND NOT coalesce(b.closed_on = b.opened_on AND b.closed_as = 'cleared', false)
-  AND NOT EXISTS (SELECT FROM reconciler.breaks n
-                  WHERE n.account_id = b.account_id AND n.break_id = b.break_id AND n.opened_on > b.opened_on AND n.opened_on <= @date::date)
+  AND {{ newest_episode }}
 ORDER BY b.break_id COLLATE "C", b.account_id COLLATE "C"
