@@ -1,0 +1,427 @@
+package jobs_test
+
+import (
+	"context"
+	"database/sql"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/policyfile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+var longBusiness = flag.Bool("long", false, "run the long forms: a whole year of 10,000 purchases")
+
+// business is a platform and its Stripe account, played by hand on a simulated clock.
+type business struct {
+	t      *testing.T
+	db     *sql.DB
+	url    string
+	stripe *stripetest.Stripe
+	worker *jobs.Worker
+	client *stripefeed.Client
+	random *rand.Rand
+	now    atomic.Int64
+	serial int
+	due    map[reconcile.Date][]func() // what is to happen later
+}
+
+var businessStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
+
+func newBusiness(t *testing.T) *business {
+	database := testdb.New(t)
+	b := &business{t: t, db: database.DB.DB, url: database.URL, random: rand.New(rand.NewPCG(1, 2)), due: map[reconcile.Date][]func(){}}
+	b.now.Store(businessStart.Unix())
+	b.stripe = stripetest.New(stripetest.Options{Clock: b.clock, Seed: 7, FeeTaxBasisPoints: 1900})
+	base, err := b.stripe.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.stripe.Close() })
+	b.client, err = stripefeed.New(stripefeed.Options{
+		Key: b.stripe.ReadKey(), BaseURL: base, Log: zerolog.Nop(), EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1,
+		BackoffBase: time.Millisecond, Attempts: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies, err := policyfile.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.worker = &jobs.Worker{Store: b.open(), Policies: policies, Stripe: b.client, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
+	return b
+}
+
+func (b *business) open() *postgres.Store {
+	store, err := postgres.Open(postgres.Options{URL: b.url})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { store.Close() })
+	return store
+}
+
+func (b *business) clock() time.Time         { return time.Unix(b.now.Load(), 0).UTC() }
+func (b *business) date() reconcile.Date     { return reconcile.DateOf(b.clock()) }
+func (b *business) advance(by time.Duration) { b.now.Add(int64(by / time.Second)) }
+
+// until moves the clock to an hour of the present day.
+func (b *business) until(hour int) {
+	d := b.date()
+	b.now.Store(max(b.now.Load(), time.Date(d.Year, d.Month, d.Day, hour, 0, 0, 0, time.UTC).Unix()))
+}
+
+func (b *business) id(prefix string) string {
+	b.serial++
+	return fmt.Sprintf("%s-%05d", prefix, b.serial)
+}
+
+func (b *business) exec(query string, args ...any) {
+	b.t.Helper()
+	if _, err := b.db.Exec(query, args...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func ok[T any](t *testing.T) func(value T, err error) T {
+	return func(value T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// purchased is a purchase on both sides.
+type purchased struct {
+	id, account, customer, charge, invoice string
+	amount, credits                        int64
+	currency                               string
+}
+
+func (b *business) account() string {
+	account := b.id("acc")
+	b.exec("INSERT INTO platform.accounts (id, email, status, created_at) VALUES ($1, $1 || '@example.com', 'active', $2)", account, b.clock())
+	return account
+}
+
+// pay takes money at Stripe; the platform does not know of it yet.
+func (b *business) pay(amount int64, currency string, edit func(*stripetest.ChargeParams)) (purchased, stripetest.Charge) {
+	p := purchased{id: b.id("pur"), account: b.account(), amount: amount, currency: currency, credits: amount / 10}
+	params := stripetest.ChargeParams{Amount: amount, Currency: currency, Metadata: map[string]string{"purchase_id": p.id}}
+	if currency == "eur" {
+		params.Settlement = stripetest.Settlement{Currency: "usd", Rate: "1.0837"}
+	}
+	if edit != nil {
+		edit(&params)
+	}
+	charge := ok[stripetest.Charge](b.t)(b.stripe.CreateCharge(params))
+	p.charge = charge.ID
+	return p, charge
+}
+
+// store has the platform know a purchase, by the given id of Stripe's (” where it doesn't know any), and grant its credits.
+func (b *business) store(p purchased, status, intent, charge, invoice string) {
+	b.t.Helper()
+	kind := "credits"
+	if invoice != "" {
+		kind = "subscription"
+	}
+	completed := sql.NullTime{Time: b.clock(), Valid: status == "completed"}
+	b.exec(`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, stripe_payment_intent_id,
+		stripe_charge_id, stripe_invoice_id, created_at, completed_at) VALUES ($1,$2,$3,$4,$5,$6,$7,nullif($8,''),nullif($9,''),nullif($10,''),$11,$12)`,
+		p.id, p.account, kind, p.credits, p.amount, p.currency, status, intent, charge, invoice, b.clock(), completed)
+	if status == "completed" {
+		b.entry(p, "purchase", p.credits)
+	}
+}
+
+func (b *business) entry(p purchased, kind string, credits int64) {
+	b.t.Helper()
+	b.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ($1,$2,$3,$4,$5,$6)",
+		b.id("ent"), p.account, kind, credits, p.id, b.clock())
+}
+
+// buy is a purchase as it should be.
+func (b *business) buy(amount int64, currency string) purchased {
+	p, charge := b.pay(amount, currency, nil)
+	switch b.serial % 4 {
+	case 0:
+		b.store(p, "completed", "", charge.ID, "")
+	case 1:
+		b.store(p, "completed", charge.PaymentIntent, "", "")
+	case 2:
+		b.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+	default:
+		b.store(p, "completed", "", "", "") // found by the charge's metadata
+	}
+	return p
+}
+
+// refundable is what the policy pays back of a purchase.
+func (b *business) refundable(p purchased) int64 {
+	charge, _ := b.stripe.Charge(p.charge)
+	posted, _ := b.stripe.BalanceTransaction(charge.BalanceTransaction)
+	fee, err := reconcile.ConvertFee(posted.Fee, charge.Amount, posted.Amount)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return reconcile.RefundableMinor(p.amount, fee)
+}
+
+func (b *business) refund(p purchased, amount int64) stripetest.Refund {
+	b.t.Helper()
+	return ok[stripetest.Refund](b.t)(b.stripe.CreateRefund(stripetest.RefundParams{Charge: p.charge, Amount: amount}))
+}
+
+// giveBack is a refund as it should be: credits first, then the money.
+func (b *business) giveBack(p purchased) stripetest.Refund {
+	b.entry(p, "refund", -p.credits)
+	return b.refund(p, b.refundable(p))
+}
+
+// subscribed is a subscription on both sides, with its first payment.
+type subscribed struct {
+	purchased
+	id, stripeID           string
+	periodStart, periodEnd time.Time
+}
+
+func (b *business) subscribe() subscribed {
+	account := b.account()
+	customer := ok[stripetest.Customer](b.t)(b.stripe.CreateCustomer(account+"@example.com", nil))
+	sub := ok[stripetest.Subscription](b.t)(b.stripe.CreateSubscription(stripetest.SubscriptionParams{
+		Customer: customer.ID, Price: stripetest.Price{Nickname: "studio", UnitAmount: 2900, Currency: "usd"},
+	}))
+	s := subscribed{id: b.id("sub"), stripeID: sub.ID, periodStart: sub.CurrentPeriodStart, periodEnd: sub.CurrentPeriodEnd}
+	s.purchased = purchased{account: account, customer: customer.ID, currency: "usd"}
+	b.exec(`INSERT INTO platform.subscriptions (id, account_id, stripe_subscription_id, plan, status, current_period_start, current_period_end)
+		VALUES ($1,$2,$3,'studio','active',$4,$5)`, s.id, account, sub.ID, s.periodStart, s.periodEnd)
+	s.purchased = b.bill(s, stripetest.InvoiceParams{Subscription: sub.ID})
+	return s
+}
+
+// bill makes an invoice of a subscription, has it paid and the platform know of it.
+func (b *business) bill(s subscribed, params stripetest.InvoiceParams) purchased {
+	b.t.Helper()
+	invoice := ok[stripetest.Invoice](b.t)(b.stripe.CreateInvoice(params))
+	charge := ok[stripetest.Charge](b.t)(b.stripe.PayInvoice(invoice.ID, stripetest.ChargeParams{}))
+	p := purchased{id: b.id("pur"), account: s.account, customer: s.customer, charge: charge.ID, invoice: invoice.ID, amount: charge.Amount, currency: "usd"}
+	b.store(p, "completed", "", "", invoice.ID)
+	return p
+}
+
+func (b *business) change(s subscribed, kind string, effective time.Time, invoice string) string {
+	id := b.id("chg")
+	b.exec(`INSERT INTO platform.subscription_changes (id, account_id, subscription_id, kind, from_plan, to_plan, requested_at, effective_at, stripe_invoice_id)
+		VALUES ($1,$2,$3,$4,'studio','lab',$5,$6,nullif($7,''))`, id, s.account, s.id, kind, b.clock(), effective, invoice)
+	return id
+}
+
+func (b *business) later(days int, what func()) {
+	at := b.date().AddDays(days)
+	b.due[at] = append(b.due[at], what)
+}
+
+// day plays an ordinary day with so many purchases: nothing of it is a break.
+func (b *business) day(purchases int) {
+	t := b.t
+	b.until(6)
+	for _, event := range b.due[b.date()] {
+		event()
+	}
+	delete(b.due, b.date())
+	for n := range purchases {
+		b.advance(time.Duration(60+b.random.IntN(1200)) * time.Second)
+		currency := []string{"usd", "usd", "eur", "jpy", "kwd"}[b.random.IntN(5)]
+		amount := int64(1000 + 10*b.random.IntN(2000))
+		switch draw := b.random.IntN(100); {
+		case draw < 3: // declined, then paid at the second attempt
+			intent := ok[stripetest.PaymentIntent](t)(b.stripe.CreatePaymentIntent(stripetest.ChargeParams{Amount: amount, Currency: "usd"}))
+			ok[stripetest.Charge](t)(b.stripe.Attempt(intent.ID, "card_declined"))
+			charge := ok[stripetest.Charge](t)(b.stripe.Attempt(intent.ID, ""))
+			b.store(purchased{id: b.id("pur"), account: b.account(), charge: charge.ID, amount: amount, credits: amount / 10, currency: "usd"}, "completed", intent.ID, "", "")
+		case draw < 6: // a bank debit that settles, or fails, days later
+			p, charge := b.pay(amount, "eur", func(c *stripetest.ChargeParams) {
+				c.Method, c.Settlement = stripetest.SEPADebit, stripetest.Settlement{}
+			})
+			b.store(p, "pending", charge.PaymentIntent, charge.ID, "")
+			b.later(2+b.random.IntN(3), func() {
+				if draw == 5 {
+					ok[stripetest.Charge](t)(b.stripe.FailCharge(charge.ID, "insufficient_funds"))
+					b.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
+					return
+				}
+				ok[stripetest.Charge](t)(b.stripe.SettleCharge(charge.ID))
+				b.exec("UPDATE platform.purchases SET status = 'completed', completed_at = $2 WHERE id = $1", p.id, b.clock())
+				b.entry(p, "purchase", p.credits)
+			})
+		case draw < 9: // purchased and given back
+			p := b.buy(amount, currency)
+			b.later(1+b.random.IntN(4), func() {
+				refund := b.giveBack(p)
+				if n%3 == 0 { // which fails later, and the credits come back
+					b.later(2, func() {
+						ok[stripetest.Refund](t)(b.stripe.FailRefund(refund.ID, "expired_or_canceled_card"))
+						b.entry(p, "refund_reversal", p.credits)
+					})
+				}
+			})
+		case draw < 11: // disputed, and the account is suspended
+			p := b.buy(amount, currency)
+			b.later(3+b.random.IntN(5), func() {
+				dispute := ok[stripetest.Dispute](t)(b.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge, Inquiry: n%3 == 0}))
+				if n%3 == 0 {
+					b.later(4, func() { ok[stripetest.Dispute](t)(b.stripe.CloseInquiry(dispute.ID)) })
+					return
+				}
+				b.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
+				b.later(5, func() {
+					if n%3 == 1 {
+						ok[stripetest.Dispute](t)(b.stripe.WinDispute(dispute.ID, n%2 == 0))
+						return
+					}
+					ok[stripetest.Dispute](t)(b.stripe.LoseDispute(dispute.ID))
+				})
+			})
+		case draw < 12: // captured in part
+			p, charge := b.pay(amount, "usd", func(c *stripetest.ChargeParams) { c.Authorize = true })
+			p.amount -= 500
+			ok[stripetest.Charge](t)(b.stripe.Capture(charge.ID, p.amount))
+			b.store(p, "completed", "", charge.ID, "")
+		case draw < 14:
+			s := b.subscribe()
+			b.later(10, func() {
+				p := b.bill(s, stripetest.InvoiceParams{Subscription: s.stripeID, BillingReason: "subscription_update", Lines: []stripetest.InvoiceLine{{Amount: 1500, Description: "lab"}}})
+				b.change(s, "upgrade", b.clock(), p.invoice)
+			})
+			b.later(12, func() {
+				b.change(s, "cancel", s.periodEnd, "")
+				b.exec("UPDATE platform.subscriptions SET cancel_requested_at = $2, access_ends_at = $3 WHERE id = $1", s.id, b.clock(), s.periodEnd)
+				ok[stripetest.Subscription](t)(b.stripe.CancelSubscription(s.stripeID, true))
+			})
+		default:
+			b.buy(amount, currency)
+		}
+	}
+	b.until(21)
+	payouts := ok[[]stripetest.Payout](t)(b.stripe.RunAutomaticPayouts())
+	if b.date().Day == 11 && len(payouts) > 0 {
+		b.later(3, func() { ok[stripetest.Payout](t)(b.stripe.FailPayout(payouts[0].ID, "account_closed")) })
+	}
+	if b.date().Day == 17 {
+		b.advance(time.Minute)
+		for _, balance := range b.stripe.Balances() {
+			if balance.Currency == "usd" && balance.Available > 5000 {
+				ok[stripetest.Payout](t)(b.stripe.CreatePayout(stripetest.PayoutParams{Amount: 1000, Currency: "usd", Instant: true}))
+			}
+		}
+	}
+	ok[stripetest.BalanceTransaction](t)(b.stripe.BillFee(120, "usd", "Radar"))
+	ok[stripetest.BalanceTransaction](t)(b.stripe.BillTax(20, "usd", "VAT"))
+}
+
+// night ends the day and reconciles it.
+func (b *business) night() reconcile.Night {
+	b.t.Helper()
+	night := reconcile.NightOf(b.date(), time.UTC)
+	b.now.Store(night.End.Add(20 * time.Minute).Unix())
+	if err := b.worker.RunNight(context.Background(), night.Date); err != nil {
+		b.t.Fatal(err)
+	}
+	return night
+}
+
+// openBreaks are the breaks that are open now, as kind and subject.
+func (b *business) openBreaks() []string {
+	b.t.Helper()
+	rows, err := b.db.Query(`SELECT kind || ' ' || subject_id || ' ' || field FROM reconciler.breaks
+		WHERE closed_on IS NULL AND job IN ('match-charges', 'match-refunds', 'disputes', 'subscriptions', 'stripe-books') ORDER BY 1`)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer rows.Close()
+	var found []string
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			b.t.Fatal(err)
+		}
+		found = append(found, text)
+	}
+	return found
+}
+
+// requireTied holds a night's results against the double's own books.
+func (b *business) requireTied(night reconcile.Night) {
+	b.t.Helper()
+	rows, err := b.db.Query("SELECT currency, reporting_category, count, gross::bigint, fee::bigint, net::bigint FROM reconciler.stripe_activity WHERE business_date = $1", night.Date)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer rows.Close()
+	got := map[string]stripetest.Activity{}
+	for rows.Next() {
+		var a stripetest.Activity
+		if err := rows.Scan(&a.Currency, &a.ReportingCategory, &a.Count, &a.Amount, &a.Fee, &a.Net); err != nil {
+			b.t.Fatal(err)
+		}
+		got[a.Currency+" "+a.ReportingCategory] = a
+	}
+	want := map[string]stripetest.Activity{}
+	for _, a := range b.stripe.Activity(night.Begin, night.End) {
+		want[a.Currency+" "+a.ReportingCategory] = a
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		b.t.Errorf("%s: activity: %s", night.Date, diff)
+	}
+	var compared, wrong, untied int
+	if err := b.db.QueryRow(`SELECT count(*) FILTER (WHERE balance_at IS NOT NULL), count(*) FILTER (WHERE residual_minor <> 0)
+		FROM reconciler.stripe_cash WHERE business_date = $1`, night.Date).Scan(&compared, &wrong); err != nil {
+		b.t.Fatal(err)
+	}
+	if compared == 0 || wrong > 0 {
+		b.t.Errorf("%s: %d currencies compared with Stripe's balance, %d with a residual", night.Date, compared, wrong)
+	}
+	if err := b.db.QueryRow("SELECT count(*) FROM reconciler.payout_tie_outs WHERE business_date = $1 AND tie_out = 'residual'", night.Date).Scan(&untied); err != nil {
+		b.t.Fatal(err)
+	}
+	if untied > 0 {
+		b.t.Errorf("%s: %d payouts don't tie out", night.Date, untied)
+	}
+}
+
+// A year of ordinary business ties to zero on every night, and no night has a break.
+func TestYearOfBusinessTiesToZero(t *testing.T) {
+	days, purchases := 40, 8
+	if *longBusiness {
+		days, purchases = 365, 28
+	}
+	b := newBusiness(t)
+	for range days {
+		b.day(purchases)
+		night := b.night()
+		b.requireTied(night)
+		if found := b.openBreaks(); len(found) > 0 {
+			t.Fatalf("%s: %s", night.Date, strings.Join(found, "\n"))
+		}
+	}
+	if err := b.stripe.CheckBooks(); err != nil {
+		t.Error(err)
+	}
+}
