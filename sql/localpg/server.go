@@ -68,8 +68,10 @@ func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
 	s.stop = sync.OnceValue(s.stopOnce)
 	defer func() {
 		if err != nil {
-			s.keep = s.keep || dir.inherited // a failed start must not cost anybody their data
-			err = errors.Join(err, s.Stop())
+			s.keep = s.keep || dir.inherited                       // a failed start must not cost anybody their data
+			if stopped := s.Stop(); !errors.Is(stopped, errDied) { // else err says so already
+				err = errors.Join(err, stopped)
+			}
 		}
 	}()
 	if err := s.initialize(ctx, programs, account); err != nil {

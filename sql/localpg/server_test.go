@@ -211,6 +211,9 @@ func TestFailedStartQuotesTheServersLogAndLeavesNothing(t *testing.T) {
 	var log strings.Builder
 	_, err := Start(testContext(t), Options{Dir: dir, Log: &log, Settings: map[string]string{"no_such_setting": "1"}})
 	wantError(t, err, "no_such_setting", "ended while starting")
+	if times := strings.Count(err.Error(), "the end of its log"); times != 1 {
+		t.Errorf("the error quotes the log %d times: %v", times, err)
+	}
 	if !strings.Contains(log.String(), "no_such_setting") {
 		t.Errorf("the log holds %q", log.String())
 	}
