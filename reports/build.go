@@ -61,86 +61,166 @@ type built struct {
 	input   Input
 	summary *Summary
 	files   []FileEntry
+
+	workbook *workbook
 }
 
 // build writes every file that doesn't depend on the revision.
-func build(ctx context.Context, dir string, in Input) (*built, error) {
+func build(ctx context.Context, dir string, in Input) (_ *built, err error) {
 	b := &built{dir: dir, input: in}
 	f := newFigures(in.Facts)
-	if err := b.tables(ctx, f); err != nil {
+	file, err := b.create(WorkbookName)
+	if err != nil {
+		return nil, err
+	}
+	if b.workbook, err = newWorkbook(file); err == nil {
+		err = b.tables(ctx, f)
+	}
+	if err == nil {
+		b.summary = f.summary(in.Before)
+		err = b.workbook.close(b.summary)
+	}
+	if err := file.close(-1, err); err != nil {
 		return nil, err
 	}
 	for _, w := range in.Writers {
-		if err := b.file(w.Name, func(out io.Writer) (int64, error) { return -1, w.Write(ctx, out) }); err != nil {
+		if err := b.file(w.Name, func(out io.Writer) error { return w.Write(ctx, out) }); err != nil {
 			return nil, err
 		}
 	}
-	b.summary = f.summary(in.Before)
 	return b, nil
 }
 
 // tables streams every table once, in the order of the workbook's sheets.
 func (b *built) tables(ctx context.Context, f *figures) error {
 	t := b.input.Tables
-	return errors.Join(
-		table(ctx, b, "roll_forward.csv", t.RollForward, f.addRollForward),
-		table(ctx, b, "stripe_activity.csv", t.StripeActivity, f.addActivity),
-		table(ctx, b, "stripe_cash.csv", t.StripeCash, f.addCash),
-		table(ctx, b, "payouts.csv", t.Payouts, f.addPayout),
-		table(ctx, b, "disputes.csv", t.Disputes, f.addDispute),
-		table(ctx, b, "subscriptions.csv", t.Subscriptions, f.addSubscription),
-		table(ctx, b, "breaks.csv", t.Breaks, f.addBreak),
-		table(ctx, b, "credit_backs.csv", t.CreditBacks, f.addCreditBack),
-		table(ctx, b, "refund_windows.csv", t.RefundWindows, f.addWindow),
-		table(ctx, b, "refund_decisions.csv", t.RefundDecisions, f.addRequest),
-		table(ctx, b, "notifications.csv", t.Notifications, f.addNotification),
-		table(ctx, b, "control_totals.csv", t.ControlTotals, f.addControlTotal),
-		table(ctx, b, "rejects.csv", t.Rejects, f.addReject),
-	)
+	perUnit := sheetOptions{perUnit: true}
+	steps := []func() error{
+		func() error {
+			return table(ctx, b, "roll_forward.csv", "RollForward", sheetOptions{formulas: map[string]string{
+				"closing": "SUM(B%d:I%d)", "difference": "J%d-K%d"}}, t.RollForward, f.addRollForward)
+		},
+		func() error {
+			return table(ctx, b, "stripe_activity.csv", "StripeActivity", perUnit, t.StripeActivity, f.addActivity)
+		},
+		func() error { return table(ctx, b, "stripe_cash.csv", "", perUnit, t.StripeCash, f.addCash) },
+		func() error { return table(ctx, b, "payouts.csv", "Payouts", perUnit, t.Payouts, f.addPayout) },
+		func() error { return table(ctx, b, "disputes.csv", "", perUnit, t.Disputes, f.addDispute) },
+		func() error {
+			return table(ctx, b, "subscriptions.csv", "", perUnit, t.Subscriptions, f.addSubscription)
+		},
+		func() error { return table(ctx, b, "breaks.csv", "Breaks", perUnit, t.Breaks, f.addBreak) },
+		func() error {
+			return table(ctx, b, "credit_backs.csv", "CreditBacks", perUnit, t.CreditBacks, f.addCreditBack)
+		},
+		func() error {
+			return table(ctx, b, "refund_windows.csv", "RefundWindows", perUnit, t.RefundWindows, f.addWindow)
+		},
+		func() error {
+			return table(ctx, b, "refund_decisions.csv", "RefundDecisions", perUnit, t.RefundDecisions, f.addRequest)
+		},
+		func() error {
+			return table(ctx, b, "notifications.csv", "", perUnit, t.Notifications, f.addNotification)
+		},
+		func() error { return table(ctx, b, "", "Journal", perUnit, t.Journal, func(JournalLine) {}) },
+		func() error {
+			return table(ctx, b, "control_totals.csv", "Controls", sheetOptions{formulas: map[string]string{
+				"difference": "C%d-D%d-E%d-F%d"}}, t.ControlTotals, f.addControlTotal)
+		},
+		func() error { return table(ctx, b, "rejects.csv", "", perUnit, t.Rejects, f.addReject) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// table streams one table to its file and into the figures.
-func table[T any](ctx context.Context, b *built, name string, rows Rows[T], add func(T)) error {
-	return b.file(name, func(out io.Writer) (count int64, err error) {
-		file, err := newCSVFile(out, columnsOf[T]())
+// table streams one table to its file, to its sheet, and into the figures. Either name may be empty.
+func table[T any](ctx context.Context, b *built, fileName, sheetName string, o sheetOptions, rows Rows[T], add func(T)) (err error) {
+	cs := columnsOf[T]()
+	var writers []func(reflect.Value) error
+	var count int64
+	if fileName != "" {
+		file, err := b.create(fileName)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if rows != nil {
-			var current T
-			row := reflect.ValueOf(&current).Elem()
-			err = rows(ctx, func(next T) error {
-				current = next
-				add(next)
-				count++
-				return file.write(row)
-			})
+		lines, err := newCSVFile(file, cs)
+		if err != nil {
+			return file.close(0, err)
 		}
-		return count, errors.Join(err, file.close())
+		writers = append(writers, lines.write)
+		defer func() { err = file.close(count, errors.Join(err, lines.close())) }()
+	}
+	if sheetName != "" {
+		s, err := b.workbook.openSheet(sheetName, cs, o)
+		if err != nil {
+			return fmt.Errorf("sheet %s: %w", sheetName, err)
+		}
+		writers = append(writers, s.write)
+		defer func() { err = errors.Join(err, s.close()) }()
+	}
+	if rows == nil {
+		return nil
+	}
+	var current T
+	row := reflect.ValueOf(&current).Elem()
+	return rows(ctx, func(next T) error {
+		current = next
+		count++
+		add(next)
+		for _, write := range writers {
+			if err := write(row); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// file writes one file of the folder and notes its size and hash.
-func (b *built) file(name string, write func(out io.Writer) (rows int64, err error)) error {
-	if name != filepath.Base(name) {
-		return fmt.Errorf("write %s: a report is a file name, not a path", name)
+// reportFile is a file of the folder being written.
+type reportFile struct {
+	*bufio.Writer
+	built  *built
+	name   string
+	file   *os.File
+	hashed *hashedWriter
+}
+
+func (b *built) create(name string) (*reportFile, error) {
+	if name != filepath.Base(name) || name == storage.ManifestName {
+		return nil, fmt.Errorf("write %s: a report is a file of the night's folder", name)
 	}
-	out, err := os.Create(filepath.Join(b.dir, name))
+	file, err := os.Create(filepath.Join(b.dir, name))
 	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+		return nil, fmt.Errorf("write %s: %w", name, err)
 	}
-	hashed := &hashedWriter{out: out, hash: sha256.New()}
-	buffered := bufio.NewWriterSize(hashed, 1<<16)
-	rows, err := write(buffered)
-	if err := errors.Join(err, buffered.Flush(), out.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+	hashed := &hashedWriter{out: file, hash: sha256.New()}
+	return &reportFile{Writer: bufio.NewWriterSize(hashed, 1<<16), built: b, name: name, file: file, hashed: hashed}, nil
+}
+
+// close ends the file and notes its size and hash. writeErr is what went wrong before; rows below 0: it has none.
+func (f *reportFile) close(rows int64, writeErr error) error {
+	if err := errors.Join(writeErr, f.Flush(), f.file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", f.name, err)
 	}
-	entry := FileEntry{Name: name, Size: hashed.size, SHA256: hex.EncodeToString(hashed.hash.Sum(nil))}
+	entry := FileEntry{Name: f.name, Size: f.hashed.size, SHA256: hex.EncodeToString(f.hashed.hash.Sum(nil))}
 	if rows >= 0 {
 		entry.Rows = &rows
 	}
-	b.note(entry)
+	f.built.note(entry)
 	return nil
+}
+
+// file writes a whole file.
+func (b *built) file(name string, write func(out io.Writer) error) error {
+	file, err := b.create(name)
+	if err != nil {
+		return err
+	}
+	return file.close(-1, write(file))
 }
 
 // note replaces the entry of a file that was written again.
@@ -158,9 +238,9 @@ func (b *built) note(entry FileEntry) {
 func (b *built) finish(revision int) (Manifest, error) {
 	b.summary.Revision = revision
 	b.summary.Trends[len(b.summary.Trends)-1].Revision = revision
-	err := b.file("summary.json", func(out io.Writer) (int64, error) { return -1, writeJSON(out, b.summary) })
+	err := b.file("summary.json", func(out io.Writer) error { return writeJSON(out, b.summary) })
 	if err == nil {
-		err = b.file("summary.html", func(out io.Writer) (int64, error) { return -1, writePage(out, b.summary, b.files) })
+		err = b.file("summary.html", func(out io.Writer) error { return writePage(out, b.summary, b.files) })
 	}
 	if err != nil {
 		return Manifest{}, err

@@ -124,7 +124,11 @@ func waterfall(id, title, unit string, steps []step) chart {
 			c.line(left+14, y-2, left+10, y+barHeight+2, "cut")
 		}
 		if i+1 < len(steps) {
-			c.line(at(to), y+barHeight, at(to), y+rowHeight, "guide")
+			top := y + barHeight
+			if s.Value.IsZero() {
+				top = y // nothing is drawn that would carry the line on
+			}
+			c.line(at(to), top, at(to), y+rowHeight, "guide")
 		}
 		text := amountText(s.Value, unit)
 		if !s.Total && !s.Value.IsZero() && !s.Value.IsNegative() {

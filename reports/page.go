@@ -99,6 +99,7 @@ type page struct {
 	Headline    string
 	Tiles       []tile
 	Sections    []section
+	Ties        []tie
 	Attention   []attention
 	ProofRows   []proofRow
 	Kinds       []kindSection
@@ -125,6 +126,11 @@ type attention struct {
 	Oldest     string
 	Stake      []Amount
 	Action     string
+}
+
+// tie is one line of the proof: opening and movements give a closing, which a second count must agree with.
+type tie struct {
+	Name, Href, Opening, Movements, Closing, Again, Difference, Class string
 }
 
 type proofRow struct {
@@ -169,6 +175,7 @@ func writePage(out io.Writer, s *Summary, files []FileEntry) error {
 	p.Tiles = tiles(s)
 	p.Kinds = kindSections(s)
 	p.Attention = attentions(s)
+	p.Ties = ties(s)
 	p.ProofRows = proofRows(s.RollForward)
 	p.charts()
 	return pageTemplate.Execute(out, p)
@@ -400,6 +407,42 @@ func proofRows(measures []RollForward) []proofRow {
 	return append(rows, lots, difference)
 }
 
+// ties are the liability per measure, and the balance at Stripe per currency.
+func ties(s *Summary) []tie {
+	var list []tie
+	for _, row := range s.RollForward {
+		name := "Credits owed to customers"
+		if row.Measure != "credits" {
+			name = "Their value in " + unitText(row.Measure)
+		}
+		list = append(list, newTie(name, "#proof", row.Measure, row.Opening, row.Closing, row.ClosingFromLots, row.Difference))
+	}
+	for _, row := range s.StripeCash {
+		var again Number // Stripe's own balance, brought back to the end of the night
+		if row.ResidualMinor.Known() {
+			again = row.StripeAvailableMinor.Plus(row.StripePendingMinor).Minus(row.AfterMinor)
+		}
+		list = append(list, newTie("Balance at Stripe in "+unitText(row.Currency), "#cash", row.Currency, row.OpeningMinor, row.ClosingMinor, again, row.ResidualMinor))
+	}
+	return list
+}
+
+func newTie(name, href, unit string, opening, closing, again, difference Number) tie {
+	movements := closing.Minus(opening)
+	t := tie{Name: name, Href: href, Opening: amountText(opening, unit), Movements: amountText(movements, unit), Closing: amountText(closing, unit),
+		Again: "not compared", Difference: "–", Class: "info"}
+	if !movements.IsZero() && !movements.IsNegative() {
+		t.Movements = "+" + t.Movements
+	}
+	if again.Known() {
+		t.Again, t.Difference, t.Class = amountText(again, unit), amountText(difference, unit)+" ✓", "ok"
+		if !difference.IsZero() {
+			t.Difference, t.Class = amountText(difference, unit)+" ✗", "error"
+		}
+	}
+	return t
+}
+
 // maxWaterfalls bounds how many currencies are drawn; the tables have all.
 const maxWaterfalls = 6
 
@@ -427,7 +470,7 @@ func (p *page) charts() {
 	if s.CreditBacks.Jobs > 0 {
 		var classes, codes []bar
 		for _, class := range s.CreditBacks.ByClass {
-			classes = append(classes, bar{classText(class.Name), plural(class.Jobs, "job") + ", " + grouped(class.Credited) + " back", Int(class.Jobs), classFill(class.Name)})
+			classes = append(classes, bar{classLabel(class.Name), plural(class.Jobs, "job") + ", " + grouped(class.Credited) + " back", Int(class.Jobs), classFill(class.Name)})
 		}
 		for _, code := range s.CreditBacks.ByCode[:min(10, len(s.CreditBacks.ByCode))] {
 			codes = append(codes, bar{orText(code.Name, "(no code)"), plural(code.Jobs, "job"), Int(code.Jobs), classFill(code.Class)})
@@ -450,6 +493,20 @@ func (p *page) charts() {
 	}
 	p.DaysChart = bars("days", "Undecided requests by business days left", days)
 	p.Trends = trends(s)
+}
+
+// classLabel is a class in the few characters that a chart has room for.
+func classLabel(class string) string {
+	switch class {
+	case "system":
+		return "our side"
+	case "user":
+		return "the customer's side"
+	case "unknown":
+		return "not classified"
+	default:
+		return class
+	}
 }
 
 func classFill(class string) string {

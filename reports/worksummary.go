@@ -1,0 +1,264 @@
+package reports
+
+import (
+	"bufio"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// writeSummary writes the workbook's first sheet: the night in figures, each as a formula over the other sheets with the value that it
+// comes to, so that whoever doubts one can follow it.
+func (w *workbook) writeSummary(s *Summary) error {
+	entry, err := w.createPart(sheetPath(summarySheetNumber))
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(entry, 1<<16)
+	out.WriteString(sheetHead(nil, false))
+	sum := &summarySheet{sheet: sheet{book: w, out: out, letters: columnLetters(16)}}
+	sum.face(s)
+	sum.liability(s)
+	sum.stripe(s)
+	sum.controls(s)
+	sum.breaks(s)
+	sum.creditBacks(s)
+	sum.refunds(s)
+	out.WriteString(sheetTail(false))
+	return out.Flush()
+}
+
+// summarySheet writes rows of labels and figures.
+type summarySheet struct {
+	sheet
+	row int64
+}
+
+// figure is a cell: a text, or a number with the formula that gives it.
+type figure struct {
+	text    string
+	value   Number
+	unit    string
+	formula string
+	style   int
+}
+
+// line writes a row of cells.
+func (s *summarySheet) line(cells ...figure) {
+	s.row++
+	s.buffer = append(s.buffer[:0], `<row r="`...)
+	s.buffer = strconv.AppendInt(s.buffer, s.row, 10)
+	s.buffer = append(s.buffer, `">`...)
+	for i, c := range cells {
+		switch {
+		case c.value.Known():
+			decimals, style := decimalsOf(c.unit), c.style
+			if style == 0 {
+				style = s.book.styles.money[decimals]
+			}
+			s.openCell(i, s.row, style)
+			text := decimalText(string(c.value), decimals)
+			switch {
+			case countDigits([]byte(c.value)) > excelDigits:
+				s.inline(text)
+			case c.formula != "":
+				s.formula(c.formula, text)
+			default:
+				s.number(text)
+			}
+		case c.text != "":
+			s.openCell(i, s.row, c.style)
+			s.inline(c.text)
+		}
+	}
+	s.endRow()
+}
+
+func (s *summarySheet) blank() { s.row++ }
+
+// heading begins a block.
+func (s *summarySheet) heading(texts ...string) {
+	s.blank()
+	var cells []figure
+	for _, text := range texts {
+		cells = append(cells, figure{text: text, style: s.book.styles.header})
+	}
+	s.line(cells...)
+}
+
+func (s *summarySheet) face(sum *Summary) {
+	styles := s.book.styles
+	s.line(figure{text: "Reconciliation of " + longDate(sum.BusinessDate), style: styles.title})
+	status := figure{text: statusText(sum.Status), style: styles.strong}
+	if sum.Status != StatusTied {
+		status.style = styles.warn
+	}
+	s.line(figure{text: "Status"}, status)
+	for _, reason := range sum.StatusReasons {
+		s.line(figure{}, figure{text: reason, style: styles.warn})
+	}
+	if !sum.Stripe.Looked {
+		s.line(figure{text: "Stripe", style: styles.strong}, figure{text: strings.TrimSpace("Stripe was not looked at. " + sum.Stripe.Note), style: styles.warn})
+	}
+	s.line(figure{text: "In short"}, figure{text: headline(sum)})
+	s.line(figure{text: "Read as of"}, figure{text: instantText(sum.AsOf)})
+	s.line(figure{text: "Business date in"}, figure{text: sum.TimeZone})
+	s.line(figure{text: "Policy version"}, figure{text: sum.PolicyVersion})
+	s.line(figure{text: "Code version"}, figure{text: sum.CodeVersion})
+	s.line(figure{text: "Amounts are in the currency's own decimals, as in summary.html; the CSV files have minor units."})
+}
+
+// liability repeats the roll-forward's ends, from its sheet.
+func (s *summarySheet) liability(sum *Summary) {
+	if len(sum.RollForward) == 0 {
+		return
+	}
+	s.heading("Credit liability", "Opening", "Movements", "Closing", "Counted from the lots", "Difference")
+	at := s.cellIn("RollForward", columnsOf[RollForward]())
+	for i, row := range sum.RollForward {
+		name := "Credits"
+		if row.Measure != "credits" {
+			name = unitText(row.Measure)
+		}
+		ref := func(column string) string { return at(column, i) }
+		difference := figure{value: row.Difference, unit: row.Measure, formula: ref("difference")}
+		if !row.Difference.IsZero() {
+			difference.style = s.book.styles.bad
+		}
+		s.line(figure{text: name}, figure{value: row.Opening, unit: row.Measure, formula: ref("opening")},
+			figure{value: row.Closing.Minus(row.Opening), unit: row.Measure, formula: ref("closing") + "-" + ref("opening")},
+			figure{value: row.Closing, unit: row.Measure, formula: ref("closing")},
+			figure{value: row.ClosingFromLots, unit: row.Measure, formula: ref("closing_from_lots")}, difference)
+	}
+}
+
+// cellIn gives references to the cells of a table's rows, counted from 0. Only for tables that fit on one sheet.
+func (s *summarySheet) cellIn(family string, cs columns) func(column string, row int) string {
+	letters := columnLetters(len(cs))
+	return func(column string, row int) string {
+		return fmt.Sprintf("%s!%s%d", family, letters[cs.index(column)], row+firstDataRow)
+	}
+}
+
+func (s *summarySheet) stripe(sum *Summary) {
+	if len(sum.StripeCash) == 0 {
+		return
+	}
+	s.heading("Balance at Stripe", "Opening", "Activity", "Payouts", "Closing", "Available", "Pending", "Residual to Stripe's figure")
+	for _, row := range sum.StripeCash {
+		unit, at := row.Currency, s.row+1
+		residual := figure{value: row.ResidualMinor, unit: unit, text: "not compared"}
+		if !row.ResidualMinor.IsZero() {
+			residual.style = s.book.styles.bad
+		}
+		s.line(figure{text: unitText(unit)}, figure{value: row.OpeningMinor, unit: unit}, figure{value: row.ActivityMinor, unit: unit}, figure{value: row.PayoutsMinor, unit: unit},
+			figure{value: row.ClosingMinor, unit: unit, formula: fmt.Sprintf("SUM(B%d:D%d)", at, at)},
+			figure{value: row.AvailableMinor, unit: unit}, figure{value: row.PendingMinor, unit: unit}, residual)
+	}
+}
+
+func (s *summarySheet) controls(sum *Summary) {
+	s.heading("Control totals", "Checks", "That do not tie")
+	untied := Int(0)
+	for _, row := range sum.ControlTotals {
+		if !row.Difference.IsZero() {
+			untied = untied.Plus("1")
+		}
+	}
+	cs := columnsOf[ControlTotal]()
+	check, difference := columnLetters(len(cs))[cs.index("check")], columnLetters(len(cs))[cs.index("difference")]
+	last := max(len(sum.ControlTotals), 1) + 1
+	wrong := figure{value: untied, formula: fmt.Sprintf(`COUNTIF(Controls!%[1]s2:%[1]s%[2]d,"<>0")-COUNTBLANK(Controls!%[1]s2:%[1]s%[2]d)`, difference, last)}
+	if !untied.IsZero() {
+		wrong.style = s.book.styles.bad
+	}
+	s.line(figure{text: "Scanned = matched + awaiting + breaks"},
+		figure{value: Int(int64(len(sum.ControlTotals))), formula: fmt.Sprintf("COUNTA(Controls!%s2:%s%d)", check, check, last)}, wrong)
+}
+
+// over joins a formula over all sheets that a table was split into. {sheet} is the sheet, {column} the cells of a column.
+func (s *summarySheet) over(family string, build func(cells func(column string) string) string) string {
+	var parts []string
+	for _, info := range s.book.sheets {
+		if info.family != family {
+			continue
+		}
+		letters := columnLetters(len(info.columns))
+		parts = append(parts, build(func(column string) string {
+			letter := letters[info.columns.index(column)]
+			return fmt.Sprintf("'%s'!%s%d:%s%d", info.name, letter, firstDataRow, letter, max(info.rows, 1)+1)
+		}))
+	}
+	return strings.Join(parts, "+")
+}
+
+func (s *summarySheet) breaks(sum *Summary) {
+	s.heading("Breaks", "Open", "New tonight")
+	for _, severity := range sum.Breaks.BySeverity {
+		s.line(figure{text: string(severity.Severity)}, figure{value: Int(severity.Open), formula: s.over("Breaks", func(cells func(string) string) string {
+			return fmt.Sprintf(`COUNTIFS(%s,"%s",%s,"open")`, cells("severity"), severity.Severity, cells("status"))
+		})})
+	}
+	s.line(figure{text: "all", style: s.book.styles.strong}, figure{value: Int(sum.Breaks.Open), formula: fmt.Sprintf("SUM(B%d:B%d)", s.row-2, s.row)},
+		figure{value: Int(sum.Breaks.New), formula: s.over("Breaks", func(cells func(string) string) string {
+			return fmt.Sprintf(`COUNTIFS(%s,"open",%s,0)`, cells("status"), cells("age_days"))
+		})})
+	for _, kind := range sum.Breaks.ByKind {
+		if kind.Open == 0 {
+			continue
+		}
+		cells := []figure{{text: "  " + string(kind.Kind)}, {value: Int(kind.Open), formula: s.over("Breaks", func(cells func(string) string) string {
+			return fmt.Sprintf(`COUNTIFS(%s,"%s",%s,"open")`, cells("kind"), kind.Kind, cells("status"))
+		})}, {value: Int(kind.New)}}
+		for _, stake := range kind.AtStake[:min(6, len(kind.AtStake))] {
+			cells = append(cells, figure{value: stake.Value, unit: stake.Unit}, figure{text: unitText(stake.Unit) + " at stake"})
+		}
+		s.line(cells...)
+	}
+}
+
+func (s *summarySheet) creditBacks(sum *Summary) {
+	s.heading("Failed jobs", "Jobs", "Debited (credits)", "Credited back (credits)")
+	from := s.row + 1
+	for _, class := range sum.CreditBacks.ByClass {
+		sumOf := func(column string) string {
+			return s.over("CreditBacks", func(cells func(string) string) string {
+				return fmt.Sprintf(`SUMIFS(%s,%s,"%s")`, cells(column), cells("class"), class.Name)
+			})
+		}
+		s.line(figure{text: classText(class.Name)}, figure{value: Int(class.Jobs), formula: s.over("CreditBacks", func(cells func(string) string) string {
+			return fmt.Sprintf(`COUNTIFS(%s,"%s")`, cells("class"), class.Name)
+		})}, figure{value: class.Debited, formula: sumOf("debited")}, figure{value: class.Credited, formula: sumOf("credit_back")})
+	}
+	var jobs int64
+	debited, credited := Int(0), Int(0)
+	for _, class := range sum.CreditBacks.ByClass {
+		jobs, debited, credited = jobs+class.Jobs, debited.Plus(class.Debited), credited.Plus(class.Credited)
+	}
+	total := func(letter string) string { return fmt.Sprintf("SUM(%s%d:%s%d)", letter, from, letter, s.row) }
+	s.line(figure{text: "all", style: s.book.styles.strong}, figure{value: Int(jobs), formula: total("B")},
+		figure{value: debited, formula: total("C")}, figure{value: credited, formula: total("D")})
+}
+
+func (s *summarySheet) refunds(sum *Summary) {
+	s.heading("Refund windows", "Windows", "Money")
+	for _, group := range sum.RefundWindows.ByState {
+		s.line(s.grouped(group.State, group.Windows, "RefundWindows", "state", group.Money)...)
+	}
+	s.heading("Refund requests", "Requests", "To pay back")
+	for _, group := range sum.RefundRequests.ByDecision {
+		s.line(s.grouped(group.Decision, group.Requests, "RefundDecisions", "decision", group.Money)...)
+	}
+	s.line(figure{text: "undecided and overdue"}, figure{value: Int(sum.RefundRequests.Overdue)})
+}
+
+// grouped is a row of a count by a column's value, and the money with it.
+func (s *summarySheet) grouped(name string, count int64, family, column string, money []Amount) []figure {
+	cells := []figure{{text: strings.ReplaceAll(name, "_", " ")}, {value: Int(count), formula: s.over(family, func(cells func(string) string) string {
+		return fmt.Sprintf(`COUNTIFS(%s,"%s")`, cells(column), name)
+	})}}
+	for _, amount := range money[:min(5, len(money))] {
+		cells = append(cells, figure{value: amount.Value, unit: amount.Unit}, figure{text: unitText(amount.Unit)})
+	}
+	return cells
+}
