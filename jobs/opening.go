@@ -10,10 +10,8 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	queries "github.com/hummingbytes/reconciler/sql"
 )
-
-// sourceRelations are the platform's relations, in the contract's order.
-var sourceRelations = []string{"accounts", "purchases", "jobs", "credit_entries", "refund_requests", "subscriptions", "subscription_changes"}
 
 // ledgerBuckets is how finely the totals of a night's ledger are kept. More buckets name late entries more surely and cost more rows.
 const ledgerBuckets = 1024
@@ -55,7 +53,8 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 		return err
 	}
 	controls := newControls(n, job)
-	for _, relation := range sourceRelations {
+	for _, source := range queries.SourceRelations {
+		relation := source.Name
 		rejectArgs, countArgs := n.span(postgres.Args{"date": n.Date}), n.span(nil)
 		if relation == "subscriptions" { // looked at as a whole, whatever the night
 			rejectArgs, countArgs = postgres.Args{"date": n.Date}, postgres.Args{}

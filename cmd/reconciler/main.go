@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
 func main() {
@@ -39,10 +38,13 @@ var (
 	errBreaksFound = errors.New("breaks found")
 )
 
-// usageError marks an error as the caller's: wrong usage or settings.
-func usageError(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{errUsage}, args...)...)
-}
+// usageFault is an error of the caller's making: wrong usage or settings. It is an errUsage, without saying so in its text.
+type usageFault struct{ error }
+
+func (usageFault) Is(target error) bool { return target == errUsage }
+func (u usageFault) Unwrap() error      { return u.error }
+
+func usageError(format string, args ...any) error { return usageFault{fmt.Errorf(format, args...)} }
 
 // run is main without the process: the arguments in, the exit code out.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -56,19 +58,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
+	fmt.Fprintln(stderr, "reconciler: "+err.Error())
 	if !started { // cobra found something wrong with the command line itself
-		err = fmt.Errorf("%w: %w", errUsage, err)
-	}
-	code := exitCode(ctx, err)
-	if code != exitBreaks || !errors.Is(err, errBreaksFound) {
-		fmt.Fprintln(stderr, "reconciler: "+err.Error())
-	} else {
-		fmt.Fprintln(stderr, err.Error())
-	}
-	if code == exitUsage {
 		fmt.Fprintln(stderr, "Try: reconciler --help")
+		return exitUsage
 	}
-	return code
+	return exitCode(ctx, err)
 }
 
 func exitCode(ctx context.Context, err error) int {
@@ -81,9 +76,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitStopped
 	case errors.Is(err, errBreaksFound):
 		return exitBreaks
-	case errors.Is(err, postgres.ErrUnavailable):
-		return exitRetry
-	default:
+	default: // postgres.ErrUnavailable, stripefeed.ErrUnavailable, storage.ErrUnavailable, and what nobody foresaw
 		return exitRetry
 	}
 }

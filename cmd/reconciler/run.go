@@ -96,6 +96,14 @@ func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, f
 	w := &jobs.Worker{
 		Store: store, Policies: c.policies, Settings: c.jobs, Log: c.log, CodeVersion: codeVersion(), Reports: reports,
 	}
+	if c.stripeKey != "" {
+		client, err := c.stripe()
+		if err != nil {
+			closeStore()
+			return nil, nil, usageError("%w", err)
+		}
+		w.Stripe = client
+	}
 	return w, closeStore, nil
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
 
 // setting is one line of the configuration: an environment variable and the flag of the same name.
@@ -37,6 +38,7 @@ var settingList = []setting{
 	{env: "STRIPE_API_KEY", secret: true, usage: "restricted key with read rights; without it Stripe is not looked at"},
 	{env: "STRIPE_REFUND_KEY", secret: true, usage: "restricted key that may create refunds; only where refunds are executed"},
 	{env: "STRIPE_API_BASE", usage: "another base URL of the Stripe API"},
+	{env: "RECONCILER_STRIPE_MODE", usage: "live or test: refuse a key of the other mode; empty: the key's own"},
 	{env: "REPORTS_URL", standby: "reports", usage: "where reports go: a folder, or s3://bucket/prefix"},
 	{env: "RECONCILER_TIMEZONE", standby: "UTC", usage: "time zone of business dates"},
 	{env: "RECONCILER_POLICY", usage: "a policy file; empty: the built-in policy"},
@@ -89,6 +91,7 @@ type config struct {
 	stripeKey       string
 	stripeRefundKey string
 	stripeBase      string
+	stripeMode      string
 	reportsURL      string
 	sourceSchema    string
 	policies        reconcile.Policies
@@ -104,7 +107,7 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	}
 	c := config{
 		databaseURL: s.value("DATABASE_URL"), stripeKey: s.value("STRIPE_API_KEY"), stripeRefundKey: s.value("STRIPE_REFUND_KEY"),
-		stripeBase: s.value("STRIPE_API_BASE"), reportsURL: s.value("REPORTS_URL"), sourceSchema: s.value("RECONCILER_SOURCE_SCHEMA"),
+		stripeBase: s.value("STRIPE_API_BASE"), stripeMode: s.value("RECONCILER_STRIPE_MODE"), reportsURL: s.value("REPORTS_URL"), sourceSchema: s.value("RECONCILER_SOURCE_SCHEMA"),
 	}
 	if c.databaseURL == "" {
 		fault("DATABASE_URL", "is not set; set it to postgres://user:password@host/database")
@@ -113,6 +116,9 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 		if u, err := url.Parse(c.stripeBase); err != nil || u.Scheme == "" || u.Host == "" {
 			fault("STRIPE_API_BASE", "is not an absolute URL")
 		}
+	}
+	if mode := c.stripeMode; mode != "" && mode != "live" && mode != "test" {
+		fault("RECONCILER_STRIPE_MODE", "%q is not live or test", mode)
 	}
 	for _, env := range []string{"STRIPE_API_KEY", "STRIPE_REFUND_KEY"} {
 		if key := s.value(env); key != "" && !stripeKeyForm.MatchString(key) {
@@ -153,7 +159,7 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
-		return c, fmt.Errorf("%w: the settings are not right:\n%w", errUsage, errors.Join(faults...))
+		return c, usageError("the settings are not right:\n%w", errors.Join(faults...))
 	}
 	return c, nil
 }
@@ -190,6 +196,11 @@ func (c config) store() (*postgres.Store, error) {
 		return nil, usageError("DATABASE_URL: can't be read as a PostgreSQL URL or a list of key=value")
 	}
 	return store, nil
+}
+
+// stripe is a reading client of a checked configuration.
+func (c config) stripe() (*stripefeed.Client, error) {
+	return stripefeed.New(stripefeed.Options{Key: c.stripeKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log})
 }
 
 // codeVersion is what the binary was built from.

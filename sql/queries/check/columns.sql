@@ -1,0 +1,7 @@
+-- Columns of the platform's relations, tables and views alike, as the worker's role sees them.
+SELECT c.relname AS relation, a.attname AS column, format_type(a.atttypid, NULL) AS type
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = @schema::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (@relations::text[])
+ORDER BY 1, a.attnum
