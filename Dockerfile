@@ -1,6 +1,6 @@
 # The worker as one static binary in an image without a shell. The same sources and the same Go give the same bytes,
 # in whatever folder and on whatever day they are built: compare with
-#   CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$VERSION" ./cmd/reconciler
+#   CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.buildVersion=$VERSION" ./cmd/reconciler
 FROM --platform=$BUILDPLATFORM docker.io/library/golang:1.26-bookworm AS build
 WORKDIR /src
 
@@ -13,7 +13,7 @@ ARG TARGETOS=linux
 ARG TARGETARCH=amd64
 ARG VERSION=development
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$VERSION" -o /out/reconciler ./cmd/reconciler
+    go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.buildVersion=$VERSION" -o /out/reconciler ./cmd/reconciler
 
 # CA certificates, a passwd entry for 65532 and a /tmp, and nothing else. Time zones are in the binary.
 FROM gcr.io/distroless/static-debian12:nonroot
