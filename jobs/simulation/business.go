@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
 // account is a customer. credits is what they know they can spend: bought and given, less what jobs cost.
 type account struct {
 	id, email, currency string
+	customer            string // at Stripe, from the first payment on
 	credits             int64
 }
 
@@ -142,27 +144,16 @@ func (s *Simulation) storePurchase(p *purchase) {
 }
 
 func (s *Simulation) newPurchase(a *account, kind string, credits, amountMinor int64) *purchase {
-	p := &purchase{id: s.mint.next("pur"), account: a, kind: kind, credits: credits, amountMinor: amountMinor, currency: a.currency,
+	return &purchase{id: s.mint.next("pur"), account: a, kind: kind, credits: credits, amountMinor: amountMinor, currency: a.currency,
 		status: "pending", createdAt: s.now}
-	if kind == "subscription" {
-		p.invoice = s.mint.next("in")
-	}
-	p.intent = s.mint.next("pi")
-	return p
 }
 
 // buy is a purchase that is paid by card and granted at once.
 func (s *Simulation) buy(a *account, choice pack) *purchase {
 	p := s.newPurchase(a, "credits", choice.credits, choice.amountMinor[a.currency])
-	s.complete(p)
-	s.storePurchase(p)
-	s.grant(p)
+	s.charge(p, nil)
+	s.completed(p)
 	return p
-}
-
-func (s *Simulation) complete(p *purchase) {
-	p.status, p.completedAt = "completed", s.now
-	p.charge = s.mint.next("ch")
 }
 
 func (s *Simulation) grant(p *purchase) {
@@ -180,26 +171,42 @@ func (s *Simulation) declined(a *account, choice pack) {
 }
 
 func (s *Simulation) decline(p *purchase) {
+	s.charge(p, func(c *stripetest.ChargeParams) { c.Decline, c.LateTransaction = "card_declined", false })
 	p.status = "failed"
-	p.charge = s.mint.next("ch")
 	s.storePurchase(p)
 }
 
 // buyByDebit is a purchase that the bank confirms, or not, days later.
 func (s *Simulation) buyByDebit(r *rand.Rand, a *account, choice pack) {
 	p := s.newPurchase(a, "credits", choice.credits, choice.amountMinor[a.currency])
-	p.charge = s.mint.next("py")
+	s.charge(p, func(c *stripetest.ChargeParams) { c.Method, c.LateTransaction = stripetest.SEPADebit, false })
 	s.storePurchase(p)
 	paid := chance(r, 900)
 	s.plan(s.now.Add(spell(r, 30*time.Hour, 100*time.Hour)), func() {
 		if !paid {
+			s.bankSays(p, false)
 			s.out.update("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
 			return
 		}
+		s.bankSays(p, true)
 		p.status, p.completedAt = "completed", s.now
 		s.out.update("UPDATE platform.purchases SET status = 'completed', completed_at = $2 WHERE id = $1", p.id, s.now)
 		s.grant(p)
 	})
+}
+
+// bankSays settles or fails a bank debit at Stripe.
+func (s *Simulation) bankSays(p *purchase, paid bool) {
+	if s.stripe == nil {
+		return
+	}
+	var err error
+	if paid {
+		_, err = s.stripe.SettleCharge(p.charge)
+	} else {
+		_, err = s.stripe.FailCharge(p.charge, "insufficient_funds")
+	}
+	s.fail(err)
 }
 
 // planHistory is what there was before the first night: accounts with credits, some of them bought days ago, and subscriptions.

@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -39,7 +40,11 @@ var ledgerFaults = []fault{
 
 // planFaults spreads the faults over the nights: one of each kind early, so that a short simulation shows it too, the others anywhere.
 func (s *Simulation) planFaults() {
-	for i, f := range ledgerFaults {
+	faults := ledgerFaults
+	if s.stripe != nil {
+		faults = slices.Concat(faults, stripeFaults)
+	}
+	for i, f := range faults {
 		for n := range s.options.FaultsPerKind {
 			r := s.random(fmt.Sprintf("fault %s %d", f.kind, n))
 			index := f.lead + i%3
@@ -222,9 +227,9 @@ func plantPurchaseWithoutGrant(s *Simulation, r *rand.Rand, at time.Time, mended
 
 // paid is a purchase of a new customer that is completed but not granted.
 func (s *Simulation) paid(r *rand.Rand) *purchase {
-	a, choice := s.newAccount(r), pick(r, packs[:4])
-	p := s.newPurchase(a, "credits", choice.credits, choice.amountMinor[a.currency])
-	s.complete(p)
+	p := s.unpaid(r)
+	s.charge(p, nil)
+	p.status, p.completedAt = "completed", s.now
 	s.storePurchase(p)
 	return p
 }

@@ -18,6 +18,8 @@ type request struct {
 	amountMinor   int64
 	currency      string
 	reason        string
+	// refund is paid back by staff once the request is settled as approved, where there is Stripe.
+	refund *purchase
 }
 
 // ask files a request that the platform's staff settles as told after a while; 0: never.
@@ -41,6 +43,9 @@ func (s *Simulation) ask(q request, settleAs string, after time.Duration) string
 	if after > 0 {
 		s.plan(s.now.Add(after), func() {
 			s.out.update("UPDATE platform.refund_requests SET status = $2, decided_at = $3 WHERE id = $1", id, settleAs, s.now)
+			if q.refund != nil && settleAs == "approved" && s.stripe != nil {
+				s.refund(q.refund)
+			}
 		})
 	}
 	return id
@@ -52,7 +57,7 @@ const settled = 75 * time.Hour
 // stated is what a customer knows of a purchase without its ids.
 func (s *Simulation) stated(p *purchase) request {
 	return request{account: p.account, kind: "unused_credits", date: reconcile.DateOf(p.completedAt.In(s.options.Zone)),
-		amountMinor: p.amountMinor, currency: p.currency, reason: "I don't need the credits"}
+		amountMinor: p.amountMinor, currency: p.currency, reason: "I don't need the credits", refund: p}
 }
 
 // requestCases are the stories of refund requests: every outcome, with and without ids, in time and late. Each plays on an account of its
@@ -61,7 +66,7 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 	func(s *Simulation, r *rand.Rand, at time.Time) { // unused, in time, with the purchase's id
 		s.withPurchase(r, at.Add(-spell(r, time.Hour, 6*24*time.Hour)), func(p *purchase) {
 			s.plan(at, func() {
-				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Bought the wrong pack"}, "approved", settled)
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Bought the wrong pack", refund: p}, "approved", settled)
 			})
 		})
 	},
@@ -161,7 +166,7 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 		s.withPurchase(r, at.Add(-5*24*time.Hour), func(p *purchase) {
 			s.plan(at.Add(-2*24*time.Hour), func() { s.runJob(r, p.account, welcomeCredits+100, "failed", "GPU_XID_79") })
 			s.plan(at, func() {
-				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Too unreliable"}, "approved", settled)
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Too unreliable", refund: p}, "approved", settled)
 			})
 		})
 	},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
 // Options describe the business. The same options give the same business.
@@ -27,6 +28,9 @@ type Options struct {
 	JobsPerNight int
 	// Trace replaces the invented jobs.
 	Trace []TraceRow
+	// Stripe has everything paid through a double of Stripe (Simulation.Stripe), with fees, refunds, disputes and payouts, and faults of
+	// its own. Without it purchases carry ids of charges that are nowhere.
+	Stripe bool
 	// FaultsPerKind is how many faults of each kind are planted; 0 is 2, below 0 none at all (and no rejected rows).
 	FaultsPerKind int
 	// IsHoliday is the calendar that reviews are due by; nil: there are no holidays.
@@ -87,12 +91,17 @@ type Simulation struct {
 	failure error
 	out     *writer
 
-	accounts   []*account
-	byGroup    map[string]*account // of a trace
-	nextRow    int                 // of the trace
-	running    map[*job]struct{}
-	jobs       int64
-	background *rand.Rand
+	accounts     []*account
+	byGroup      map[string]*account // of a trace
+	nextRow      int                 // of the trace
+	running      map[*job]struct{}
+	jobs         int64
+	background   *rand.Rand
+	chargeDelays *rand.Rand // decides which charges Stripe is slow with
+
+	stripe     *stripetest.Stripe
+	misstated  map[reconcile.Date]string // the currency whose balance Stripe misstates that night
+	incomplete map[string]bool           // payouts that Stripe breaks down incompletely
 
 	expected []Expectation
 	rejects  []Reject
@@ -114,12 +123,20 @@ func New(o Options) (*Simulation, error) {
 		mint:    mint{seed: o.Seed, serial: make(map[string]uint64)},
 		byGroup: make(map[string]*account),
 		running: make(map[*job]struct{}),
+
+		misstated: make(map[reconcile.Date]string), incomplete: make(map[string]bool),
 	}
 	for i := range o.Nights {
 		s.nights = append(s.nights, reconcile.NightOf(o.Start.AddDays(i), o.Zone))
 	}
 	s.background = s.random("background")
 	s.advance(reconcile.NightOf(o.Start.AddDays(-historyDays), o.Zone).Begin)
+	if o.Stripe {
+		s.chargeDelays = s.random("charge delays")
+		s.openStripe()
+		s.planDisputes()
+		s.planStripeFees()
+	}
 	s.planHistory()
 	s.planRequests()
 	if o.FaultsPerKind > 0 {

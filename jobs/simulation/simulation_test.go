@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -64,16 +66,22 @@ func dump(t *testing.T, db *sql.DB) string {
 }
 
 func TestSameSeedSameBusiness(t *testing.T) {
-	_, first := play(t, options())
-	_, second := play(t, options())
-	if a, b := dump(t, first.DB.DB), dump(t, second.DB.DB); a != b {
-		t.Errorf("two runs of one seed differ: %s, %s", a, b)
-	}
-	other := options()
-	other.Seed++
-	_, third := play(t, other)
-	if a, b := dump(t, first.DB.DB), dump(t, third.DB.DB); a == b {
-		t.Error("another seed gives the same business")
+	for _, stripe := range []bool{false, true} {
+		o := options()
+		o.Stripe = stripe
+		firstBusiness, first := play(t, o)
+		secondBusiness, second := play(t, o)
+		if a, b := dump(t, first.DB.DB), dump(t, second.DB.DB); a != b {
+			t.Errorf("two runs of one seed differ: %s, %s", a, b)
+		}
+		if stripe && !cmp.Equal(firstBusiness.Stripe().State(), secondBusiness.Stripe().State()) {
+			t.Error("two runs of one seed differ at Stripe")
+		}
+		o.Seed++
+		_, third := play(t, o)
+		if a, b := dump(t, first.DB.DB), dump(t, third.DB.DB); a == b {
+			t.Error("another seed gives the same business")
+		}
 	}
 }
 
@@ -141,23 +149,23 @@ func TestSoundBusiness(t *testing.T) {
 }
 
 func TestEveryFaultIsPlanted(t *testing.T) {
-	s, _ := play(t, options())
+	o := options()
+	o.Stripe = true
+	s, _ := play(t, o)
 	planted := make(map[reconcile.BreakKind]int)
 	for _, e := range s.Expected() {
 		planted[e.Kind]++
 	}
-	for _, kind := range []reconcile.BreakKind{
-		reconcile.JobWithoutDebit, reconcile.DebitWithoutJob, reconcile.DebitAmountMismatch, reconcile.DuplicateDebit, reconcile.DebitAccountMismatch,
-		reconcile.CreditBackUnfounded, reconcile.CreditBackExceeds, reconcile.FailureUnclassified, reconcile.JobStuck,
-		reconcile.PurchaseWithoutGrant, reconcile.GrantWithoutPurchase, reconcile.GrantAmountMismatch, reconcile.DuplicateGrant,
-		reconcile.NegativeBalance, reconcile.LateItem, reconcile.ReviewOverdue,
-	} {
-		if planted[kind] == 0 {
-			t.Errorf("no %s is planted within %d nights", kind, len(s.Nights()))
+	for _, rule := range reconcile.BreakRules {
+		if planted[rule.Kind] == 0 {
+			t.Errorf("no %s is planted within %d nights", rule.Kind, len(s.Nights()))
 		}
 	}
 	if len(s.ExpectedRejects()) == 0 {
 		t.Error("no row that breaks the contract is planted")
+	}
+	if err := s.Stripe().CheckBooks(); err != nil {
+		t.Error(err)
 	}
 }
 
