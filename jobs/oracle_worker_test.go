@@ -43,13 +43,13 @@ func newWorker(t testing.TB) *worker {
 			t.Error(err)
 		}
 	})
-	w := &worker{db: db, policies: testPolicies(t)}
+	w := &worker{db: db, policies: testPolicies(t), folder: filepath.Join(t.TempDir(), "reports")}
 	w.Worker = jobs.Worker{Store: store, Policies: w.policies, Log: zerolog.Nop(), CodeVersion: "test"}
 	w.reset(t, time.UTC)
 	return w
 }
 
-// reset empties the database, which is a lot faster than another one.
+// reset empties the database and the reports, which is a lot faster than another database.
 func (w *worker) reset(t testing.TB, zone *time.Location) {
 	t.Helper()
 	var tables []string
@@ -62,7 +62,9 @@ func (w *worker) reset(t testing.TB, zone *time.Location) {
 		t.Fatal(err)
 	}
 	w.Settings = jobs.Settings{Zone: zone}
-	w.folder = t.TempDir()
+	if err := os.RemoveAll(w.folder); err != nil {
+		t.Fatal(err)
+	}
 	if w.Reports, err = storage.OpenFolder(w.folder); err != nil {
 		t.Fatal(err)
 	}

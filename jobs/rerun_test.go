@@ -1,0 +1,379 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// perAttempt are the columns that say when and how often something was tried, and what that attempt did: a rerun may change nothing else.
+var perAttempt = map[string][]string{
+	"runs":         {"started_at", "finished_at", "attempt", "counts", "worker"},
+	"publications": {"published_at"},
+}
+
+// state is everything that nights leave behind: each table of the worker and the ledger as text, and each published file.
+func (w *worker) state(t testing.TB) map[string]string {
+	t.Helper()
+	left := map[string]string{}
+	var tables []string
+	err := w.db.Select(&tables, `SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler' AND tablename NOT LIKE '%goose%' ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump := func(schema, table string) {
+		var rows []string
+		if err := w.db.Select(&rows, fmt.Sprintf(`SELECT row FROM (SELECT (to_jsonb(x) - '{%s}'::text[])::text AS row FROM %s.%s x) r ORDER BY row COLLATE "C"`,
+			strings.Join(perAttempt[table], ","), schema, table)); err != nil {
+			t.Fatal(err)
+		}
+		left[schema+"."+table] = strings.Join(rows, "\n")
+	}
+	for _, table := range tables {
+		dump("reconciler", table)
+	}
+	dump("platform", "credit_entries")
+	err = filepath.WalkDir(w.folder, func(path string, file fs.DirEntry, err error) error {
+		if err != nil || file.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(w.folder, path)
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		left[name] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// compareStates fails with what differs, a few lines of each table and file.
+func compareStates(t testing.TB, when string, want, got map[string]string) {
+	t.Helper()
+	names := slices.Sorted(maps.Keys(want))
+	for name := range got {
+		if _, known := want[name]; !known {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		_, wanted := want[name]
+		_, there := got[name]
+		switch {
+		case !wanted:
+			t.Errorf("%s: there is a %s now", when, name)
+		case !there:
+			t.Errorf("%s: there is no %s", when, name)
+		case want[name] != got[name]:
+			diff := strings.Split(diffLines(strings.Split(want[name], "\n"), strings.Split(got[name], "\n")), "\n")
+			for i, line := range diff {
+				diff[i] = line[:min(len(line), 600)]
+			}
+			t.Errorf("%s: %s differs:\n%s", when, name, strings.Join(diff[:min(len(diff), 8)], "\n"))
+		}
+	}
+}
+
+// crowd is a number of random platforms side by side whose rows are all there from the start.
+func crowd(s stage, seed, count int) platform {
+	var all platform
+	for i := range count {
+		p := platforms(s).Example(seed + i)
+		for j := range p.Purchases {
+			p.Purchases[j].Turn = 0
+		}
+		for j := range p.Jobs {
+			p.Jobs[j].Turn = 0
+		}
+		for j := range p.Entries {
+			p.Entries[j].Turn = 0
+		}
+		for j := range p.Requests {
+			p.Requests[j].Turn = 0
+		}
+		all.add(p.prefixed(casePrefix(i)))
+	}
+	return all
+}
+
+// play runs nights of the stage, by number, on the platform alone.
+func (w *worker) play(t testing.TB, s stage, p platform, nights ...int) {
+	t.Helper()
+	w.reset(t, s.Zone)
+	p.load(t, w.db.DB)
+	w.again(t, s, nights...)
+}
+
+func (w *worker) again(t testing.TB, s stage, nights ...int) {
+	t.Helper()
+	for _, i := range nights {
+		if err := w.night(s.night(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRerunningAnyNightChangesNothing reruns every night after the last of them has run, and after each of them.
+func TestRerunningAnyNightChangesNothing(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 500, 40)
+	w.play(t, s, p, 0, 1, 2, 3)
+	clean := w.state(t)
+	for i := range s.Nights {
+		w.again(t, s, i)
+		compareStates(t, fmt.Sprintf("after rerunning night %d of %d", i, s.Nights), clean, w.state(t))
+		if t.Failed() {
+			return
+		}
+	}
+	w.play(t, s, p, 0, 0, 1, 0, 2, 1, 3, 2)
+	compareStates(t, "after nights rerun in between", clean, w.state(t))
+}
+
+// TestRerunAfterLateEntries reruns nights whose ledger has grown since: the late entries count where they were booked, and the rest
+// reads as it did.
+func TestRerunAfterLateEntries(t *testing.T) {
+	w, s := newWorker(t), testStage
+	var late []entry
+	p := crowd(s, 900, 30)
+	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
+		isLate := len(late) < 40 && e.CreatedAt != nil && s.night(0).Contains(*e.CreatedAt)
+		if isLate {
+			late = append(late, e)
+		}
+		return isLate
+	})
+	w.play(t, s, p, 0, 1)
+	(platform{Entries: late}).load(t, w.db.DB)
+	w.again(t, s, 2, 3)
+	before := w.state(t)
+	var booked int
+	if err := w.db.Get(&booked, "SELECT count(*) FROM reconciler.late_items WHERE booked_on = $1", s.night(2).Date.String()); err != nil {
+		t.Fatal(err)
+	}
+	if valid := len(pick(late, keepsContractEntry)); booked != valid || valid == 0 {
+		t.Errorf("%d entries were booked as late, %d were", booked, valid)
+	}
+	for _, i := range []int{3, 2, 1} {
+		w.again(t, s, i)
+		compareStates(t, fmt.Sprintf("after rerunning night %d", i), before, w.state(t))
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// TestOneOfTwoWorkersGetsTheNight lets a second worker come while the first is at work.
+func TestOneOfTwoWorkersGetsTheNight(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 500, 40)
+	w.play(t, s, p, 0)
+	clean := w.state(t)
+
+	w.reset(t, s.Zone)
+	p.load(t, w.db.DB)
+	second := w.another(t)
+	var steps []string
+	w.Step = func(name string) {
+		steps = append(steps, name)
+		if err := second.night(s.night(0)); !errors.Is(err, postgres.ErrLockHeld) || !errors.Is(err, postgres.ErrUnavailable) {
+			t.Errorf("the second worker at %s: got %v, want the lock to be held", name, err)
+		}
+	}
+	w.again(t, s, 0)
+	w.Step = nil
+	if len(steps) == 0 {
+		t.Error("the worker told of no steps")
+	}
+	compareStates(t, "after a second worker had tried", clean, w.state(t))
+}
+
+// TestWorkersRacingForTheSameNights lets three workers do the same nights at once, each trying again while another has the night.
+func TestWorkersRacingForTheSameNights(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 500, 40)
+	w.play(t, s, p, 0, 1)
+	clean := w.state(t)
+
+	w.reset(t, s.Zone)
+	p.load(t, w.db.DB)
+	for _, night := range []int{0, 1} {
+		var wait sync.WaitGroup
+		failures := make([]error, 3)
+		for i := range failures {
+			racer := w.another(t)
+			wait.Go(func() {
+				for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+					if failures[i] = racer.night(s.night(night)); !errors.Is(failures[i], postgres.ErrLockHeld) {
+						return
+					}
+				}
+			})
+		}
+		wait.Wait()
+		if err := errors.Join(failures...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compareStates(t, "after the race", clean, w.state(t))
+}
+
+// another worker on the same database and reports, with connections of its own.
+func (w *worker) another(t testing.TB) *worker {
+	t.Helper()
+	store, err := postgres.Open(postgres.Options{URL: w.db.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	other := *w
+	other.Worker = jobs.Worker{Store: store, Policies: w.policies, Settings: w.Settings, Log: w.Log, CodeVersion: w.CodeVersion, Reports: w.Reports}
+	return &other
+}
+
+// creditedByJob is what the worker gave back for each job, over all nights.
+func (w *worker) creditedByJob(t testing.TB) []string {
+	t.Helper()
+	var credited []string
+	err := w.db.Select(&credited, `SELECT c.job_id || ' ' || sum(c.credit_back) FROM reconciler.credit_backs c
+		JOIN platform.credit_entries e ON e.id = c.entry_id AND e.credits = c.credit_back AND e.job_id = c.job_id AND e.created_at = c.booked_at
+		WHERE c.decision = 'credited' GROUP BY c.job_id ORDER BY c.job_id COLLATE "C"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return credited
+}
+
+// TestNightsOutOfOrderCreditTheSame runs nights in several orders: each job is credited the same, and nights that have been reported
+// stay as they are, because what is posted for an older night is a late item of the one that is still open.
+func TestNightsOutOfOrderCreditTheSame(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 700, 40)
+	w.play(t, s, p, 0, 1, 2, 3)
+	want := w.creditedByJob(t)
+	if len(want) < 10 {
+		t.Fatalf("only %d jobs were credited back: the platforms are too tame", len(want))
+	}
+	for _, order := range [][]int{{3, 2, 1, 0}, {1, 3, 0, 2}} {
+		w.play(t, s, p, order...)
+		compareLines(t, s.First, want, w.creditedByJob(t))
+		var early int
+		err := w.db.Get(&early, `SELECT count(*) FROM reconciler.credit_backs c
+			JOIN reconciler.late_items l ON l.account_id = c.account_id AND l.entry_id = c.entry_id
+			WHERE l.entry_date <> c.business_date OR l.booked_at <> c.booked_at OR l.credits <> c.credit_back OR l.booked_on <= c.business_date`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if early > 0 {
+			t.Errorf("order %v: %d late credit-backs don't carry both dates", order, early)
+		}
+		// Once more in order, and what nights did not know of those before them has become their second revision. That is where it ends.
+		w.again(t, s, 0, 1, 2, 3)
+		settled := w.state(t)
+		compareLines(t, s.First, want, w.creditedByJob(t))
+		w.again(t, s, 0, 1, 2, 3)
+		compareStates(t, fmt.Sprintf("after order %v and all nights twice more", order), settled, w.state(t))
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// TestOutOfOrderNightRewritesNothing runs an older night after two later ones: their reports stay, to the byte.
+func TestOutOfOrderNightRewritesNothing(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 700, 40)
+	w.play(t, s, p, 1, 2)
+	reported := w.state(t)
+	w.again(t, s, 0)
+	after := w.state(t)
+	for name, content := range reported {
+		if !strings.Contains(name, "/") || strings.HasPrefix(name, "reconciler.") {
+			continue
+		}
+		if after[name] != content {
+			compareStates(t, "after the older night", map[string]string{name: content}, map[string]string{name: after[name]})
+		}
+	}
+	w.again(t, s, 3)
+	p3 := w.published(t, s.night(3).Date)
+	for _, problem := range p3.untied(nil) {
+		t.Error(problem)
+	}
+}
+
+// TestEmptyNightAndEmptyDatabase: nothing happened, and there is nothing at all. Both are reported like any other night.
+func TestEmptyNightAndEmptyDatabase(t *testing.T) {
+	w, s := newWorker(t), testStage
+	quiet := platform{Accounts: customer(), Purchases: []purchase{bought("p1", 10, "2026-01-01 12:00:00")}}
+	quiet.Entries = grantsOf(quiet.Purchases)
+	for name, p := range map[string]platform{"empty database": {}, "empty night": quiet} {
+		t.Run(name, func(t *testing.T) {
+			w.play(t, s, p, 0, 1)
+			for _, i := range []int{0, 1} {
+				published := w.published(t, s.night(i).Date)
+				if lines := published.lines(""); len(lines) > 0 {
+					t.Errorf("night %d says %q", i, lines)
+				}
+				for _, problem := range published.untied(nil) {
+					t.Error(problem)
+				}
+			}
+			clean := w.state(t)
+			w.again(t, s, 1, 0)
+			compareStates(t, "after rerunning both", clean, w.state(t))
+		})
+	}
+}
+
+// TestStoppedNightIsFinishedByTheNextRun stops the worker at every step that it tells of and runs the night again: it ends as if nothing
+// had happened.
+func TestStoppedNightIsFinishedByTheNextRun(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 500, 15)
+	var steps []string
+	w.Step = func(name string) { steps = append(steps, name) }
+	w.play(t, s, p, 0)
+	w.Step = nil
+	clean := w.state(t)
+	for _, step := range steps {
+		w.reset(t, s.Zone)
+		p.load(t, w.db.DB)
+		ctx, stop := context.WithCancel(context.Background())
+		w.Step = func(name string) {
+			if name == step {
+				stop()
+			}
+		}
+		if err := w.RunNight(ctx, s.night(0).Date); !errors.Is(err, context.Canceled) && err != nil {
+			t.Errorf("stopped at %s: %v", step, err)
+		}
+		stop()
+		w.Step = nil
+		w.again(t, s, 0)
+		compareStates(t, "after a stop at "+step, clean, w.state(t))
+		if t.Failed() {
+			return
+		}
+	}
+}
