@@ -94,7 +94,8 @@ CREATE UNLOGGED TABLE reconciler.request_matches (
     status        text        NOT NULL,
     decided_at    timestamptz,
     denied_at     timestamptz, -- our own denial
-    hits          bigint      NOT NULL,
+    hits          bigint      NOT NULL, -- how many purchases fit the request at the night's end
+    opening_hits  bigint      NOT NULL, -- and at its opening; 0 when this one was not there yet
     PRIMARY KEY (account_id, business_date, job, request_id, purchase_id)
 );
 
