@@ -9,7 +9,7 @@ WITH subject AS (
     SELECT s.*, j.id IS NOT NULL AS known,
            j.id IS NULL AND EXISTS (SELECT FROM source.jobs r WHERE r.id = s.subject_id
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
-           j.account_id, j.status, coalesce(j.failure_code, '') AS failure_code, coalesce(j.credit_cost, 0) AS cost,
+           j.account_id, j.status, coalesce(j.failure_code, '') AS failure_code, coalesce(j.credit_cost, 0)::numeric AS cost,
            coalesce(j.finished_at < @as_of::timestamptz, false) AS finished,
            CASE WHEN j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled') THEN coalesce(f.class, 'unknown') END AS class,
            coalesce(l.own_net, 0) AS own_net, coalesce(l.own_debits, 0) AS own_debits, coalesce(l.own_credited, 0) AS own_credited,

@@ -9,7 +9,7 @@ WITH subject AS (
     SELECT s.*, p.id IS NOT NULL AS known,
            p.id IS NULL AND EXISTS (SELECT FROM source.purchases r WHERE r.id = s.subject_id
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
-           p.account_id, p.status, coalesce(p.credits, 0) AS credits,
+           p.account_id, p.status, coalesce(p.credits, 0)::numeric AS credits,
            coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed,
            l.own, l.own_grants, l.other, l.other_account
     FROM subject s
