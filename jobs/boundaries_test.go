@@ -59,6 +59,10 @@ func boundaries() []boundary {
 	withdrawn := asked("r1", "p1", "2026-03-04 12:00:00")
 	withdrawn.Status, withdrawn.DecidedAt = ref("withdrawn"), ref(utc("2026-03-07 00:00:00"))
 	old := bought("p1", 10, "2026-02-26 12:00:00")
+	invoiced := []purchase{bought("p1", 10, "2026-02-26 12:00:00"), bought("p2", 10, "2026-03-06 12:00:00")}
+	for i := range invoiced {
+		invoiced[i].InvoiceID = ref("in-1")
+	}
 	huge := int64(math.MaxInt64)
 
 	return []boundary{
@@ -192,6 +196,17 @@ break       late_item of e3 account=acct-0 open first=2026-03-07 last=2026-03-07
 credit-back j1 account=acct-0 system debited=6 before=3 back=3 credited clause=3.1`, `
 break       late_item of e3 account=acct-0 cleared first=2026-03-07 last=2026-03-07 variance=-3 credits`}},
 
+		{"a second purchase on the invoice that a request names lets the window of the first expire", "2026-03-05", "", platform{
+			Purchases: invoiced, Entries: grantsOf(invoiced),
+			Requests: []request{{ID: "r1", AccountID: ref(someone), AccountEmail: ref("a@x.test"), Kind: ref("unused_credits"), InvoiceID: ref("in-1"),
+				Reason: ref("please"), Status: ref("pending"), RequestedAt: ref(utc("2026-03-04 12:00:00"))}},
+		}, []string{`
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-13 waiting currency=usd clauses=2.2
+window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z`, `
+decision    r1 account=acct-0 purchase= job= due=2026-03-13 needs_information currency= clauses=6
+window      p1 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z
+window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-06T12:00:00Z expires=2026-03-13T12:00:00Z`}},
+
 		{"a purchase whose credits were never granted is unused", "2026-03-05", "", platform{
 			Purchases: []purchase{bought("p1", 10, "2026-03-05 12:00:00")}, Requests: []request{asked("r1", "p1", "2026-03-05 12:00:00")},
 		}, []string{`
@@ -217,6 +232,16 @@ window      p1 account=acct-0 refunded used=0 of 10 paid=1000 usd completed=2026
 break       debit_amount_mismatch of j3 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-3 credits
 credit-back j1 account=acct-0 system debited=0 before=0 back=0 not_due clause=3.1
 credit-back j3 account=acct-0 system debited=3 before=0 back=3 credited clause=3.1`}},
+
+		{"duplicates of amounts as large as a bigint holds", "2026-03-05", "", platform{
+			Purchases: []purchase{bought("p1", huge, "2026-03-05 09:00:00")},
+			Jobs:      []job{ran("j1", "succeeded", "", huge, "2026-03-05 10:00:00")},
+			Entries: []entry{entered("g1", "purchase", huge, "p1", "2026-03-05 09:00:00"), entered("g2", "purchase", huge, "p1", "2026-03-05 09:00:00"),
+				entered("e1", "usage", -huge, "j1", "2026-03-05 10:00:00"), entered("e2", "usage", -huge, "j1", "2026-03-05 10:00:00")},
+		}, []string{`
+break       duplicate_debit of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-9223372036854775807 credits
+break       duplicate_grant of p1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-9223372036854775807 credits
+window      p1 account=acct-0 used used=9223372036854775807 of 9223372036854775807 paid=1000 usd completed=2026-03-05T09:00:00Z expires=2026-03-12T09:00:00Z`}},
 
 		{"amounts as large as a bigint holds, and sums beyond", "2026-03-05", "", platform{
 			Purchases: []purchase{bought("p1", huge, "2026-03-04 12:00:00"), bought("p2", huge, "2026-03-04 12:00:01")},
