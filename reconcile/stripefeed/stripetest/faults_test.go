@@ -252,7 +252,7 @@ func TestShapesOfFaults(t *testing.T) {
 		stripetest.BadGatewayAfter: func(got outcome) bool {
 			return got.status == 502 && strings.HasPrefix(got.header.Get("Content-Type"), "text/html")
 		},
-		stripetest.ResetBefore:   func(got outcome) bool { return errors.Is(got.err, syscall.ECONNRESET) || errors.Is(got.err, io.EOF) },
+		stripetest.ResetBefore:   func(got outcome) bool { return errors.Is(got.err, syscall.ECONNRESET) },
 		stripetest.TimeoutBefore: func(got outcome) bool { return errors.Is(got.err, context.DeadlineExceeded) },
 		stripetest.StalledBody:   func(got outcome) bool { return got.status == 200 && errors.Is(got.err, context.DeadlineExceeded) },
 		stripetest.TruncatedBody: func(got outcome) bool {
