@@ -5,22 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
-
-	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/localpg"
 )
@@ -163,9 +165,17 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closeWorker()
+	closeStripe, err := d.connectStripe(business, worker)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStripe()) }()
 
 	started := time.Now()
 	if err := d.playAndRun(ctx, business, worker); err != nil {
+		if ctx.Err() != nil {
+			return errors.New("stopped; the demo's database is gone, the reports so far are in " + d.dir)
+		}
 		return fmt.Errorf("%w\nThe log is in %s", err, logFile.Name())
 	}
 	outcome, err := business.Compare(ctx, worker.Store.DB())
@@ -191,7 +201,7 @@ func (d *demo) business() (*simulation.Simulation, error) {
 	}
 	o := simulation.Options{
 		Seed: d.seed, Start: demoStart, Nights: d.nights, Zone: d.config.jobs.Zone, Accounts: d.accounts, JobsPerNight: d.jobsPerNight,
-		IsHoliday: holidays, ReviewBusinessDays: version.ReviewBusinessDays,
+		IsHoliday: holidays, ReviewBusinessDays: version.ReviewBusinessDays, Stripe: true,
 	}
 	if d.tracePath != "" {
 		file, err := os.Open(d.tracePath)
@@ -260,6 +270,25 @@ func (d *demo) createSchemas(ctx context.Context) error {
 	return err
 }
 
+// connectStripe points the worker at the simulated Stripe, which has no limits to keep to, and whose clock stands still while a night runs.
+func (d *demo) connectStripe(business *simulation.Simulation, worker *jobs.Worker) (closeStripe func() error, err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the simulated Stripe: %w", err)
+	}
+	server := &http.Server{Handler: business.StripeHandler(), ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }() // ends with http.ErrServerClosed
+	client, err := stripefeed.New(stripefeed.Options{
+		Key: business.Stripe().ReadKey(), BaseURL: "http://" + listener.Addr().String(), Log: d.config.log,
+		EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1,
+	})
+	if err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	worker.Stripe = client
+	return server.Close, nil
+}
+
 func (d *demo) playAndRun(ctx context.Context, business *simulation.Simulation, worker *jobs.Worker) error {
 	progress := d.progress(len(business.Nights()) * (1 + len(jobs.Names())))
 	defer progress.done()
@@ -310,33 +339,30 @@ func (d *demo) tell(business *simulation.Simulation, o simulation.Outcome, took 
 		len(nights), first, last, took.Seconds(), thousands(totals.Accounts), thousands(totals.Purchases), thousands(totals.Jobs),
 		thousands(totals.Entries), thousands(totals.Requests))
 	fmt.Fprintln(d.out, "The control totals tie in every night.")
-	fmt.Fprintf(d.out, "\n%-28s %7s %5s  %-10s  %s\n", "break", "planted", "found", "first seen", "for example")
-	fmt.Fprintf(d.out, "%s %s %s  %s  %s\n", strings.Repeat("-", 28), strings.Repeat("-", 7), strings.Repeat("-", 5), strings.Repeat("-", 10), strings.Repeat("-", 24))
+	const row = "%-26s %7d %5d %-10s %s\n"
+	fmt.Fprintf(d.out, "\n%-26s %7s %5s %-10s %s\n", "break", "planted", "found", "first seen", "for example")
+	for _, width := range []int{26, 7, 5, 10} {
+		fmt.Fprint(d.out, strings.Repeat("-", width), " ")
+	}
+	fmt.Fprintln(d.out, strings.Repeat("-", 28))
 	for _, k := range o.Kinds {
 		seen := k.FirstNight.String()
 		if k.FirstNight.IsZero() {
 			seen = "never"
 		}
-		fmt.Fprintf(d.out, "%-28s %7d %5d  %-10s  %s\n", k.Kind, k.Planted, k.Found, seen, shorten(k.Example, 24))
+		fmt.Fprintf(d.out, row, k.Kind, k.Planted, k.Found, seen, k.Example)
 	}
-	fmt.Fprintf(d.out, "%-28s %7d %5d\n\n", "rows that break the contract", o.Rejects, o.RejectsFound)
+	fmt.Fprintf(d.out, "%-26s %7d %5d\n\n", "rows rejected", o.Rejects, o.RejectsFound)
 	if len(o.Differences) == 0 {
 		fmt.Fprintln(d.out, "Every fault was found as exactly the break that it is, on the night that it\nshould be, and nothing else was reported.")
 	} else {
-		fmt.Fprintf(d.out, "%d differences between what was planted and what was found:\n", len(o.Differences))
+		fmt.Fprintf(d.out, "What was found differs from what was planted in %d:\n", len(o.Differences))
 		for _, difference := range o.Differences {
 			fmt.Fprintln(d.out, "  "+difference)
 		}
 	}
 	fmt.Fprintf(d.out, "\nWhere to look\n  all nights   %s\n  last night   %s\n  a break      DATE/breaks.csv there, DATE as in \"first seen\"\n",
 		filepath.Join(d.dir, "index.html"), filepath.Join(d.dir, last.String(), "summary.html"))
-}
-
-func shorten(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return text[:most-2] + ".."
 }
 
 // thousands writes a count with commas.

@@ -6,6 +6,10 @@
 // back from the database. Faults are planted at known places; Expected tells which breaks they must become, on which night, and when a
 // repair must make them disappear. Everything else that is played is sound, so that a worker that reports anything else is wrong.
 //
+// With Options.Stripe everything is paid through a double of Stripe: charges and their fees, bank debits that settle days later, refunds,
+// disputes, daily payouts, subscriptions. The worker is then pointed at StripeHandler, which answers as the double does but for the lies
+// that are planted: a balance that is off, a payout broken down incompletely.
+//
 // Simulated customers don't count on credit-backs: they spend what they bought and were given, no more, whatever the worker returns to
 // them in between.
 //

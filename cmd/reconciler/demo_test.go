@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/simulation"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// smallDemo is quick and has faults of every kind all the same.
+func smallDemo(dir string, more ...string) []string {
+	return append([]string{"demo", "--dir", dir, "--nights", "3", "--accounts", "30", "--jobs-per-night", "60"}, more...)
+}
+
+func runDemo(ctx context.Context, args []string) (code int, stdout, stderr string) {
+	var out, log bytes.Buffer
+	code = run(ctx, args, &out, &log)
+	return code, out.String(), log.String()
+}
+
+func TestDemo(t *testing.T) {
+	// A demo must never touch what the environment names.
+	t.Setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/production")
+	t.Setenv("STRIPE_API_KEY", "not even a key")
+	dir := filepath.Join(t.TempDir(), "reports")
+	for _, what := range []string{"into a new folder", "over the one before"} {
+		code, out, log := runDemo(t.Context(), smallDemo(dir))
+		if code != exitDone {
+			t.Fatalf("%s: exit %d\n%s%s", what, code, out, log)
+		}
+		for _, rule := range reconcile.BreakRules {
+			if !strings.Contains(out, "\n"+string(rule.Kind)+" ") {
+				t.Errorf("%s: the table lacks %s", what, rule.Kind)
+			}
+		}
+		if !strings.Contains(out, "nothing else was reported") {
+			t.Errorf("%s: no verdict:\n%s", what, out)
+		}
+		for _, line := range strings.Split(out, "\n") {
+			if len(line) > 80 && !strings.Contains(line, dir) {
+				t.Errorf("%s: %d columns: %s", what, len(line), line)
+			}
+		}
+		if strings.ContainsRune(out+log, '\x1b') {
+			t.Errorf("%s: escape codes where there is no terminal", what)
+		}
+		if log != "" {
+			t.Errorf("%s: says on stderr: %s", what, log)
+		}
+	}
+	for _, name := range []string{"index.html", "2026-03-02/breaks.csv", "2026-03-04/summary.html", "2026-03-04/manifest.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestDemoReplaysTrace(t *testing.T) {
+	trace, err := filepath.Abs("../../jobs/simulation/testdata/trace.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, log := runDemo(t.Context(), []string{"demo", "--dir", filepath.Join(t.TempDir(), "r"), "--trace", trace, "--nights", "2"})
+	if code != exitDone || !strings.HasPrefix(out, "2 nights, 2025-02-03 to 2025-02-04") {
+		t.Errorf("exit %d\n%s%s", code, out, log)
+	}
+}
+
+func TestDemoRefuses(t *testing.T) {
+	home := t.TempDir()
+	foreign := filepath.Join(home, "photos")
+	if err := os.MkdirAll(filepath.Join(foreign, "holidays"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	badTrace := filepath.Join(home, "bad.csv")
+	if err := os.WriteFile(badTrace, []byte("gmt_create,predict_type,predict_status,exec_time_seconds,groupId,num_images_per_prompt,num_inference_steps,"+
+		"checkpoint_model_version_id\n2024-11-15 16:57:50,TXT_2_IMG,SUCCEED,soon,G0,1,30,M0\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	inUse := testdb.New(t)
+	fresh := filepath.Join(home, "fresh")
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a folder of somebody":    {smallDemo(foreign), "not from an earlier demo"},
+		"no nights":               {smallDemo(fresh, "--nights", "0"), "--nights: 0"},
+		"no accounts":             {smallDemo(fresh, "--accounts", "0"), "--accounts: 0"},
+		"an unknown zone":         {smallDemo(fresh, "--timezone", "Mars/Olympus"), "Mars/Olympus"},
+		"an argument":             {smallDemo(fresh, "now"), "demo"},
+		"a trace that is bad":     {smallDemo(fresh, "--trace", badTrace), `line 2, column exec_time_seconds: "soon"`},
+		"a trace that isn't":      {smallDemo(fresh, "--trace", filepath.Join(home, "none.csv")), "none.csv"},
+		"a database that is used": {smallDemo(fresh, "--database-url", inUse.URL), "has a schema platform or reconciler already"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, log := runDemo(t.Context(), c.args)
+			if code != exitUsage || !strings.Contains(log, c.want) {
+				t.Errorf("exit %d, want %d and a message with %q\n%s%s", code, exitUsage, c.want, out, log)
+			}
+		})
+	}
+	if _, err := os.Stat(filepath.Join(foreign, "holidays")); err != nil {
+		t.Error("a folder of somebody was emptied")
+	}
+}
+
+func TestDemoInOtherDatabase(t *testing.T) {
+	db := testdb.NewEmpty(t)
+	code, out, log := runDemo(t.Context(), smallDemo(filepath.Join(t.TempDir(), "r"), "--nights", "1", "--database-url", db.URL))
+	if code != exitDone {
+		t.Fatalf("exit %d\n%s%s", code, out, log)
+	}
+	var nights int
+	if err := db.Get(&nights, "SELECT count(*) FROM reconciler.publications"); err != nil || nights != 1 {
+		t.Errorf("%d nights were published from the given database, %v", nights, err)
+	}
+}
+
+func TestDemoStopsCleanly(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer stop()
+	code, out, log := runDemo(ctx, []string{"demo", "--dir", filepath.Join(t.TempDir(), "r"), "--nights", "300"})
+	if code != exitStopped {
+		t.Errorf("exit %d, want %d\n%s%s", code, exitStopped, out, log)
+	}
+}
+
+func TestDemoTellsDifferences(t *testing.T) {
+	business, err := simulation.New(simulation.Options{Start: demoStart, Nights: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	d := &demo{dir: "r", out: &out}
+	d.tell(business, simulation.Outcome{
+		Kinds:       []simulation.KindOutcome{{Kind: reconcile.JobStuck, Planted: 1}},
+		Differences: []string{"job_stuck job_1: must have been reported on 2026-03-02, and was not"},
+	}, time.Second)
+	for _, want := range []string{"differs from what was planted in 1", "  job_stuck job_1: must have been reported", "never"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, &out)
+		}
+	}
+	if strings.Contains(out.String(), "nothing else was reported") {
+		t.Error("differences are told as none")
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 26823: "26,823", 1234567: "1,234,567"} {
+		if got := thousands(n); got != want {
+			t.Errorf("%d is written %s, want %s", n, got, want)
+		}
+	}
+}
