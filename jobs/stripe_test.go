@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,16 +28,17 @@ var longBusiness = flag.Bool("long", false, "run the long forms: a whole year of
 
 // business is a platform and its Stripe account, played by hand on a simulated clock.
 type business struct {
-	t      *testing.T
-	db     *sql.DB
-	url    string
-	stripe *stripetest.Stripe
-	worker *jobs.Worker
-	client *stripefeed.Client
-	random *rand.Rand
-	now    atomic.Int64
-	serial int
-	due    map[reconcile.Date][]func() // what is to happen later
+	t            *testing.T
+	db           *sql.DB
+	url          string
+	stripe       *stripetest.Stripe
+	worker       *jobs.Worker
+	client       *stripefeed.Client
+	random       *rand.Rand
+	now          atomic.Int64
+	serial       int
+	due          map[reconcile.Date][]func() // what is to happen later
+	lateSubjects []func() string
 }
 
 var businessStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
@@ -424,4 +426,10 @@ func TestYearOfBusinessTiesToZero(t *testing.T) {
 	if err := b.stripe.CheckBooks(); err != nil {
 		t.Error(err)
 	}
+}
+
+func sorted(values []string) []string {
+	values = slices.Clone(values)
+	slices.Sort(values)
+	return values
 }

@@ -185,7 +185,8 @@ func (s *syncer) run(ctx context.Context) error {
 	if err := s.readBalance(ctx); err != nil {
 		return err
 	}
-	if _, err := s.o.Store.Exec(ctx, "stripe/date_states", postgres.Args{"since": s.started}); err != nil {
+	// Since the last sync that got this far: one that failed may have left states undated.
+	if _, err := s.o.Store.Exec(ctx, "stripe/date_states", postgres.Args{"since": watermarks[allStreams]}); err != nil {
 		return err
 	}
 	if err := s.advance(ctx, allStreams, s.upper); err != nil {
