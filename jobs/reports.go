@@ -19,13 +19,27 @@ type ReportSink = storage.Storage
 // trendNights is how many nights before this one its trends show.
 const trendNights = 29
 
-// reportNight writes the night's files from one snapshot of the database, publishes them where they differ from what is published, and
-// records that.
+// reportNight closes the night's books, and publishes its reports. Books that don't tie are published as they are, with the difference,
+// and are an integrity error all the same.
 func reportNight(ctx context.Context, n *Night) (Counts, error) {
+	counts, booksErr := n.closeNight(ctx)
+	if booksErr != nil && !errors.Is(booksErr, ErrIntegrity) {
+		return counts, booksErr
+	}
 	if n.Reports == nil {
 		n.log.Warn().Msg("no reports: REPORTS_URL is not set")
-		return Counts{}, nil
+		return counts, booksErr
 	}
+	published, err := n.publishReports(ctx)
+	for name, count := range published {
+		counts[name] = count
+	}
+	return counts, errors.Join(booksErr, err)
+}
+
+// publishReports writes the night's files from one snapshot of the database, publishes them where they differ from what is published,
+// and records that.
+func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 	var prepared *reports.Prepared
 	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
 		input, err := n.reportInput(ctx, tx)

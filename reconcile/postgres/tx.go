@@ -13,6 +13,7 @@ import (
 // TxOptions are set with SET LOCAL at the beginning of a transaction.
 type TxOptions struct {
 	ReadOnly         bool           // also repeatable read: one snapshot for everything that is read
+	Snapshot         bool           // repeatable read for a transaction that writes
 	StatementTimeout time.Duration  // 0: the server's
 	LockTimeout      time.Duration  // 0: 5 s; the worker never makes the platform wait
 	WorkMem          string         // "" : the server's
@@ -37,7 +38,7 @@ func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Conte
 		return s.inSavepoint(ctx, o, fn)
 	}
 	options := &sql.TxOptions{ReadOnly: o.ReadOnly}
-	if o.ReadOnly {
+	if o.ReadOnly || o.Snapshot {
 		options.Isolation = sql.LevelRepeatableRead
 	}
 	if err := s.intercept(ctx, "begin", false); err != nil {

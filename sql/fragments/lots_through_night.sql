@@ -1,0 +1,74 @@
+-- The lots of the accounts in account_moves, first in, first out (clause 2.3), step by step through the night: 0 as of opening, 1 with
+-- the night's grants, 2 with its refunds, 3 with negative adjustments, 4 with usage, 5 with credit-backs, 6 with late items. Only grants
+-- and refunds are read from the ledger; usage comes as sums per account. A lot that was refunded leaves the order. What is paid for a lot
+-- is worth as much of it as is left, rounded cumulatively; a purchase that no credits have been granted for yet is owed in full.
+(WITH item AS (
+    SELECT e.account_id,
+           CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN 'purchase' ELSE e.kind END AS lot_kind,
+           CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN coalesce(e.purchase_id, e.id) ELSE e.id END AS lot_id,
+           CASE WHEN e.kind IN ('refund', 'refund_reversal') THEN 0 ELSE e.credits END AS granted,
+           CASE WHEN e.kind IN ('refund', 'refund_reversal') THEN e.credits ELSE 0 END AS refunded,
+           CASE WHEN e.kind IN ('refund', 'refund_reversal') THEN NULL ELSE e.created_at END AS granted_at,
+           CASE WHEN coalesce(l.booked_at, e.created_at) < @begin::timestamptz THEN 0
+                WHEN l.entry_id IS NOT NULL THEN 6
+                WHEN e.kind IN ('refund', 'refund_reversal') THEN 2 ELSE 1 END AS step,
+           NULL::bigint AS amount_minor, NULL::text AS currency, NULL::integer AS booked_step
+    FROM reconciler.account_moves m
+    JOIN source.credit_entries e ON e.account_id = m.account_id
+    LEFT JOIN reconciler.late_items l ON l.account_id = e.account_id AND l.entry_id = e.id
+    WHERE m.business_date = @date::date AND coalesce(l.booked_at, e.created_at) < @end::timestamptz
+      AND e.kind IN ('purchase', 'promo', 'adjustment', 'refund', 'refund_reversal')
+      AND (e.kind <> 'adjustment' OR e.credits > 0)
+      AND {{ entry_is_valid }}
+    UNION ALL
+    SELECT p.account_id, 'purchase', p.purchase_id, 0, 0, NULL, 0, p.amount_minor, p.currency,
+           CASE WHEN p.booked_at < @begin::timestamptz THEN 0 WHEN p.is_late THEN 6 ELSE 1 END
+    FROM reconciler.account_moves m
+    JOIN reconciler.booked_purchases p ON p.account_id = m.account_id
+    WHERE m.business_date = @date::date AND p.booked_at < @end::timestamptz AND (p.kind = 'credits' OR p.credits > 0)
+ ), lot AS (
+    SELECT account_id, lot_kind, lot_id,
+           min(granted_at) FILTER (WHERE step = 0) AS at_0, min(granted_at) FILTER (WHERE step <= 1) AS at_1, min(granted_at) AS at_6,
+           coalesce(sum(granted) FILTER (WHERE step = 0), 0) AS credits_0,
+           coalesce(sum(granted) FILTER (WHERE step <= 1), 0) AS credits_1,
+           sum(granted) AS credits_6,
+           coalesce(sum(refunded) FILTER (WHERE step = 0), 0) AS refunded_0,
+           coalesce(sum(refunded) FILTER (WHERE step <= 2), 0) AS refunded_2,
+           sum(refunded) AS refunded_6,
+           max(amount_minor)::numeric AS amount_minor, max(currency) AS currency, max(booked_step) AS booked_step
+    FROM item
+    GROUP BY 1, 2, 3
+ ), ordered AS (
+    SELECT lot.*,
+           m.net_before AS net_0, m.net_before + m.taken AS net_3, m.net_before + m.taken + m.usage AS net_4,
+           m.net_before + m.taken + m.usage - m.credit_backs AS net_5, m.net_before + m.taken + m.usage - m.credit_backs + m.late_net AS net_6,
+           coalesce(sum(CASE WHEN refunded_0 < 0 THEN 0 ELSE credits_0 END)
+                    OVER (PARTITION BY m.account_id ORDER BY at_0, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_0,
+           coalesce(sum(CASE WHEN refunded_0 < 0 THEN 0 ELSE credits_1 END)
+                    OVER (PARTITION BY m.account_id ORDER BY at_1, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_1,
+           coalesce(sum(CASE WHEN refunded_2 < 0 THEN 0 ELSE credits_1 END)
+                    OVER (PARTITION BY m.account_id ORDER BY at_1, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_2,
+           coalesce(sum(CASE WHEN refunded_6 < 0 THEN 0 ELSE credits_6 END)
+                    OVER (PARTITION BY m.account_id ORDER BY at_6, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_6
+    FROM lot
+    JOIN reconciler.account_moves m ON m.account_id = lot.account_id AND m.business_date = @date::date
+ ), used AS (
+    SELECT ordered.*,
+           CASE WHEN refunded_0 < 0 THEN 0 ELSE greatest(0, least(credits_0, net_0 - before_0)) END AS used_0,
+           CASE WHEN refunded_0 < 0 THEN 0 ELSE greatest(0, least(credits_1, net_0 - before_1)) END AS used_1,
+           CASE WHEN refunded_2 < 0 THEN 0 ELSE greatest(0, least(credits_1, net_0 - before_2)) END AS used_2,
+           CASE WHEN refunded_2 < 0 THEN 0 ELSE greatest(0, least(credits_1, net_3 - before_2)) END AS used_3,
+           CASE WHEN refunded_2 < 0 THEN 0 ELSE greatest(0, least(credits_1, net_4 - before_2)) END AS used_4,
+           CASE WHEN refunded_2 < 0 THEN 0 ELSE greatest(0, least(credits_1, net_5 - before_2)) END AS used_5,
+           CASE WHEN refunded_6 < 0 THEN 0 ELSE greatest(0, least(credits_6, net_6 - before_6)) END AS used_6
+    FROM ordered
+ )
+ SELECT account_id, lot_kind, lot_id, credits_0, credits_6, refunded_0, refunded_2, refunded_6, used_0, used_6, amount_minor, currency, booked_step,
+        CASE WHEN booked_step > 0 OR refunded_0 < 0 THEN 0 ELSE amount_minor - div(amount_minor * used_0, greatest(credits_0, 1)) END AS value_0,
+        CASE WHEN booked_step > 1 OR refunded_0 < 0 THEN 0 ELSE amount_minor - div(amount_minor * used_1, greatest(credits_1, 1)) END AS value_1,
+        CASE WHEN booked_step > 1 OR refunded_2 < 0 THEN 0 ELSE amount_minor - div(amount_minor * used_2, greatest(credits_1, 1)) END AS value_2,
+        CASE WHEN booked_step > 1 OR refunded_2 < 0 THEN 0 ELSE amount_minor - div(amount_minor * used_3, greatest(credits_1, 1)) END AS value_3,
+        CASE WHEN booked_step > 1 OR refunded_2 < 0 THEN 0 ELSE amount_minor - div(amount_minor * used_4, greatest(credits_1, 1)) END AS value_4,
+        CASE WHEN booked_step > 1 OR refunded_2 < 0 THEN 0 ELSE amount_minor - div(amount_minor * used_5, greatest(credits_1, 1)) END AS value_5,
+        CASE WHEN refunded_6 < 0 THEN 0 ELSE amount_minor - div(amount_minor * used_6, greatest(credits_6, 1)) END AS value_6
+ FROM used)

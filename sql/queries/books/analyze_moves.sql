@@ -1,0 +1,1 @@
+ANALYZE reconciler.account_moves
