@@ -82,9 +82,11 @@ func (f *fixture) newClient(o Options) *Client {
 	return client
 }
 
+func (f *fixture) lastNight() reconcile.Date { return reconcile.DateOf(f.clock.now()).AddDays(-1) }
+
 // sync reads for the business date that ended last.
 func (f *fixture) sync() (Result, error) {
-	date := reconcile.DateOf(f.clock.now()).AddDays(-1)
+	date := f.lastNight()
 	return f.client.Sync(context.Background(), SyncOptions{Store: f.store, Date: date, AsOf: reconcile.NightOf(date, time.UTC).End})
 }
 
