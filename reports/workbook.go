@@ -33,6 +33,7 @@ const (
 	dataRowsPerSheet   = excelRows - 1 - rowsBelowTable
 	firstDataRow       = 2
 	summarySheetNumber = 1
+	maxColumnsOnPage   = 12 // a wider table is printed on several pages rather than too small to read
 )
 
 // workbook writes a workbook in one pass: the rows of each sheet go straight into the archive as they come, so that memory doesn't grow
@@ -57,10 +58,10 @@ type sheetInfo struct {
 
 // styleSet are the indexes of the cell styles in the workbook.
 type styleSet struct {
-	header, text, wrapped, whole, date, instant, title, strong, warn int
-	money                                                            [4]int // by decimals
-	total                                                            [4]int
-	totalText, bad                                                   int
+	header, headerRight, text, unit, date, instant, title, strong, warn, totalText, bad int
+
+	money [4]int // by decimals
+	total [4]int
 }
 
 func newWorkbook(out io.Writer) (*workbook, error) {
@@ -82,21 +83,26 @@ func (w *workbook) addStyles() (err error) {
 	}
 	format := func(pattern string) *string { return &pattern }
 	top := &excelize.Alignment{Vertical: "top"}
-	bold := &excelize.Font{Bold: true}
+	font := func(size float64, colour string) *excelize.Font {
+		return &excelize.Font{Bold: true, Family: "Calibri", Size: size, Color: colour}
+	}
+	bold := font(11, "")
 	line := []excelize.Border{{Type: "top", Color: "1B2127", Style: 1}}
 	s := &w.styles
-	s.header = add(&excelize.Style{Font: &excelize.Font{Bold: true, Color: "FFFFFF"}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"37474F"}},
-		Alignment: &excelize.Alignment{Vertical: "center"}})
+	fill := func(colour string) excelize.Fill {
+		return excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{colour}}
+	}
+	s.header = add(&excelize.Style{Font: font(11, "FFFFFF"), Fill: fill("37474F"), Alignment: &excelize.Alignment{Vertical: "center"}})
+	s.headerRight = add(&excelize.Style{Font: font(11, "FFFFFF"), Fill: fill("37474F"), Alignment: &excelize.Alignment{Vertical: "center", Horizontal: "right"}})
 	s.text = add(&excelize.Style{Alignment: top})
-	s.wrapped = add(&excelize.Style{Alignment: &excelize.Alignment{Vertical: "top", WrapText: true}})
-	s.whole = add(&excelize.Style{Alignment: top, CustomNumFmt: format("#,##0;-#,##0")})
+	s.unit = add(&excelize.Style{Alignment: &excelize.Alignment{Horizontal: "left", Indent: 1}})
 	s.date = add(&excelize.Style{Alignment: top, CustomNumFmt: format("yyyy-mm-dd")})
 	s.instant = add(&excelize.Style{Alignment: top, CustomNumFmt: format("yyyy-mm-dd hh:mm:ss")})
-	s.title = add(&excelize.Style{Font: &excelize.Font{Bold: true, Size: 15}})
+	s.title = add(&excelize.Style{Font: font(15, "")})
 	s.strong = add(&excelize.Style{Font: bold})
-	s.warn = add(&excelize.Style{Font: &excelize.Font{Bold: true, Color: "9C1C14"}})
+	s.warn = add(&excelize.Style{Font: font(11, "9C1C14")})
 	s.totalText = add(&excelize.Style{Font: bold, Border: line})
-	s.bad = add(&excelize.Style{Font: &excelize.Font{Bold: true, Color: "9C1C14"}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"FBE3E0"}},
+	s.bad = add(&excelize.Style{Font: font(11, "9C1C14"), Fill: fill("FBE3E0"),
 		CustomNumFmt: format("#,##0.###;-#,##0.###")})
 	for decimals, pattern := range []string{"#,##0", "#,##0.0", "#,##0.00", "#,##0.000"} {
 		s.money[decimals] = add(&excelize.Style{Alignment: top, CustomNumFmt: format(pattern + ";-" + pattern)})
@@ -168,7 +174,11 @@ func (s *sheet) begin() error {
 	s.out.WriteString(sheetHead(s.columns, true))
 	s.buffer = append(s.buffer[:0], `<row r="1">`...)
 	for i, c := range s.columns {
-		s.openCell(i, 1, s.book.styles.header)
+		style := s.book.styles.header
+		if c.kind == numberColumn {
+			style = s.book.styles.headerRight
+		}
+		s.openCell(i, 1, style)
 		s.inline(c.name)
 	}
 	return s.endRow()
@@ -186,7 +196,7 @@ func sheetHead(cs columns, frozen bool) string {
 	var head strings.Builder
 	head.WriteString(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n" +
 		`<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">` +
-		`<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr><sheetViews><sheetView workbookViewId="0"`)
+		`<sheetPr><pageSetUpPr fitToPage="` + strconv.Itoa(b2i(len(cs) <= maxColumnsOnPage)) + `"/></sheetPr><sheetViews><sheetView workbookViewId="0"`)
 	if frozen {
 		head.WriteString(`><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/><selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView>`)
 	} else {
@@ -194,7 +204,7 @@ func sheetHead(cs columns, frozen bool) string {
 	}
 	head.WriteString(`</sheetViews><sheetFormatPr defaultRowHeight="15"/><cols>`)
 	if cs == nil {
-		head.WriteString(`<col min="1" max="1" width="38" customWidth="1"/><col min="2" max="12" width="19" customWidth="1"/>`)
+		head.WriteString(`<col min="1" max="1" width="40" customWidth="1"/><col min="2" max="16" width="22" customWidth="1"/>`)
 	}
 	for i, c := range cs {
 		width := map[columnType]int{textColumn: 18, numberColumn: 16, dateColumn: 12, timeColumn: 20, boolColumn: 11}[c.kind]

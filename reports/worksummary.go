@@ -80,8 +80,12 @@ func (s *summarySheet) blank() { s.row++ }
 func (s *summarySheet) heading(texts ...string) {
 	s.blank()
 	var cells []figure
-	for _, text := range texts {
-		cells = append(cells, figure{text: text, style: s.book.styles.header})
+	for i, text := range texts {
+		style := s.book.styles.headerRight
+		if i == 0 {
+			style = s.book.styles.header
+		}
+		cells = append(cells, figure{text: text, style: style})
 	}
 	s.line(cells...)
 }
@@ -211,7 +215,7 @@ func (s *summarySheet) breaks(sum *Summary) {
 			return fmt.Sprintf(`COUNTIFS(%s,"%s",%s,"open")`, cells("kind"), kind.Kind, cells("status"))
 		})}, {value: Int(kind.New)}}
 		for _, stake := range kind.AtStake[:min(6, len(kind.AtStake))] {
-			cells = append(cells, figure{value: stake.Value, unit: stake.Unit}, figure{text: unitText(stake.Unit) + " at stake"})
+			cells = append(cells, figure{value: stake.Value, unit: stake.Unit}, figure{text: unitText(stake.Unit) + " at stake", style: s.book.styles.unit})
 		}
 		s.line(cells...)
 	}
@@ -258,7 +262,7 @@ func (s *summarySheet) grouped(name string, count int64, family, column string, 
 		return fmt.Sprintf(`COUNTIFS(%s,"%s")`, cells(column), name)
 	})}}
 	for _, amount := range money[:min(5, len(money))] {
-		cells = append(cells, figure{value: amount.Value, unit: amount.Unit}, figure{text: unitText(amount.Unit)})
+		cells = append(cells, figure{value: amount.Value, unit: amount.Unit}, figure{text: unitText(amount.Unit), style: s.book.styles.unit})
 	}
 	return cells
 }

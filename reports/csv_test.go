@@ -1,0 +1,88 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/csv"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The columns that readers rely on.
+func TestColumnsAreTheContracts(t *testing.T) {
+	for _, c := range []struct {
+		columns columns
+		want    string
+	}{
+		{columnsOf[Break](), "break_id, kind, severity, status, account_id, subject_type, subject_id, field, ours, theirs, variance, unit, first_seen, last_seen, age_days, action, detail"},
+		{columnsOf[CreditBack](), "job_id, account_id, kind, failure_code, class, debited, credited_before, credit_back, decision, clause, reason, entry_id"},
+		{columnsOf[RefundWindow](), "purchase_id, account_id, completed_at, expires_at, state, credits, used_credits, amount_minor, fee_minor, refundable_minor, currency"},
+		{columnsOf[RefundDecision](), "request_id, account_id, purchase_id, job_id, requested_at, due_date, decision, refund_minor, currency, clauses, reasons"},
+		{columnsOf[RollForward](), "measure, opening, purchases, promotions, usage, credit_backs, refunds, adjustments, late_items, closing, closing_from_lots, difference"},
+		{columnsOf[StripeActivity](), "reporting_category, currency, count, gross, fee, net"},
+		{columnsOf[ControlTotal](), "check, unit, scanned, matched, awaiting, breaks, difference"},
+	} {
+		if got := strings.Join(c.columns.fileHeader(), ", "); got != c.want {
+			t.Errorf("columns are\n%s, want\n%s", got, c.want)
+		}
+	}
+}
+
+func TestCSVCells(t *testing.T) {
+	zone := time.FixedZone("+02:00", 2*60*60)
+	rows := []Reject{
+		{Relation: "plain", RowID: "a,b", Field: `say "hi"`, AccountID: "two\nlines", Value: "=1+1", Problem: " outer blanks "},
+		{Relation: "-5", RowID: "-5x", Field: "+1", AccountID: "@SUM(A1)", Value: "\tx", Problem: "\rx"},
+		{Relation: "'=x", RowID: "'plain", Field: "-", AccountID: "=\"a\",b", Value: "café ✓", Problem: "bad \xff byte"},
+	}
+	var out bytes.Buffer
+	if err := WriteCSV(&out, rows); err != nil {
+		t.Fatal(err)
+	}
+	want := "relation,row_id,field,account_id,value,problem\r\n" +
+		"plain,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",'=1+1,\" outer blanks \"\r\n" +
+		"-5,'-5x,'+1,'@SUM(A1),'\tx,\"'\rx\"\r\n" +
+		"''=x,'plain,'-,\"'=\"\"a\"\",b\",café ✓,bad \uFFFD byte\r\n"
+	if out.String() != want {
+		t.Errorf("got\n%q, want\n%q", out.String(), want)
+	}
+
+	out.Reset()
+	if err := WriteCSV(&out, []RefundWindow{{PurchaseID: "p", CompletedAt: time.Date(2026, 3, 14, 1, 2, 3, 0, zone), ExpiresAt: time.Date(2026, 3, 21, 1, 2, 3, 4000, zone), AmountMinor: -5}}); err != nil {
+		t.Fatal(err)
+	}
+	if line := strings.Split(out.String(), "\r\n")[1]; line != "p,,2026-03-13T23:02:03Z,2026-03-20T23:02:03.000004Z,,0,0,-5,,," {
+		t.Errorf("line is %q", line)
+	}
+}
+
+func FuzzCSVReadsBack(f *testing.F) {
+	f.Add("=1", "a\"b", "x,\ny")
+	f.Add("'", "''=", "-1")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		for _, text := range []string{a, b, c} {
+			if strings.Contains(text, "\r") || strings.ToValidUTF8(text, "\uFFFD") != text {
+				return // encoding/csv normalizes carriage returns; invalid UTF-8 is replaced on purpose
+			}
+		}
+		row := Reject{Relation: "r", RowID: a, Field: b, Value: c}
+		var out bytes.Buffer
+		if err := WriteCSV(&out, []Reject{row}); err != nil {
+			t.Fatal(err)
+		}
+		records, err := csv.NewReader(&out).ReadAll()
+		if err != nil || len(records) != 2 {
+			t.Fatalf("%q: %v", out.String(), err)
+		}
+		got := records[1]
+		if want := []string{"r", a, b, "", c, ""}; !reflect.DeepEqual([]string{got[0], RestoreText(got[1]), RestoreText(got[2]), got[3], RestoreText(got[4]), got[5]}, want) {
+			t.Errorf("read back %q, want %q", got, want)
+		}
+		for _, cell := range got {
+			if runsAsFormula([]byte(cell)) {
+				t.Errorf("%q would run as a formula", cell)
+			}
+		}
+	})
+}
