@@ -1,0 +1,361 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+)
+
+func init() { commands = append(commands, newBreaksCommand) }
+
+func newBreaksCommand(s *settings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "breaks",
+		Short: "Work the open breaks",
+		Long:  "breaks lists, shows and resolves breaks, one by one or as a spreadsheet: export, fill in resolution, reason and actor, import.",
+	}
+	cmd.AddCommand(newBreaksListCommand(s), newBreaksShowCommand(s), newBreaksResolveCommand(s), newBreaksExportCommand(s), newBreaksImportCommand(s))
+	return cmd
+}
+
+// breakLine is a break as it is now.
+type breakLine struct {
+	BreakID     string `db:"break_id"`
+	Kind        string
+	Severity    string
+	Status      string
+	AccountID   string          `db:"account_id"`
+	SubjectType string          `db:"subject_type"`
+	SubjectID   string          `db:"subject_id"`
+	Field       string          `db:"field"`
+	OpenedOn    reconcile.Date  `db:"opened_on"`
+	ClosedOn    *reconcile.Date `db:"closed_on"`
+	Ours        string
+	Theirs      string
+	Variance    string
+	Unit        string
+	Detail      string
+}
+
+// breakFilter is what list and export have in common.
+type breakFilter struct {
+	kind, severity, account string
+	all                     bool
+}
+
+func (f *breakFilter) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.kind, "kind", "", "only breaks of this kind")
+	cmd.Flags().StringVar(&f.severity, "severity", "", "only breaks of this severity: info, warning or error")
+	cmd.Flags().StringVar(&f.account, "account", "", "only breaks of this account")
+	cmd.Flags().BoolVar(&f.all, "all", false, "closed ones too")
+}
+
+func (f breakFilter) args() (postgres.Args, error) {
+	if f.kind != "" {
+		if _, ok := reconcile.BreakKind(f.kind).Rule(); !ok {
+			return nil, usageError("--kind: there are no breaks of kind %q", f.kind)
+		}
+	}
+	if f.severity != "" && reconcile.Severity(f.severity).Rank() < 0 {
+		return nil, usageError("--severity: %q is not info, warning or error", f.severity)
+	}
+	return postgres.Args{"kind": f.kind, "severity": f.severity, "account": f.account, "all": f.all, "break_id": ""}, nil
+}
+
+// withStore runs fn on the configured database.
+func withStore(cmd *cobra.Command, s *settings, fn func(c config, store *postgres.Store) error) error {
+	c, err := s.load(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	store, err := c.store()
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return fn(c, store)
+}
+
+func newBreaksListCommand(s *settings) *cobra.Command {
+	var filter breakFilter
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the open breaks, oldest first",
+		Example: "  reconciler breaks list --severity error\n  reconciler breaks list --kind duplicate_debit --account acc_17",
+		Args:    arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			args, err := filter.args()
+			if err != nil {
+				return err
+			}
+			return withStore(cmd, s, func(_ config, store *postgres.Store) error {
+				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				fmt.Fprintln(table, "BREAK\tKIND\tSEVERITY\tSTATUS\tSUBJECT\tVARIANCE\tSINCE")
+				count := 0
+				err := postgres.Each(cmd.Context(), store, "breaks/list", args, func(b breakLine) error {
+					count++
+					_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s %s\t%s %s\t%s\n", b.BreakID, b.Kind, b.Severity, b.Status, b.SubjectType, b.SubjectID, b.Variance, b.Unit, b.OpenedOn)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+				if err := table.Flush(); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%d breaks\n", count)
+				return nil
+			})
+		},
+	}
+	filter.register(cmd)
+	return cmd
+}
+
+func newBreaksShowCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show BREAK",
+		Short:   "Show one break and its history",
+		Example: "  reconciler breaks show brk_08dcef8b073a8c20d0c0",
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withStore(cmd, s, func(_ config, store *postgres.Store) error {
+				return showBreak(cmd, store, args[0])
+			})
+		},
+	}
+}
+
+func showBreak(cmd *cobra.Command, store *postgres.Store, id string) error {
+	var episodes []breakLine
+	err := store.Select(cmd.Context(), &episodes, "breaks/list", postgres.Args{"kind": "", "severity": "", "account": "", "all": true, "break_id": id})
+	if err != nil {
+		return err
+	}
+	if len(episodes) == 0 {
+		return usageError("there is no break %q", id)
+	}
+	b := episodes[len(episodes)-1]
+	rule, _ := reconcile.BreakKind(b.Kind).Rule()
+	out := cmd.OutOrStdout()
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range [][2]string{
+		{"break", b.BreakID}, {"kind", b.Kind + ": " + rule.Meaning}, {"severity", b.Severity}, {"status", b.Status}, {"account", b.AccountID},
+		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", b.Ours}, {"theirs", b.Theirs}, {"variance", strings.TrimSpace(b.Variance + " " + b.Unit)},
+		{"detail", b.Detail}, {"first seen", b.OpenedOn.String()}, {"what to do", rule.Action},
+	} {
+		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	var history []struct {
+		BusinessDate reconcile.Date `db:"business_date"`
+		Event        string
+		Ours         string
+		Theirs       string
+		Variance     string
+		Unit         string
+		Detail       string
+		Actor        string
+		Resolution   string
+		Reason       string
+		RecordedAt   time.Time `db:"recorded_at"`
+	}
+	if err := store.Select(cmd.Context(), &history, "breaks/history", postgres.Args{"break_id": id}); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "\nhistory")
+	for _, h := range history {
+		fmt.Fprintf(table, "  %s\t%s\tby %s\t%s\n", h.BusinessDate, h.Event, h.Actor, strings.TrimSpace(strings.Join([]string{h.Resolution, h.Reason, h.Detail}, " ")))
+	}
+	return table.Flush()
+}
+
+func newBreaksResolveCommand(s *settings) *cobra.Command {
+	r := jobs.Resolution{Resolution: "corrected"}
+	cmd := &cobra.Command{
+		Use:     "resolve BREAK --by NAME --reason TEXT",
+		Short:   "Close a break on your word",
+		Long:    "resolve closes an open break. It stays closed while its values stay what they are; a change opens it again.",
+		Example: `  reconciler breaks resolve brk_08dcef8b073a8c20d0c0 --by "Ana Ruiz" --reason "second debit reversed by hand"`,
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.BreakID = args[0]
+			if faults := r.Faults(); len(faults) > 0 {
+				var texts []string
+				for _, flag := range [][2]string{{"break_id", "BREAK"}, {"actor", "--by"}, {"reason", "--reason"}, {"resolution", "--as"}} {
+					if fault := faults[flag[0]]; fault != "" {
+						texts = append(texts, flag[1]+" "+fault)
+					}
+				}
+				return usageError("%s", strings.Join(texts, "; "))
+			}
+			return withStore(cmd, s, func(c config, store *postgres.Store) error {
+				err := jobs.ResolveBreaks(cmd.Context(), store, c.jobs.Zone, time.Now(), []jobs.Resolution{r})
+				if errors.Is(err, jobs.ErrNotOpen) {
+					return usageError("%w", err)
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s is resolved\n", r.BreakID)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&r.Actor, "by", "", "who decides")
+	cmd.Flags().StringVar(&r.Reason, "reason", "", "why")
+	cmd.Flags().StringVar(&r.Resolution, "as", r.Resolution, "what became of it: "+strings.Join(jobs.Resolutions, ", "))
+	return cmd
+}
+
+// exportColumns are the columns of the round trip; the last three are for people to fill in.
+var exportColumns = []string{"break_id", "kind", "severity", "status", "account_id", "subject_type", "subject_id", "field", "ours", "theirs", "variance", "unit", "first_seen", "detail",
+	"resolution", "reason", "actor"}
+
+func newBreaksExportCommand(s *settings) *cobra.Command {
+	var filter breakFilter
+	var path string
+	cmd := &cobra.Command{
+		Use:     "export",
+		Short:   "Write the open breaks as CSV, to be filled in",
+		Example: "  reconciler breaks export --out breaks-to-do.csv",
+		Args:    arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			args, err := filter.args()
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if path != "" {
+				file, err := os.Create(path)
+				if err != nil {
+					return usageError("--out: %w", err)
+				}
+				defer func() { err = errors.Join(err, file.Close()) }()
+				out = file
+			}
+			return withStore(cmd, s, func(_ config, store *postgres.Store) error {
+				w := csv.NewWriter(out)
+				if err := w.Write(exportColumns); err != nil {
+					return err
+				}
+				err := postgres.Each(cmd.Context(), store, "breaks/list", args, func(b breakLine) error {
+					return w.Write([]string{b.BreakID, b.Kind, b.Severity, b.Status, reports.DefuseText(b.AccountID), b.SubjectType, reports.DefuseText(b.SubjectID), b.Field, reports.DefuseText(b.Ours), reports.DefuseText(b.Theirs),
+						b.Variance, b.Unit, b.OpenedOn.String(), reports.DefuseText(b.Detail), "", "", ""})
+				})
+				w.Flush()
+				return errors.Join(err, w.Error())
+			})
+		},
+	}
+	filter.register(cmd)
+	cmd.Flags().StringVar(&path, "out", "", "file to write (default: standard output)")
+	return cmd
+}
+
+func newBreaksImportCommand(s *settings) *cobra.Command {
+	return &cobra.Command{
+		Use:     "import FILE",
+		Short:   "Resolve the breaks of a filled-in export, all or none",
+		Long:    "import reads an export with resolution, reason and actor filled in. Rows in which all three are empty are left open. Everything is checked first;\nwith one fault nothing is applied.",
+		Example: "  reconciler breaks import breaks-to-do.csv",
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := os.Open(args[0])
+			if err != nil {
+				return usageError("%w", err)
+			}
+			defer file.Close()
+			resolutions, err := readResolutions(file)
+			if err != nil {
+				return err
+			}
+			if len(resolutions) == 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), "nothing is filled in; nothing was resolved")
+				return nil
+			}
+			return withStore(cmd, s, func(c config, store *postgres.Store) error {
+				err := jobs.ResolveBreaks(cmd.Context(), store, c.jobs.Zone, time.Now(), resolutions)
+				if errors.Is(err, jobs.ErrNotOpen) {
+					return usageError("nothing was applied: %w", err)
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%d breaks are resolved\n", len(resolutions))
+				return nil
+			})
+		},
+	}
+}
+
+// readResolutions reads the filled-in rows of an export and reports everything that is wrong with line and column.
+func readResolutions(r io.Reader) ([]jobs.Resolution, error) {
+	reader := csv.NewReader(r)
+	reader.FieldsPerRecord = -1
+	header, err := reader.Read()
+	if err != nil {
+		return nil, usageError("the file has no header row: %w", err)
+	}
+	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets like to begin with a byte order mark
+	at := map[string]int{}
+	for _, name := range []string{"break_id", "resolution", "reason", "actor"} {
+		at[name] = slices.Index(header, name)
+		if at[name] < 0 {
+			return nil, usageError("line 1: column %s is missing", name)
+		}
+	}
+	var resolutions []jobs.Resolution
+	var faults []error
+	seen := map[string]int{}
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, usageError("not a CSV file: %w", err)
+		}
+		line, _ := reader.FieldPos(0)
+		field := func(name string) string {
+			if at[name] >= len(record) {
+				return ""
+			}
+			return strings.TrimSpace(record[at[name]])
+		}
+		resolution := jobs.Resolution{BreakID: field("break_id"), Resolution: field("resolution"), Reason: field("reason"), Actor: field("actor")}
+		if resolution.Resolution == "" && resolution.Reason == "" && resolution.Actor == "" {
+			continue
+		}
+		problems := resolution.Faults()
+		if first, twice := seen[resolution.BreakID]; twice {
+			problems["break_id"] = fmt.Sprintf("stands on line %d already", first)
+		}
+		seen[resolution.BreakID] = line
+		for _, name := range []string{"break_id", "resolution", "reason", "actor"} {
+			if problem := problems[name]; problem != "" {
+				faults = append(faults, fmt.Errorf("line %d, column %s: %s", line, name, problem))
+			}
+		}
+		resolutions = append(resolutions, resolution)
+	}
+	if len(faults) > 0 {
+		return nil, usageError("nothing was applied:\n%w", errors.Join(faults...))
+	}
+	return resolutions, nil
+}

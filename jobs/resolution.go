@@ -1,0 +1,73 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// Resolutions are what a person may say became of a break.
+var Resolutions = []string{"corrected", "accepted", "written_off"}
+
+// ErrNotOpen says that there is no open break of that id.
+var ErrNotOpen = errors.New("no open break of this id")
+
+// Resolution is a person's word on one break.
+type Resolution struct {
+	BreakID    string
+	Resolution string // one of Resolutions
+	Reason     string // mandatory: the next person wants to know why
+	Actor      string // mandatory
+}
+
+// Faults lists all that is wrong with a resolution by field, none when it may be applied.
+func (r Resolution) Faults() map[string]string {
+	faults := map[string]string{}
+	if !strings.HasPrefix(r.BreakID, "brk_") {
+		faults["break_id"] = fmt.Sprintf("%q is no break id", r.BreakID)
+	}
+	if !slices.Contains(Resolutions, r.Resolution) {
+		faults["resolution"] = fmt.Sprintf("%q is none of %s", r.Resolution, strings.Join(Resolutions, ", "))
+	}
+	if strings.TrimSpace(r.Reason) == "" {
+		faults["reason"] = "is empty; say why, for whoever asks next year"
+	}
+	if strings.TrimSpace(r.Actor) == "" {
+		faults["actor"] = "is empty; say who decided"
+	}
+	return faults
+}
+
+// ResolveBreaks closes breaks on people's word, all of them or none. The next night to be reported shows them as resolved; a break stays
+// resolved while its values stay what they are. ErrNotOpen, naming the id, for one that isn't open.
+func ResolveBreaks(ctx context.Context, store *postgres.Store, zone *time.Location, at time.Time, resolutions []Resolution) error {
+	return store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+		n := &Night{Worker: &Worker{Settings: Settings{Zone: zone}.Defaults()}}
+		reported, err := n.lastReported(ctx, tx)
+		if err != nil {
+			return err
+		}
+		next := reconcile.Date{Year: 1, Month: 1, Day: 1} // nothing reported yet: the night that opens the break shows it
+		if !reported.IsZero() {
+			next = reported.AddDays(1)
+		}
+		for _, r := range resolutions {
+			closed, err := tx.Exec(ctx, "breaks/resolve", postgres.Args{
+				"date": next, "break_id": r.BreakID, "actor": r.Actor, "reason": r.Reason, "resolution": r.Resolution, "at": at,
+			})
+			if err != nil {
+				return fmt.Errorf("break %s: %w", r.BreakID, err)
+			}
+			if closed == 0 {
+				return fmt.Errorf("break %s: %w", r.BreakID, ErrNotOpen)
+			}
+		}
+		return nil
+	})
+}

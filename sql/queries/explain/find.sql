@@ -1,0 +1,36 @@
+-- What an id means, and what belongs to its story: purchase, charges, refunds, disputes, requests, job.
+WITH start AS (
+    SELECT @id::text AS id
+    UNION SELECT b.subject_id FROM reconciler.breaks b WHERE b.break_id = @id::text
+), request AS (
+    SELECT r.id, r.purchase_id, r.job_id FROM source.refund_requests r WHERE r.id IN (SELECT id FROM start)
+), charge AS (
+    SELECT c.id FROM reconciler.stripe_charges c WHERE c.id IN (SELECT id FROM start)
+    UNION SELECT r.charge_id FROM reconciler.stripe_refunds r WHERE r.id IN (SELECT id FROM start)
+    UNION SELECT d.charge_id FROM reconciler.stripe_disputes d WHERE d.id IN (SELECT id FROM start)
+), purchase AS (
+    SELECT p.id FROM source.purchases p WHERE p.id IN (SELECT id FROM start)
+    UNION SELECT r.purchase_id FROM request r WHERE r.purchase_id <> ''
+    UNION SELECT d.purchase_id FROM reconciler.refund_decisions d JOIN request r ON r.id = d.request_id WHERE d.purchase_id <> ''
+    UNION SELECT e.purchase_id FROM source.credit_entries e WHERE e.id IN (SELECT id FROM start) AND e.purchase_id <> ''
+    UNION SELECT p.id FROM source.purchases p WHERE p.stripe_charge_id IN (SELECT id FROM charge)
+    UNION SELECT p.id FROM source.purchases p JOIN reconciler.stripe_charges c ON c.payment_intent_id = p.stripe_payment_intent_id
+          WHERE c.id IN (SELECT id FROM charge) AND c.payment_intent_id <> ''
+    UNION SELECT c.metadata_purchase_id FROM reconciler.stripe_charges c WHERE c.id IN (SELECT id FROM charge) AND c.metadata_purchase_id <> ''
+), job AS (
+    SELECT j.id FROM source.jobs j WHERE j.id IN (SELECT id FROM start)
+    UNION SELECT r.job_id FROM request r WHERE r.job_id <> ''
+    UNION SELECT e.job_id FROM source.credit_entries e WHERE e.id IN (SELECT id FROM start) AND e.job_id <> ''
+    UNION SELECT e.job_id FROM source.credit_entries e WHERE e.job_id IN (SELECT id FROM start)
+)
+SELECT 'purchase' AS kind, id FROM purchase
+UNION SELECT 'job', id FROM job
+UNION SELECT 'request', id FROM request
+UNION SELECT 'request', r.id FROM source.refund_requests r WHERE r.purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'request', d.request_id FROM reconciler.refund_decisions d WHERE d.purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'charge', id FROM charge
+UNION SELECT 'charge', p.stripe_charge_id FROM source.purchases p WHERE p.id IN (SELECT id FROM purchase) AND p.stripe_charge_id <> ''
+UNION SELECT 'charge', c.id FROM reconciler.stripe_charges c WHERE c.metadata_purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'subject', b.subject_id FROM reconciler.breaks b WHERE b.break_id = @id::text
+UNION SELECT 'subject', b.subject_id FROM reconciler.breaks b WHERE b.subject_id = @id::text
+ORDER BY 1, 2

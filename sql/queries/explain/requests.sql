@@ -1,0 +1,19 @@
+SELECT r.requested_at AS at, 'platform.refund_requests ' || r.id AS source, '6' AS clause,
+       'refund request ' || r.id || ' (' || coalesce(r.kind, '?') || ') arrived'
+       || coalesce(' about purchase ' || nullif(r.purchase_id, ''), '') || coalesce(' about job ' || nullif(r.job_id, ''), '') || coalesce(' about invoice ' || nullif(r.invoice_id, ''), '')
+       || coalesce('; stated date ' || r.stated_date, '') || coalesce('; stated amount ' || r.stated_amount_minor || ' ' || coalesce(r.stated_currency, ''), '') AS says
+FROM source.refund_requests r WHERE r.id = ANY (@ids::text[])
+UNION ALL
+SELECT r.decided_at, 'platform.refund_requests ' || r.id, '', 'the platform set it to ' || r.status
+FROM source.refund_requests r WHERE r.id = ANY (@ids::text[]) AND r.decided_at IS NOT NULL
+UNION ALL
+-- A decision that comes back unchanged every night is told once.
+SELECT d.decided_at, 'refund_decisions.csv of ' || d.business_date, d.clauses,
+       'decided: ' || d.decision || CASE WHEN d.refund_minor IS NOT NULL THEN ', ' || d.refund_minor || ' ' || d.currency || ' (minor units)' ELSE '' END
+       || '; due by ' || d.due_date || '; policy ' || d.policy_version || '; ' || d.reasons
+FROM (SELECT d.*, lag(d.reasons) OVER (PARTITION BY d.request_id ORDER BY d.business_date) AS before
+      FROM reconciler.refund_decisions d WHERE d.request_id = ANY (@ids::text[])) d
+WHERE d.before IS DISTINCT FROM d.reasons
+UNION ALL
+SELECT n.created_at, 'notifications.csv of ' || n.business_date, '', 'the customer is told: ' || replace(n.message, E'\n', ' ')
+FROM reconciler.notifications n WHERE n.request_id = ANY (@ids::text[])
