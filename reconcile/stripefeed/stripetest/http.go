@@ -70,8 +70,11 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = s.validated(r, call, answer)
 	}
 	if fault == nil {
-		s.finish(call, answer, false)
+		isKept := s.finish(call, answer, false)
 		line.send(answer)
+		if call.list && !isKept {
+			pageBuffers.Put(answer.body)
+		}
 		return
 	}
 	s.breakAfter(line, fault, answer)

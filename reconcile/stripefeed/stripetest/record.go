@@ -44,8 +44,8 @@ func (s *Stripe) remember(c *call, r *http.Request, form url.Values, fault *Faul
 	s.requests[(c.number-1)%s.options.RecordLimit] = request
 }
 
-// finish notes how a call ended, and the page that it served.
-func (s *Stripe) finish(c *call, answer response, hit bool) {
+// finish notes how a call ended, and keeps the page that it served where a fault may need it later.
+func (s *Stripe) finish(c *call, answer response, hit bool) (isKept bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slot := (c.number - 1) % s.options.RecordLimit; slot < len(s.requests) && s.requests[slot].Number == c.number {
@@ -60,7 +60,9 @@ func (s *Stripe) finish(c *call, answer response, hit bool) {
 			s.pages[c.listing] = pages
 		}
 		pages.latest = answer.body
+		return true
 	}
+	return false
 }
 
 // Requests are the calls so far, oldest first, the last Options.RecordLimit of them.
