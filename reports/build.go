@@ -98,7 +98,7 @@ func (b *built) tables(ctx context.Context, f *figures) error {
 	steps := []func() error{
 		func() error {
 			return table(ctx, b, "roll_forward.csv", "RollForward", sheetOptions{formulas: map[string]string{
-				"closing": "SUM(B%d:I%d)", "difference": "J%d-K%d"}}, t.RollForward, f.addRollForward)
+				"closing": "ROUND(SUM(B%d:I%d),3)", "difference": "ROUND(J%d-K%d,3)"}}, t.RollForward, f.addRollForward)
 		},
 		func() error {
 			return table(ctx, b, "stripe_activity.csv", "StripeActivity", perUnit, t.StripeActivity, f.addActivity)
@@ -125,7 +125,7 @@ func (b *built) tables(ctx context.Context, f *figures) error {
 		func() error { return table(ctx, b, "", "Journal", perUnit, t.Journal, func(JournalLine) {}) },
 		func() error {
 			return table(ctx, b, "control_totals.csv", "Controls", sheetOptions{formulas: map[string]string{
-				"difference": "C%d-D%d-E%d-F%d"}}, t.ControlTotals, f.addControlTotal)
+				"difference": "ROUND(C%d-D%d-E%d-F%d,3)"}}, t.ControlTotals, f.addControlTotal)
 		},
 		func() error { return table(ctx, b, "rejects.csv", "", perUnit, t.Rejects, f.addReject) },
 	}

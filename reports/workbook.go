@@ -115,7 +115,8 @@ func (w *workbook) addStyles() (err error) {
 type sheetOptions struct {
 	// perUnit adds the money columns up below the table, a row per unit.
 	perUnit bool
-	// formulas are columns that the workbook works out itself; the value of the row is what it comes to. %d is the row.
+	// formulas are columns that the workbook works out itself; the value of the row is what it comes to. %d is the row. Spreadsheets
+	// calculate in floating point, so that money is rounded to the last decimal a currency may have.
 	formulas map[string]string
 }
 
@@ -484,7 +485,7 @@ func (s *sheet) writeTotals() error {
 			if c.money < 0 || !s.options.perUnit {
 				return "", "", false
 			}
-			formula := fmt.Sprintf(`SUMIFS(%[1]s%[3]d:%[1]s%[4]d,%[2]s%[3]d:%[2]s%[4]d,"%[5]s")`,
+			formula := fmt.Sprintf(`ROUND(SUMIFS(%[1]s%[3]d:%[1]s%[4]d,%[2]s%[3]d:%[2]s%[4]d,"%[5]s"),3)`,
 				s.letters[i], s.letters[c.money], firstDataRow, last, strings.ReplaceAll(unit, `"`, `""`))
 			return formula, unit, true
 		})

@@ -130,7 +130,7 @@ func (s *summarySheet) liability(sum *Summary) {
 			difference.style = s.book.styles.bad
 		}
 		s.line(figure{text: name}, figure{value: row.Opening, unit: row.Measure, formula: ref("opening")},
-			figure{value: row.Closing.Minus(row.Opening), unit: row.Measure, formula: ref("closing") + "-" + ref("opening")},
+			figure{value: row.Closing.Minus(row.Opening), unit: row.Measure, formula: "ROUND(" + ref("closing") + "-" + ref("opening") + ",3)"},
 			figure{value: row.Closing, unit: row.Measure, formula: ref("closing")},
 			figure{value: row.ClosingFromLots, unit: row.Measure, formula: ref("closing_from_lots")}, difference)
 	}
@@ -156,7 +156,7 @@ func (s *summarySheet) stripe(sum *Summary) {
 			residual.style = s.book.styles.bad
 		}
 		s.line(figure{text: unitText(unit)}, figure{value: row.OpeningMinor, unit: unit}, figure{value: row.ActivityMinor, unit: unit}, figure{value: row.PayoutsMinor, unit: unit},
-			figure{value: row.ClosingMinor, unit: unit, formula: fmt.Sprintf("SUM(B%d:D%d)", at, at)},
+			figure{value: row.ClosingMinor, unit: unit, formula: fmt.Sprintf("ROUND(SUM(B%d:D%d),3)", at, at)},
 			figure{value: row.AvailableMinor, unit: unit}, figure{value: row.PendingMinor, unit: unit}, residual)
 	}
 }
