@@ -22,6 +22,7 @@ func (n *Night) mergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (C
 		statement, count string
 		args             postgres.Args
 	}{
+		{"breaks/keep_account", "breaks_of_other_accounts", n.args(job, nil)},
 		{"breaks/close_gone", "breaks_cleared", args},
 		{"breaks/reopen_found", "breaks_reopened", args},
 		{"breaks/note_changes", "breaks_changed", args},
