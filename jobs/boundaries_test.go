@@ -207,6 +207,17 @@ decision    r1 account=acct-0 purchase= job= due=2026-03-13 needs_information cu
 window      p1 account=acct-0 expired used=0 of 10 paid=1000 usd completed=2026-02-26T12:00:00Z expires=2026-03-05T12:00:00Z
 window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-06T12:00:00Z expires=2026-03-13T12:00:00Z`}},
 
+		{"an overdue review is the same break when the account of the request comes to be known", "2026-03-05", "", platform{
+			Purchases: []purchase{bought("p1", 10, "2026-03-06 12:00:00")}, Entries: grantsOf([]purchase{bought("p1", 10, "2026-03-06 12:00:00")}),
+			Requests: []request{{ID: "r1", AccountEmail: ref("b@x.test"), Kind: ref("unused_credits"), PurchaseID: ref("p1"), Reason: ref("please"),
+				Status: ref("pending"), RequestedAt: ref(utc("2026-02-20 12:00:00"))}},
+		}, []string{`
+break       review_overdue of r1 account= open first=2026-03-05 last=2026-03-05 variance=2 business days
+decision    r1 account= purchase= job= due=2026-03-03 needs_information currency= clauses=6`, `
+break       review_overdue of r1 account= open first=2026-03-05 last=2026-03-06 variance=3 business days
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-03 needs_information currency= clauses=6
+window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=2026-03-06T12:00:00Z expires=2026-03-13T12:00:00Z`}},
+
 		{"a purchase whose credits were never granted is unused", "2026-03-05", "", platform{
 			Purchases: []purchase{bought("p1", 10, "2026-03-05 12:00:00")}, Requests: []request{asked("r1", "p1", "2026-03-05 12:00:00")},
 		}, []string{`

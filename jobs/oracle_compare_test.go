@@ -98,9 +98,13 @@ func (w *worker) disagreements(t testing.TB, s stage, cases []platform) map[int]
 		}
 		published := w.published(t, n.Date)
 		var rolled rollRow
+		controls := map[string]controlRow{}
 		for i, p := range cases {
 			want := oracles[i].night(n, p.turn(turn))
 			rolled = rolled.plus(want.RollForward[0])
+			for _, c := range want.Controls {
+				controls[c.Check+c.Unit] = controls[c.Check+c.Unit].plus(c)
+			}
 			want.RollForward = nil
 			if diff := diffLines(want.lines(), published.lines(casePrefix(i))); diff != "" && problems[i] == "" {
 				problems[i] = fmt.Sprintf("night %s (-oracle +worker):\n%s", n.Date, diff)
@@ -108,6 +112,9 @@ func (w *worker) disagreements(t testing.TB, s stage, cases []platform) map[int]
 		}
 		wantRoll := verdict{RollForward: []rollRow{rolled}}.lines()
 		if diff := diffLines(wantRoll, published.rollForward("credits")); diff != "" && len(problems) == 0 && len(published["roll_forward.csv"]) > 0 {
+			problems[-1] = fmt.Sprintf("night %s (-oracle +worker):\n%s", n.Date, diff)
+		}
+		if diff := diffLines(controlLines(controls), published.controls(controls)); diff != "" && len(problems) == 0 {
 			problems[-1] = fmt.Sprintf("night %s (-oracle +worker):\n%s", n.Date, diff)
 		}
 		for _, untied := range published.untied(closed) {
@@ -123,13 +130,28 @@ func (w *worker) disagreements(t testing.TB, s stage, cases []platform) map[int]
 
 func casePrefix(i int) string { return fmt.Sprintf("c%03d.", i) }
 
-func (r rollRow) plus(other rollRow) rollRow {
-	add := func(a, b *big.Int) *big.Int {
-		if a == nil {
-			return b
-		}
-		return new(big.Int).Add(a, b)
+func add(a, b *big.Int) *big.Int {
+	if a == nil {
+		return b
 	}
+	return new(big.Int).Add(a, b)
+}
+
+func (c controlRow) plus(other controlRow) controlRow {
+	return controlRow{Check: other.Check, Unit: other.Unit, Scanned: add(c.Scanned, other.Scanned), Matched: add(c.Matched, other.Matched),
+		Awaiting: add(c.Awaiting, other.Awaiting), Breaks: add(c.Breaks, other.Breaks)}
+}
+
+func controlLines(controls map[string]controlRow) []string {
+	var lines []string
+	for _, c := range controls {
+		lines = append(lines, fmt.Sprintf("control     %s in %s scanned=%s matched=%s awaiting=%s breaks=%s", c.Check, c.Unit, c.Scanned, c.Matched, c.Awaiting, c.Breaks))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (r rollRow) plus(other rollRow) rollRow {
 	return rollRow{Measure: other.Measure, Opening: add(r.Opening, other.Opening), Purchases: add(r.Purchases, other.Purchases),
 		Promotions: add(r.Promotions, other.Promotions), Usage: add(r.Usage, other.Usage), CreditBacks: add(r.CreditBacks, other.CreditBacks),
 		Refunds: add(r.Refunds, other.Refunds), Adjustments: add(r.Adjustments, other.Adjustments), Late: add(r.Late, other.Late),
@@ -221,6 +243,19 @@ func (p published) rollForward(measure string) []string {
 				r["closing_from_lots"]))
 		}
 	}
+	return lines
+}
+
+// controls are the published control totals of the given checks, worded as the oracle's.
+func (p published) controls(checks map[string]controlRow) []string {
+	var lines []string
+	for _, r := range p["control_totals.csv"] {
+		if _, known := checks[r["check"]+r["unit"]]; known {
+			lines = append(lines, fmt.Sprintf("control     %s in %s scanned=%s matched=%s awaiting=%s breaks=%s", r["check"], r["unit"], r["scanned"], r["matched"],
+				r["awaiting"], r["breaks"]))
+		}
+	}
+	slices.Sort(lines)
 	return lines
 }
 

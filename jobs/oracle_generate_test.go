@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -145,7 +146,7 @@ func (g *generating) purchase(owner string) {
 	}
 	switch draw(g, "outcome", "completed", "completed", "completed", "completed", "completed", "completed", "completed", "pending", "failed") {
 	case "completed":
-		p.Status, p.CompletedAt = ref("completed"), ref(completed)
+		p.Status, p.CompletedAt, p.Turn = ref("completed"), ref(completed), g.turn(completed)
 	case "pending":
 		p.Status = ref("pending")
 	case "failed":
@@ -193,6 +194,9 @@ func (g *generating) job(owner string) {
 	if g.chance(40) {
 		j.CreditCost = ref(g.amount())
 	}
+	if g.chance(15) {
+		j.AccountID = ref("acct-without-row")
+	}
 	if !oneOf(j.Status, "running", "queued") {
 		j.FinishedAt = ref(finished)
 	}
@@ -208,7 +212,7 @@ func (g *generating) job(owner string) {
 
 	debit := entry{AccountID: ref(owner), Kind: ref("usage"), Credits: ref(-*j.CreditCost), JobID: ref(j.ID)}
 	at := draw(g, "debited", finished, finished, *j.CreatedAt)
-	switch draw(g, "debit", "right", "right", "right", "right", "right", "right", "none", "later", "twice", "thrice", "other amount", "split",
+	switch draw(g, "debit", "right", "right", "right", "right", "right", "right", "none", "later", "twice", "thrice", "other amount", "split", "only an adjustment",
 		"double", "foreign", "also foreign", "reversed", "partly reversed", "twice, one reversed", "corrected") {
 	case "right":
 		g.enter(debit, at)
@@ -242,6 +246,8 @@ func (g *generating) job(owner string) {
 		g.enter(debit, at)
 		debit.AccountID = ref(g.someAccount())
 		g.enter(debit, g.after(at))
+	case "only an adjustment":
+		g.reverse(debit, -*debit.Credits, at)
 	case "reversed":
 		g.enter(debit, at)
 		g.reverse(debit, *debit.Credits, at)
@@ -259,6 +265,9 @@ func (g *generating) job(owner string) {
 	}
 	if g.chance(8) {
 		back := entry{AccountID: ref(owner), Kind: ref("credit_back"), Credits: ref(draw(g, "given back", 0, 1, *j.CreditCost, *j.CreditCost, 20)), JobID: ref(j.ID)}
+		if g.chance(5) {
+			back.AccountID = ref(g.someAccount())
+		}
 		g.enter(back, g.after(finished))
 	}
 }
@@ -300,7 +309,7 @@ func (g *generating) request() {
 	}
 	for _, r := range g.platform.Accounts {
 		if r.ID == a && !g.chance(10) {
-			q.AccountEmail = r.Email
+			q.AccountEmail = ref(draw(g, "written", *r.Email, *r.Email, strings.ToUpper(*r.Email), " "+*r.Email))
 		}
 	}
 	if oneOf(q.Kind, "failed_job") {

@@ -163,7 +163,11 @@ func (p platform) prefixed(prefix string) platform {
 		out.Entries = append(out.Entries, r)
 	}
 	for _, r := range p.Requests {
-		r.ID, r.AccountID, r.AccountEmail = prefix+r.ID, id(r.AccountID), id(r.AccountEmail)
+		r.ID, r.AccountID = prefix+r.ID, id(r.AccountID)
+		if r.AccountEmail != nil {
+			written := strings.TrimSpace(*r.AccountEmail)
+			r.AccountEmail = ref(strings.TrimSuffix(*r.AccountEmail, written) + prefix + written)
+		}
 		r.PurchaseID, r.JobID, r.InvoiceID = id(r.PurchaseID), id(r.JobID), id(r.InvoiceID)
 		out.Requests = append(out.Requests, r)
 	}

@@ -43,6 +43,7 @@ type verdict struct {
 	Windows     []windowRow
 	Decisions   []decisionRow
 	RollForward []rollRow
+	Controls    []controlRow
 }
 
 type breakRow struct {
@@ -75,6 +76,11 @@ type decisionRow struct {
 	Request, Account, Purchase, Job string
 	Due                             string
 	Decision, Currency, Clauses     string
+}
+
+type controlRow struct {
+	Check, Unit                        string
+	Scanned, Matched, Awaiting, Breaks *big.Int
 }
 
 type rollRow struct {
@@ -242,6 +248,7 @@ func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	v.Decisions = o.decisions(n)
 	v.Breaks = o.breaks(n)
 	v.RollForward = o.rollForward(n)
+	v.Controls = o.controls(n, v)
 	o.post(n, v)
 	o.reported = append(o.reported, n)
 	return v
@@ -308,6 +315,123 @@ func (v verdict) lines() []string {
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }
+
+// control is a control total in the making: amounts by what became of them.
+type control struct{ matched, awaiting, broken *big.Int }
+
+func newControl() *control { return &control{new(big.Int), new(big.Int), new(big.Int)} }
+
+func (c *control) add(outcome string, amount int64) {
+	sum := map[string]*big.Int{"matched": c.matched, "awaiting": c.awaiting, "breaks": c.broken}[outcome]
+	sum.Add(sum, big.NewInt(amount))
+}
+
+func (c *control) row(check, unit string) controlRow {
+	scanned := new(big.Int).Add(c.matched, c.awaiting)
+	return controlRow{Check: check, Unit: unit, Scanned: scanned.Add(scanned, c.broken), Matched: c.matched, Awaiting: c.awaiting, Breaks: c.broken}
+}
+
+// controls are the control totals of the night: every row and every credit of it, matched, awaiting or broken.
+func (o *oracle) controls(n reconcile.Night, v verdict) []controlRow {
+	broken := map[string]bool{}
+	for _, b := range v.Breaks {
+		if b.Status == "open" {
+			broken[b.Unit+b.Subject] = true // of what is counted here, those in credits
+		}
+	}
+	outcome := func(subject string) string {
+		if broken["credits"+subject] {
+			return "breaks"
+		}
+		return "matched"
+	}
+	entries := pick(o.entries(n.AsOf()), func(e posting) bool { return n.Contains(e.at) })
+	return slices.Concat(o.jobControls(n, v, entries, outcome), o.purchaseControls(n, v, entries, outcome))
+}
+
+func (o *oracle) jobControls(n reconcile.Night, v verdict, entries []posting, outcome func(subject string) string) []controlRow {
+	finished, cost, debits, unfinished, failed := newControl(), newControl(), newControl(), newControl(), newControl()
+	waiting := o.rejectedJobs()
+	for _, j := range o.jobs(n.AsOf()) {
+		switch {
+		case n.Contains(j.finished):
+			finished.add(outcome(j.id), 1)
+			cost.add(outcome(j.id), j.cost)
+		case j.finished.IsZero() && n.AsOf().Sub(j.created) > 48*time.Hour:
+			unfinished.add("breaks", 1)
+		case j.finished.IsZero():
+			unfinished.add("awaiting", 1)
+		}
+		waiting[j.id] = j.finished.IsZero()
+	}
+	for _, e := range entries {
+		if e.kind != "usage" {
+			continue
+		}
+		became := outcome(cmp.Or(e.job, "entry:"+e.id))
+		if became == "matched" && waiting[e.job] {
+			became = "awaiting"
+		}
+		debits.add(became, -e.credits)
+	}
+	posted, credits := newControl(), newControl()
+	for _, c := range v.CreditBacks {
+		if c.Decision == "credited" {
+			posted.add("matched", 1)
+			credits.add("matched", c.CreditBack)
+		}
+	}
+	for _, c := range v.CreditBacks {
+		for _, j := range o.jobs(n.AsOf()) {
+			switch {
+			case j.id != c.Job || !n.Contains(j.finished):
+			case c.Decision == "pending":
+				failed.add("awaiting", 1)
+			default:
+				failed.add("matched", 1)
+			}
+		}
+	}
+	return []controlRow{finished.row("finished jobs", "jobs"), cost.row("cost of finished jobs", "credits"), debits.row("debits of the night", "credits"),
+		unfinished.row("unfinished jobs", "jobs"), failed.row("failed jobs decided", "jobs"), posted.row("credit-backs in the ledger", "entries"),
+		credits.row("credit-backs in the ledger", "credits")}
+}
+
+func (o *oracle) purchaseControls(n reconcile.Night, v verdict, entries []posting, outcome func(subject string) string) []controlRow {
+	completed, credits, grants, opened, requests := newControl(), newControl(), newControl(), newControl(), newControl()
+	rejected := map[string]bool{}
+	for _, r := range o.books.Purchases {
+		rejected[r.ID] = !keepsContractPurchase(r)
+	}
+	for _, p := range o.purchases(n.AsOf()) {
+		if n.Contains(p.completed) {
+			completed.add(outcome(p.id), 1)
+			credits.add(outcome(p.id), p.credits)
+			if p.kind == "credits" {
+				opened.add("matched", 1)
+			}
+		}
+	}
+	for _, e := range entries {
+		if e.kind != "purchase" {
+			continue
+		}
+		became := outcome(cmp.Or(e.purchase, "entry:"+e.id))
+		if rejected[e.purchase] {
+			became = "awaiting"
+		}
+		grants.add(became, e.credits)
+	}
+	for _, d := range v.Decisions {
+		if d.Decision == "approve" || d.Decision == "deny" {
+			requests.add("matched", 1)
+		} else {
+			requests.add("awaiting", 1)
+		}
+	}
+	return []controlRow{completed.row("completed purchases", "purchases"), credits.row("credits purchased", "credits"), grants.row("grants of the night", "credits"),
+		opened.row("refund windows opened", "purchases"), requests.row("refund requests", "requests")}
+}
 
 // watched says whether the nights have looked at an instant: those since the first one that ran.
 func (o *oracle) watched(n reconcile.Night, t time.Time) bool {
@@ -608,7 +732,7 @@ func (o *oracle) accountsOf(q validRequest) []string {
 func (o *oracle) accountsOfEmail(email string) []string {
 	var ids []string
 	for _, a := range o.books.Accounts {
-		if a.Email != nil && strings.EqualFold(*a.Email, email) {
+		if a.Email != nil && strings.EqualFold(strings.TrimSpace(*a.Email), strings.TrimSpace(email)) {
 			ids = append(ids, a.ID)
 		}
 	}
@@ -771,7 +895,7 @@ func (o *oracle) breaks(n reconcile.Night) []breakRow {
 		b := breakRow{Kind: string(kind), Account: account, Subject: subject, Status: "open", FirstSeen: n.Date.String(), LastSeen: n.Date.String(),
 			Variance: variance, Unit: unit}
 		if known, ok := o.open[b.fault()]; ok {
-			b.FirstSeen = known.FirstSeen
+			b.FirstSeen, b.Account = known.FirstSeen, known.Account // the same break, older
 		}
 		found[b.fault()] = b
 	}
