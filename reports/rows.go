@@ -265,14 +265,18 @@ type Notification struct {
 	Message     string `db:"message"`
 }
 
-// JournalLine is a row of the workbook's sheet Journal: one side of an entry of the night's double-entry journal.
+// JournalLine is a row of the workbook's sheet Journal: one side of an entry of the night's double-entry journal. Money columns are minor
+// units of the currency; an entry in credits has them instead.
 type JournalLine struct {
-	EntryID     string         `db:"entry_id"`
-	LineNo      int64          `db:"line_no"`
-	Date        reconcile.Date `db:"entry_date"`
-	Account     string         `db:"account"`
-	Description string         `db:"description"`
-	DebitMinor  Number         `db:"debit_minor" money:"currency"`
-	CreditMinor Number         `db:"credit_minor" money:"currency"`
-	Currency    string         `db:"currency"`
+	EntryID     string `db:"entry_id"`
+	LineNo      int64  `db:"line_no"`
+	AccountID   string `db:"account_id"`
+	Kind        string `db:"kind"`
+	Account     string `db:"ledger_account"`
+	Debit       Number `db:"debit" money:"currency"`
+	Credit      Number `db:"credit" money:"currency"`
+	Currency    string `db:"currency"`
+	Description string `db:"description"`
+	Source      string `db:"source"`
+	Clause      string `db:"clause"`
 }
