@@ -1,0 +1,176 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+)
+
+func (b *business) count(query string, args ...any) int {
+	b.t.Helper()
+	var n int
+	if err := b.db.QueryRow(query, args...).Scan(&n); err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+// A night that Stripe was not looked at for, for want of a key or because it could not be reached, calls nothing of Stripe's clean: it
+// clears no break, proves no balance, knows no fee, and says so. The rest of the night runs.
+func TestNightWithoutStripeCallsNothingClean(t *testing.T) {
+	b := newBusiness(t)
+	b.day(3)
+	p := b.buy(4900, "usd")
+	b.advance(time.Minute)
+	again := ok[stripetest.Charge](t)(b.stripe.CreateCharge(stripetest.ChargeParams{Amount: 4900, Currency: "usd", Metadata: map[string]string{"purchase_id": p.id}}))
+	first := b.night()
+	duplicate := []string{"duplicate_charge " + again.ID + " charge"}
+	if diff := cmp.Diff(duplicate, b.openBreaks()); diff != "" {
+		t.Fatal(diff)
+	}
+	ok[stripetest.Refund](t)(b.stripe.CreateRefund(stripetest.RefundParams{Charge: again.ID})) // mended, but nobody sees it yet
+
+	requireBlind := func(night reconcile.Night, status string) {
+		t.Helper()
+		if diff := cmp.Diff(duplicate, b.openBreaks()); diff != "" {
+			t.Errorf("%s: %s", status, diff)
+		}
+		if n := b.count("SELECT count(*) FROM reconciler.stripe_syncs WHERE business_date = $1 AND status = $2 AND problem <> ''", night.Date, status); n != 1 {
+			t.Errorf("%s: not said", status)
+		}
+		for _, table := range []string{"stripe_cash", "stripe_activity", "payout_tie_outs", "dispute_cases", "subscription_checks"} {
+			if n := b.count("SELECT count(*) FROM reconciler."+table+" WHERE business_date = $1", night.Date); n != 0 {
+				t.Errorf("%s: %d rows of %s", status, n, table)
+			}
+		}
+		if n := b.count(`SELECT count(*) FROM reconciler.control_totals WHERE business_date = $1
+			AND job IN ('match-charges', 'match-refunds', 'disputes', 'subscriptions', 'stripe-books')`, night.Date); n != 0 {
+			t.Errorf("%s: %d control totals about Stripe", status, n)
+		}
+		if n := b.count("SELECT count(*) FROM reconciler.refund_windows WHERE business_date = $1 AND fee_minor IS NOT NULL", night.Date); n != 0 {
+			t.Errorf("%s: %d fees are known", status, n)
+		}
+		if n := b.count("SELECT count(*) FROM reconciler.runs WHERE business_date = $1 AND job = 'match-jobs' AND status = 'completed'", night.Date); n != 1 {
+			t.Errorf("%s: the rest of the night did not run", status)
+		}
+	}
+	if n := b.count("SELECT count(*) FROM reconciler.refund_windows WHERE business_date = $1 AND fee_minor IS NOT NULL", first.Date); n == 0 {
+		t.Error("no fee is known on a night that Stripe was looked at for")
+	}
+
+	b.worker.Stripe = nil
+	b.day(3)
+	requireBlind(b.night(), "no_key")
+
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer down.Close()
+	b.worker.Stripe = ok[*stripefeed.Client](t)(stripefeed.New(stripefeed.Options{
+		Key: b.stripe.ReadKey(), BaseURL: down.URL, Log: zerolog.Nop(), BackoffBase: time.Millisecond, Attempts: 2,
+	}))
+	b.day(3)
+	night := reconcile.NightOf(b.date(), time.UTC)
+	b.now.Store(night.End.Add(20 * time.Minute).Unix())
+	if err := b.worker.RunNight(context.Background(), night.Date); !errors.Is(err, stripefeed.ErrUnavailable) {
+		t.Errorf("the night ended with %v", err)
+	}
+	requireBlind(night, "failed")
+
+	b.worker.Stripe = b.client
+	b.day(3)
+	b.requireTied(b.night())
+	if found := b.openBreaks(); len(found) > 0 {
+		t.Errorf("still open: %v", found)
+	}
+}
+
+// results is everything that the nights have come to about Stripe.
+func (b *business) results() string {
+	b.t.Helper()
+	var all strings.Builder
+	// A subscription's row has no history on the platform: its checks may differ, and whatever counts subscriptions.
+	for _, table := range []string{"stripe_activity", "stripe_cash", "payout_tie_outs", "dispute_cases", "stripe_checks", "breaks", "control_totals", "stripe_syncs"} {
+		rows, err := b.db.Query("SELECT (to_jsonb(t) - 'complete_through')::text FROM reconciler." + table + ` t
+			WHERE coalesce(to_jsonb(t)->>'job', '') NOT IN ('source', 'subscriptions') ORDER BY 1`)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for rows.Next() {
+			var row string
+			if err := rows.Scan(&row); err != nil {
+				b.t.Fatal(err)
+			}
+			fmt.Fprintln(&all, table, row)
+		}
+		if err := rows.Close(); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	return all.String()
+}
+
+// Running any night again, also after later ones, changes nothing, though Stripe has moved on since.
+func TestRerunsReadTheSameStripe(t *testing.T) {
+	b := newBusiness(t)
+	var nights []reconcile.Night
+	for range 8 {
+		b.day(6)
+		nights = append(nights, b.night())
+	}
+	want := b.results()
+	for _, night := range nights {
+		if err := b.worker.RunNight(context.Background(), night.Date); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(b.results(), "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A backfill that reads Stripe only once, at the end, finds no break in nights that had none, and the same activity.
+func TestBackfillReadsStripeOnce(t *testing.T) {
+	b := newBusiness(t)
+	var nights []reconcile.Night
+	for range 16 {
+		b.day(6)
+		nights = append(nights, reconcile.NightOf(b.date(), time.UTC))
+		b.now.Store(nights[len(nights)-1].End.Unix())
+	}
+	b.advance(20 * time.Minute)
+	for _, night := range nights {
+		if err := b.worker.RunNight(context.Background(), night.Date); err != nil {
+			t.Fatal(err)
+		}
+		if found := b.openBreaks(); len(found) > 0 {
+			t.Fatalf("%s: %s", night.Date, strings.Join(found, "\n"))
+		}
+	}
+	if n := b.count("SELECT count(*) FROM reconciler.stripe_activity"); n == 0 {
+		t.Error("no activity")
+	}
+	for _, night := range nights {
+		var want int64
+		for _, a := range b.stripe.Activity(night.Begin, night.End) {
+			want += a.Count
+		}
+		if got := b.count("SELECT coalesce(sum(count), 0) FROM reconciler.stripe_activity WHERE business_date = $1", night.Date); int64(got) != want {
+			t.Errorf("%s: %d transactions, want %d", night.Date, got, want)
+		}
+	}
+	// Only the last night has a Balance that belongs to it.
+	if n := b.count("SELECT count(DISTINCT business_date) FROM reconciler.stripe_cash WHERE balance_at IS NOT NULL"); n != 1 {
+		t.Errorf("%d nights were compared with Stripe's balance", n)
+	}
+}
