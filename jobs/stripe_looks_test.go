@@ -174,3 +174,37 @@ func TestBackfillReadsStripeOnce(t *testing.T) {
 		t.Errorf("%d nights were compared with Stripe's balance", n)
 	}
 }
+
+// An authorisation that is captured two days later pays for nothing until then, also when the nights are run again afterwards.
+func TestAuthorisationCapturedLaterReadsAsItWas(t *testing.T) {
+	b := newBusiness(t)
+	b.day(1)
+	p, charge := b.pay(6000, "usd", func(c *stripetest.ChargeParams) { c.Authorize = true })
+	b.store(p, "completed", "", charge.ID, "")
+	var nights []reconcile.Night
+	var outcomes []string
+	outcome := func(night reconcile.Night) string {
+		return fmt.Sprint(night.Date, b.count("SELECT count(*) FROM reconciler.stripe_checks WHERE business_date = $1 AND subject_id = $2 AND outcome = 'awaiting'", night.Date, p.id),
+			b.count("SELECT count(*) FROM reconciler.breaks WHERE subject_id = $1 AND kind = 'charge_status_mismatch' AND opened_on <= $2 AND (closed_on IS NULL OR closed_on > $2)", p.id, night.Date))
+	}
+	for n := range 4 {
+		if n == 2 {
+			b.until(9)
+			ok[stripetest.Charge](t)(b.stripe.Capture(charge.ID, 6000))
+		}
+		nights = append(nights, b.night())
+		outcomes = append(outcomes, outcome(nights[n]))
+	}
+	want := []string{"2026-01-05 1 0", "2026-01-06 0 1", "2026-01-07 0 0", "2026-01-08 0 0"}
+	if diff := cmp.Diff(want, outcomes); diff != "" {
+		t.Error(diff)
+	}
+	for n, night := range nights {
+		if err := b.worker.RunNight(context.Background(), night.Date); err != nil {
+			t.Fatal(err)
+		}
+		if got := outcome(night); got != want[n] {
+			t.Errorf("run again: %s, want %s", got, want[n])
+		}
+	}
+}

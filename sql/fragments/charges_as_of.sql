@@ -1,6 +1,7 @@
 -- Charges as of the night: amount_minor is what was asked for, captured_minor what the customer paid of it.
 (SELECT c.id, c.payment_intent_id, c.invoice_id, c.customer_id, c.metadata_purchase_id, c.method, c.amount_minor,
-        c.captured_minor, c.currency, s.status, s.effective_at AS status_since, c.captured, c.failure_code,
+        c.captured_minor, c.currency, CASE s.status WHEN 'uncaptured' THEN 'succeeded' ELSE s.status END AS status,
+        s.effective_at AS status_since, s.status = 'succeeded' AS captured, c.failure_code,
         c.balance_transaction_id, c.created_at
  FROM reconciler.stripe_charges c
  CROSS JOIN LATERAL (SELECT h.status, h.effective_at FROM reconciler.stripe_states h

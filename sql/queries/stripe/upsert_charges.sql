@@ -8,11 +8,13 @@ WITH r AS (
         AS r(id, payment_intent_id, invoice_id, customer_id, metadata_purchase_id, method, amount_minor, captured_minor, currency, status, captured,
             failure_code, balance_transaction_id, failure_balance_transaction_id, created_at)
 ), changed AS (
-    -- Everything here sees the rows as they were before this statement.
+    -- Everything here sees the rows as they were before this statement. An authorisation that is not captured yet is a state of its own,
+    -- though Stripe calls it succeeded.
     INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at)
-    SELECT r.id, coalesce(t.seen_at, r.created_at), r.status, to_timestamp(@seen_at::bigint)
+    SELECT r.id, coalesce(t.seen_at, r.created_at), CASE WHEN r.status = 'succeeded' AND NOT r.captured THEN 'uncaptured' ELSE r.status END,
+        to_timestamp(@seen_at::bigint)
     FROM r LEFT JOIN reconciler.stripe_charges t ON t.id = r.id
-    WHERE t.status IS DISTINCT FROM r.status
+    WHERE t.status IS DISTINCT FROM r.status OR (r.status = 'succeeded' AND t.captured IS DISTINCT FROM r.captured)
     ON CONFLICT DO NOTHING
 )
 INSERT INTO reconciler.stripe_charges AS t (
@@ -31,4 +33,4 @@ WHERE (t.payment_intent_id, t.invoice_id, t.metadata_purchase_id, t.captured_min
     t.failure_balance_transaction_id)
     IS DISTINCT FROM (excluded.payment_intent_id, excluded.invoice_id, excluded.metadata_purchase_id, excluded.captured_minor, excluded.status, excluded.captured,
     excluded.failure_code, excluded.balance_transaction_id, excluded.failure_balance_transaction_id)
-    OR t.status = 'pending' -- so that seen_at says since when a later change can have happened
+    OR t.status = 'pending' OR NOT t.captured -- so that seen_at says since when a later change can have happened

@@ -13,7 +13,7 @@ WITH facts AS (
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), judged AS (
     SELECT f.*, CASE
-        WHEN status IN ('failed', 'pending') OR NOT captured OR refunded_minor >= captured_minor THEN 'matched'
+        WHEN status IN ('failed', 'pending') OR (status = 'succeeded' AND NOT captured) OR refunded_minor >= captured_minor THEN 'matched'
         WHEN main_charge_id = id THEN 'matched'
         WHEN purchase_id IS NOT NULL THEN 'duplicate_charge'
         WHEN greatest(created_at, status_since) >= @grace_before::timestamptz THEN 'awaiting'
