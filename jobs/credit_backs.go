@@ -74,9 +74,6 @@ func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (C
 	if _, err := tx.Exec(ctx, "credit_backs/failed_jobs", n.span(n.args(job, nil))); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "candidates/analyze", postgres.Args{}); err != nil {
-		return nil, err
-	}
 	if err := n.classifyFailures(ctx, tx, job); err != nil {
 		return nil, err
 	}

@@ -32,11 +32,8 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 var matchingTx = postgres.TxOptions{WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2", "jit": "off"}}
 
 func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
-	if err := n.clearStaging(ctx, tx, job); err != nil {
-		return nil, err
-	}
-	var clean matchTotals
-	if err := tx.Get(ctx, &clean, "match_jobs/scan", n.span(n.args(job, nil))); err != nil {
+	clean, err := n.scanJobs(ctx, tx, job)
+	if err != nil {
 		return nil, err
 	}
 	n.step("match-jobs/scanned")
@@ -45,9 +42,6 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 	}
 	except := []string{string(reconcile.JobStuck)}
 	if _, err := tx.Exec(ctx, "candidates/carry_over", n.args(job, postgres.Args{"except_kinds": except})); err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, "candidates/analyze", postgres.Args{}); err != nil {
 		return nil, err
 	}
 	if err := n.classifyFailures(ctx, tx, job); err != nil {
@@ -74,6 +68,24 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 	counts["jobs_matched"], counts["jobs_broken"], counts["jobs_stuck"] = jobs.int64("matched"), jobs.int64("breaks"), stuck
 	_, err = tx.Exec(ctx, "candidates/clear", n.args(job, nil))
 	return counts, err
+}
+
+// scanJobs leaves what isn't plainly clean in the candidates, and totals up the rest; a backfill may have done so ahead.
+func (n *Night) scanJobs(ctx context.Context, tx *postgres.Tx, job string) (clean matchTotals, err error) {
+	clean, usable, err := n.takePrescan(ctx, tx)
+	if err != nil {
+		return clean, err
+	}
+	if usable {
+		_, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil))
+		return clean, err
+	}
+	if err := n.clearStaging(ctx, tx, job); err != nil {
+		return clean, err
+	}
+	clean = matchTotals{}
+	err = tx.Get(ctx, &clean, "match_jobs/scan", n.span(n.args(job, nil)))
+	return clean, err
 }
 
 func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, clean matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {

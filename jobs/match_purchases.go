@@ -36,9 +36,6 @@ func (n *Night) matchGrants(ctx context.Context, tx *postgres.Tx, job string) (C
 	if _, err := tx.Exec(ctx, "candidates/carry_over", n.args(job, postgres.Args{"except_kinds": except})); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "candidates/analyze", postgres.Args{}); err != nil {
-		return nil, err
-	}
 	var outcomes []matchTotals
 	if err := tx.Select(ctx, &outcomes, "match_purchases/judge", n.args(job, postgres.Args{"as_of": n.AsOf()})); err != nil {
 		return nil, err

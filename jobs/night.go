@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 // ErrIntegrity says that the books can't be trusted as they are: control totals don't tie, a circuit breaker tripped, or a closed
@@ -70,6 +72,8 @@ type Settings struct {
 	CreditBackMaxCredits int64
 	// CreditBackAnomalyMultiple stops a night that would credit back more than this many times the median of the 30 nights before; 0: never.
 	CreditBackAnomalyMultiple int64
+	// Chart names the accounts of the journal; the zero value is reconcile.DefaultChart.
+	Chart reconcile.Chart
 }
 
 // Defaults fills what was left zero, the caps aside: 0 there means no cap.
@@ -85,6 +89,9 @@ func (s Settings) Defaults() Settings {
 	}
 	if s.LateLookbackNights == 0 {
 		s.LateLookbackNights = 7
+	}
+	if s.Chart.IsZero() {
+		s.Chart = reconcile.DefaultChart()
 	}
 	return s
 }
@@ -102,7 +109,9 @@ type Worker struct {
 	DryRun io.Writer
 	// rehearsal: what is written to the database will be rolled back, so that nothing may leave it.
 	rehearsal bool
-	Clock     func() time.Time // for run rows and events of people only; nil: time.Now
+	// inspect, in a rehearsal, looks at the prepared reports before they are thrown away.
+	inspect func(ctx context.Context, prepared *reports.Prepared) error
+	Clock   func() time.Time // for run rows and events of people only; nil: time.Now
 	// Progress, when set, is told which job of which night begins.
 	Progress func(night reconcile.Date, job string)
 	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
@@ -124,6 +133,11 @@ func (w *Worker) now() time.Time {
 	}
 	return time.Now()
 }
+
+// processToken tells this process from every other one.
+var processToken = rand.Text()
+
+func (w *Worker) token() string { return processToken }
 
 func (w *Worker) step(name string) {
 	if w.Step != nil {
@@ -154,6 +168,13 @@ func (n *Night) span(more postgres.Args) postgres.Args {
 func (w *Worker) RunNight(ctx context.Context, date reconcile.Date, only ...string) (err error) {
 	if w.DryRun != nil {
 		return w.rehearseNight(ctx, date, only...)
+	}
+	closed, err := loadPeriod(ctx, w.Store, PeriodOf(date))
+	if err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	if closed.State == "closed" {
+		return w.runClosedNight(ctx, date)
 	}
 	return w.runNight(ctx, date, only...)
 }

@@ -56,6 +56,9 @@ func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 		return nil, err
 	}
 	n.step("reports/prepared")
+	if n.inspect != nil {
+		return nil, errors.Join(n.inspect(ctx, prepared), prepared.Discard())
+	}
 	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.rehearsal})
 	if err != nil {
 		return nil, err
@@ -109,6 +112,7 @@ func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports
 		RefundWindows:   rowsOf[reports.RefundWindow](q, "reports/refund_windows", n.Date),
 		RefundDecisions: rowsOf[reports.RefundDecision](q, "reports/refund_decisions", n.Date),
 		Notifications:   rowsOf[reports.Notification](q, "reports/notifications", n.Date),
+		Journal:         rowsOf[reports.JournalLine](q, "reports/journal", n.Date),
 		ControlTotals:   rowsOf[reports.ControlTotal](q, "reports/control_totals", n.Date),
 		Rejects:         rowsOf[reports.Reject](q, "reports/rejects", n.Date),
 	}

@@ -99,6 +99,15 @@ CREATE UNLOGGED TABLE reconciler.request_matches (
     PRIMARY KEY (account_id, business_date, job, request_id, purchase_id)
 );
 
+-- The comparison of sets of a night that a backfill has made ahead of its turn.
+CREATE UNLOGGED TABLE reconciler.prescans (
+    business_date date    NOT NULL PRIMARY KEY,
+    token         text    NOT NULL, -- of the process that made it, the only one that may use it
+    jobs          numeric NOT NULL,
+    cost          numeric NOT NULL,
+    debits        numeric NOT NULL
+);
+
 -- A break from the night that first saw it to the night that no longer did. The same fault coming back later is a new row of the same id.
 CREATE TABLE reconciler.breaks (
     account_id   text NOT NULL DEFAULT '',

@@ -1,7 +1,8 @@
 -- Failure codes of the jobs under examination that have not been held against the policy yet.
+-- OFFSET 0: looked up one by one, whatever the planner thinks of a table that was filled a moment ago.
 SELECT DISTINCT v.version, v.effective_from, j.status, coalesce(j.failure_code, '') AS failure_code
 FROM {{ subjects }} s
-JOIN {{ valid_jobs }} j ON j.id = s.subject_id
+CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id OFFSET 0) j
 {{ job_class }}
 WHERE j.status IN ('failed', 'interrupted', 'canceled') AND j.finished_at < @as_of::timestamptz
   AND v.version IS NOT NULL AND f.failure_code IS NULL

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+func init() { commands = append(commands, newBackfillCommand) }
+
+func newBackfillCommand(s *settings) *cobra.Command {
+	var from, to, failOn string
+	var parallel, index int
+	var again, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "backfill --from D --to D",
+		Short: "Do the nights of a range",
+		Long: `backfill does every night of a range in order, both ends included, and goes on where it stopped when it is started again. Nights completed
+before are left out, unless --again. A night that breaks (exit code 3) doesn't stop the later ones; one that can't be finished does.
+
+With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N.`,
+		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31 --parallel 2
+  reconciler backfill --from 2026-01-01 --to 2026-01-31 --dry-run`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.load(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			threshold, err := parseFailOn(failOn)
+			if err != nil {
+				return err
+			}
+			o := jobs.BackfillOptions{Parallel: parallel, Again: again}
+			if o.From, o.To, err = backfillRange(cmd, c, from, to, index); err != nil {
+				return err
+			}
+			if parallel < 1 {
+				return usageError("--parallel: %d is not 1 or more", parallel)
+			}
+			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			defer closeWorker()
+			if dryRun {
+				w.DryRun = cmd.OutOrStdout()
+			}
+			o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
+			result, err := w.Backfill(cmd.Context(), o)
+			fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d done before, %d with broken integrity\n", result.Done, result.Skipped, len(result.Broken))
+			for _, night := range result.Broken {
+				fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())
+			}
+			if err != nil {
+				return err
+			}
+			return failOnBreaks(cmd.Context(), w.Store, o.To, threshold)
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "first business date, YYYY-MM-DD")
+	cmd.Flags().StringVar(&to, "to", "", "last business date, YYYY-MM-DD")
+	cmd.Flags().IntVar(&parallel, "parallel", 1, "nights worked on at once; the result doesn't depend on it")
+	cmd.Flags().IntVar(&index, "index", -1, "only night from+N [JOB_COMPLETION_INDEX]")
+	cmd.Flags().BoolVar(&again, "again", false, "nights completed before, too")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "work everything out, change nothing, show what would be posted")
+	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the last night has open breaks of this severity or worse: warning or error")
+	return cmd
+}
+
+func backfillRange(cmd *cobra.Command, c config, fromText, toText string, index int) (from, to reconcile.Date, err error) {
+	if !cmd.Flags().Changed("index") {
+		if text := os.Getenv("JOB_COMPLETION_INDEX"); text != "" {
+			if index, err = strconv.Atoi(text); err != nil {
+				return from, to, usageError("JOB_COMPLETION_INDEX: %q is no number", text)
+			}
+		}
+	} else if index < 0 {
+		return from, to, usageError("--index %d: is not 0 or more", index)
+	}
+	if fromText == "" || toText == "" && index < 0 {
+		return from, to, usageError("--from and --to are both needed; --index does without --to")
+	}
+	if from, err = reconcile.ParseDate(fromText); err != nil {
+		return from, to, usageError("--from: %w", err)
+	}
+	if index >= 0 { // one night of a range that somebody else counts
+		night := from.AddDays(index)
+		if _, err := parseNight(night.String(), c.jobs.Zone); err != nil {
+			return from, to, err
+		}
+		return night, night, nil
+	}
+	if to, err = parseNight(toText, c.jobs.Zone); err != nil {
+		return from, to, err
+	}
+	if to.Before(from) {
+		return from, to, usageError("--to %s is before --from %s", to, from)
+	}
+	return from, to, nil
+}
+
+// backfillProgress shows a bar on a terminal, and a log line a night otherwise.
+func backfillProgress(stderr io.Writer, w *jobs.Worker, o jobs.BackfillOptions) func(reconcile.Date, bool, error) {
+	total := o.To.DaysSince(o.From) + 1
+	if file, ok := stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		bar := progressbar.NewOptions(total, progressbar.OptionSetWriter(stderr), progressbar.OptionSetDescription("nights"), progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(), progressbar.OptionSetItsString("nights"), progressbar.OptionSetPredictTime(true))
+		w.Log = w.Log.Level(zerolog.WarnLevel) // the lines would tear the bar
+		return func(_ reconcile.Date, _ bool, _ error) {
+			if err := bar.Add(1); err != nil {
+				w.Log.Debug().Err(err).Msg("progress bar")
+			}
+		}
+	}
+	started, done := time.Now(), 0
+	return func(night reconcile.Date, skipped bool, err error) {
+		done++
+		perNight := time.Since(started) / time.Duration(done)
+		event := w.Log.Info()
+		if err != nil && !errors.Is(err, jobs.ErrIntegrity) {
+			event = w.Log.Error()
+		}
+		event.Stringer("business_date", night).Bool("skipped", skipped).Int("done", done).Int("of", total).
+			Dur("left_ms", perNight*time.Duration(total-done)).Msg("night of the backfill done")
+	}
+}

@@ -1,0 +1,3 @@
+SELECT DISTINCT business_date FROM reconciler.runs
+WHERE job = 'reports' AND status = 'completed' AND business_date >= @from::date AND business_date <= @to::date
+ORDER BY 1
