@@ -55,7 +55,7 @@ func TestSimulatedNightsFindWhatWasPlanted(t *testing.T) {
 	for _, kind := range outcome.Kinds {
 		t.Logf("%+v", kind)
 	}
-	if outcome.Rejects == 0 || outcome.RejectsFound != outcome.Rejects {
-		t.Errorf("rejects: %d found, %d planted", outcome.RejectsFound, outcome.Rejects)
+	if outcome.Rejects == 0 || outcome.RejectsRight != outcome.Rejects {
+		t.Errorf("rejects: %d found, %d planted", outcome.RejectsRight, outcome.Rejects)
 	}
 }

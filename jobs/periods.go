@@ -48,8 +48,8 @@ func ClosePeriod(ctx context.Context, store *postgres.Store, period, actor strin
 		if missing, err := missingNights(ctx, tx, first); err != nil {
 			return err
 		} else if len(missing) > 0 {
-			return fmt.Errorf("%w %s: these nights have not been reported: %s; run them first: reconciler backfill --from %s --to %s",
-				ErrPeriod, period, strings.Join(missing, ", "), missing[0], missing[len(missing)-1])
+			return fmt.Errorf("%w %s: %d nights have not been reported, the first is %s; run them first: reconciler backfill --from %s --to %s",
+				ErrPeriod, period, len(missing), missing[0], missing[0], missing[len(missing)-1])
 		}
 		return recordPeriod(ctx, tx, period, "closed", actor, "", state, at)
 	})
@@ -83,17 +83,29 @@ func recordPeriod(ctx context.Context, tx *postgres.Tx, period, action, actor, r
 	return err
 }
 
+type reportedNight struct {
+	BusinessDate reconcile.Date `db:"business_date"`
+	Before       bool           // before the period
+}
+
+// missingNights are those of the month that have not been reported; before the very first night ever there was nothing to report.
 func missingNights(ctx context.Context, q postgres.Querier, first reconcile.Date) (missing []string, err error) {
 	last := first.AddDays(31)
 	for last.Month != first.Month {
 		last = last.AddDays(-1)
 	}
-	var reported []reconcile.Date
+	var reported []reportedNight
 	if err := q.Select(ctx, &reported, "periods/reported", postgres.Args{"from": first, "to": last}); err != nil {
 		return nil, err
 	}
+	if len(reported) == 0 {
+		return []string{first.String(), last.String()}, nil
+	}
+	if oldest := reported[0]; !oldest.Before {
+		first = oldest.BusinessDate
+	}
 	for d := first; !d.After(last); d = d.AddDays(1) {
-		if !slices.Contains(reported, d) {
+		if !slices.ContainsFunc(reported, func(r reportedNight) bool { return r.BusinessDate == d }) {
 			missing = append(missing, d.String())
 		}
 	}

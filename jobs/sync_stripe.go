@@ -111,9 +111,6 @@ func (j stripeJob) run(ctx context.Context, n *Night, tx *postgres.Tx) (Counts, 
 			return nil, err
 		}
 	}
-	if err := s.exec(ctx, "candidates/analyze"); err != nil {
-		return nil, err
-	}
 	for _, scope := range j.scopes {
 		if s.args["scope"] = scope.name; scope.judge != "" {
 			if err := s.exec(ctx, scope.judge); err != nil {

@@ -1,7 +1,13 @@
 package postgres_test
 
 import (
+	"io/fs"
 	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hummingbytes/reconciler/sql"
@@ -28,5 +34,42 @@ func TestEveryStatementPrepares(t *testing.T) {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// A name in the code that no file bears would only show when the statement is run.
+func TestEveryNamedStatementExists(t *testing.T) {
+	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	topics := map[string]bool{}
+	for _, name := range catalog.Names() {
+		topics[path.Dir(name)] = true
+	}
+	literal := regexp.MustCompile(`"([a-z_]+)/([a-z_0-9]+)"`)
+	used := 0
+	err = filepath.WalkDir("../..", func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		for _, match := range literal.FindAllStringSubmatch(string(source), -1) {
+			name := match[1] + "/" + match[2]
+			if topics[match[1]] && !slices.Contains(catalog.Names(), name) {
+				t.Errorf("%s: there is no statement %s", file, name)
+			}
+			used++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used == 0 {
+		t.Error("no statement names found in the code: this test looks in the wrong place")
 	}
 }
