@@ -178,11 +178,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 		}
 		return fmt.Errorf("%w\nThe log is in %s", err, logFile.Name())
 	}
+	took := time.Since(started)
 	outcome, err := business.Compare(ctx, worker.Store.DB())
 	if err != nil {
 		return err
 	}
-	d.tell(business, outcome, time.Since(started))
+	d.tell(business, outcome, took)
 	if len(outcome.Differences) > 0 {
 		return fmt.Errorf("%w: what was found is not what was planted", jobs.ErrIntegrity)
 	}
@@ -335,10 +336,10 @@ func (p demoProgress) done() {
 func (d *demo) tell(business *simulation.Simulation, o simulation.Outcome, took time.Duration) {
 	nights, totals := business.Nights(), business.Totals()
 	first, last := nights[0].Date, nights[len(nights)-1].Date
-	fmt.Fprintf(d.out, "%d nights, %s to %s, in %.1f s: %s accounts, %s purchases,\n%s jobs, %s ledger entries, %s refund requests.\n",
-		len(nights), first, last, took.Seconds(), thousands(totals.Accounts), thousands(totals.Purchases), thousands(totals.Jobs),
+	fmt.Fprintf(d.out, "Nights %s to %s (%d) in %.1f s: %s accounts, %s purchases,\n%s jobs, %s ledger entries, %s refund requests.\n",
+		first, last, len(nights), took.Seconds(), thousands(totals.Accounts), thousands(totals.Purchases), thousands(totals.Jobs),
 		thousands(totals.Entries), thousands(totals.Requests))
-	fmt.Fprintln(d.out, "The control totals tie in every night.")
+	fmt.Fprintf(d.out, "Control totals tie in every night. Credited back: %s jobs, %s credits.\n", thousands(o.CreditedJobs), thousands(o.CreditedCredits))
 	const row = "%-26s %7d %5d %-10s %s\n"
 	fmt.Fprintf(d.out, "\n%-26s %7s %5s %-10s %s\n", "break", "planted", "found", "first seen", "for example")
 	for _, width := range []int{26, 7, 5, 10} {
@@ -352,9 +353,12 @@ func (d *demo) tell(business *simulation.Simulation, o simulation.Outcome, took 
 		}
 		fmt.Fprintf(d.out, row, k.Kind, k.Planted, k.Found, seen, k.Example)
 	}
-	fmt.Fprintf(d.out, "%-26s %7d %5d\n\n", "rows rejected", o.Rejects, o.RejectsFound)
+	fmt.Fprintf(d.out, "\n%-26s %7s %5s\n", "besides", "planted", "right")
+	fmt.Fprintf(d.out, "%s %s %s\n", strings.Repeat("-", 26), strings.Repeat("-", 7), strings.Repeat("-", 5))
+	fmt.Fprintf(d.out, "%-26s %7d %5d\n", "rows to reject", o.Rejects, o.RejectsRight)
+	fmt.Fprintf(d.out, "%-26s %7d %5d\n\n", "refund requests to decide", o.Decisions, o.DecisionsRight)
 	if len(o.Differences) == 0 {
-		fmt.Fprintln(d.out, "Every fault was found as exactly the break that it is, on the night that it\nshould be, and nothing else was reported.")
+		fmt.Fprintln(d.out, "Every fault was found as exactly the break that it is, on the night that it\nshould be, and cleared when it was mended. Nothing else was reported.")
 	} else {
 		fmt.Fprintf(d.out, "What was found differs from what was planted in %d:\n", len(o.Differences))
 		for _, difference := range o.Differences {

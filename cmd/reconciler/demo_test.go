@@ -40,7 +40,7 @@ func TestDemo(t *testing.T) {
 				t.Errorf("%s: the table lacks %s", what, rule.Kind)
 			}
 		}
-		if !strings.Contains(out, "nothing else was reported") {
+		if !strings.Contains(out, "Nothing else was reported") {
 			t.Errorf("%s: no verdict:\n%s", what, out)
 		}
 		for _, line := range strings.Split(out, "\n") {
@@ -68,7 +68,7 @@ func TestDemoReplaysTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, log := runDemo(t.Context(), []string{"demo", "--dir", filepath.Join(t.TempDir(), "r"), "--trace", trace, "--nights", "2"})
-	if code != exitDone || !strings.HasPrefix(out, "2 nights, 2025-02-03 to 2025-02-04") {
+	if code != exitDone || !strings.HasPrefix(out, "Nights 2025-02-03 to 2025-02-04 (2)") {
 		t.Errorf("exit %d\n%s%s", code, out, log)
 	}
 }
@@ -148,7 +148,7 @@ func TestDemoTellsDifferences(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, &out)
 		}
 	}
-	if strings.Contains(out.String(), "nothing else was reported") {
+	if strings.Contains(out.String(), "Nothing else was reported") {
 		t.Error("differences are told as none")
 	}
 }

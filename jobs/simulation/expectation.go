@@ -30,6 +30,13 @@ type Reject struct {
 	Night                  reconcile.Date
 }
 
+// Decision is what the worker must say of a refund request on the night that it arrived.
+type Decision struct {
+	RequestID string
+	Night     reconcile.Date
+	Decision  reconcile.Decision
+}
+
 // Expected are the breaks that must have been reported by now: after the night that was played last. A mending yet to come is left out.
 func (s *Simulation) Expected() []Expectation {
 	var due []Expectation
@@ -51,6 +58,17 @@ func (s *Simulation) ExpectedRejects() []Reject {
 	for _, r := range s.rejects {
 		if s.played > 0 && !r.Night.After(s.lastPlayed()) {
 			due = append(due, r)
+		}
+	}
+	return due
+}
+
+// ExpectedDecisions are what must have been said by now of the requests that arrived since the first night.
+func (s *Simulation) ExpectedDecisions() []Decision {
+	var due []Decision
+	for _, d := range s.decisions {
+		if s.played > 0 && !d.Night.After(s.lastPlayed()) {
+			due = append(due, d)
 		}
 	}
 	return due

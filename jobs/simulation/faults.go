@@ -284,25 +284,41 @@ func plantNegativeBalance(s *Simulation, r *rand.Rand, at time.Time, mended bool
 	})
 }
 
-// plantLateItem writes, on the night of at, an entry that says it is two nights old. Mended, it is the debit that a job was missing.
+// plantLateItem writes, on the night of at, an entry that says it is two nights old. Mended, it is the debit that a job was missing;
+// otherwise a gift, or the debit of a failed job that is as late itself.
 func plantLateItem(s *Simulation, r *rand.Rand, at time.Time, mended bool) {
 	then := at.Add(-48 * time.Hour)
-	if mended {
+	late := func(e entry, story string) {
+		e.at = then
+		id := s.post(e)
+		s.expect(reconcile.LateItem, id, e.account, at, time.Time{}, story).Passing = true
+	}
+	switch {
+	case mended:
 		s.faultyJob(r, then, "succeeded", "", func(j *job) {
 			s.expect(reconcile.JobWithoutDebit, j.id, j.account, then, at, "finished; the debit turned up two nights late")
 			s.plan(at, func() {
-				id := s.post(entry{account: j.account, kind: "usage", credits: -j.cost, job: j.id, key: "debit:" + j.id, at: then})
-				s.expect(reconcile.LateItem, id, j.account, at, time.Time{}, "a debit, written two nights late").Passing = true
+				late(entry{account: j.account, kind: "usage", credits: -j.cost, job: j.id, key: "debit:" + j.id}, "a debit, written two nights late")
 			})
 		})
-		return
-	}
-	s.withPurchase(r, then.Add(-time.Hour), func(p *purchase) {
-		s.plan(at, func() {
-			id := s.post(entry{account: p.account, kind: "adjustment", credits: 40, memo: "Goodwill", at: then})
-			s.expect(reconcile.LateItem, id, p.account, at, time.Time{}, "an adjustment, written two nights late").Passing = true
+	case chance(r, 500):
+		s.withPurchase(r, then.Add(-time.Hour), func(p *purchase) {
+			s.plan(at, func() {
+				late(entry{account: p.account, kind: "adjustment", credits: 40, memo: "Goodwill"}, "an adjustment, written two nights late")
+			})
 		})
-	})
+	default:
+		s.withPurchase(r, then.Add(-time.Hour), func(p *purchase) {
+			s.plan(at, func() {
+				j := &job{account: p.account, kind: "video", model: "Wan2.2", cost: between(r, 40, 180), status: "failed", failureCode: "NODE_FAIL"}
+				s.begin(j)
+				delete(s.running, j)
+				j.createdAt, j.finishedAt = then.Add(-5*time.Minute), then
+				s.storeJob(j, j.status)
+				late(entry{account: p.account, kind: "usage", credits: -j.cost, job: j.id, key: "debit:" + j.id}, "a failed job and its debit, written two nights late")
+			})
+		})
+	}
 }
 
 // plantReviewOverdue files a request that can't be decided and that nobody settles in time. It is filed as long ago as it takes to be
@@ -325,7 +341,7 @@ func plantReviewOverdue(s *Simulation, r *rand.Rand, at time.Time, mended bool) 
 		if !mendedAt.IsZero() {
 			settleAfter = mendedAt.Sub(filed)
 		}
-		id := s.ask(request{account: a, kind: "unused_credits", reason: "I want my money back"}, "denied", settleAfter)
+		id := s.ask(request{account: a, kind: "unused_credits", reason: "I want my money back"}, reconcile.DecisionNeedsInformation, "denied", settleAfter)
 		s.expect(reconcile.ReviewOverdue, id, a, overdue, mendedAt, "has said nothing that could be decided on, and nobody answered")
 	})
 }

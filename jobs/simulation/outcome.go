@@ -26,8 +26,12 @@ type Outcome struct {
 	Kinds []KindOutcome
 	// Differences in words; none: every planted fault was found as exactly the break it is, and nothing else was reported.
 	Differences []string
-	// Rejects planted and found.
-	Rejects, RejectsFound int
+	// Rejects planted, and those that were rejected as they should.
+	Rejects, RejectsRight int
+	// Decisions that must have been made about refund requests, and those that were as they should.
+	Decisions, DecisionsRight int
+	// CreditedJobs and CreditedCredits are what the worker credited back.
+	CreditedJobs, CreditedCredits int64
 }
 
 // KindOutcome is one kind's planted and found breaks.
@@ -53,6 +57,16 @@ func (s *Simulation) Compare(ctx context.Context, db *sql.DB) (Outcome, error) {
 	}
 	o := compare(s.Expected(), found)
 	o.compareRejects(s.ExpectedRejects(), rejected)
+	decided, err := madeDecisions(ctx, db)
+	if err != nil {
+		return Outcome{}, err
+	}
+	o.compareDecisions(s.ExpectedDecisions(), decided)
+	err = db.QueryRowContext(ctx, "SELECT count(DISTINCT job_id), coalesce(sum(credit_back), 0) FROM reconciler.credit_backs WHERE decision = 'credited'").
+		Scan(&o.CreditedJobs, &o.CreditedCredits)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("read what was credited back: %w", err)
+	}
 	return o, nil
 }
 
@@ -88,6 +102,46 @@ func foundRejects(ctx context.Context, db *sql.DB) (found []Reject, err error) {
 		found = append(found, r)
 	}
 	return found, rows.Err()
+}
+
+// nightOfRequest is a request on one night.
+type nightOfRequest struct {
+	id    string
+	night reconcile.Date
+}
+
+func madeDecisions(ctx context.Context, db *sql.DB) (made map[nightOfRequest]reconcile.Decision, err error) {
+	rows, err := db.QueryContext(ctx, "SELECT request_id, business_date, decision FROM reconciler.refund_decisions")
+	if err != nil {
+		return nil, fmt.Errorf("read the decisions made: %w", err)
+	}
+	defer rows.Close()
+	made = make(map[nightOfRequest]reconcile.Decision)
+	for rows.Next() {
+		var (
+			request  nightOfRequest
+			decision reconcile.Decision
+		)
+		if err := rows.Scan(&request.id, &request.night, &decision); err != nil {
+			return nil, fmt.Errorf("read the decisions made: %w", err)
+		}
+		made[request] = decision
+	}
+	return made, rows.Err()
+}
+
+func (o *Outcome) compareDecisions(expected []Decision, made map[nightOfRequest]reconcile.Decision) {
+	for _, d := range expected {
+		o.Decisions++
+		switch got, ok := made[nightOfRequest{d.RequestID, d.Night}]; {
+		case !ok:
+			o.Differences = append(o.Differences, fmt.Sprintf("request %s: nothing was said of it on %s, must be %s", d.RequestID, d.Night, d.Decision))
+		case got != d.Decision:
+			o.Differences = append(o.Differences, fmt.Sprintf("request %s: must be %s on %s, and was %s", d.RequestID, d.Decision, d.Night, got))
+		default:
+			o.DecisionsRight++
+		}
+	}
 }
 
 // subject identifies what a break is about; a fault has one break, whatever fields differ.
@@ -170,12 +224,14 @@ func (e Expectation) judge(found []Found) string {
 
 func (o *Outcome) compareRejects(expected, found []Reject) {
 	missing := make(map[Reject]bool)
-	o.Rejects, o.RejectsFound = len(expected), len(found)
+	o.Rejects = len(expected)
 	for _, r := range expected {
 		missing[r] = true
 	}
 	for _, r := range found {
-		if !missing[r] {
+		if missing[r] {
+			o.RejectsRight++
+		} else {
 			o.Differences = append(o.Differences, fmt.Sprintf("%s %s: rejected on %s for its %s, but nothing is wrong with that", r.Relation, r.RowID, r.Night, r.Field))
 		}
 		delete(missing, r)

@@ -22,8 +22,9 @@ type request struct {
 	refund *purchase
 }
 
-// ask files a request that the platform's staff settles as told after a while; 0: never.
-func (s *Simulation) ask(q request, settleAs string, after time.Duration) string {
+// ask files a request that the platform's staff settles as told after a while; 0: never. decision is what the worker must say of it on
+// the same night.
+func (s *Simulation) ask(q request, decision reconcile.Decision, settleAs string, after time.Duration) string {
 	s.totals.Requests++
 	id := s.mint.next("req")
 	accountID := ""
@@ -40,6 +41,12 @@ func (s *Simulation) ask(q request, settleAs string, after time.Duration) string
 	}
 	s.out.insert("refund_requests", id, orNull(accountID), q.kind, q.email, orNull(q.purchase), orNull(q.job), orNull(q.invoice), date, amount,
 		orNull(q.currency), q.reason, "pending", s.now, nil)
+	if decision == reconcile.DecisionApprove && q.kind == "unused_credits" && s.stripe == nil {
+		decision = reconcile.DecisionWaiting // for Stripe's fee
+	}
+	if after == 0 || !s.now.Add(after).Before(s.nights[0].Begin) { // else it was settled before the worker's first night
+		s.decisions = append(s.decisions, Decision{RequestID: id, Night: s.nightOf(s.now), Decision: decision})
+	}
 	if after > 0 {
 		s.plan(s.now.Add(after), func() {
 			s.out.update("UPDATE platform.refund_requests SET status = $2, decided_at = $3 WHERE id = $1", id, settleAs, s.now)
@@ -66,27 +73,27 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 	func(s *Simulation, r *rand.Rand, at time.Time) { // unused, in time, with the purchase's id
 		s.withPurchase(r, at.Add(-spell(r, time.Hour, 6*24*time.Hour)), func(p *purchase) {
 			s.plan(at, func() {
-				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Bought the wrong pack", refund: p}, "approved", settled)
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Bought the wrong pack", refund: p}, reconcile.DecisionApprove, "approved", settled)
 			})
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // the same by date, amount and currency only
 		s.withPurchase(r, at.Add(-spell(r, time.Hour, 6*24*time.Hour)), func(p *purchase) {
-			s.plan(at, func() { s.ask(s.stated(p), "approved", settled) })
+			s.plan(at, func() { s.ask(s.stated(p), reconcile.DecisionApprove, "approved", settled) })
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // some credits were used
 		s.withPurchase(r, at.Add(-50*time.Hour), func(p *purchase) {
 			s.plan(at.Add(-20*time.Hour), func() { s.runJob(r, p.account, welcomeCredits+40, "succeeded", "") })
 			s.plan(at, func() {
-				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Results are not what I hoped for"}, "denied", settled)
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Results are not what I hoped for"}, reconcile.DecisionDeny, "denied", settled)
 			})
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // a day late
 		s.withPurchase(r, at.Add(-8*24*time.Hour), func(p *purchase) {
 			s.plan(at, func() {
-				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Forgot about it"}, "denied", settled)
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Forgot about it"}, reconcile.DecisionDeny, "denied", settled)
 			})
 		})
 	},
@@ -95,7 +102,7 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 			s.plan(at.Add(-time.Hour), func() {
 				j := s.runJob(r, p.account, between(r, 30, 300), "failed", pick(r, systemCodes))
 				s.plan(at, func() {
-					s.ask(request{account: p.account, kind: "failed_job", job: j.id, reason: "The job crashed"}, "approved", settled)
+					s.ask(request{account: p.account, kind: "failed_job", job: j.id, reason: "The job crashed"}, reconcile.DecisionApprove, "approved", settled)
 				})
 			})
 		})
@@ -105,7 +112,7 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 			s.plan(at.Add(-time.Hour), func() {
 				j := s.runJob(r, p.account, between(r, 30, 300), "failed", pick(r, userCodes))
 				s.plan(at, func() {
-					s.ask(request{account: p.account, kind: "failed_job", job: j.id, reason: "The job did not run"}, "denied", settled)
+					s.ask(request{account: p.account, kind: "failed_job", job: j.id, reason: "The job did not run"}, reconcile.DecisionDeny, "denied", settled)
 				})
 			})
 		})
@@ -115,19 +122,19 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 			s.plan(at, func() {
 				q := s.stated(p)
 				q.amountMinor += 100
-				s.ask(q, "withdrawn", settled)
+				s.ask(q, reconcile.DecisionNeedsInformation, "withdrawn", settled)
 			})
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // two purchases fit
 		s.withPurchase(r, at.Add(-26*time.Hour), func(p *purchase) {
 			second := s.buyAgain(p)
-			s.plan(at, func() { s.ask(s.stated(second), "withdrawn", settled) })
+			s.plan(at, func() { s.ask(s.stated(second), reconcile.DecisionNeedsInformation, "withdrawn", settled) })
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // at the very last instant
 		s.withPurchase(r, at.Add(-7*24*time.Hour), func(p *purchase) {
-			s.plan(p.completedAt.Add(7*24*time.Hour), func() { s.ask(s.stated(p), "approved", settled) })
+			s.plan(p.completedAt.Add(7*24*time.Hour), func() { s.ask(s.stated(p), reconcile.DecisionApprove, "approved", settled) })
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // a subscription, by its invoice
@@ -135,20 +142,20 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 			sub := s.newSubscription(s.newAccount(r), 0)
 			p := sub.lastPayment
 			s.plan(at, func() {
-				s.ask(request{account: sub.account, kind: "unused_credits", invoice: p.invoice, reason: "Did not use it this month"}, "denied", settled)
+				s.ask(request{account: sub.account, kind: "unused_credits", invoice: p.invoice, reason: "Did not use it this month"}, reconcile.DecisionDeny, "denied", settled)
 			})
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // withdrawn within the hour
 		s.withPurchase(r, at.Add(-4*24*time.Hour), func(p *purchase) {
 			s.plan(at, func() {
-				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Changed my mind"}, "withdrawn", 20*time.Minute)
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Changed my mind"}, reconcile.DecisionDeny, "withdrawn", 20*time.Minute)
 			})
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // no job named
 		s.plan(at, func() {
-			s.ask(request{account: s.newAccount(r), kind: "failed_job", reason: "It failed"}, "withdrawn", settled)
+			s.ask(request{account: s.newAccount(r), kind: "failed_job", reason: "It failed"}, reconcile.DecisionNeedsInformation, "withdrawn", settled)
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // the job is running still
@@ -157,7 +164,7 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 				j := &job{account: p.account, kind: "fine_tune", model: "Wan2.2", cost: between(r, 200, 700), status: "failed", failureCode: "NODE_FAIL", debitedAtStart: true}
 				s.start(j, at.Add(spell(r, 26*time.Hour, 30*time.Hour)))
 				s.plan(at, func() {
-					s.ask(request{account: p.account, kind: "failed_job", job: j.id, reason: "It hangs"}, "approved", settled)
+					s.ask(request{account: p.account, kind: "failed_job", job: j.id, reason: "It hangs"}, reconcile.DecisionWaiting, "approved", settled)
 				})
 			})
 		})
@@ -166,13 +173,23 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 		s.withPurchase(r, at.Add(-5*24*time.Hour), func(p *purchase) {
 			s.plan(at.Add(-2*24*time.Hour), func() { s.runJob(r, p.account, welcomeCredits+100, "failed", "GPU_XID_79") })
 			s.plan(at, func() {
-				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Too unreliable", refund: p}, "approved", settled)
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Too unreliable", refund: p}, reconcile.DecisionApprove, "approved", settled)
+			})
+		})
+	},
+	func(s *Simulation, r *rand.Rand, at time.Time) { // asked before Stripe has said what its fee was
+		s.plan(s.endOfNight(at).Add(-3*time.Hour), func() {
+			p := s.unpaid(r)
+			s.chargeSlowly(p)
+			s.completed(p)
+			s.plan(s.now.Add(20*time.Minute), func() {
+				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Wrong account", refund: p}, reconcile.DecisionWaiting, "approved", settled)
 			})
 		})
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // asked in time, then used the credits the same day
 		s.withPurchase(r, at.Add(-24*time.Hour), func(p *purchase) {
-			s.plan(at, func() { s.ask(s.stated(p), "denied", settled) })
+			s.plan(at, func() { s.ask(s.stated(p), reconcile.DecisionDeny, "denied", settled) })
 			s.plan(at.Add(10*time.Minute), func() { s.runJob(r, p.account, welcomeCredits+60, "succeeded", "") })
 		})
 	},

@@ -91,21 +91,21 @@ type Simulation struct {
 	failure error
 	out     *writer
 
-	accounts     []*account
-	byGroup      map[string]*account // of a trace
-	nextRow      int                 // of the trace
-	running      map[*job]struct{}
-	jobs         int64
-	background   *rand.Rand
-	chargeDelays *rand.Rand // decides which charges Stripe is slow with
+	accounts   []*account
+	byGroup    map[string]*account // of a trace
+	nextRow    int                 // of the trace
+	running    map[*job]struct{}
+	jobs       int64
+	background *rand.Rand
 
 	stripe     *stripetest.Stripe
 	misstated  map[reconcile.Date]string // the currency whose balance Stripe misstates that night
 	incomplete map[string]bool           // payouts that Stripe breaks down incompletely
 
-	expected []Expectation
-	rejects  []Reject
-	totals   Totals
+	expected  []Expectation
+	rejects   []Reject
+	decisions []Decision
+	totals    Totals
 }
 
 // Totals count what was played so far.
@@ -132,9 +132,9 @@ func New(o Options) (*Simulation, error) {
 	s.background = s.random("background")
 	s.advance(reconcile.NightOf(o.Start.AddDays(-historyDays), o.Zone).Begin)
 	if o.Stripe {
-		s.chargeDelays = s.random("charge delays")
 		s.openStripe()
 		s.planDisputes()
+		s.planPayouts()
 		s.planStripeFees()
 	}
 	s.planHistory()

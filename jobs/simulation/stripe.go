@@ -77,21 +77,24 @@ func (s *Simulation) charge(p *purchase, edit func(*stripetest.ChargeParams)) {
 	c, err := s.stripe.CreateCharge(params)
 	s.fail(err)
 	p.intent, p.charge = c.PaymentIntent, c.ID
-	if params.LateTransaction {
-		s.plan(s.now.Add(9*time.Hour), func() {
-			_, err := s.stripe.SettleCharge(c.ID)
-			s.fail(err)
-		})
+}
+
+// chargeSlowly is charge where Stripe takes hours to say what its fee was.
+func (s *Simulation) chargeSlowly(p *purchase) {
+	s.charge(p, func(c *stripetest.ChargeParams) { c.LateTransaction = true })
+	if s.stripe == nil {
+		return
 	}
+	s.plan(s.now.Add(9*time.Hour), func() {
+		_, err := s.stripe.SettleCharge(p.charge)
+		s.fail(err)
+	})
 }
 
 func (s *Simulation) chargeParams(p *purchase) stripetest.ChargeParams {
 	return stripetest.ChargeParams{
 		Description: fmt.Sprintf("%d credits", p.credits), Email: p.account.email,
-		Metadata: map[string]string{"purchase_id": p.id, "account_id": p.account.id}, Settlement: settlements[p.currency],
-		// Now and then Stripe takes hours to say what its fee was.
-		LateTransaction: s.chargeDelays != nil && chance(s.chargeDelays, 20),
-	}
+		Metadata: map[string]string{"purchase_id": p.id, "account_id": p.account.id}, Settlement: settlements[p.currency]}
 }
 
 // invoice bills a month, or a change, of a subscription and takes the money.
@@ -103,9 +106,7 @@ func (s *Simulation) invoice(sub *subscription, p *purchase, reason string, line
 	invoice, err := s.stripe.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.stripeID, BillingReason: reason, Lines: lines})
 	s.fail(err)
 	p.invoice = invoice.ID
-	params := s.chargeParams(p)
-	params.LateTransaction = false
-	c, err := s.stripe.PayInvoice(invoice.ID, params)
+	c, err := s.stripe.PayInvoice(invoice.ID, s.chargeParams(p))
 	s.fail(err)
 	p.intent, p.charge = c.PaymentIntent, c.ID
 }
@@ -188,6 +189,29 @@ func (s *Simulation) playDispute(p *purchase, story int) {
 		s.setStatus(p.account, "active")
 		return s.stripe.WinDispute(d.ID, true)
 	})
+}
+
+// planPayouts has somebody pay out by hand, now and then, and a bank send a payout back.
+func (s *Simulation) planPayouts() {
+	for i := 3; i < len(s.nights); i += 6 {
+		s.plan(s.nights[i].Begin.Add(15*time.Hour), func() {
+			for _, balance := range s.stripe.Balances() {
+				if part := balance.Available / 10; balance.Currency == "usd" && part > 0 {
+					_, err := s.stripe.CreatePayout(stripetest.PayoutParams{Amount: part, Currency: "usd", Instant: i%12 == 9})
+					s.fail(err)
+				}
+			}
+		})
+		s.plan(s.nights[i].Begin.Add(3*24*time.Hour), func() {
+			for _, p := range slices.Backward(s.stripe.Payouts()) {
+				if p.Automatic && p.Currency == "usd" && !s.incomplete[p.ID] && s.now.Sub(p.Created) > 24*time.Hour {
+					_, err := s.stripe.FailPayout(p.ID, "account_closed")
+					s.fail(err)
+					return
+				}
+			}
+		})
+	}
 }
 
 // planStripeFees bills what belongs to no payment.
@@ -291,7 +315,7 @@ func plantChargeStatusMismatch(s *Simulation, r *rand.Rand, at time.Time, mended
 			s.storePurchase(p)
 			story = "paid at Stripe, failed on the platform"
 		} else {
-			s.charge(p, func(c *stripetest.ChargeParams) { c.Decline, c.LateTransaction = "card_declined", false })
+			s.charge(p, func(c *stripetest.ChargeParams) { c.Decline = "card_declined" })
 			s.completed(p)
 		}
 		s.expect(reconcile.ChargeStatusMismatch, p.id, p.account, at.Add(awaited), time.Time{}, story)
@@ -323,7 +347,7 @@ func plantDuplicateCharge(s *Simulation, r *rand.Rand, at time.Time, _ bool) {
 func (s *Simulation) withApproval(r *rand.Rand, at time.Time, then func(p *purchase)) {
 	s.withPurchase(r, at.Add(-3*24*time.Hour), func(p *purchase) {
 		s.plan(at.Add(-48*time.Hour), func() {
-			s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "I don't need them after all"}, "approved", 20*time.Hour)
+			s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "I don't need them after all"}, reconcile.DecisionApprove, "approved", 20*time.Hour)
 		})
 		s.plan(at, func() { then(p) })
 	})

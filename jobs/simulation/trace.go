@@ -234,7 +234,7 @@ func (s *Simulation) replay(row TraceRow) {
 	j := &job{account: a, kind: "image", model: row.Model, cost: row.Cost()}
 	setDefault(&j.model, "base")
 	for a.credits < j.cost {
-		s.buy(a, smallestPack(j.cost*between(r, 4, 40)))
+		s.buyAnyhow(r, a, smallestPack(j.cost*between(r, 4, 40)))
 	}
 	switch row.Status {
 	case "SUCCEED":
