@@ -12,7 +12,7 @@ import (
 // How many rows the page shows of what may be long; the files have all of them.
 const (
 	topBreaksPerKind = 10
-	topRows          = 25
+	topRows          = 15
 	// maxGroups bounds how many different texts of the platform (failure codes, statuses) are counted one by one.
 	maxGroups = 500
 	topCodes  = 20

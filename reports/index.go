@@ -61,6 +61,9 @@ type indexRevision struct {
 
 func (n *indexNight) StateText() string { return statusText(n.Status) }
 
+// StateClass colours the state alone.
+func (n *indexNight) StateClass() string { return statusClass(n.Status) }
+
 // Class colours the night: a night that ties is green only when no error is open.
 func (n *indexNight) Class() string {
 	if n.Status == StatusTied && n.Errors > 0 {

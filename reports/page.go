@@ -47,7 +47,7 @@ func contentPolicy(style string) string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(digest[:]) + "'; base-uri 'none'; form-action 'none'"
 }
 
-func instantText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+func instantText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func plural(n int64, noun string) string {
 	if n == 1 {

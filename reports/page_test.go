@@ -149,6 +149,9 @@ func TestPageSaysWhatWasNotLookedAt(t *testing.T) {
 			t.Errorf("the bad night's page doesn't say %q", want)
 		}
 	}
+	if strings.Contains(textOf(bad), "Payouts None.") || strings.Count(textOf(bad), "Not looked at.") != 3 {
+		t.Error("what was not looked at reads as if there were none")
+	}
 	empty, _, _ := parsePage(t, emptyNight())
 	for _, want := range []string{"No check has run for this night.", "No break is open.", "No refund request was undecided"} {
 		if !strings.Contains(textOf(empty), want) {
