@@ -57,12 +57,19 @@ func TestEveryNamedStatementExists(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, match := range literal.FindAllStringSubmatch(string(source), -1) {
-			name := match[1] + "/" + match[2]
-			if topics[match[1]] && !slices.Contains(catalog.Names(), name) {
-				t.Errorf("%s: there is no statement %s", file, name)
+		for line := range strings.Lines(string(source)) {
+			if code, _, _ := strings.Cut(line, "//"); !strings.Contains(code, ".step(") {
+				for _, match := range literal.FindAllStringSubmatch(code, -1) {
+					name := match[1] + "/" + match[2]
+					known := slices.ContainsFunc(catalog.Names(), func(n string) bool {
+						return n == name || strings.HasSuffix(name, "_") && strings.HasPrefix(n, name) // a stem, completed at run time
+					})
+					if topics[match[1]] && !known {
+						t.Errorf("%s: there is no statement %s", file, name)
+					}
+					used++
+				}
 			}
-			used++
 		}
 		return nil
 	})
