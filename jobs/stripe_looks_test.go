@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -82,7 +81,7 @@ func TestNightWithoutStripeCallsNothingClean(t *testing.T) {
 	b.day(3)
 	night := reconcile.NightOf(b.date(), time.UTC)
 	b.now.Store(night.End.Add(20 * time.Minute).Unix())
-	if err := b.worker.RunNight(context.Background(), night.Date); !errors.Is(err, stripefeed.ErrUnavailable) {
+	if err := b.run(night.Date); !errors.Is(err, stripefeed.ErrUnavailable) {
 		t.Errorf("the night ended with %v", err)
 	}
 	requireBlind(night, "failed")
@@ -130,7 +129,7 @@ func TestRerunsReadTheSameStripe(t *testing.T) {
 	}
 	want := b.results()
 	for _, night := range nights {
-		if err := b.worker.RunNight(context.Background(), night.Date); err != nil {
+		if err := b.run(night.Date); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -150,7 +149,7 @@ func TestBackfillReadsStripeOnce(t *testing.T) {
 	}
 	b.advance(20 * time.Minute)
 	for _, night := range nights {
-		if err := b.worker.RunNight(context.Background(), night.Date); err != nil {
+		if err := b.run(night.Date); err != nil {
 			t.Fatal(err)
 		}
 		if found := b.openBreaks(); len(found) > 0 {
@@ -200,7 +199,7 @@ func TestAuthorisationCapturedLaterReadsAsItWas(t *testing.T) {
 		t.Error(diff)
 	}
 	for n, night := range nights {
-		if err := b.worker.RunNight(context.Background(), night.Date); err != nil {
+		if err := b.run(night.Date); err != nil {
 			t.Fatal(err)
 		}
 		if got := outcome(night); got != want[n] {

@@ -185,8 +185,7 @@ func (s *syncer) run(ctx context.Context) error {
 	if err := s.readBalance(ctx); err != nil {
 		return err
 	}
-	// Since the last sync that got this far: one that failed may have left states undated.
-	if _, err := s.o.Store.Exec(ctx, "stripe/date_states", postgres.Args{"since": watermarks[allStreams]}); err != nil {
+	if err := s.settle(ctx, watermarks[allStreams]); err != nil {
 		return err
 	}
 	if err := s.advance(ctx, allStreams, s.upper); err != nil {
@@ -281,6 +280,28 @@ func (s *syncer) waitForAsOf(ctx context.Context) error {
 		s.upper = at.Unix() - lag
 	}
 	return nil
+}
+
+// analyzeFrom is how many rows make fresh statistics worth their time.
+const analyzeFrom = 5000
+
+// settle does what needs all streams to be there: states are dated by balance transactions, and the planner is told what there is now.
+// since is the last sync that got this far: one that failed after it may have left states undated.
+func (s *syncer) settle(ctx context.Context, since int64) error {
+	var rows int64
+	for _, n := range s.rows {
+		rows += n
+	}
+	if rows >= analyzeFrom {
+		if _, err := s.o.Store.Exec(ctx, "stripe/analyze", nil); err != nil {
+			return err
+		}
+	}
+	noJIT := postgres.TxOptions{Settings: map[string]any{"jit": "off"}}
+	return s.o.Store.InTx(ctx, noJIT, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.Exec(ctx, "stripe/date_states", postgres.Args{"since": since})
+		return err
+	})
 }
 
 func (s *syncer) balance(ctx context.Context) (*balance, time.Time, error) {

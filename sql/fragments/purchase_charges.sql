@@ -6,7 +6,10 @@
              THEN t.fee_minor END AS fee_minor,
         t.amount_minor AS settled_amount_minor, t.currency AS settled_currency,
         coalesce(r.refunded_minor, 0)::bigint AS refunded_minor, r.refunded_at, d.disputed_at, coalesce(d.dispute_open, false) AS dispute_open
- FROM {{ valid_purchases }} p
+ FROM source.purchases p
+ -- Behind a fence, so that purchases are found by what they are joined on and checked afterwards.
+ CROSS JOIN LATERAL (SELECT FROM (SELECT p.id, p.account_id, p.kind, p.credits, p.amount_minor, p.currency, p.status, p.created_at, p.completed_at) purchase
+                     WHERE {{ purchase_is_valid }} OFFSET 0) valid
  CROSS JOIN LATERAL {{ main_charge }} c
  LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id AND t.created_at < @as_of::timestamptz
  LEFT JOIN LATERAL (SELECT sum(r.amount_minor) AS refunded_minor, min(r.created_at) AS refunded_at

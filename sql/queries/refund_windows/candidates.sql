@@ -13,5 +13,4 @@ FROM reconciler.request_matches m
 WHERE m.business_date = @date::date AND m.job = @job::text
 UNION
 SELECT @date::date, @job::text, c.account_id, ''
-FROM {{ purchase_charges }} c
-WHERE c.refunded_at >= @begin::timestamptz OR c.disputed_at >= @begin::timestamptz
+FROM {{ purchases_set_back }} c
