@@ -122,7 +122,7 @@ func (b *built) tables(ctx context.Context, f *figures) error {
 		func() error {
 			return table(ctx, b, "notifications.csv", "", perUnit, t.Notifications, f.addNotification)
 		},
-		func() error { return table(ctx, b, "", "Journal", perUnit, t.Journal, func(JournalLine) {}) },
+		func() error { return table(ctx, b, "journal.csv", "Journal", perUnit, t.Journal, func(JournalLine) {}) },
 		func() error {
 			return table(ctx, b, "control_totals.csv", "Controls", sheetOptions{formulas: map[string]string{
 				"difference": "ROUND(C%d-D%d-E%d-F%d,3)"}}, t.ControlTotals, f.addControlTotal)

@@ -478,7 +478,12 @@ func (f *figures) summarizeSubscriptions(s *Summary) {
 func statusOf(s *Summary) (Status, []string) {
 	status, reasons := StatusTied, []string{}
 	for _, job := range s.Jobs {
-		if job.Status == "failed" || job.Status == "stopped" {
+		switch job.Status {
+		case "completed", "skipped":
+		case JobMissing:
+			status = StatusIncomplete
+			reasons = append(reasons, fmt.Sprintf("The job %s did not run.", job.Job))
+		default:
 			status = StatusIncomplete
 			reasons = append(reasons, fmt.Sprintf("The job %s did not complete.", job.Job))
 		}

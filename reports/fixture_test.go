@@ -147,10 +147,10 @@ func busyNight() Input {
 		Subscription{SubscriptionID: "sub_001", AccountID: "acct_008", StripeSubscriptionID: "sub_1Qx", Plan: "studio", Status: "active", StripeStatus: "active", CurrentPeriodStart: Moment{at("2026-03-01T00:00:00Z")}, CurrentPeriodEnd: Moment{at("2026-04-01T00:00:00Z")}, InvoicedMinor: "0", PaidMinor: "0", ProratedMinor: "0", RefundedMinor: "0", Currency: "usd", TieOut: "tied"},
 	)
 	in.Journal = Of(
-		JournalLine{"purchase:pur_00100", 1, "acct_001", "purchase", "Assets:Stripe:Clearing:USD", "4900", "", "usd", "Purchase pur_00100", "pur_00100", "2.1"},
-		JournalLine{"purchase:pur_00100", 2, "acct_001", "purchase", "Liabilities:Refunds:USD", "", "4900", "usd", "Purchase pur_00100", "pur_00100", "2.1"},
-		JournalLine{"usage:2026-03-14", 1, "", "usage", "Liabilities:Contract:JPY", "4100", "", "jpy", "Usage of the night", "", ""},
-		JournalLine{"usage:2026-03-14", 2, "", "usage", "Income:Usage:JPY", "", "4100", "jpy", "Usage of the night", "", ""},
+		JournalLine{EntryID: "purchase:pur_00100", LineNo: 1, AccountID: "acct_001", Kind: "purchase", Account: "Assets:Stripe:Clearing:USD", Debit: "4900", Credit: "", Currency: "usd", Description: "Purchase pur_00100", Source: "pur_00100", Clause: "2.1"},
+		JournalLine{EntryID: "purchase:pur_00100", LineNo: 2, AccountID: "acct_001", Kind: "purchase", Account: "Liabilities:Refunds:USD", Debit: "", Credit: "4900", Currency: "usd", Description: "Purchase pur_00100", Source: "pur_00100", Clause: "2.1"},
+		JournalLine{EntryID: "usage:2026-03-14", LineNo: 1, AccountID: "", Kind: "usage", Account: "Liabilities:Contract:JPY", Debit: "4100", Credit: "", Currency: "jpy", Description: "Usage of the night", Source: "", Clause: ""},
+		JournalLine{EntryID: "usage:2026-03-14", LineNo: 2, AccountID: "", Kind: "usage", Account: "Income:Usage:JPY", Debit: "", Credit: "4100", Currency: "jpy", Description: "Usage of the night", Source: "", Clause: ""},
 	)
 	in.ControlTotals = Of(
 		ControlTotal{"charges", "", "111", "108", "2", "1", "0"}, ControlTotal{"charges", "usd", "514500", "504700", "8800", "1000", "0"},

@@ -16,6 +16,9 @@ var indexSource string
 
 var indexTemplate = template.Must(template.New("index").Funcs(pageFuncs).Parse(indexSource))
 
+// detailedMonths is how many months are listed night by night; the calendar has all.
+const detailedMonths = 13
+
 // IndexName is the page over all nights, beside their folders.
 const IndexName = "index.html"
 
@@ -29,6 +32,7 @@ type indexPage struct {
 	LatestTitle string
 	Missing     string
 	Months      []*indexMonth
+	Detailed    []*indexMonth // those that are also listed night by night
 }
 
 type indexMonth struct {
@@ -133,6 +137,7 @@ func WriteIndex(out io.Writer, nights []NightFigures, folder func(night reconcil
 	for _, month := range p.Months {
 		month.layOut()
 	}
+	p.Detailed = p.Months[:min(detailedMonths, len(p.Months))]
 	if p.Latest != nil {
 		if missing := int64(p.Last.DaysSince(p.First)) + 1 - p.Count; missing == 1 {
 			p.Missing = "1 night between the first and the newest has no report."

@@ -18,7 +18,7 @@ import (
 // what the next night's manifest names, so that no night can change unnoticed.
 type Manifest struct {
 	Schema        int            `json:"schema"`
-	Run           string         `json:"run"` // business date and revision
+	Run           string         `json:"run"` // business date and revision, as the log names it
 	BusinessDate  reconcile.Date `json:"business_date"`
 	Begin         time.Time      `json:"begin"`
 	AsOf          time.Time      `json:"as_of"`
@@ -66,7 +66,7 @@ func (b *built) manifest(revision int) Manifest {
 	in, files := b.input, slices.Clone(b.files)
 	slices.SortFunc(files, func(a, b FileEntry) int { return cmp.Compare(a.Name, b.Name) })
 	return Manifest{
-		Schema: 1, Run: fmt.Sprintf("%s.r%d", in.BusinessDate, revision), BusinessDate: in.BusinessDate, Begin: in.Begin.UTC(), AsOf: in.AsOf.UTC(),
+		Schema: 1, Run: fmt.Sprintf("%s/r%d", in.BusinessDate, revision), BusinessDate: in.BusinessDate, Begin: in.Begin.UTC(), AsOf: in.AsOf.UTC(),
 		TimeZone: in.TimeZone, Revision: revision, CodeVersion: in.CodeVersion, PolicyVersion: in.PolicyVersion,
 		Status: b.summary.Status, Stripe: in.Stripe,
 		Inputs: Inputs{ControlTotals: b.summary.ControlTotals, Sources: orEmpty(in.Sources)}, Files: files, Previous: in.Previous,

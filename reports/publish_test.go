@@ -7,10 +7,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
@@ -195,6 +199,45 @@ func TestFurtherWritersAreFilesOfTheNight(t *testing.T) {
 		st, _ := openFolder(t)
 		if _, err := Publish(context.Background(), st, in, PublishOptions{}); err == nil {
 			t.Errorf("%q was let in", name)
+		}
+	}
+}
+
+// A bucket gets the very bytes that a folder does.
+func TestBucketGetsTheSameBytes(t *testing.T) {
+	backend := s3mem.New()
+	if err := backend.CreateBucket("books"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gofakes3.New(backend).Server())
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	bucket, err := storage.Open("s3://books?path_style=true&endpoint=" + server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	if _, err := Publish(ctx, bucket, busyNight(), PublishOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Publish(ctx, bucket, busyNight(), PublishOptions{})
+	if err != nil || again.Published {
+		t.Errorf("again: published %t, %v", again.Published, err)
+	}
+	folder, published := publish(t, busyNight())
+	for _, file := range append(published.Manifest.Files, FileEntry{Name: storage.ManifestName}) {
+		want, err := os.ReadFile(filepath.Join(folder, file.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		object, err := bucket.Open(ctx, published.Manifest.BusinessDate, 1, file.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(object)
+		if err != nil || !bytes.Equal(got, want) || object.Close() != nil {
+			t.Errorf("%s is not the same (%v)", file.Name, err)
 		}
 	}
 }

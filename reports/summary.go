@@ -24,10 +24,13 @@ type StripeFacts struct {
 	Note   string `json:"note,omitempty"` // why not, or how far: one sentence
 }
 
+// JobMissing is the status of a job that has no run in the night.
+const JobMissing = "missing"
+
 // JobRun is how one job of the night ended.
 type JobRun struct {
 	Job    string `json:"job"`
-	Status string `json:"status"` // completed, failed, stopped, skipped
+	Status string `json:"status"` // completed, failed, stopped, skipped, running, or JobMissing
 	Note   string `json:"note,omitempty"`
 }
 

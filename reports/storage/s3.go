@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -30,6 +31,9 @@ type S3 struct {
 	bucket string
 	prefix string
 }
+
+// roleTimeout bounds asking the machine for its role: one without a role may not answer at all.
+const roleTimeout = 5 * time.Second
 
 // digestKey is the metadata of each object that holds its SHA-256.
 const digestKey = "Sha256"
@@ -60,7 +64,7 @@ func OpenS3(u *url.URL) (*S3, error) {
 	}
 	client, err := minio.New(endpoint.Host, &minio.Options{
 		Creds: credentials.NewChainCredentials([]credentials.Provider{
-			&credentials.EnvAWS{}, &credentials.EnvMinio{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Client: http.DefaultClient},
+			&credentials.EnvAWS{}, &credentials.EnvMinio{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Client: &http.Client{Timeout: roleTimeout}},
 		}),
 		Secure:       endpoint.Scheme == "https",
 		Region:       firstOf(query.Get("region"), os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
