@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -116,6 +117,10 @@ type Worker struct {
 	Progress func(night reconcile.Date, job string)
 	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
 	Step func(name string)
+	// Drain, once closed, makes the worker finish the job at hand and begin no other; nil: never. The end of the context stops it at once.
+	Drain <-chan struct{}
+	// unlessDone makes RunNight leave out a night that turns out to be completed once it has the lock.
+	unlessDone bool
 }
 
 // Night is one business date being worked on: what every job is handed.
@@ -197,6 +202,11 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	whole := len(only) == 0
+	if w.unlessDone {
+		if done, err := n.isDone(ctx); err != nil || done {
+			return err
+		}
+	}
 	if whole {
 		if err := n.beginRun(ctx, "night"); err != nil {
 			return err
@@ -209,6 +219,15 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 	return err
 }
 
+// isDone says whether the whole night is completed.
+func (n *Night) isDone(ctx context.Context) (bool, error) {
+	var completed []reconcile.Date
+	if err := n.Store.Select(ctx, &completed, "runs/completed_nights", postgres.Args{"from": n.Date, "to": n.Date}); err != nil {
+		return false, fmt.Errorf("night %s: %w", n.Date, err)
+	}
+	return len(completed) > 0, nil
+}
+
 func (n *Night) runJobs(ctx context.Context, only []string) error {
 	if err := n.open(ctx); err != nil {
 		return fmt.Errorf("night %s: open: %w", n.Date, err)
@@ -219,7 +238,7 @@ func (n *Night) runJobs(ctx context.Context, only []string) error {
 		if len(only) > 0 && !slices.Contains(only, job.Name) {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
+		if err := n.stopped(ctx); err != nil {
 			failures = append(failures, fmt.Errorf("night %s: stopped before %s: %w", n.Date, job.Name, err))
 			break
 		}
@@ -244,12 +263,36 @@ func (n *Night) runJob(ctx context.Context, job Job) (err error) {
 		return err
 	}
 	started := n.now()
-	counts, err := job.Run(ctx, n)
+	counts, err := n.runSafely(ctx, job)
 	if err != nil {
 		err = fmt.Errorf("night %s: %s: %w", n.Date, job.Name, err)
 	}
 	n.logJob(job.Name, counts, n.now().Sub(started), err)
 	return errors.Join(err, n.finishRun(job.Name, counts, err))
+}
+
+// ErrPanic says that a job panicked: a mistake in the worker, which another try won't mend.
+var ErrPanic = errors.New("panic")
+
+// runSafely makes an error of a panic, so that one job's mistake is neither the end of the other jobs nor of a long-lived process.
+func (n *Night) runSafely(ctx context.Context, job Job) (counts Counts, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			n.log.Error().Str("job", job.Name).Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
+			err = fmt.Errorf("%w: %v", ErrPanic, cause)
+		}
+	}()
+	return job.Run(ctx, n)
+}
+
+// stopped says whether no other job may be begun.
+func (w *Worker) stopped(ctx context.Context) error {
+	select {
+	case <-w.Drain:
+		return context.Canceled
+	default:
+		return ctx.Err()
+	}
 }
 
 func (n *Night) logJob(job string, counts Counts, took time.Duration, err error) {

@@ -1,0 +1,196 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+	"github.com/hummingbytes/reconciler/reports/storage"
+)
+
+// Schedule says when something is due, as cron does, but by the clock on the wall: a local time that the clocks skip in spring comes when
+// they have moved on, and one that comes twice in autumn counts once. So every day has the same ticks.
+type Schedule struct {
+	spec string
+	zone *time.Location
+	cron cron.Schedule
+}
+
+// ParseSchedule reads five cron fields ("15 3 * * *"), or @hourly, @daily, @every 30m and the like, in a time zone.
+func ParseSchedule(spec string, zone *time.Location) (Schedule, error) {
+	s := Schedule{spec: strings.TrimSpace(spec), zone: zone}
+	// A time zone of its own within the text would be a second truth, and an unfinished one makes the parser panic.
+	if strings.Contains(s.spec, "TZ=") {
+		return s, fmt.Errorf("%q: the time zone of a schedule is a setting of its own", spec)
+	}
+	parsed, err := cron.ParseStandard(s.spec)
+	if err != nil {
+		return s, fmt.Errorf("%q is no schedule: %w; an example: 15 3 * * * (every day at 03:15)", spec, err)
+	}
+	if fields, ok := parsed.(*cron.SpecSchedule); ok {
+		fields.Location = time.UTC // it sees wall clocks only
+	}
+	s.cron = parsed
+	if s.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
+		return s, fmt.Errorf("%q never comes: there is no such date", spec)
+	}
+	return s, nil
+}
+
+// String is the schedule as it was given.
+func (s Schedule) String() string { return s.spec }
+
+// Next is the first tick after t.
+func (s Schedule) Next(t time.Time) time.Time {
+	if _, ok := s.cron.(*cron.SpecSchedule); !ok {
+		return s.cron.Next(t)
+	}
+	local := t.Add(-clockChange).In(s.zone) // what a change of clocks is about to skip may still be to come
+	wall := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
+	for {
+		if wall = s.cron.Next(wall); wall.IsZero() {
+			return wall
+		}
+		if tick := firstInstant(wall, s.zone); tick.After(t) {
+			return tick
+		}
+	}
+}
+
+// clockChange is more than clocks are ever put forward or back, changes of the date line aside.
+const clockChange = 3 * time.Hour
+
+// firstInstant is when clocks in the zone first show the time on the wall or, where they skip it, a later one.
+func firstInstant(wall time.Time, zone *time.Location) time.Time {
+	_, before := wall.Add(-36 * time.Hour).In(zone).Zone()
+	_, after := wall.Add(36 * time.Hour).In(zone).Zone()
+	early := wall.Add(-time.Duration(max(before, after)) * time.Second)
+	late := wall.Add(-time.Duration(min(before, after)) * time.Second)
+	shows := func(t time.Time) time.Duration { // how far the clocks are past the wall's time
+		_, offset := t.In(zone).Zone()
+		return t.Add(time.Duration(offset) * time.Second).Sub(wall)
+	}
+	switch {
+	case shows(early) == 0:
+		return early.UTC()
+	case shows(late) == 0:
+		return late.UTC()
+	}
+	for late.Sub(early) > 1 { // skipped: the change lies between the two
+		middle := early.Add(late.Sub(early) / 2)
+		if shows(middle) < 0 {
+			early = middle
+		} else {
+			late = middle
+		}
+	}
+	return late.UTC()
+}
+
+// ParseJobSchedules reads the schedules of single jobs, as "sync-stripe=@hourly; refunds=30 9 * * 1-5".
+func ParseJobSchedules(text string, zone *time.Location) (map[string]Schedule, error) {
+	schedules := map[string]Schedule{}
+	var faults []error
+	for _, part := range strings.Split(text, ";") {
+		if strings.TrimSpace(part) == "" {
+			continue
+		}
+		job, spec, ok := strings.Cut(part, "=")
+		job = strings.TrimSpace(job)
+		switch _, twice := schedules[job]; {
+		case !ok:
+			faults = append(faults, fmt.Errorf("%q is not JOB=SCHEDULE", strings.TrimSpace(part)))
+			continue
+		case !slices.Contains(Names(), job):
+			faults = append(faults, fmt.Errorf("there is no job %q; jobs: %s", job, strings.Join(Names(), ", ")))
+			continue
+		case twice:
+			faults = append(faults, fmt.Errorf("job %s has two schedules", job))
+			continue
+		}
+		schedule, err := ParseSchedule(spec, zone)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("job %s: %w", job, err))
+			continue
+		}
+		schedules[job] = schedule
+	}
+	return schedules, errors.Join(faults...)
+}
+
+// DueNights are the nights to do at an instant, in order: every one after the last completed, up to the newest that is over. Where none
+// has been completed yet it is the newest alone: how far back to begin is for a person to say, with a backfill.
+func DueNights(lastCompleted reconcile.Date, now time.Time, zone *time.Location) []reconcile.Date {
+	yesterday := reconcile.DateOf(now.In(zone)).AddDays(-1)
+	if lastCompleted.IsZero() {
+		return []reconcile.Date{yesterday}
+	}
+	var due []reconcile.Date
+	for date := lastCompleted.AddDays(1); !date.After(yesterday); date = date.AddDays(1) {
+		due = append(due, date)
+	}
+	return due
+}
+
+// CatchUpResult is what became of the nights that were due.
+type CatchUpResult struct {
+	Done   []reconcile.Date
+	Broken []reconcile.Date // these ended with ErrIntegrity or ErrPanic; the later ones were done all the same
+}
+
+// CatchUp does every night that is due, in order. It stops at the first that can't be finished for now (Retryable), so that no night is
+// left behind; one that ended with ErrIntegrity or ErrPanic doesn't stop the later ones, and comes back at the end.
+func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) {
+	last, err := w.LastCompleted(ctx)
+	if err != nil {
+		return result, err
+	}
+	once := *w
+	once.unlessDone = true
+	var broken error
+	for _, night := range DueNights(last, w.now(), w.Settings.Defaults().Zone) {
+		if err := w.stopped(ctx); err != nil {
+			return result, errors.Join(fmt.Errorf("stopped before night %s: %w", night, err), broken)
+		}
+		err := once.RunNight(ctx, night)
+		switch {
+		case err == nil:
+			result.Done = append(result.Done, night)
+		case Retryable(err) || w.stopped(ctx) != nil:
+			return result, errors.Join(err, broken)
+		case errors.Is(err, ErrIntegrity) || errors.Is(err, ErrPanic):
+			result.Broken = append(result.Broken, night)
+			broken = errors.Join(broken, err)
+		default:
+			return result, errors.Join(err, broken)
+		}
+	}
+	return result, broken
+}
+
+// LastCompleted is the newest night that is done; zero when there is none.
+func (w *Worker) LastCompleted(ctx context.Context) (reconcile.Date, error) {
+	var last sql.NullTime
+	if err := w.Store.Get(ctx, &last, "runs/last_completed", postgres.Args{}); err != nil {
+		return reconcile.Date{}, fmt.Errorf("find the last completed night: %w", err)
+	}
+	if !last.Valid {
+		return reconcile.Date{}, nil
+	}
+	return reconcile.DateOf(last.Time), nil
+}
+
+// Retryable says whether the same again may succeed: the database, Stripe or the report storage is out of reach, or another worker holds
+// the night's lock.
+func Retryable(err error) bool {
+	return errors.Is(err, postgres.ErrUnavailable) || errors.Is(err, stripefeed.ErrUnavailable) || errors.Is(err, storage.ErrUnavailable)
+}
