@@ -12,14 +12,14 @@ import (
 // closingTx is one snapshot: entries and lots are read by several statements, and must be of the same instant to tie.
 var closingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: matchingTx.Settings}
 
-// closeNight closes the night's books in one transaction. An integrity error comes with the books as they are, differences and all: they
-// must be seen.
+// closeNight closes the night's books in one transaction. When they don't tie, or there is no journal because the refund windows are
+// missing, the error comes with the books as they are: they must be seen.
 func (n *Night) closeNight(ctx context.Context) (counts Counts, err error) {
-	var untied error
+	var untied untiedBooks
 	err = n.Store.InTx(ctx, closingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = n.closeBooks(ctx, tx)
-		if errors.Is(err, ErrIntegrity) {
-			untied, err = err, nil
+		if errors.As(err, &untied) {
+			return nil
 		}
 		return err
 	})
@@ -29,7 +29,7 @@ func (n *Night) closeNight(ctx context.Context) (counts Counts, err error) {
 	if err != nil {
 		return counts, fmt.Errorf("close the books: %w", err)
 	}
-	if untied != nil {
+	if untied.problem != nil {
 		return counts, fmt.Errorf("close the books: %w", untied)
 	}
 	return counts, nil
@@ -49,7 +49,7 @@ func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx) (Counts, error)
 	if err := n.bookPurchases(ctx, tx, goesOn); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	counts, err := n.rollForward(ctx, tx, goesOn)
+	counts, ledger, err := n.rollForward(ctx, tx, goesOn)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
@@ -57,8 +57,29 @@ func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx) (Counts, error)
 	if err := n.noteLateWriters(ctx, tx); err != nil {
 		return nil, err
 	}
-	return counts, n.controlBooks(ctx, tx)
+	var missing error
+	counts["journal_entries"], err = n.keepJournal(ctx, tx, ledger, goesOn)
+	switch {
+	case errors.Is(err, errWindowsMissing):
+		missing = err
+	case err != nil:
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	untied := n.controlBooks(ctx, tx)
+	if untied != nil && !errors.Is(untied, ErrIntegrity) {
+		return nil, untied
+	}
+	if untied = errors.Join(untied, missing); untied != nil {
+		return counts, untiedBooks{untied}
+	}
+	return counts, nil
 }
+
+// untiedBooks is what is wrong with books that are complete otherwise.
+type untiedBooks struct{ problem error }
+
+func (u untiedBooks) Error() string { return u.problem.Error() }
+func (u untiedBooks) Unwrap() error { return u.problem }
 
 // bookPurchases enters the night's purchases into the subledger. What a night had booked before a later one was reported stays.
 func (n *Night) bookPurchases(ctx context.Context, tx *postgres.Tx, goesOn bool) error {
@@ -80,41 +101,46 @@ func (n *Night) bookPurchases(ctx context.Context, tx *postgres.Tx, goesOn bool)
 	return err
 }
 
-func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (Counts, error) {
+func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (counts Counts, ledger ledgerEntries, err error) {
 	moved := "books/all_accounts"
 	if goesOn {
 		moved = "books/moved_accounts"
 	}
 	span := n.span(postgres.Args{"date": n.Date})
 	if _, err := tx.Exec(ctx, moved, span); err != nil {
-		return nil, err
+		return nil, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/analyze_moves", postgres.Args{}); err != nil {
-		return nil, err
+		return nil, ledger, err
 	}
 	var lots struct {
 		Accounts         int64
 		Opening, Closing string
 	}
 	if err := tx.Get(ctx, &lots, "books/take_lots", span); err != nil {
-		return nil, err
+		return nil, ledger, err
 	}
 	ledgerBefore := "0"
 	if !goesOn {
 		if err := tx.Get(ctx, &ledgerBefore, "books/ledger_before", postgres.Args{"begin": n.Begin}); err != nil {
-			return nil, err
+			return nil, ledger, err
 		}
 	}
-	if _, err := tx.Exec(ctx, "books/roll_credits", n.span(postgres.Args{
-		"date": n.Date, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
-	})); err != nil {
-		return nil, err
+	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.span(nil)); err != nil {
+		return nil, ledger, err
+	}
+	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
+		"date": n.Date, "goes_on": goesOn, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
+		"purchases": ledger.Purchases, "promotions": ledger.Promotions, "usage": ledger.Usage, "credit_backs": ledger.CreditBacks,
+		"refunds": ledger.Refunds, "adjustments": ledger.Adjustments, "late_items": ledger.LateItems,
+	}); err != nil {
+		return nil, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/roll_money", n.span(postgres.Args{"date": n.Date, "goes_on": goesOn})); err != nil {
-		return nil, err
+		return nil, ledger, err
 	}
-	_, err := tx.Exec(ctx, "books/clear_moves", postgres.Args{"date": n.Date})
-	return Counts{"accounts_moved": lots.Accounts}, err
+	_, err = tx.Exec(ctx, "books/clear_moves", postgres.Args{"date": n.Date})
+	return Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
 // noteLateWriters counts what was written to the night's ledger while the night was being worked on as read by this night, before the
@@ -161,6 +187,16 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 	for _, t := range ties {
 		c.add("opening equals previous closing", t.Measure, t.PreviousClosing, t.Opening, "0", "0")
 		c.add("roll-forward ties to lots", t.Measure, t.Closing, t.ClosingFromLots, "0", "0")
+	}
+	var journal []struct {
+		CheckName              string `db:"check_name"`
+		Unit, Scanned, Matched string
+	}
+	if err := tx.Select(ctx, &journal, "books/journal_ties", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	for _, t := range journal {
+		c.add(t.CheckName, t.Unit, t.Scanned, t.Matched, "0", "0")
 	}
 	return c.record(ctx, tx)
 }

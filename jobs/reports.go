@@ -23,7 +23,7 @@ const trendNights = 29
 // and are an integrity error all the same.
 func reportNight(ctx context.Context, n *Night) (Counts, error) {
 	counts, booksErr := n.closeNight(ctx)
-	if booksErr != nil && !errors.Is(booksErr, ErrIntegrity) {
+	if booksErr != nil && !errors.As(booksErr, &untiedBooks{}) {
 		return counts, booksErr
 	}
 	if n.Reports == nil {
@@ -98,6 +98,9 @@ func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports
 	case err == nil:
 		in.Previous = &previous
 	case !errors.Is(err, sql.ErrNoRows):
+		return in, err
+	}
+	if in.Writers, err = n.journalWriters(ctx, q); err != nil {
 		return in, err
 	}
 	in.Tables = reports.Tables{
@@ -175,9 +178,14 @@ func (n *Night) jobRuns(ctx context.Context, q postgres.Querier) ([]reports.JobR
 	}
 	var runs []reports.JobRun
 	for _, job := range Names() {
-		if ended, ran := status[job]; ran {
-			runs = append(runs, reports.JobRun{Job: job, Status: ended})
+		if job == "reports" {
+			continue
 		}
+		ended, ran := status[job]
+		if !ran {
+			ended = reports.JobMissing
+		}
+		runs = append(runs, reports.JobRun{Job: job, Status: ended})
 	}
 	return runs, nil
 }

@@ -72,3 +72,55 @@ CREATE TABLE reconciler.refunded_lots (
     PRIMARY KEY (account_id, business_date, purchase_id, is_late)
 );
 CREATE INDEX refunded_lots_night ON reconciler.refunded_lots (business_date);
+
+-- The double-entry journal of a night: per currency the lines of an entry add up to 0. Amounts are signed: debits above 0, credits below.
+CREATE TABLE reconciler.journal_lines (
+    account_id     text    NOT NULL DEFAULT '', -- the customer's, where the entry is about one
+    business_date  date    NOT NULL,
+    entry_id       text    NOT NULL,
+    line_no        integer NOT NULL CHECK (line_no >= 1),
+    kind           text    NOT NULL,
+    role           text    NOT NULL,
+    ledger_account text    NOT NULL,
+    currency       text    NOT NULL, -- or 'credits'
+    amount_minor   numeric NOT NULL CHECK (amount_minor <> 0),
+    description    text    NOT NULL,
+    source         text    NOT NULL DEFAULT '',
+    clause         text    NOT NULL DEFAULT '',
+    PRIMARY KEY (account_id, business_date, entry_id, line_no)
+);
+CREATE INDEX journal_lines_night ON reconciler.journal_lines (business_date, entry_id);
+CREATE INDEX journal_lines_source ON reconciler.journal_lines (source) WHERE source <> '';
+
+-- What each account of the balance sheet held when a night was opened and closed. The two liabilities are what may still be refunded and
+-- what may not.
+CREATE TABLE reconciler.ledger_balances (
+    business_date  date    NOT NULL,
+    role           text    NOT NULL,
+    currency       text    NOT NULL,
+    ledger_account text    NOT NULL,
+    opening        numeric NOT NULL,
+    closing        numeric NOT NULL,
+    PRIMARY KEY (business_date, role, currency)
+);
+
+-- The liability split by whether a refund window still stands open: in credits and in money.
+CREATE TABLE reconciler.liability_split (
+    business_date          date    NOT NULL,
+    measure                text    NOT NULL,
+    refundable_opening     numeric NOT NULL,
+    refundable_closing     numeric NOT NULL,
+    nonrefundable_opening  numeric NOT NULL,
+    nonrefundable_closing  numeric NOT NULL,
+    PRIMARY KEY (business_date, measure)
+);
+
+-- How far a night's journal reaches at Stripe: a night that could not look there leaves it to the next that can.
+CREATE TABLE reconciler.book_closings (
+    business_date  date        NOT NULL PRIMARY KEY,
+    books_begin    timestamptz NOT NULL, -- begin of the first night of the journal that this one goes on with
+    stripe_from    timestamptz NOT NULL,
+    stripe_through timestamptz NOT NULL,
+    stripe_opened  boolean     NOT NULL, -- the balance at Stripe is in the books
+    CHECK (stripe_through >= stripe_from)
+);

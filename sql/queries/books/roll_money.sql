@@ -8,9 +8,9 @@ SELECT @date::date, c.currency, coalesce(p.closing, CASE WHEN NOT @goes_on::bool
        coalesce(s.after_adjustments - s.after_refunds, 0), coalesce(s.closing - s.after_credit_backs - s.late_purchased, 0) + coalesce(b.late_purchases, 0),
        coalesce(p.closing_from_lots, 0) + coalesce(s.closing, 0) - CASE WHEN @goes_on::boolean THEN coalesce(s.opening, 0) ELSE 0 END
 FROM (SELECT currency FROM reconciler.liability_steps WHERE business_date = @date::date
-      UNION SELECT measure FROM reconciler.roll_forward WHERE business_date = @date::date - 1 AND measure <> 'credits') c
+      UNION SELECT measure FROM reconciler.roll_forward WHERE business_date = @date::date - 1 AND measure <> 'credits' AND @goes_on::boolean) c
 LEFT JOIN reconciler.liability_steps s ON s.business_date = @date::date AND s.currency = c.currency
-LEFT JOIN reconciler.roll_forward p ON p.business_date = @date::date - 1 AND p.measure = c.currency
+LEFT JOIN reconciler.roll_forward p ON p.business_date = @date::date - 1 AND p.measure = c.currency AND @goes_on::boolean
 LEFT JOIN (SELECT currency, sum(amount_minor) FILTER (WHERE NOT is_late) AS purchases, sum(amount_minor) FILTER (WHERE is_late) AS late_purchases
            FROM reconciler.booked_purchases
            WHERE booked_at >= @begin::timestamptz AND booked_at < @end::timestamptz AND (kind = 'credits' OR credits > 0)

@@ -1,0 +1,448 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+)
+
+// ledgerEntries is what the ledger's entries of a night say by kind, in credits, and how many there are.
+type ledgerEntries struct {
+	Purchases, Promotions, Usage, Refunds, Adjustments string
+	CreditBacks                                        string `db:"credit_backs"`
+	LateItems                                          string `db:"late_items"`
+	Debits                                             int64
+	CreditBackEntries                                  int64 `db:"credit_back_entries"`
+	LateEntries                                        int64 `db:"late_entries"`
+}
+
+// journal writes a night's entries in batches, checked one by one.
+type journal struct {
+	night *Night
+	tx    *postgres.Tx
+	rows  []journalRow
+	count int64
+}
+
+// journalRow is a row of reconciler.journal_lines.
+type journalRow struct {
+	AccountID     string      `json:"account_id"`
+	EntryID       string      `json:"entry_id"`
+	LineNo        int         `json:"line_no"`
+	Kind          string      `json:"kind"`
+	Role          string      `json:"role"`
+	LedgerAccount string      `json:"ledger_account"`
+	Currency      string      `json:"currency"`
+	AmountMinor   json.Number `json:"amount_minor"`
+	Description   string      `json:"description"`
+	Source        string      `json:"source"`
+	Clause        string      `json:"clause"`
+}
+
+// post adds entries, and refuses one that doesn't balance.
+func (j *journal) post(ctx context.Context, entries ...reconcile.JournalEntry) error {
+	for _, e := range entries {
+		if err := e.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrIntegrity, err)
+		}
+		j.count++
+		for i, line := range e.Lines {
+			j.rows = append(j.rows, journalRow{
+				AccountID: e.AccountID, EntryID: e.ID, LineNo: i + 1, Kind: string(e.Kind), Role: string(line.Role),
+				LedgerAccount: j.night.Settings.Chart.Name(line.Role, line.Currency), Currency: line.Currency,
+				AmountMinor: json.Number(line.Amount.String()), Description: e.Description, Source: e.Source, Clause: e.Clause,
+			})
+		}
+	}
+	if len(j.rows) < batchRows {
+		return nil
+	}
+	return j.flush(ctx)
+}
+
+func (j *journal) flush(ctx context.Context) error {
+	if len(j.rows) == 0 {
+		return nil
+	}
+	encoded, err := json.Marshal(j.rows)
+	if err != nil {
+		return err
+	}
+	j.rows = j.rows[:0]
+	_, err = j.tx.Exec(ctx, "books/add_lines", postgres.Args{"date": j.night.Date, "rows": string(encoded)})
+	return err
+}
+
+// reach is where a night's journal takes over from the one before.
+type reach struct {
+	BooksBegin    time.Time `db:"books_begin"`
+	StripeThrough time.Time `db:"stripe_through"`
+	StripeOpened  bool      `db:"stripe_opened"`
+}
+
+// keepJournal writes the night's double-entry journal from its roll-forward, its refund windows, and Stripe's balance transactions. It
+// needs the night's refund windows: without them it writes nothing, and errWindowsMissing says so.
+func (n *Night) keepJournal(ctx context.Context, tx *postgres.Tx, ledger ledgerEntries, rollsOn bool) (int64, error) {
+	if _, err := tx.Exec(ctx, "books/clear_journal", postgres.Args{"date": n.Date}); err != nil {
+		return 0, err
+	}
+	var stated bool
+	if err := tx.Get(ctx, &stated, "books/windows_stated", postgres.Args{"date": n.Date}); err != nil {
+		return 0, err
+	}
+	if !stated {
+		return 0, errWindowsMissing
+	}
+	goesOn := rollsOn
+	var from reach
+	switch err := tx.Get(ctx, &from, "books/previous_journal", postgres.Args{"date": n.Date}); {
+	case errors.Is(err, sql.ErrNoRows):
+		goesOn = false
+	case err != nil:
+		return 0, err
+	}
+	if !goesOn {
+		from = reach{BooksBegin: n.Begin, StripeThrough: n.Begin}
+	}
+	j := &journal{night: n, tx: tx}
+	span := n.span(postgres.Args{"date": n.Date, "goes_on": goesOn})
+	for _, step := range []func() error{
+		func() error {
+			if goesOn {
+				return nil
+			}
+			return j.opening(ctx, span)
+		},
+		func() error { return j.purchases(ctx) },
+		func() error { return j.windows(ctx, span) },
+		func() error { return j.refunds(ctx, span) },
+		func() error { return j.movements(ctx, ledger) },
+		func() error { return j.credits(ctx, ledger) },
+		func() error { return j.stripe(ctx, from) },
+		func() error { return j.flush(ctx) },
+	} {
+		if err := step(); err != nil {
+			return 0, err
+		}
+	}
+	if err := n.balanceAccounts(ctx, tx, goesOn); err != nil {
+		return 0, err
+	}
+	_, err := tx.Exec(ctx, "books/split_liability", span)
+	return j.count, err
+}
+
+// errWindowsMissing: the job refund-windows has not stated the night's windows.
+var errWindowsMissing = errors.New("the night has no journal: its refund windows are not stated; repeat the night once refund-windows can be done")
+
+// number reads a whole number as PostgreSQL writes numerics.
+func number(text string) (*big.Int, error) {
+	value, ok := new(big.Int).SetString(text, 10)
+	if !ok {
+		return nil, fmt.Errorf("%q is no whole number", text)
+	}
+	return value, nil
+}
+
+// numbers reads several into place.
+func numbers(texts []string, into ...**big.Int) error {
+	for i, text := range texts {
+		value, err := number(text)
+		if err != nil {
+			return err
+		}
+		*into[i] = value
+	}
+	return nil
+}
+
+// opening brings in what was owed before the first night.
+func (j *journal) opening(ctx context.Context, span postgres.Args) error {
+	var refundable, rolled []struct{ Currency, Opening, Closing string }
+	if err := j.tx.Select(ctx, &refundable, "books/refundable", span); err != nil {
+		return err
+	}
+	if err := j.tx.Select(ctx, &rolled, "books/openings", postgres.Args{"date": j.night.Date}); err != nil {
+		return err
+	}
+	credits := new(big.Int)
+	var liabilities []reconcile.Liability
+	for _, r := range rolled {
+		total, err := number(r.Opening)
+		if err != nil {
+			return err
+		}
+		if r.Currency == reconcile.CreditUnit {
+			credits = total
+			continue
+		}
+		l := reconcile.Liability{Currency: r.Currency, Total: total, Refundable: new(big.Int)}
+		for _, part := range refundable {
+			if part.Currency == r.Currency {
+				if l.Refundable, err = number(part.Opening); err != nil {
+					return err
+				}
+			}
+		}
+		liabilities = append(liabilities, l)
+	}
+	return j.post(ctx, reconcile.PostOpening(j.night.Date, credits, liabilities)...)
+}
+
+func (j *journal) purchases(ctx context.Context) error {
+	for after := ""; ; {
+		var batch []struct {
+			AccountID   string    `db:"account_id"`
+			PurchaseID  string    `db:"purchase_id"`
+			Kind        string    `db:"kind"`
+			Credits     int64     `db:"credits"`
+			AmountMinor int64     `db:"amount_minor"`
+			Currency    string    `db:"currency"`
+			CompletedAt time.Time `db:"completed_at"`
+			Late        bool      `db:"is_late"`
+		}
+		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", j.night.span(postgres.Args{"after": after, "limit": batchRows})); err != nil || len(batch) == 0 {
+			return err
+		}
+		after = batch[len(batch)-1].PurchaseID
+		for _, p := range batch {
+			entries := reconcile.PostPurchase(j.night.Date, reconcile.BookedPurchase{
+				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor, Currency: p.Currency,
+				CompletedOn: reconcile.DateOf(p.CompletedAt.In(j.night.Settings.Zone)), Late: p.Late,
+			})
+			if err := j.post(ctx, entries...); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (j *journal) windows(ctx context.Context, span postgres.Args) error {
+	var changes []struct {
+		Currency, State, Amount string
+		Closed                  bool
+		Count                   int64
+	}
+	if err := j.tx.Select(ctx, &changes, "books/window_changes", span); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		amount, err := number(c.Amount)
+		if err != nil {
+			return err
+		}
+		err = j.post(ctx, reconcile.PostWindowChange(j.night.Date, reconcile.WindowChange{
+			Currency: c.Currency, State: reconcile.WindowState(c.State), Closed: c.Closed, Count: c.Count, Amount: amount,
+		})...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
+	var rows []struct {
+		AccountID     string `db:"account_id"`
+		PurchaseID    string `db:"purchase_id"`
+		Currency      string `db:"currency"`
+		AmountMinor   int64  `db:"amount_minor"`
+		Direction     int    `db:"direction"`
+		Late          bool   `db:"is_late"`
+		ValueBefore   string `db:"value_before"`
+		ValueAfter    string `db:"value_after"`
+		WasRefundable bool   `db:"was_refundable"`
+		RefundMinor   int64  `db:"refund_minor"`
+	}
+	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", span); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		lot := reconcile.RefundedLot{
+			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor,
+			WasRefundable: r.WasRefundable && r.Direction < 0, RefundMinor: r.RefundMinor, Reversed: r.Direction > 0, Late: r.Late,
+		}
+		if err := numbers([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {
+			return fmt.Errorf("purchase %s: %w", r.PurchaseID, err)
+		}
+		if err := j.post(ctx, reconcile.PostRefund(j.night.Date, lot)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
+	var rows []struct {
+		Currency, Usage, Adjustments, Reallocated string
+		CreditBacks                               string `db:"credit_backs"`
+		LateItems                                 string `db:"late_items"`
+	}
+	if err := j.tx.Select(ctx, &rows, "books/movements", j.night.span(postgres.Args{"date": j.night.Date})); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		m := reconcile.Movement{Currency: r.Currency, Debits: ledger.Debits, CreditBackEntries: ledger.CreditBackEntries, LateEntries: ledger.LateEntries}
+		err := numbers([]string{r.Usage, r.CreditBacks, r.Adjustments, r.Reallocated, r.LateItems}, &m.Usage, &m.CreditBacks, &m.Adjustments, &m.Reallocated, &m.LateItems)
+		if err != nil {
+			return err
+		}
+		if err := j.post(ctx, reconcile.PostMovement(j.night.Date, m)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
+	var m reconcile.CreditMovement
+	err := numbers([]string{ledger.Purchases, ledger.Promotions, ledger.Usage, ledger.CreditBacks, ledger.Refunds, ledger.Adjustments, ledger.LateItems},
+		&m.Purchases, &m.Promotions, &m.Usage, &m.CreditBacks, &m.Refunds, &m.Adjustments, &m.LateItems)
+	if err != nil {
+		return err
+	}
+	return j.post(ctx, reconcile.PostCredits(j.night.Date, m)...)
+}
+
+// stripe books what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be looked at for.
+func (j *journal) stripe(ctx context.Context, from reach) error {
+	looked, err := j.night.stripeFacts(ctx, j.tx)
+	if err != nil {
+		return err
+	}
+	through, opened := from.StripeThrough, from.StripeOpened
+	if looked.Looked {
+		if through, opened = j.night.End, true; !from.StripeOpened {
+			if err := j.stripeBefore(ctx, from.BooksBegin); err != nil {
+				return err
+			}
+		}
+		window := postgres.Args{"from": from.StripeThrough, "through": through}
+		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesLost} {
+			if err := step(ctx, window, from.BooksBegin); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = j.tx.Exec(ctx, "books/close_journal", postgres.Args{
+		"date": j.night.Date, "books_begin": from.BooksBegin, "from": from.StripeThrough, "through": through, "stripe_opened": opened,
+	})
+	return err
+}
+
+func (j *journal) stripeBefore(ctx context.Context, booksBegin time.Time) error {
+	var balances []struct{ Currency, Net string }
+	if err := j.tx.Select(ctx, &balances, "books/stripe_before", postgres.Args{"books_begin": booksBegin}); err != nil {
+		return err
+	}
+	for _, b := range balances {
+		net, err := number(b.Net)
+		if err != nil {
+			return err
+		}
+		if err := j.post(ctx, reconcile.PostStripeBeforehand(j.night.Date, b.Currency, net)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, _ time.Time) error {
+	var rows []struct {
+		Category, Source, Currency, Amount, Fee, Presented string
+		PresentedCurrency                                  string `db:"presented_currency"`
+		Count                                              int64
+	}
+	if err := j.tx.Select(ctx, &rows, "books/stripe_activity", window); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		a := reconcile.StripeActivity{Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency}
+		if err := numbers([]string{r.Amount, r.Fee, r.Presented}, &a.Amount, &a.Fee, &a.Presented); err != nil {
+			return err
+		}
+		if err := j.post(ctx, reconcile.PostStripe(j.night.Date, a)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) payoutsMoved(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+	var rows []struct {
+		PayoutID    string `db:"payout_id"`
+		Currency    string
+		AmountMinor int64 `db:"amount_minor"`
+		Returned    bool
+	}
+	args := postgres.Args{"from": window["from"], "through": window["through"], "books_begin": booksBegin}
+	if err := j.tx.Select(ctx, &rows, "books/payouts_moved", args); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if err := j.post(ctx, reconcile.PostPayoutState(j.night.Date, r.PayoutID, r.Currency, r.AmountMinor, r.Returned)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) disputesLost(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+	var rows []struct {
+		DisputeID string `db:"dispute_id"`
+		Currency  string
+		Withdrawn string
+	}
+	args := postgres.Args{"from": window["from"], "as_of": window["through"], "books_begin": booksBegin}
+	if err := j.tx.Select(ctx, &rows, "books/disputes_lost", args); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		withdrawn, err := number(r.Withdrawn)
+		if err != nil {
+			return err
+		}
+		if err := j.post(ctx, reconcile.PostDisputeLost(j.night.Date, r.DisputeID, r.Currency, withdrawn)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// balanceAccounts carries the balances of the balance sheet through the night.
+func (n *Night) balanceAccounts(ctx context.Context, tx *postgres.Tx, goesOn bool) error {
+	var roles, names []string
+	for _, role := range n.Settings.Chart.Roles() {
+		if role.IsPermanent() {
+			roles, names = append(roles, string(role)), append(names, n.Settings.Chart.Account(role).Name)
+		}
+	}
+	_, err := tx.Exec(ctx, "books/balance_accounts", postgres.Args{"date": n.Date, "goes_on": goesOn, "roles": roles, "names": names})
+	return err
+}
+
+// LedgerOf is a night's journal as it was kept, for the writers of its files.
+func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart reconcile.Chart) (reports.Ledger, error) {
+	l := reports.Ledger{Date: date, Chart: chart, Lines: rowsOf[reports.JournalLine](q, "reports/journal", date)}
+	if err := q.Select(ctx, &l.Balances, "books/balances", postgres.Args{"date": date}); err != nil {
+		return l, err
+	}
+	return l, q.Select(ctx, &l.Accounts, "books/accounts", postgres.Args{"date": date})
+}
+
+// journalWriters are the files of the night's journal beside journal.csv.
+func (n *Night) journalWriters(ctx context.Context, q postgres.Querier) ([]reports.Writer, error) {
+	ledger, err := LedgerOf(ctx, q, n.Date, n.Settings.Chart)
+	return []reports.Writer{{Name: "journal.hledger", Write: func(ctx context.Context, w io.Writer) error {
+		return reports.WriteHledger(ctx, w, ledger)
+	}}}, err
+}

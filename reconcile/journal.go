@@ -1,0 +1,407 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
+	"math/big"
+	"strings"
+)
+
+// CreditUnit is the unit of credits in the journal, beside the currencies.
+const CreditUnit = "credits"
+
+// EntryKind says what a journal entry is about.
+type EntryKind string
+
+// The kinds of journal entries.
+const (
+	EntryOpening          EntryKind = "opening of the books"
+	EntryPurchase         EntryKind = "purchase"
+	EntryLatePurchase     EntryKind = "late purchase"
+	EntryWindow           EntryKind = "refund windows"
+	EntryUsage            EntryKind = "usage"
+	EntryCreditBacks      EntryKind = "credit-backs"
+	EntryAdjustments      EntryKind = "adjustments"
+	EntryRefund           EntryKind = "refund"
+	EntryRefundReversal   EntryKind = "refund reversal"
+	EntryReallocation     EntryKind = "usage moved between lots"
+	EntryLateItems        EntryKind = "late items"
+	EntryCredits          EntryKind = "credits"
+	EntryStripe           EntryKind = "Stripe activity"
+	EntryPayoutArrived    EntryKind = "payout arrived"
+	EntryPayoutReturned   EntryKind = "payout returned"
+	EntryDisputeLost      EntryKind = "dispute lost"
+	EntryStripeBeforehand EntryKind = "opening of the Stripe balance"
+)
+
+// EntryKinds are all kinds.
+func EntryKinds() []EntryKind {
+	return []EntryKind{EntryOpening, EntryPurchase, EntryLatePurchase, EntryWindow, EntryUsage, EntryCreditBacks, EntryAdjustments, EntryRefund,
+		EntryRefundReversal, EntryReallocation, EntryLateItems, EntryCredits, EntryStripe, EntryPayoutArrived, EntryPayoutReturned, EntryDisputeLost,
+		EntryStripeBeforehand}
+}
+
+// JournalEntry is one entry of the double-entry journal.
+type JournalEntry struct {
+	// ID is the same in every rerun, and at most 21 characters long, which is what accounting packages take.
+	ID   string
+	Date Date
+	Kind EntryKind
+	// AccountID is the customer's, where the entry is about one.
+	AccountID   string
+	Description string
+	// Source is the row that the entry comes from: a purchase, a balance transaction, a dispute; "" for what sums up many.
+	Source string
+	// Clause of the refund policy, where one is the reason.
+	Clause string
+	Lines  []JournalLine
+}
+
+// JournalLine is one side of an entry: debits are above 0, credits below.
+type JournalLine struct {
+	Role     AccountRole
+	Currency string // lower case, or CreditUnit
+	Amount   *big.Int
+}
+
+// JournalID is 21 characters that follow from the night, a kind and a key, which tells those of one kind apart: the date and 60 bits of a
+// hash.
+func JournalID(date Date, kind, key string) string {
+	sum := sha256.Sum256([]byte(date.String() + "|" + kind + "|" + key))
+	return strings.ReplaceAll(date.String(), "-", "") + "-" + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:])[:12])
+}
+
+// newEntry begins an entry, with the ID of its kind and key.
+func newEntry(date Date, kind EntryKind, key, description string) JournalEntry {
+	return JournalEntry{ID: JournalID(date, string(kind), key), Date: date, Kind: kind, Description: description}
+}
+
+// move adds a line for the debited role and one for the credited; a negative amount goes the other way round, and 0 nowhere.
+func (e *JournalEntry) move(debit, credit AccountRole, currency string, amount *big.Int) {
+	e.add(debit, currency, amount)
+	e.add(credit, currency, new(big.Int).Neg(amount))
+}
+
+// add adds to the line of a role and currency.
+func (e *JournalEntry) add(role AccountRole, currency string, amount *big.Int) {
+	for i := range e.Lines {
+		if e.Lines[i].Role == role && e.Lines[i].Currency == currency {
+			e.Lines[i].Amount = new(big.Int).Add(e.Lines[i].Amount, amount)
+			return
+		}
+	}
+	e.Lines = append(e.Lines, JournalLine{Role: role, Currency: currency, Amount: new(big.Int).Set(amount)})
+}
+
+// entries drops lines of 0, and the entry where nothing is left.
+func (e JournalEntry) entries() []JournalEntry {
+	var lines []JournalLine
+	for _, line := range e.Lines {
+		if line.Amount.Sign() != 0 {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	e.Lines = lines
+	return []JournalEntry{e}
+}
+
+// Check fails unless the entry has lines and adds up to 0 in each currency.
+func (e JournalEntry) Check() error {
+	if len(e.Lines) < 2 {
+		return fmt.Errorf("journal entry %s (%s %s): %d lines", e.ID, e.Kind, e.Source, len(e.Lines))
+	}
+	sums := map[string]*big.Int{}
+	for _, line := range e.Lines {
+		if sums[line.Currency] == nil {
+			sums[line.Currency] = new(big.Int)
+		}
+		sums[line.Currency].Add(sums[line.Currency], line.Amount)
+	}
+	for currency, sum := range sums {
+		if sum.Sign() != 0 {
+			return fmt.Errorf("journal entry %s (%s %s): off by %s %s", e.ID, e.Kind, e.Source, sum, currency)
+		}
+	}
+	return nil
+}
+
+// Liability is what is owed for credits in one currency, at the opening of the books.
+type Liability struct {
+	Currency string
+	// Total is the value of what is left in all lots; Refundable the part of it whose refund window is open.
+	Total, Refundable *big.Int
+}
+
+// PostOpening brings what there was before the first night into the books.
+func PostOpening(date Date, credits *big.Int, liabilities []Liability) []JournalEntry {
+	e := newEntry(date, EntryOpening, "", "What was owed for credits before the first night")
+	for _, l := range liabilities {
+		e.add(OpeningBalances, l.Currency, l.Total)
+		e.add(RefundLiability, l.Currency, new(big.Int).Neg(l.Refundable))
+		e.add(ContractLiability, l.Currency, new(big.Int).Sub(l.Refundable, l.Total))
+	}
+	e.move(CreditsOpening, CreditsHeld, CreditUnit, credits)
+	return e.entries()
+}
+
+// BookedPurchase are a completed purchase as it is booked.
+type BookedPurchase struct {
+	AccountID, PurchaseID string
+	Kind                  string // credits, subscription
+	Credits               int64
+	AmountMinor           int64
+	Currency              string
+	CompletedOn           Date
+	Late                  bool
+}
+
+// IsLot says whether the money was paid for credits. A subscription without any is earned by its own schedule.
+func (p BookedPurchase) IsLot() bool { return p.Kind == "credits" || p.Credits > 0 }
+
+// HasWindow says whether it can be refunded while it is unused: subscriptions can't (clause 4.1).
+func (p BookedPurchase) HasWindow() bool { return p.Kind == "credits" }
+
+// PostPurchase books a sale: it is owed to the customer, as a refund while its window is open.
+func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
+	kind, description := EntryPurchase, fmt.Sprintf("Purchase %s of %d credits", p.PurchaseID, p.Credits)
+	if p.Late {
+		kind, description = EntryLatePurchase, fmt.Sprintf("Purchase %s of %d credits, completed on %s, turned up late", p.PurchaseID, p.Credits, p.CompletedOn)
+	}
+	e := newEntry(date, kind, p.PurchaseID, description)
+	e.AccountID, e.Source = p.AccountID, p.PurchaseID
+	owed := ContractLiability
+	switch {
+	case p.HasWindow():
+		owed, e.Clause = RefundLiability, ClauseUnusedCredits
+	case !p.IsLot():
+		owed = SubscriptionLiability
+	}
+	if !p.HasWindow() {
+		e.Clause = ClauseSubscriptionFinal
+	}
+	e.move(PurchaseClearing, owed, p.Currency, big.NewInt(p.AmountMinor))
+	return e.entries()
+}
+
+// WindowChange sums up the purchases of one currency whose money may no longer be refunded, or may be again, by the state of their
+// windows. It is a reclassification and no revenue.
+type WindowChange struct {
+	Currency string
+	State    WindowState // "" where none was stated
+	Closed   bool        // else: open again
+	Count    int64
+	Amount   *big.Int
+}
+
+// PostWindowChange moves money between the two liabilities.
+func PostWindowChange(date Date, w WindowChange) []JournalEntry {
+	state := string(w.State)
+	if state == "" {
+		state = "no longer there"
+	}
+	key := fmt.Sprintf("%s|%s|%t", w.Currency, w.State, w.Closed)
+	what := map[bool]string{true: "closed unrefunded", false: "open again"}[w.Closed]
+	e := newEntry(date, EntryWindow, key, fmt.Sprintf("Refund windows %s (%s) of %d purchases", what, state, w.Count))
+	e.Clause = ClauseLateOrUsed
+	if w.Closed {
+		e.move(RefundLiability, ContractLiability, w.Currency, w.Amount)
+	} else {
+		e.move(ContractLiability, RefundLiability, w.Currency, w.Amount)
+	}
+	return e.entries()
+}
+
+// RefundedLot are a lot that left its account through a refund, or came back.
+type RefundedLot struct {
+	AccountID, PurchaseID string
+	Currency              string
+	// PaidMinor is what was paid for it. ValueBefore and ValueAfter are what was left of that before and after.
+	PaidMinor               int64
+	ValueBefore, ValueAfter *big.Int
+	// WasRefundable: it is in the refund liability.
+	WasRefundable bool
+	// RefundMinor is what the decision pays back; below 0: no decision is known.
+	RefundMinor int64
+	Reversed    bool // it came back
+	Late        bool
+}
+
+// PostRefund takes what was owed for a lot out of the liabilities: it is payable to the customer, less the fees that the decision withholds.
+// What had been used of the lot was revenue, and is no longer.
+func PostRefund(date Date, r RefundedLot) []JournalEntry {
+	kind, what := EntryRefund, "Refund of purchase "+r.PurchaseID
+	if r.Reversed {
+		kind, what = EntryRefundReversal, "Refund of purchase "+r.PurchaseID+" taken back"
+	}
+	key := r.PurchaseID
+	if r.Late {
+		what, key = what+", booked late", key+"|late"
+	}
+	e := newEntry(date, kind, key, what)
+	e.AccountID, e.Source, e.Clause = r.AccountID, r.PurchaseID, ClauseOriginalMethod
+	paid := big.NewInt(r.PaidMinor)
+	back := new(big.Int).Set(paid)
+	if r.RefundMinor >= 0 && r.RefundMinor <= r.PaidMinor {
+		back.SetInt64(r.RefundMinor)
+	}
+	withheld := new(big.Int).Sub(paid, back)
+	if r.Reversed {
+		e.add(RefundClearing, r.Currency, back)
+		e.add(FeesWithheld, r.Currency, withheld)
+		e.add(ContractLiability, r.Currency, new(big.Int).Sub(r.ValueBefore, r.ValueAfter))
+		e.add(UsageRevenue, r.Currency, new(big.Int).Sub(new(big.Int).Sub(r.ValueAfter, r.ValueBefore), paid))
+		return e.entries()
+	}
+	left := new(big.Int).Sub(r.ValueBefore, r.ValueAfter)
+	if r.WasRefundable {
+		e.add(RefundLiability, r.Currency, paid)
+		e.add(ContractLiability, r.Currency, new(big.Int).Sub(left, paid))
+	} else {
+		e.add(ContractLiability, r.Currency, left)
+	}
+	e.add(UsageRevenue, r.Currency, new(big.Int).Sub(paid, left))
+	e.add(RefundClearing, r.Currency, new(big.Int).Neg(back))
+	e.add(FeesWithheld, r.Currency, new(big.Int).Neg(withheld))
+	return e.entries()
+}
+
+// Movement is how the value of lots in one currency moved in a night: columns of the roll-forward.
+type Movement struct {
+	Currency                               string
+	Usage, CreditBacks, Adjustments        *big.Int // signed, as they change the liability
+	Reallocated                            *big.Int // what refunds did to the lots around them
+	LateItems                              *big.Int // late purchases and refunds apart
+	Debits, CreditBackEntries, LateEntries int64    // entries of the night behind it, in all currencies
+}
+
+// PostMovement turns usage into revenue at the lots' prices, and credit-backs back (clause 3.1).
+func PostMovement(date Date, m Movement) []JournalEntry {
+	var all []JournalEntry
+	post := func(kind EntryKind, other AccountRole, amount *big.Int, clause, description string) {
+		e := newEntry(date, kind, m.Currency, description)
+		e.Clause = clause
+		e.move(other, ContractLiability, m.Currency, amount)
+		all = append(all, e.entries()...)
+	}
+	post(EntryUsage, UsageRevenue, m.Usage, "", fmt.Sprintf("Credits used, at their lots' prices (%d debits in all currencies)", m.Debits))
+	post(EntryCreditBacks, UsageRevenue, m.CreditBacks, ClauseSystemFailure, fmt.Sprintf("Credits back for failed jobs (%d in all currencies)", m.CreditBackEntries))
+	post(EntryAdjustments, CreditsTaken, m.Adjustments, "", "Credits taken by adjustments")
+	post(EntryReallocation, UsageRevenue, m.Reallocated, ClauseLateOrUsed, "Usage that refunded lots leave to the next ones")
+	post(EntryLateItems, UsageRevenue, m.LateItems, "", fmt.Sprintf("Late items (%d entries in all currencies)", m.LateEntries))
+	return all
+}
+
+// CreditMovement is the roll-forward in credits, signed as it changes what customers hold.
+type CreditMovement struct {
+	Purchases, Promotions, Usage, CreditBacks, Refunds, Adjustments, LateItems *big.Int
+}
+
+// PostCredits books the night's credits as units of their own.
+func PostCredits(date Date, m CreditMovement) []JournalEntry {
+	e := newEntry(date, EntryCredits, "", "Credits granted and used")
+	for _, part := range []struct {
+		role   AccountRole
+		amount *big.Int
+	}{
+		{CreditsSold, m.Purchases}, {CreditsPromoted, m.Promotions}, {CreditsUsed, m.Usage}, {CreditsCreditedBack, m.CreditBacks},
+		{CreditsRefunded, m.Refunds}, {CreditsAdjusted, m.Adjustments}, {CreditsLate, m.LateItems},
+	} {
+		e.add(part.role, CreditUnit, part.amount)
+		e.add(CreditsHeld, CreditUnit, new(big.Int).Neg(part.amount))
+	}
+	return e.entries()
+}
+
+// StripeActivity sums up balance transactions of one reporting category and pair of currencies, or is a single one.
+type StripeActivity struct {
+	Category string
+	// Source is the balance transaction; "" for many.
+	Source string
+	Count  int64
+	// Amount and Fee as Stripe has them, in Currency, that of the settlement: the balance moves by Amount - Fee.
+	Currency    string
+	Amount, Fee *big.Int
+	// Presented is the amount in PresentedCurrency, the customer's, with the sign of Amount.
+	PresentedCurrency string
+	Presented         *big.Int
+}
+
+// stripeCounterpart is what a reporting category moves money from or to.
+func stripeCounterpart(category string) (role AccountRole, presented bool) {
+	switch category {
+	case "charge", "charge_failure", "partial_capture_reversal":
+		return PurchaseClearing, true
+	case "refund", "refund_failure":
+		return RefundClearing, true
+	case "dispute", "dispute_reversal":
+		return DisputesReceivable, false
+	case "payout", "payout_reversal":
+		return PayoutsInTransit, false
+	case "topup", "topup_reversal":
+		return Bank, false
+	case "fee", "network_cost", "tax":
+		return ProcessingFees, false
+	default:
+		return StripeSuspense, false
+	}
+}
+
+// PostStripe books movements of the balance at Stripe. Where a customer paid in another currency than it was settled in, the conversion
+// account stands between the two.
+func PostStripe(date Date, a StripeActivity) []JournalEntry {
+	role, presented := stripeCounterpart(a.Category)
+	if !presented || a.PresentedCurrency == "" {
+		a.PresentedCurrency, a.Presented = a.Currency, a.Amount
+	}
+	description := fmt.Sprintf("At Stripe, %s (%d)", strings.ReplaceAll(a.Category, "_", " "), a.Count)
+	if a.Source != "" {
+		description = fmt.Sprintf("At Stripe, %s %s", strings.ReplaceAll(a.Category, "_", " "), a.Source)
+	}
+	e := newEntry(date, EntryStripe, strings.Join([]string{a.Category, a.Source, a.Currency, a.PresentedCurrency}, "|"), description)
+	e.Source = a.Source
+	if a.Category == "refund" {
+		e.Clause = ClauseOriginalMethod
+	}
+	e.add(StripeBalance, a.Currency, a.Amount)
+	if a.PresentedCurrency == a.Currency {
+		e.add(role, a.Currency, new(big.Int).Neg(a.Amount))
+	} else {
+		e.add(CurrencyConversion, a.Currency, new(big.Int).Neg(a.Amount))
+		e.move(CurrencyConversion, role, a.PresentedCurrency, a.Presented)
+	}
+	e.move(ProcessingFees, StripeBalance, a.Currency, a.Fee)
+	return e.entries()
+}
+
+// PostStripeBeforehand brings the balance that Stripe held before the books began into them.
+func PostStripeBeforehand(date Date, currency string, balance *big.Int) []JournalEntry {
+	e := newEntry(date, EntryStripeBeforehand, currency, "Balance at Stripe before the first night")
+	e.move(StripeBalance, OpeningBalances, currency, balance)
+	return e.entries()
+}
+
+// PostPayoutState books that a payout reached the bank, or that one came back from there.
+func PostPayoutState(date Date, payoutID, currency string, amountMinor int64, returned bool) []JournalEntry {
+	kind, what := EntryPayoutArrived, "arrived at the bank"
+	debit, credit := Bank, PayoutsInTransit
+	if returned {
+		kind, what = EntryPayoutReturned, "came back from the bank"
+		debit, credit = credit, debit
+	}
+	e := newEntry(date, kind, payoutID, "Payout "+payoutID+" "+what)
+	e.Source = payoutID
+	e.move(debit, credit, currency, big.NewInt(amountMinor))
+	return e.entries()
+}
+
+// PostDisputeLost writes off what a lost chargeback has withdrawn.
+func PostDisputeLost(date Date, disputeID, currency string, withdrawn *big.Int) []JournalEntry {
+	e := newEntry(date, EntryDisputeLost, disputeID, "Dispute "+disputeID+" lost")
+	e.Source, e.Clause = disputeID, ClauseChargebackReinstating
+	e.move(DisputeLosses, DisputesReceivable, currency, withdrawn)
+	return e.entries()
+}

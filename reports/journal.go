@@ -1,0 +1,328 @@
+package reports
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+// Ledger is what the writers of a night's journal need beside its lines.
+type Ledger struct {
+	Date reconcile.Date
+	// Balances of the balance sheet, as the night opened and as it closed, sorted by account.
+	Balances []LedgerBalance
+	// Accounts are all accounts of the night with their currency, sorted.
+	Accounts []LedgerAccount
+	Chart    reconcile.Chart
+	// Lines of the journal by entry and number.
+	Lines Rows[JournalLine]
+}
+
+// LedgerAccount is an account that occurs in a night's journal.
+type LedgerAccount struct {
+	Account  string `db:"account"`
+	Currency string `db:"currency"`
+}
+
+// LedgerBalance is what an account of the balance sheet held; debits are above 0.
+type LedgerBalance struct {
+	Account  string `db:"account"`
+	Currency string `db:"currency"`
+	Opening  Number `db:"opening"`
+	Closing  Number `db:"closing"`
+}
+
+// commodity is how a currency is written in plain-text accounting. One whose decimals nobody knows is counted in minor units, and says so.
+func commodity(currency string) (symbol string, decimals int) {
+	if currency == reconcile.CreditUnit {
+		return "CREDITS", 0
+	}
+	decimals, known := reconcile.Exponent(currency)
+	if !known {
+		return strings.ToUpper(currency) + "MINOR", 0
+	}
+	return strings.ToUpper(currency), decimals
+}
+
+// plainAmount is an amount with its commodity: "-12.30 USD".
+func plainAmount(n Number, currency string) string {
+	symbol, decimals := commodity(currency)
+	return plainDecimal(n, decimals) + " " + symbol
+}
+
+// plainDecimal writes minor units in decimals: no thousands separators, no unit.
+func plainDecimal(n Number, decimals int) string {
+	if n.IsZero() {
+		n = "0"
+	}
+	sign, digits := "", string(n.Abs())
+	if n.IsNegative() {
+		sign = "-"
+	}
+	if decimals == 0 {
+		return sign + digits
+	}
+	if missing := decimals + 1 - len(digits); missing > 0 {
+		digits = strings.Repeat("0", missing) + digits
+	}
+	point := len(digits) - decimals
+	return sign + digits[:point] + "." + digits[point:]
+}
+
+// carried is the account that balances are carried from night to night through.
+func (l Ledger) carried(currency string) string {
+	if currency == reconcile.CreditUnit {
+		return l.Chart.Name(reconcile.CreditsOpening, currency)
+	}
+	return l.Chart.Name(reconcile.OpeningBalances, currency)
+}
+
+// allAccounts are the night's accounts and those that balances are carried through, sorted.
+func (l Ledger) allAccounts() []LedgerAccount {
+	all := slices.Clone(l.Accounts)
+	for _, b := range l.Balances {
+		all = append(all, LedgerAccount{b.Account, b.Currency}, LedgerAccount{l.carried(b.Currency), b.Currency})
+	}
+	slices.SortFunc(all, func(a, b LedgerAccount) int {
+		return strings.Compare(a.Account+"\x00"+a.Currency, b.Account+"\x00"+b.Currency)
+	})
+	return slices.Compact(all)
+}
+
+func currenciesOf(accounts []LedgerAccount) []string {
+	var currencies []string
+	for _, a := range accounts {
+		currencies = append(currencies, a.Currency)
+	}
+	slices.Sort(currencies)
+	return slices.Compact(currencies)
+}
+
+// signed is a line's amount: debits are above 0.
+func (l JournalLine) signed() Number {
+	if l.Debit.Known() {
+		return l.Debit
+	}
+	return l.Credit.Neg()
+}
+
+// eachEntry hands the lines of one entry at a time to fn.
+func (l Ledger) eachEntry(ctx context.Context, fn func(lines []JournalLine) error) error {
+	var entry []JournalLine
+	err := l.Lines(ctx, func(line JournalLine) error {
+		if len(entry) > 0 && entry[0].EntryID != line.EntryID {
+			if err := fn(entry); err != nil {
+				return err
+			}
+			entry = entry[:0]
+		}
+		entry = append(entry, line)
+		return nil
+	})
+	if err != nil || len(entry) == 0 {
+		return err
+	}
+	return fn(entry)
+}
+
+// WriteHledger writes the night for hledger and ledger. It stands on its own, and the files of consecutive nights can be put after one
+// another: each opens with the balances that the one before closed with, asserts its own at the end, and puts them away again for the
+// next one to take out.
+func WriteHledger(ctx context.Context, w io.Writer, l Ledger) error {
+	out := &hledgerFile{out: bufio.NewWriter(w), ledger: l}
+	out.line("; Journal of %s", l.Date)
+	accounts := l.allAccounts()
+	out.line("")
+	for _, a := range accounts {
+		out.line("account %s", a.Account)
+	}
+	out.line("")
+	for _, currency := range currenciesOf(accounts) {
+		symbol, decimals := commodity(currency)
+		out.line("commodity %s", symbol)
+		if decimals > 0 {
+			out.line("    format 1000.%s %s", strings.Repeat("0", decimals), symbol)
+		}
+	}
+	out.line("")
+	for _, payee := range payees() {
+		out.line("payee %s", payee)
+	}
+	for _, tag := range []string{"note", "customer", "source", "clause"} {
+		out.line("tag %s", tag)
+	}
+	out.carry("open", openingPayee, func(b LedgerBalance) Number { return b.Opening }, "")
+	err := l.eachEntry(ctx, func(lines []JournalLine) error {
+		first := lines[0]
+		out.line("")
+		out.line("%s (%s) %s", l.Date, first.EntryID, payeeOf(first.Kind))
+		out.tag("note", first.Description)
+		out.tag("customer", first.AccountID)
+		out.tag("source", first.Source)
+		out.tag("clause", first.Clause)
+		for _, line := range lines {
+			out.line("    %s  %s", line.Account, plainAmount(line.signed(), line.Currency))
+		}
+		return out.err
+	})
+	if err != nil {
+		return err
+	}
+	out.carry("close", closingPayee, func(b LedgerBalance) Number { return b.Closing.Neg() }, " = 0")
+	if out.err != nil {
+		return out.err
+	}
+	return out.out.Flush()
+}
+
+const (
+	openingPayee = "Opening balances"
+	closingPayee = "Closing balances"
+)
+
+// payees are what the transactions of a journal are headed by.
+func payees() []string {
+	all := []string{openingPayee, closingPayee}
+	for _, kind := range reconcile.EntryKinds() {
+		all = append(all, payeeOf(string(kind)))
+	}
+	return all
+}
+
+func payeeOf(kind string) string { return strings.ToUpper(kind[:1]) + kind[1:] }
+
+type hledgerFile struct {
+	out    *bufio.Writer
+	ledger Ledger
+	err    error
+}
+
+func (f *hledgerFile) line(format string, args ...any) {
+	if f.err == nil {
+		_, f.err = fmt.Fprintf(f.out, format+"\n", args...)
+	}
+}
+
+// tag writes a tag of a transaction. Line breaks would end the comment, and commas the tag.
+func (f *hledgerFile) tag(name, value string) {
+	if value = singleLine(strings.ReplaceAll(value, ",", ";")); value != "" {
+		f.line("    ; %s: %s", name, value)
+	}
+}
+
+// carry takes balances out of the carrying account or puts them back into it. With an assertion, each account must then hold that.
+func (f *hledgerFile) carry(code, payee string, amount func(LedgerBalance) Number, assertion string) {
+	var lines []string
+	sums := map[string]Number{}
+	for _, b := range f.ledger.Balances {
+		n := amount(b)
+		if n.IsZero() && assertion == "" {
+			continue
+		}
+		line := fmt.Sprintf("    %s  %s", b.Account, plainAmount(n, b.Currency))
+		if assertion != "" {
+			line += " = " + plainAmount("0", b.Currency)
+		}
+		lines = append(lines, line)
+		sums[b.Currency] = sums[b.Currency].Plus(n)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	f.line("")
+	f.line("%s (%s-%s) %s", f.ledger.Date, strings.ReplaceAll(f.ledger.Date.String(), "-", ""), code, payee)
+	for _, line := range lines {
+		f.line("%s", line)
+	}
+	for _, currency := range slices.Sorted(mapKeys(sums)) {
+		if !sums[currency].IsZero() {
+			f.line("    %s  %s", f.ledger.carried(currency), plainAmount(sums[currency].Neg(), currency))
+		}
+	}
+}
+
+func mapKeys[V any](m map[string]V) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for key := range m {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// singleLine is text without line breaks and other control characters.
+func singleLine(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' || r == '\u0085' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD")))
+}
+
+// WriteBeancount writes the night for beancount: accounts opened on the day, balances in and asserted on the morning after.
+func WriteBeancount(ctx context.Context, w io.Writer, l Ledger) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintf(out, "; Journal of %s\n", l.Date)
+	accounts := l.allAccounts()
+	for _, currency := range currenciesOf(accounts) {
+		symbol, _ := commodity(currency)
+		fmt.Fprintf(out, "%s commodity %s\n", l.Date, symbol)
+	}
+	for i := 0; i < len(accounts); {
+		var symbols []string
+		name := accounts[i].Account
+		for ; i < len(accounts) && accounts[i].Account == name; i++ {
+			symbol, _ := commodity(accounts[i].Currency)
+			symbols = append(symbols, symbol)
+		}
+		fmt.Fprintf(out, "%s open %s %s\n", l.Date, name, strings.Join(symbols, ","))
+	}
+	var opening []LedgerBalance
+	for _, b := range l.Balances {
+		if !b.Opening.IsZero() {
+			opening = append(opening, b)
+		}
+	}
+	if len(opening) > 0 {
+		fmt.Fprintf(out, "\n%s * %s\n", l.Date, beanText(openingPayee))
+		for _, b := range opening {
+			fmt.Fprintf(out, "  %s  %s\n", b.Account, plainAmount(b.Opening, b.Currency))
+			fmt.Fprintf(out, "  %s  %s\n", l.carried(b.Currency), plainAmount(b.Opening.Neg(), b.Currency))
+		}
+	}
+	err := l.eachEntry(ctx, func(lines []JournalLine) error {
+		first := lines[0]
+		fmt.Fprintf(out, "\n%s * %s %s ^%s\n", l.Date, beanText(payeeOf(first.Kind)), beanText(first.Description), first.EntryID)
+		for _, tag := range []struct{ name, value string }{{"customer", first.AccountID}, {"source", first.Source}, {"clause", first.Clause}} {
+			if tag.value != "" {
+				fmt.Fprintf(out, "  %s: %s\n", tag.name, beanText(tag.value))
+			}
+		}
+		for _, line := range lines {
+			fmt.Fprintf(out, "  %s  %s\n", line.Account, plainAmount(line.signed(), line.Currency))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(l.Balances) > 0 {
+		fmt.Fprintln(out)
+	}
+	for _, b := range l.Balances {
+		fmt.Fprintf(out, "%s balance %s  %s\n", l.Date.AddDays(1), b.Account, plainAmount(b.Closing, b.Currency))
+	}
+	return out.Flush()
+}
+
+// beanText is a beancount string.
+func beanText(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(singleLine(text)) + `"`
+}
