@@ -199,3 +199,25 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestInterruptedNightLeavesNothing(t *testing.T) {
+	s, err := simulation.New(options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testdb.New(t)
+	if _, err := db.Exec("ALTER TABLE platform.refund_requests DROP COLUMN reason"); err != nil { // written last
+		t.Fatal(err)
+	}
+	first := s.Nights()[0].Date
+	if err := s.PlayNight(t.Context(), db.DB.DB, first); err == nil {
+		t.Fatal("a night was played into a table that lacks a column")
+	}
+	var rows int
+	if err := db.Get(&rows, "SELECT (SELECT count(*) FROM platform.accounts) + (SELECT count(*) FROM platform.jobs)"); err != nil || rows != 0 {
+		t.Errorf("%d rows are left of the failed night, %v", rows, err)
+	}
+	if err := s.PlayNight(t.Context(), db.DB.DB, first); err == nil {
+		t.Error("a simulation that has lost a night goes on")
+	}
+}
