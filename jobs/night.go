@@ -75,6 +75,8 @@ type Settings struct {
 	CreditBackAnomalyMultiple int64
 	// Chart names the accounts of the journal; the zero value is reconcile.DefaultChart.
 	Chart reconcile.Chart
+	// Refund is about the execution of refund plans.
+	Refund RefundSettings
 }
 
 // Defaults fills what was left zero, the caps aside: 0 there means no cap.
@@ -105,7 +107,9 @@ type Worker struct {
 	Log         zerolog.Logger
 	CodeVersion string
 	Stripe      StripeSource // nil without STRIPE_API_KEY
-	Reports     ReportSink
+	// Refunds may create refunds; nil without STRIPE_REFUND_KEY, and then no money can leave.
+	Refunds RefundGateway
+	Reports ReportSink
 	// DryRun, when set, makes RunNight work everything out, change nothing, and say there what it would have posted.
 	DryRun io.Writer
 	// rehearsal: what is written to the database will be rolled back, so that nothing may leave it.

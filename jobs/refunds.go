@@ -1,6 +1,145 @@
 package jobs
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
 
-// refunds executes approved refund plans, where that is switched on.
-func refunds(ctx context.Context, n *Night) (Counts, error) { return Counts{}, nil }
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+)
+
+// leasePatience is how long a night waits for another executor to finish.
+const leasePatience = time.Minute
+
+// refunds follows the refunds that were made: settled, or failed and reopened, by what the night's sync has seen. Then it executes approved
+// plans, where that is switched on, and says in the breaks what stands in the way of the others. Only the newest night moves anything: an
+// older one that is run again reads what was.
+func refunds(ctx context.Context, n *Night) (Counts, error) {
+	counts := Counts{}
+	reported, err := n.lastReported(ctx, n.Store)
+	if err != nil {
+		return nil, err
+	}
+	var moveErr error
+	if !reported.After(n.Date) && !n.rehearsal {
+		moveErr = n.moveRefunds(ctx, counts)
+		n.step("refunds/moved")
+	}
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		found, err := n.findRefundBreaks(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for name, count := range found {
+			counts[name] = count
+		}
+		if err := n.controlRefunds(ctx, tx); err != nil {
+			return err
+		}
+		return n.auditBreaks(ctx, tx, refundsJob)
+	})
+	return counts, errors.Join(moveErr, err)
+}
+
+// moveRefunds does what changes refunds, under the lease. Without anything to do it doesn't ask for it.
+func (n *Night) moveRefunds(ctx context.Context, counts Counts) error {
+	look, err := stripefeed.LookedAt(ctx, n.Store, n.Date)
+	if err != nil {
+		return err
+	}
+	var plans []string
+	settings := n.Settings.Refund.defaults()
+	if settings.Execute && n.Refunds != nil {
+		if err := n.Store.Select(ctx, &plans, "refunds/executable_plans", postgres.Args{}); err != nil {
+			return err
+		}
+	}
+	var unsettled []unsettledRefund
+	if look.Complete() {
+		if unsettled, err = n.unsettledRefunds(ctx); err != nil {
+			return err
+		}
+	}
+	if len(plans) == 0 && len(unsettled) == 0 {
+		return nil
+	}
+	lease, err := waitForRefundLease(ctx, n.Store, settings.Lease, leasePatience)
+	if err != nil {
+		return err
+	}
+	w := *n.Worker
+	w.Settings.Refund = settings
+	x := &refundExecutor{w: &w, lease: lease, actor: nightActor, run: n.runID(), date: n.Date, booking: func(ctx context.Context, q postgres.Querier) (time.Time, error) {
+		booking, err := n.booking(ctx, q)
+		return booking.at, err
+	}}
+	err = x.settleRefunds(ctx, unsettled, counts)
+	for _, plan := range plans {
+		if err != nil || x.tripped {
+			break
+		}
+		err = x.execute(ctx, plan)
+	}
+	counts["refunds_sent"], counts["refunds_stopped"] = int64(x.outcome.Sent), int64(x.outcome.Stopped)
+	counts["refunds_rejected"], counts["refunds_open"] = int64(x.outcome.Rejected), int64(x.outcome.Open)
+	return errors.Join(err, lease.release())
+}
+
+// waitForRefundLease takes the lease as soon as it is free, or gives up with postgres.ErrLockHeld.
+func waitForRefundLease(ctx context.Context, store *postgres.Store, length, patience time.Duration) (*refundLease, error) {
+	deadline := time.Now().Add(patience)
+	for {
+		lease, err := takeRefundLease(ctx, store, length)
+		if err == nil || !errors.Is(err, postgres.ErrLockHeld) || time.Now().After(deadline) {
+			return lease, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+type unsettledRefund struct {
+	RefundItem
+	StripeStatus  string `db:"stripe_status"`
+	FailureReason string `db:"failure_reason"`
+}
+
+func (n *Night) unsettledRefunds(ctx context.Context) (rows []unsettledRefund, err error) {
+	return rows, n.Store.Select(ctx, &rows, "refunds/unsettled", postgres.Args{"as_of": n.AsOf()})
+}
+
+// settleRefunds follows what has become of refunds at Stripe. One that failed gives the credits back, and its request may be planned anew.
+func (x *refundExecutor) settleRefunds(ctx context.Context, rows []unsettledRefund, counts Counts) error {
+	for i := range rows {
+		row := &rows[i]
+		step := refundStep{to: reconcile.IntentSettled, reason: "Stripe says " + row.StripeStatus}
+		count := "refunds_settled"
+		if row.StripeStatus != "succeeded" {
+			step = refundStep{to: reconcile.IntentFailed, field: "status", ours: "succeeded", theirs: row.StripeStatus, reason: "Stripe says " + row.StripeStatus + " " + row.FailureReason}
+			count = "refunds_failed"
+		}
+		if err := x.advance(ctx, &row.RefundItem, step); err != nil {
+			return fmt.Errorf("refund %s: %w", row.RefundID, err)
+		}
+		counts[count]++
+	}
+	return nil
+}
+
+// controlRefunds accounts for every refund ever planned, and for the credits that they hold.
+func (n *Night) controlRefunds(ctx context.Context, tx *postgres.Tx) error {
+	var total struct{ Planned, Matched, Awaiting, Ended, Ledger, Held string }
+	if err := tx.Get(ctx, &total, "refunds/controls", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	c := newControls(n, refundsJob)
+	c.add("planned refunds", "refunds", total.Planned, total.Matched, total.Awaiting, total.Ended)
+	c.add("credits held for refunds", "credits", total.Ledger, total.Held, "0", "0")
+	return c.record(ctx, tx)
+}

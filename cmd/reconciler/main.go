@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func exitCode(ctx context.Context, err error) int {
 	switch {
-	case errors.Is(err, errUsage):
+	case errors.Is(err, errUsage), errors.Is(err, jobs.ErrRefundUsage):
 		return exitUsage
 	case errors.Is(err, jobs.ErrIntegrity):
 		return exitIntegrity

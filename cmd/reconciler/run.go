@@ -104,6 +104,14 @@ func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, f
 		}
 		w.Stripe = client
 	}
+	if c.stripeRefundKey != "" {
+		client, err := c.stripeRefunds()
+		if err != nil {
+			closeStore()
+			return nil, nil, usageError("STRIPE_REFUND_KEY: %w", err)
+		}
+		w.Refunds = client
+	}
 	return w, closeStore, nil
 }
 

@@ -51,6 +51,17 @@ var settingList = []setting{
 	{env: "RECONCILER_CREDIT_BACK_MAX_COUNT", standby: "0", usage: "most credit-backs in one night; 0: no cap"},
 	{env: "RECONCILER_CREDIT_BACK_MAX_CREDITS", standby: "0", usage: "most credits credited back in one night; 0: no cap"},
 	{env: "RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a night credits back more than this many times the 30-day median; 0: never"},
+	{env: "RECONCILER_REFUND_EXECUTE", standby: "false", usage: "true: the nightly job refunds executes approved plans"},
+	{env: "RECONCILER_REFUND_HALT", standby: "false", usage: "true: no refund moves (see also: reconciler refunds halt)"},
+	{env: "RECONCILER_REFUND_MAX_RUN", standby: "200", usage: "most refunds of one run; 0: no cap"},
+	{env: "RECONCILER_REFUND_MAX_CUSTOMER", standby: "5", usage: "most refunds of one customer a day; 0: no cap"},
+	{env: "RECONCILER_REFUND_MAX_DAY", standby: "500", usage: "most refunds a day; 0: no cap"},
+	{env: "RECONCILER_REFUND_MAX_RUN_AMOUNT", usage: "most money of one run, in minor units by currency: usd=500000,jpy=700000,*=400000; empty: no cap"},
+	{env: "RECONCILER_REFUND_MAX_CUSTOMER_AMOUNT", usage: "most money of one customer a day, likewise"},
+	{env: "RECONCILER_REFUND_MAX_DAY_AMOUNT", usage: "most money a day, likewise"},
+	{env: "RECONCILER_REFUND_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a day would refund more than this many times the 30-day median; 0: never"},
+	{env: "RECONCILER_REFUND_MAX_FAILURES", standby: "3", usage: "stop when so many refunds in a row are stopped, refused or left open; 0: never"},
+	{env: "RECONCILER_REFUND_LEASE_SECONDS", standby: "300", usage: "how long an executor of refunds that says nothing keeps others out"},
 }
 
 func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.env), "_", "-") }
@@ -155,6 +166,7 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	c.jobs.CreditBackMaxCount = number("RECONCILER_CREDIT_BACK_MAX_COUNT", 0)
 	c.jobs.CreditBackMaxCredits = number("RECONCILER_CREDIT_BACK_MAX_CREDITS", 0)
 	c.jobs.CreditBackAnomalyMultiple = number("RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", 0)
+	c.jobs.Refund = s.refunds(number, fault)
 	if c.log, err = s.logger(stderr); err != nil {
 		faults = append(faults, err)
 	}

@@ -30,5 +30,11 @@ func UniqueViolation(err error, constraint string) bool {
 	return errors.As(err, &pqErr) && pqErr.Code == "23505" && pqErr.Constraint == constraint
 }
 
+// CheckViolation says whether err is a row that the named CHECK constraint refuses.
+func CheckViolation(err error, constraint string) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Code == "23514" && pqErr.Constraint == constraint
+}
+
 // Unavailable wraps an error of an operation outside of the named statements, marking it retryable where it is.
 func Unavailable(operation string, err error) error { return wrap(operation, err) }

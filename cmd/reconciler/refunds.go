@@ -1,0 +1,382 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+)
+
+func init() { commands = append(commands, newRefundsCommand) }
+
+func newRefundsCommand(s *settings) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "refunds",
+		Short: "Plan, approve and execute refunds: money leaves only through an approved plan",
+		Long: `refunds pays what approved decisions call for, in three steps by at least two people:
+
+  plan      lists the refunds that decisions call for, as a plan with an id and a hash; nothing moves
+  approve   by somebody else than who made it; what is approved is that hash and nothing else
+  execute   looks at everything again, holds the credits, and asks Stripe; needs STRIPE_REFUND_KEY
+
+execute may be interrupted and repeated at will: every refund is made at most once. A refund whose outcome
+is open is looked up at Stripe before anything is sent again.`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			return usageError("refunds: name one of plan, approve, execute, list, show, cancel, halt, resume")
+		},
+	}
+	for _, add := range []func(*settings) *cobra.Command{
+		newRefundsPlanCommand, newRefundsApproveCommand, newRefundsExecuteCommand, newRefundsListCommand, newRefundsShowCommand,
+		newRefundsCancelCommand, newRefundsHaltCommand, newRefundsResumeCommand,
+	} {
+		cmd.AddCommand(add(s))
+	}
+	return cmd
+}
+
+// withWorker runs do with a worker of the settings.
+func withWorker(s *settings, cmd *cobra.Command, do func(ctx context.Context, c config, w *jobs.Worker) error) error {
+	c, err := s.load(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer closeWorker()
+	return do(cmd.Context(), c, w)
+}
+
+func newRefundsPlanCommand(s *settings) *cobra.Command {
+	var date, by string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Plan the refunds that decisions through a night call for",
+		Example: `  reconciler refunds plan --date 2026-11-21
+  reconciler refunds plan --date 2026-11-21 --by anna@example.com`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withWorker(s, cmd, func(ctx context.Context, c config, w *jobs.Worker) error {
+				night, err := parseNight(date, c.jobs.Zone)
+				if err != nil {
+					return err
+				}
+				view, leftOut, err := w.PlanRefunds(ctx, night, orSystemUser(by))
+				tellLeftOut(cmd.ErrOrStderr(), leftOut)
+				if err != nil {
+					return err
+				}
+				if err := tellPlan(cmd.OutOrStdout(), view, asJSON); err != nil || asJSON {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was moved. To be approved by somebody other than %s:\n  reconciler refunds approve %s --by NAME --hash %s\n",
+					view.MadeBy, view.PlanID, view.PlanSha256[:12])
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&date, "date", "", "decisions through this business date, YYYY-MM-DD (default: yesterday)")
+	cmd.Flags().StringVar(&by, "by", "", "who makes the plan (default: the user of the operating system)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "the plan as JSON")
+	return cmd
+}
+
+func newRefundsApproveCommand(s *settings) *cobra.Command {
+	var by, hash string
+	cmd := &cobra.Command{
+		Use:     "approve PLAN",
+		Short:   "Approve a plan, as somebody else than who made it",
+		Example: `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+				view, err := w.ApproveRefunds(ctx, args[0], by, hash)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s approved %s, made by %s: %d refunds, %s, hash %s\n",
+					view.ApprovedBy, view.PlanID, view.MadeBy, view.Refunds, totals(view), view.PlanSha256)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "", "who approves; required")
+	cmd.Flags().StringVar(&hash, "hash", "", "the hash, or its beginning, of the plan that was looked at; a plan with another one is refused")
+	return cmd
+}
+
+func newRefundsExecuteCommand(s *settings) *cobra.Command {
+	var by string
+	cmd := &cobra.Command{
+		Use:   "execute PLAN",
+		Short: "Make the refunds of an approved plan; repeat it to finish what was interrupted",
+		Long: `execute makes the refunds of an approved plan. Before each one the charge is read again at Stripe, and the ledger, the
+request and the decision in the database: a dispute, an earlier refund, another currency or amount, credits used since,
+or a request that was withdrawn stops that refund with a reason and a break.
+
+The credits leave the account before the money is asked for. A refund that Stripe definitely refuses gives them back; one
+whose outcome is not known is looked up at its charge before it is sent again, with the same key.`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+				outcome, err := w.ExecuteRefunds(ctx, args[0], orSystemUser(by))
+				fmt.Fprintf(cmd.OutOrStdout(), "%d sent, %d stopped, %d refused by Stripe, %d with an open outcome, %d untouched\n",
+					outcome.Sent, outcome.Stopped, outcome.Rejected, outcome.Open, outcome.Untouched)
+				if view, viewErr := w.RefundPlan(context.WithoutCancel(ctx), args[0]); viewErr == nil {
+					if tellErr := tellPlan(cmd.OutOrStdout(), view, false); err == nil {
+						err = tellErr
+					}
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "", "who executes (default: the user of the operating system)")
+	return cmd
+}
+
+func newRefundsListCommand(s *settings) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List plans that have something left to do",
+		Args:  arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+				plans, err := w.RefundPlans(ctx, all)
+				if err != nil {
+					return err
+				}
+				if last, err := jobs.RefundSwitchNow(ctx, w.Store); err != nil {
+					return err
+				} else if last.Halted() {
+					fmt.Fprintf(cmd.OutOrStdout(), "Refunds are halted by %s since %s: %s\n\n", last.Actor, last.At.UTC().Format(time.RFC3339), last.Reason)
+				}
+				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				fmt.Fprintln(table, "PLAN\tTHROUGH\tREFUNDS\tMADE BY\tAPPROVED BY\tTO SEND\tOPEN\tPAID\tENDED")
+				for _, p := range plans {
+					fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%d\n", p.PlanID, p.BusinessDate, p.Refunds, p.MadeBy, orDash(p.ApprovedBy), p.Planned, p.Open, p.Paid, p.Ended)
+				}
+				return table.Flush()
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "also plans that are done")
+	return cmd
+}
+
+func newRefundsShowCommand(s *settings) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show PLAN",
+		Short: "Show a plan and where each of its refunds stands",
+		Args:  arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+				view, err := w.RefundPlan(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				return tellPlan(cmd.OutOrStdout(), view, asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "the plan as JSON")
+	return cmd
+}
+
+func newRefundsCancelCommand(s *settings) *cobra.Command {
+	var by, reason string
+	cmd := &cobra.Command{
+		Use:   "cancel PLAN",
+		Short: "Take out of a plan what was not sent yet, so that it can be planned anew",
+		Args:  arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+				cancelled, err := w.CancelRefunds(ctx, args[0], by, reason)
+				if cancelled > 0 {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d refunds of %s cancelled\n", cancelled, args[0])
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "", "who cancels; required")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; required")
+	return cmd
+}
+
+func newRefundsHaltCommand(s *settings) *cobra.Command {
+	return newSwitchCommand(s, "halt", "Stop all refunds, of every executor, at once", true)
+}
+
+func newRefundsResumeCommand(s *settings) *cobra.Command {
+	return newSwitchCommand(s, "resume", "Let refunds move again", false)
+}
+
+func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command {
+	var by, reason string
+	cmd := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+				if err := w.FlipRefundSwitch(ctx, halt, by, reason); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "refunds: %s by %s\n", use, by)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&by, "by", "", "who does it; required")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; required")
+	return cmd
+}
+
+// stripeRefunds is the client of the key that may refund. Only the execution of plans gets it.
+func (c config) stripeRefunds() (*stripefeed.Client, error) {
+	return stripefeed.New(stripefeed.Options{Key: c.stripeRefundKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log, Attempts: 4})
+}
+
+// refunds reads the settings about the execution of refunds.
+func (s *settings) refunds(number func(env string, least int64) int64, fault func(env, format string, args ...any)) jobs.RefundSettings {
+	flag := func(env string) bool {
+		value, err := strconv.ParseBool(s.value(env))
+		if err != nil {
+			fault(env, "%q is not true or false", s.value(env))
+		}
+		return value
+	}
+	amounts := func(env string) map[string]int64 {
+		caps, err := parseAmounts(s.value(env))
+		if err != nil {
+			fault(env, "%v", err)
+		}
+		return caps
+	}
+	if flag("RECONCILER_REFUND_EXECUTE") && s.value("STRIPE_REFUND_KEY") == "" {
+		fault("RECONCILER_REFUND_EXECUTE", "is true, but STRIPE_REFUND_KEY is not set")
+	}
+	return jobs.RefundSettings{
+		Execute: flag("RECONCILER_REFUND_EXECUTE"), Halt: flag("RECONCILER_REFUND_HALT"),
+		Lease: time.Duration(number("RECONCILER_REFUND_LEASE_SECONDS", 1)) * time.Second,
+		Caps: reconcile.RefundCaps{
+			RunCount: number("RECONCILER_REFUND_MAX_RUN", 0), CustomerCount: number("RECONCILER_REFUND_MAX_CUSTOMER", 0),
+			DayCount: number("RECONCILER_REFUND_MAX_DAY", 0),
+			RunMinor: amounts("RECONCILER_REFUND_MAX_RUN_AMOUNT"), CustomerMinor: amounts("RECONCILER_REFUND_MAX_CUSTOMER_AMOUNT"),
+			DayMinor:        amounts("RECONCILER_REFUND_MAX_DAY_AMOUNT"),
+			AnomalyMultiple: number("RECONCILER_REFUND_ANOMALY_MULTIPLE", 0), ConsecutiveFailures: number("RECONCILER_REFUND_MAX_FAILURES", 0),
+		},
+	}
+}
+
+var amountForm = regexp.MustCompile(`^([a-z]{3}|\*)=([0-9]+)$`)
+
+// parseAmounts reads usd=500000,jpy=700000,*=400000: minor units by currency.
+func parseAmounts(text string) (map[string]int64, error) {
+	amounts := map[string]int64{}
+	if strings.TrimSpace(text) == "" {
+		return amounts, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		match := amountForm.FindStringSubmatch(strings.ToLower(strings.TrimSpace(part)))
+		if match == nil {
+			return nil, fmt.Errorf("%q is not a currency and an amount in its minor units, such as usd=500000", part)
+		}
+		amount, err := strconv.ParseInt(match[2], 10, 64)
+		if err != nil || amount == 0 {
+			return nil, fmt.Errorf("%q: the amount is not within 1 and 2^63-1", part)
+		}
+		if _, twice := amounts[match[1]]; twice {
+			return nil, fmt.Errorf("%s is named twice", match[1])
+		}
+		amounts[match[1]] = amount
+	}
+	return amounts, nil
+}
+
+// orSystemUser is the name given, or that of the user whom the process runs as.
+func orSystemUser(name string) string {
+	if strings.TrimSpace(name) != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}
+
+func tellLeftOut(out io.Writer, leftOut []jobs.LeftOut) {
+	for _, l := range leftOut {
+		fmt.Fprintf(out, "left out: request %s: %s\n", l.RequestID, l.Problem)
+	}
+}
+
+// totals are the amounts of a plan, by currency.
+func totals(view jobs.RefundPlanView) string {
+	sums, err := view.Plan().Totals()
+	if err != nil {
+		return err.Error()
+	}
+	var parts []string
+	for currency, sum := range sums {
+		parts = append(parts, reconcile.FormatMinor(sum, currency))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, " + ")
+}
+
+func tellPlan(out io.Writer, view jobs.RefundPlanView, asJSON bool) error {
+	if asJSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(view)
+	}
+	approved := "not approved"
+	if view.ApprovedBy != "" {
+		approved = "approved by " + view.ApprovedBy
+	}
+	fmt.Fprintf(out, "%s, decisions through %s, made by %s, %s\nhash %s\n%d refunds, %s\n\n",
+		view.PlanID, view.BusinessDate, view.MadeBy, approved, view.PlanSha256, view.Refunds, totals(view))
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "REQUEST\tCHARGE\tREFUND\tFEE WITHHELD\tCREDITS\tCLAUSE\tSTATE\tAT STRIPE")
+	for _, item := range view.Items {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", item.RequestID, item.ChargeID, reconcile.FormatMinor(item.AmountMinor, item.Currency),
+			reconcile.FormatMinor(item.FeeMinor, item.Currency), item.Credits, item.Clauses, item.State, orDash(item.RefundID))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, item := range view.Items {
+		if item.Reason != "" && item.State != reconcile.IntentSent && item.State != reconcile.IntentSettled {
+			fmt.Fprintf(out, "%s: %s\n", item.RequestID, item.Reason)
+		}
+	}
+	return nil
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

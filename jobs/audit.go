@@ -1,0 +1,230 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// AuditSubject is what an audited change changed.
+type AuditSubject string
+
+// The subjects.
+const (
+	AuditCreditEntry  AuditSubject = "credit_entry"
+	AuditRefundIntent AuditSubject = "refund_intent"
+	AuditRefundPlan   AuditSubject = "refund_plan"
+	AuditRefundSwitch AuditSubject = "refund_switch"
+	AuditBreak        AuditSubject = "break"
+	AuditPeriod       AuditSubject = "period"
+)
+
+// AuditChange is one change of state. Subject, id and Change together name it: the same change can be recorded only once. Detail is for
+// people, and must hold neither secrets nor e-mail addresses.
+type AuditChange struct {
+	AccountID string       `json:"account_id"` // "" when the subject belongs to none
+	Subject   AuditSubject `json:"subject"`
+	SubjectID string       `json:"subject_id"`
+	Change    string       `json:"change"`
+	Detail    string       `json:"detail"`
+	No        int          `json:"change_no"`
+}
+
+// Audit appends the changes that one transaction makes to the audit log: open it, add changes, seal it, all within that transaction and
+// as the last thing in it, since nobody else can append from the opening to the commit. Changes that are derived from rows (credit-backs,
+// events of breaks, periods) are found by statements, so that it costs one statement however many they are.
+type Audit struct {
+	tx       *postgres.Tx
+	link     int64
+	previous string
+	changes  int64
+	actor    string
+	run      string
+	at       time.Time
+}
+
+// auditLockKey is the advisory lock of appending; its value only has to be ours alone.
+const auditLockKey = 0x7265636f6e617564
+
+// OpenAudit begins the link of a transaction. actor is who does it ("reconciler" for the night itself), run which run (see runID, or the
+// command).
+func OpenAudit(ctx context.Context, tx *postgres.Tx, actor, run string, at time.Time) (*Audit, error) {
+	if _, err := tx.Exec(ctx, "audit/lock", postgres.Args{"key": int64(auditLockKey)}); err != nil {
+		return nil, err
+	}
+	var last struct {
+		Link   int64
+		Sha256 string
+	}
+	err := tx.Get(ctx, &last, "audit/last_link", postgres.Args{})
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return nil, err
+	}
+	return &Audit{tx: tx, link: last.Link + 1, previous: last.Sha256, actor: actor, run: run, at: at.UTC().Truncate(time.Microsecond)}, nil
+}
+
+// Add appends changes.
+func (a *Audit) Add(ctx context.Context, changes ...AuditChange) error {
+	for len(changes) > 0 {
+		batch := changes[:min(len(changes), batchRows)]
+		changes = changes[len(batch):]
+		for i := range batch {
+			batch[i].No = i + 1
+		}
+		encoded, err := json.Marshal(batch)
+		if err != nil {
+			return err
+		}
+		if err := a.exec(ctx, "audit/add_changes", postgres.Args{"rows": string(encoded)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AddCreditBacks appends the night's credit-backs that the log doesn't have yet.
+func (a *Audit) AddCreditBacks(ctx context.Context, date reconcile.Date) error {
+	return a.exec(ctx, "audit/add_credit_backs", postgres.Args{"date": date})
+}
+
+// AddBreakEvents appends the events of a night's breaks that the log doesn't have yet: of one job, or of all with "".
+func (a *Audit) AddBreakEvents(ctx context.Context, date reconcile.Date, job string) error {
+	return a.exec(ctx, "audit/add_break_events", postgres.Args{"date": date, "job": job})
+}
+
+// AddPeriodActions appends closings and reopenings that the log doesn't have yet.
+func (a *Audit) AddPeriodActions(ctx context.Context) error {
+	return a.exec(ctx, "audit/add_period_actions", postgres.Args{})
+}
+
+func (a *Audit) exec(ctx context.Context, statement string, args postgres.Args) error {
+	args["link"], args["offset"] = a.link, a.changes
+	added, err := a.tx.Exec(ctx, statement, args)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	a.changes += added
+	return nil
+}
+
+// Seal hangs the changes on the chain. Without changes it does nothing.
+func (a *Audit) Seal(ctx context.Context) error {
+	if a.changes == 0 {
+		return nil
+	}
+	sealed, err := a.tx.Exec(ctx, "audit/seal", postgres.Args{
+		"link": a.link, "previous_sha256": a.previous, "actor": a.actor, "run": a.run, "at": a.at,
+	})
+	if err == nil && sealed != 1 {
+		err = fmt.Errorf("link %d was not sealed", a.link)
+	}
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// audit appends what the given additions find, as the last thing in a transaction of the night.
+func (n *Night) audit(ctx context.Context, tx *postgres.Tx, additions ...func(ctx context.Context, a *Audit) error) error {
+	a, err := OpenAudit(ctx, tx, nightActor, n.runID(), n.now())
+	if err != nil {
+		return err
+	}
+	for _, add := range additions {
+		if err := add(ctx, a); err != nil {
+			return err
+		}
+	}
+	return a.Seal(ctx)
+}
+
+// nightActor is who a night's own changes are by.
+const nightActor = "reconciler"
+
+// auditBreaks appends the events of one job's breaks in the night: to be called last in the job's transaction.
+func (n *Night) auditBreaks(ctx context.Context, tx *postgres.Tx, job string) error {
+	return n.audit(ctx, tx, func(ctx context.Context, a *Audit) error { return a.AddBreakEvents(ctx, n.Date, job) })
+}
+
+// auditCreditBacks appends the credit-backs that were posted in the night: to be called last in the job's transaction.
+func (n *Night) auditCreditBacks(ctx context.Context, tx *postgres.Tx) error {
+	return n.audit(ctx, tx, func(ctx context.Context, a *Audit) error { return a.AddCreditBacks(ctx, n.Date) })
+}
+
+// AuditProblem is something wrong with the audit log.
+type AuditProblem struct {
+	Where string // the link, or the subject that a change is missing of
+	What  string
+}
+
+func (p AuditProblem) String() string { return p.Where + ": " + p.What }
+
+// AuditHead is the newest link of the log. Whoever has noted it can tell later that nothing before it was altered or removed.
+type AuditHead struct {
+	Link   int64
+	Sha256 string
+}
+
+// maxAuditProblems of each kind are listed.
+const maxAuditProblems = 20
+
+// VerifyAudit recomputes every hash of the log, follows the chain from its first link to its last, and looks for changes of state that the
+// log doesn't have. head is the newest link, zero when the log is empty.
+func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, problems []AuditProblem, err error) {
+	err = q.Get(ctx, &head, "audit/last_link", postgres.Args{})
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return head, nil, err
+	}
+	for _, statement := range []string{"audit/broken_links", "audit/broken_changes"} {
+		var rows []struct {
+			Link    int64
+			Problem string
+		}
+		if err := q.Select(ctx, &rows, statement, postgres.Args{"limit": maxAuditProblems}); err != nil {
+			return head, nil, err
+		}
+		for _, row := range rows {
+			problems = append(problems, AuditProblem{fmt.Sprintf("audit link %d", row.Link), row.Problem})
+		}
+	}
+	for _, unrecorded := range []struct{ statement, subject string }{
+		{"audit/unrecorded_refunds", "refund"}, {"audit/unrecorded_credit_backs", "credit entry"},
+		{"audit/unrecorded_breaks", "break"}, {"audit/unrecorded_periods", "period"},
+	} {
+		var rows []struct {
+			SubjectID string `db:"subject_id"`
+			Problem   string
+		}
+		if err := q.Select(ctx, &rows, unrecorded.statement, postgres.Args{"limit": maxAuditProblems}); err != nil {
+			return head, nil, err
+		}
+		for _, row := range rows {
+			problems = append(problems, AuditProblem{unrecorded.subject + " " + row.SubjectID, row.Problem + ", and the audit log does not have it"})
+		}
+	}
+	return head, problems, nil
+}
+
+// VerifyAuditHead says whether a head noted earlier, such as in a manifest, is still in the chain: nil, or an ErrIntegrity.
+func VerifyAuditHead(ctx context.Context, q postgres.Querier, noted AuditHead) error {
+	if noted.Link == 0 {
+		return nil
+	}
+	var found string
+	err := q.Get(ctx, &found, "audit/link_sha256", postgres.Args{"link": noted.Link})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("%w: the audit log has lost link %d", ErrIntegrity, noted.Link)
+	case err != nil:
+		return err
+	case found != noted.Sha256:
+		return fmt.Errorf("%w: link %d of the audit log is not the one noted", ErrIntegrity, noted.Link)
+	}
+	return nil
+}

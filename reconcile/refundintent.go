@@ -1,0 +1,317 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// IntentState is where a refund that is to be made stands.
+type IntentState string
+
+// The life of a refund: planned -> sending -> sent | rejected | unknown -> settled | failed.
+const (
+	// IntentPlanned: nothing has happened yet.
+	IntentPlanned IntentState = "planned"
+	// IntentSending: the credits are held, and Stripe is being asked or is about to be.
+	IntentSending IntentState = "sending"
+	// IntentUnknown: Stripe may or may not have made the refund.
+	IntentUnknown IntentState = "unknown"
+	// IntentSent: Stripe has made the refund.
+	IntentSent IntentState = "sent"
+	// IntentSettled: Stripe says that it succeeded. It may still fail later.
+	IntentSettled IntentState = "settled"
+	// IntentRejected: Stripe has definitely not made it; the credits are back.
+	IntentRejected IntentState = "rejected"
+	// IntentFailed: Stripe made it and it failed; money and credits are back.
+	IntentFailed IntentState = "failed"
+	// IntentStopped: a check before sending said no. Nothing was moved.
+	IntentStopped IntentState = "stopped"
+	// IntentCancelled: its plan was withdrawn before anything was moved.
+	IntentCancelled IntentState = "cancelled"
+)
+
+// intentSteps are all steps there are; the table of steps in the database allows the same.
+var intentSteps = map[IntentState][]IntentState{
+	"":             {IntentPlanned},
+	IntentPlanned:  {IntentSending, IntentStopped, IntentCancelled},
+	IntentSending:  {IntentSent, IntentRejected, IntentUnknown},
+	IntentUnknown:  {IntentSent, IntentRejected, IntentUnknown},
+	IntentSent:     {IntentSettled, IntentFailed},
+	IntentSettled:  {IntentFailed},
+	IntentRejected: nil, IntentFailed: nil, IntentStopped: nil, IntentCancelled: nil,
+}
+
+// IntentStates are all states, in the order of a refund's life.
+func IntentStates() []IntentState {
+	return []IntentState{
+		IntentPlanned, IntentSending, IntentUnknown, IntentSent, IntentSettled, IntentRejected, IntentFailed, IntentStopped, IntentCancelled,
+	}
+}
+
+// MayBecome says whether the life of a refund has that step. "" is before its beginning.
+func (s IntentState) MayBecome(next IntentState) bool { return slices.Contains(intentSteps[s], next) }
+
+// Live says whether another refund of the same request or charge would be a second one: everything but what has definitely come to
+// nothing.
+func (s IntentState) Live() bool {
+	switch s {
+	case IntentPlanned, IntentSending, IntentUnknown, IntentSent, IntentSettled:
+		return true
+	}
+	return false
+}
+
+// HoldsCredits says whether the credits are out of the account.
+func (s IntentState) HoldsCredits() bool { return s.Live() && s != IntentPlanned }
+
+// Releases says whether the step gives held credits back.
+func (s IntentState) Releases(next IntentState) bool { return s.HoldsCredits() && !next.Live() }
+
+// Refusal is a reason against sending a refund: what differs, from what, and why that matters.
+type Refusal struct {
+	Kind         BreakKind
+	Field        string
+	Ours, Theirs string
+	Reason       string
+}
+
+// Current is everything that is looked at once more right before money leaves. What the ledger says leaves this refund's own hold out.
+type Current struct {
+	Planned PlannedRefund
+	// The decision as it is stored now.
+	Decision Decision
+	Decided  PlannedRefund
+	// The request and the purchase as the platform has them now.
+	RequestStatus RequestStatus
+	RequestedAt   time.Time
+	Purchase      PurchaseFacts
+	// GrantedCredits are what the ledger has granted for the purchase, TakenCredits what refunds have taken of them.
+	GrantedCredits, TakenCredits int64
+	// The charge as Stripe has it now.
+	Charge ChargeState
+	// At is the present instant.
+	At time.Time
+}
+
+// ChargeState is a charge as Stripe shows it; amounts in minor units of Currency.
+type ChargeState struct {
+	Found                                     bool
+	Status, Currency                          string
+	AmountMinor, CapturedMinor, RefundedMinor int64
+	Captured, Refunded, Disputed              bool
+	// Refunds are the live refunds that it has already, ours not counted.
+	Refunds []string
+}
+
+// RefusalsOf are all reasons against sending this refund now; none: it may go. They are asked right before, so that nothing that has
+// happened since the decision is paid over.
+func RefusalsOf(c Current) []Refusal {
+	var refusals []Refusal
+	refuse := func(kind BreakKind, field string, ours, theirs any, reason string) {
+		refusals = append(refusals, Refusal{kind, field, fmt.Sprint(ours), fmt.Sprint(theirs), reason})
+	}
+	refusals = append(refusals, refusalsOfCharge(c)...)
+	p, planned := c.Purchase, c.Planned
+	if c.RequestStatus == RequestWithdrawn || c.RequestStatus == RequestDenied || c.RequestStatus == "" {
+		refuse(RefundAgainstPolicy, "request_status", RequestApproved, c.RequestStatus, "the request is not open any more")
+	}
+	if p.Kind != PurchaseCredits || p.Status != PurchaseCompleted {
+		refuse(RefundAgainstPolicy, "purchase_status", "completed credits", string(p.Status)+" "+string(p.Kind), "it is no completed purchase of credits")
+	}
+	if p.Currency != planned.Currency {
+		refuse(RefundAgainstPolicy, "currency", planned.Currency, p.Currency, "the purchase is in another currency now")
+	}
+	if p.AmountMinor != planned.AmountMinor+planned.FeeMinor {
+		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now")
+	}
+	if p.Credits != planned.Credits || c.GrantedCredits != planned.Credits {
+		refuse(RefundAgainstPolicy, "credits", planned.Credits, c.GrantedCredits, "the ledger has not granted what the purchase is of")
+	}
+	if p.UsedCredits > 0 {
+		refuse(RefundAgainstPolicy, "used_credits", 0, p.UsedCredits, "credits of the purchase have been used since the decision")
+	}
+	if c.TakenCredits != 0 {
+		refuse(RefundAgainstPolicy, "refunded_credits", 0, c.TakenCredits, "the credits have been taken out for a refund already")
+	}
+	if len(refusals) > 0 {
+		return refusals
+	}
+	window := WindowFacts{
+		AsOf: c.At, CompletedAt: p.CompletedAt, ExpiresAt: p.ExpiresAt, UsedCredits: p.UsedCredits,
+		Refunded: p.RefundedBefore, Disputed: p.Disputed, RequestedAt: c.RequestedAt,
+	}
+	if state := window.State(); state != WindowRequested {
+		refuse(RefundAgainstPolicy, "window_state", WindowRequested, state, "the refund window does not allow it any more")
+	}
+	return refusals
+}
+
+func refusalsOfCharge(c Current) []Refusal {
+	charge, paid := c.Charge, c.Planned.AmountMinor+c.Planned.FeeMinor
+	if !charge.Found {
+		return []Refusal{{RefundAgainstPolicy, "charge", c.Planned.ChargeID, "", "Stripe has no such charge"}}
+	}
+	var refusals []Refusal
+	refuse := func(kind BreakKind, field string, ours, theirs any, reason string) {
+		refusals = append(refusals, Refusal{kind, field, fmt.Sprint(ours), fmt.Sprint(theirs), reason})
+	}
+	if charge.Disputed {
+		refuse(DisputedAndRefunded, "disputed_before_refund", false, true, "the payment is disputed; a refund on top could pay it back twice")
+	}
+	if charge.RefundedMinor != 0 || charge.Refunded || len(charge.Refunds) > 0 {
+		refuse(RefundAgainstPolicy, "amount_refunded", 0, charge.RefundedMinor, "some or all of the payment was refunded already")
+	}
+	if charge.Currency != c.Planned.Currency {
+		refuse(RefundAgainstPolicy, "charge_currency", c.Planned.Currency, charge.Currency, "the charge is in another currency")
+	}
+	if charge.AmountMinor != paid || charge.CapturedMinor != paid {
+		refuse(RefundAgainstPolicy, "charge_amount_minor", paid, min(charge.AmountMinor, charge.CapturedMinor), "the charge is of another amount")
+	}
+	if charge.Status != "succeeded" || !charge.Captured {
+		refuse(RefundAgainstPolicy, "charge_status", "succeeded", charge.Status, "the charge has not succeeded")
+	}
+	return refusals
+}
+
+// DecisionDiffers names the first thing in which a stored decision is not what was planned by; "" when nothing is.
+func DecisionDiffers(c Current) string {
+	p, d := c.Planned, c.Decided
+	switch {
+	case c.Decision != DecisionApprove:
+		return fmt.Sprintf("the decision is %q, not approve", c.Decision)
+	case d.AmountMinor != p.AmountMinor:
+		return fmt.Sprintf("the amount is %d, planned were %d", d.AmountMinor, p.AmountMinor)
+	case d.FeeMinor != p.FeeMinor:
+		return fmt.Sprintf("the fee is %d, planned were %d", d.FeeMinor, p.FeeMinor)
+	case d.Currency != p.Currency:
+		return fmt.Sprintf("the currency is %s, planned was %s", d.Currency, p.Currency)
+	case d.ChargeID != p.ChargeID:
+		return fmt.Sprintf("the charge is %s, planned was %s", d.ChargeID, p.ChargeID)
+	case d.PurchaseID != p.PurchaseID:
+		return fmt.Sprintf("the purchase is %s, planned was %s", d.PurchaseID, p.PurchaseID)
+	case d.Credits != p.Credits:
+		return fmt.Sprintf("the credits are %d, planned were %d", d.Credits, p.Credits)
+	case d.Clauses != p.Clauses || d.PolicyVersion != p.PolicyVersion:
+		return "clauses or policy version are others"
+	}
+	return ""
+}
+
+// KeyLifetime is how long an idempotency key is relied on: Stripe may forget one after 24 h, and an hour is kept for clocks and for
+// requests under way (https://docs.stripe.com/api/idempotent_requests).
+const KeyLifetime = 23 * time.Hour
+
+// NextStep is what to do about a refund whose outcome is open.
+type NextStep string
+
+// The steps.
+const (
+	// StepRecord: Stripe has it; note that.
+	StepRecord NextStep = "record"
+	// StepSend: send it, again or for the first time, with the same key and parameters.
+	StepSend NextStep = "send"
+	// StepWait: it may neither be sent again nor given up: an earlier request may still be under way.
+	StepWait NextStep = "wait"
+	// StepGiveUp: its key has expired and Stripe has no refund: it was never made.
+	StepGiveUp NextStep = "give up"
+)
+
+// OpenOutcome is what is known of a refund in state sending or unknown after its charge's refunds were looked up.
+type OpenOutcome struct {
+	// Found: the charge has a refund that carries our id.
+	Found bool
+	// KeyAge is how long ago the idempotency key was first used.
+	KeyAge time.Duration
+	// Refused: a check says no now.
+	Refused bool
+}
+
+// Next decides. An expired key is never sent again: Stripe could take it for a new refund. A refund that may be under way is not given
+// up before its key has expired.
+func (o OpenOutcome) Next() NextStep {
+	switch {
+	case o.Found:
+		return StepRecord
+	case o.KeyAge >= KeyLifetime:
+		return StepGiveUp
+	case o.KeyAge < 0, o.Refused: // a clock that ran backwards tells nothing about the key
+		return StepWait
+	default:
+		return StepSend
+	}
+}
+
+// RefundCaps bound what may leave; 0 means no bound. Amounts are minor units by currency, "*" for every currency that isn't named.
+type RefundCaps struct {
+	RunCount, CustomerCount, DayCount    int64
+	RunMinor, CustomerMinor, DayMinor    map[string]int64
+	AnomalyMultiple, ConsecutiveFailures int64
+}
+
+// RefundTally is what has left already, without the refund that is asked about. Amounts are of its currency.
+type RefundTally struct {
+	RunCount, CustomerCount, DayCount int64
+	RunMinor, CustomerMinor, DayMinor int64
+}
+
+// Trip is a circuit breaker that has tripped.
+type Trip struct {
+	Code              string // for machines
+	Breaker           string // in words
+	Measured, Allowed int64
+	Unit              string // "refunds", or a currency
+}
+
+func (t Trip) String() string {
+	return t.Breaker + " is " + strconv.FormatInt(t.Allowed, 10) + " " + t.Unit + "; it would be " + strconv.FormatInt(t.Measured, 10)
+}
+
+// Check says which cap one more refund would break, if any.
+func (c RefundCaps) Check(t RefundTally, amountMinor int64, currency string) (Trip, bool) {
+	bound := func(caps map[string]int64) int64 {
+		if limit, ok := caps[currency]; ok {
+			return limit
+		}
+		return caps["*"]
+	}
+	for _, cap := range []struct {
+		code, breaker string
+		before, limit int64
+		more          int64
+		unit          string
+	}{
+		{"cap_run_count", "the cap on refunds of a run", t.RunCount, c.RunCount, 1, "refunds"},
+		{"cap_customer_count", "the cap on refunds of a customer a day", t.CustomerCount, c.CustomerCount, 1, "refunds"},
+		{"cap_day_count", "the cap on refunds of a day", t.DayCount, c.DayCount, 1, "refunds"},
+		{"cap_run_amount", "the cap on the money of a run", t.RunMinor, bound(c.RunMinor), amountMinor, currency},
+		{"cap_customer_amount", "the cap on the money of a customer a day", t.CustomerMinor, bound(c.CustomerMinor), amountMinor, currency},
+		{"cap_day_amount", "the cap on the money of a day", t.DayMinor, bound(c.DayMinor), amountMinor, currency},
+	} {
+		if cap.limit > 0 && (cap.more > cap.limit || cap.before > cap.limit-cap.more) {
+			return Trip{cap.code, cap.breaker, saturatingAdd(cap.before, cap.more), cap.limit, cap.unit}, true
+		}
+	}
+	return Trip{}, false
+}
+
+func saturatingAdd(a, b int64) int64 {
+	if b > 0 && a > int64(maxInt64)-b {
+		return int64(maxInt64)
+	}
+	return a + b
+}
+
+// minAnomalyDays is how many days with refunds the median needs before it says anything.
+const minAnomalyDays = 7
+
+// Anomalous says whether a day's total, this plan included, is more than multiple times the median of the days before.
+func Anomalous(total int64, days []int64, multiple int64) (median int64, anomalous bool) {
+	if multiple <= 0 || len(days) < minAnomalyDays {
+		return 0, false
+	}
+	sorted := slices.Sorted(slices.Values(days))
+	median = sorted[len(sorted)/2]
+	return median, median > 0 && total/multiple >= median && total > median*multiple
+}

@@ -1,0 +1,16 @@
+-- Events of the night's breaks of one job ('' for any) that are not in the log yet.
+INSERT INTO reconciler.audit_changes (account_id, subject, subject_id, change, detail, link, change_no, sha256)
+SELECT c.*, {{ audit_change_hash }}
+FROM (SELECT e.account_id, 'break'::text AS subject, e.break_id AS subject_id, e.business_date || '/' || e.event_no AS change,
+             e.event || ' ' || b.kind || ' ' || b.subject_id || ' ' || e.ours || ' -> ' || e.theirs
+                 || CASE WHEN e.reason = '' THEN '' ELSE ' by ' || e.actor || ': ' || e.reason END AS detail,
+             @link::bigint AS link,
+             (row_number() OVER (ORDER BY e.break_id COLLATE "C", e.account_id COLLATE "C", e.event_no) + @offset::int)::int AS change_no
+      FROM reconciler.break_events e
+      CROSS JOIN LATERAL (SELECT b.kind, b.subject_id, b.job FROM reconciler.breaks b
+                          WHERE b.account_id = e.account_id AND b.break_id = e.break_id AND b.opened_on <= e.business_date
+                          ORDER BY b.opened_on DESC LIMIT 1) b
+      WHERE e.business_date = @date::date AND (@job::text = '' OR b.job = @job::text)
+        AND NOT EXISTS (SELECT FROM reconciler.audit_changes a
+                        WHERE a.account_id = e.account_id AND a.subject = 'break' AND a.subject_id = e.break_id
+                          AND a.change = e.business_date || '/' || e.event_no)) c

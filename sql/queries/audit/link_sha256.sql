@@ -1,0 +1,1 @@
+SELECT sha256 FROM reconciler.audit_links WHERE link = @link::bigint

@@ -1,0 +1,32 @@
+-- What stands in the way of approved refunds, as of the night: checks that said no, refusals and failures at Stripe, breakers that tripped.
+-- Gone when a later plan tries again, when the request is withdrawn or denied, and, for breakers, when the plan has nothing left to send.
+INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
+WITH standing AS (
+    SELECT DISTINCT ON (e.account_id, e.intent_id) e.account_id, e.intent_id, e.state, e.field, e.ours, e.theirs, e.reason, e.refund_id
+    FROM reconciler.refund_events e
+    WHERE e.business_date <= @date::date
+    ORDER BY e.account_id, e.intent_id, e.event_no DESC
+), item AS (
+    SELECT s.*, m.plan_id, m.request_id, m.charge_id, m.attempt, m.amount_minor, m.currency
+    FROM standing s
+    JOIN reconciler.refund_plan_items m ON m.account_id = s.account_id AND m.intent_id = s.intent_id
+), ended AS (
+    SELECT i.* FROM item i
+    LEFT JOIN source.refund_requests r ON r.id = i.request_id
+    WHERE i.state IN ('stopped', 'rejected', 'failed')
+      AND NOT EXISTS (SELECT FROM item later WHERE later.account_id = i.account_id AND later.request_id = i.request_id AND later.attempt > i.attempt)
+      AND NOT coalesce(r.status IN ('withdrawn', 'denied') AND coalesce(r.decided_at, r.requested_at) < @as_of::timestamptz, false)
+)
+SELECT account_id, @date::date, @job::text,
+       CASE WHEN state IN ('rejected', 'failed') THEN 'refund_failed'
+            WHEN field = 'disputed_before_refund' THEN 'disputed_and_refunded' ELSE 'refund_against_policy' END,
+       CASE WHEN state = 'stopped' AND field = 'disputed_before_refund' THEN charge_id WHEN state = 'failed' THEN refund_id ELSE intent_id END,
+       CASE state WHEN 'stopped' THEN field WHEN 'failed' THEN 'reopened' ELSE 'rejected' END,
+       CASE state WHEN 'stopped' THEN ours ELSE 'succeeded' END, CASE state WHEN 'stopped' THEN theirs ELSE state END, amount_minor, currency,
+       'request ' || request_id || ', charge ' || charge_id || ', plan ' || plan_id || ': ' || reason
+FROM ended
+UNION ALL
+SELECT '', @date::date, @job::text, 'refund_against_policy', t.plan_id, t.breaker, t.allowed, t.measured, 0, '', t.detail
+FROM (SELECT DISTINCT ON (t.plan_id, t.breaker) t.* FROM reconciler.refund_trips t
+      WHERE t.business_date <= @date::date ORDER BY t.plan_id, t.breaker, t.trip_no DESC) t
+WHERE EXISTS (SELECT FROM item i WHERE i.plan_id = t.plan_id AND i.state IN ('planned', 'sending', 'unknown'))

@@ -1,0 +1,1 @@
+SELECT holder, token, expires_at FROM reconciler.refund_leases WHERE name = @name::text
