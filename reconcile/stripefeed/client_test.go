@@ -176,6 +176,11 @@ func TestCallsAreRetriedOnlyWhereThatHelps(t *testing.T) {
 		{"401", write(401, stripeError("invalid_request_error", "", "Invalid API Key provided: rk_test_****0000")), false, ErrRefused, "Invalid API Key"},
 		{"403", write(403, stripeError("invalid_request_error", "", "Having the 'rak_charge_read' permission would allow this request")), false, ErrRefused, "rak_charge_read"},
 		{"404", write(404, stripeError("invalid_request_error", "resource_missing", "No such charge")), false, ErrNotFound, "No such charge"},
+		{"404 cut off", func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", "5000")
+			write(404, `{"error":{"type":"invalid_request_error","code":"resource_mis`)(w)
+		}, true, nil, ""},
 		{"404 of a proxy", write(404, "<html>nginx</html>"), false, nil, "STRIPE_API_BASE"},
 		{"redirect", func(w http.ResponseWriter) {
 			w.Header().Set("Location", "https://elsewhere.example.com/")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/stripe/stripe-go/v76"
 )
@@ -52,6 +53,8 @@ func judge(err error, seen observation) verdict {
 		return verdict{fmt.Errorf("%w: %w", ErrUnavailable, err), true}
 	case retriable(seen):
 		return verdict{fmt.Errorf("%w: %w", ErrUnavailable, &garbled{seen.status, http.StatusText(seen.status)}), true}
+	case strings.HasPrefix(seen.header.Get("Content-Type"), "application/json"): // Stripe's own answer, and not all of it
+		return verdict{fmt.Errorf("%w: %w", ErrUnavailable, &garbled{seen.status, "the body is cut off or not JSON"}), true}
 	case seen.status == http.StatusUnauthorized || seen.status == http.StatusForbidden:
 		return verdict{fmt.Errorf("%w: status %d", ErrRefused, seen.status), false}
 	case seen.status >= 400:

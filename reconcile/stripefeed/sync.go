@@ -23,7 +23,7 @@ type SyncOptions struct {
 	Date  reconcile.Date // the night that asks
 	AsOf  time.Time      // the instant that the tables must be complete through
 
-	// Again reads Stripe even when the tables are complete through AsOf already.
+	// Again reads Stripe even when the tables are complete through AsOf already, and the last 30 days of it anew, payouts included.
 	Again bool
 }
 
@@ -361,6 +361,9 @@ func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, o
 	return group.Wait()
 }
 
+// againDays is how far back a sync reads that is to find what an earlier one has missed.
+const againDays = 30
+
 // begin is where reading a stream begins: some way before the watermark, or with the account.
 func (s *syncer) begin(ctx context.Context, stream stream, watermarks map[string]int64, opened int64) (int64, error) {
 	mark, ok := watermarks[stream.name]
@@ -371,6 +374,9 @@ func (s *syncer) begin(ctx context.Context, stream stream, watermarks map[string
 		return earliest.Unix(), nil
 	}
 	from := mark - int64(s.client.options.SyncOverlap/time.Second)
+	if s.o.Again {
+		from = min(from, mark-againDays*day)
+	}
 	if stream.name != "balance_transactions" {
 		return from, nil
 	}
@@ -495,7 +501,11 @@ func (s *syncer) readEach(ctx context.Context, ids named, mayBeWrong bool) error
 // breakDownPayouts reads which balance transactions each automatic payout paid out.
 func (s *syncer) breakDownPayouts(ctx context.Context) error {
 	var ids []string
-	if err := s.o.Store.Select(ctx, &ids, "stripe/payouts_to_break_down", nil); err != nil {
+	again := s.upper // payouts since then are broken down even if they were before
+	if s.o.Again {
+		again -= againDays * day
+	}
+	if err := s.o.Store.Select(ctx, &ids, "stripe/payouts_to_break_down", postgres.Args{"again": again}); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

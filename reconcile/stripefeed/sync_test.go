@@ -2,6 +2,7 @@ package stripefeed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -39,6 +40,8 @@ type fixture struct {
 	stripe *stripetest.Stripe
 	client *Client
 	store  *postgres.Store
+	// named are payment intents that purchases of the platform name.
+	named []string
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -86,6 +89,13 @@ func (f *fixture) lastNight() reconcile.Date { return reconcile.DateOf(f.clock.n
 
 // sync reads for the business date that ended last.
 func (f *fixture) sync() (Result, error) {
+	for _, id := range f.named {
+		_, err := f.store.DB().Exec(`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status,
+			stripe_payment_intent_id, created_at) VALUES ($1, 'a', 'credits', 1, 100, 'usd', 'pending', $1, $2) ON CONFLICT DO NOTHING`, id, f.clock.now())
+		if err != nil {
+			f.t.Fatal(err)
+		}
+	}
 	date := f.lastNight()
 	return f.client.Sync(context.Background(), SyncOptions{Store: f.store, Date: date, AsOf: reconcile.NightOf(date, time.UTC).End})
 }
@@ -147,6 +157,15 @@ func (f *fixture) day(number int) {
 	}))
 	invoice := must[stripetest.Invoice](t)(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID}))
 	charge(s.PayInvoice(invoice.ID, stripetest.ChargeParams{}))
+	abandoned := must[stripetest.PaymentIntent](t)(s.CreatePaymentIntent(stripetest.ChargeParams{Amount: 100, Currency: "usd"}))
+	f.named = append(f.named, abandoned.ID, fmt.Sprintf("pi_nobody_knows_%d", number))
+	if number == 1 { // too many lines for the invoice to bring them all
+		lines := make([]stripetest.InvoiceLine, 23)
+		for i := range lines {
+			lines[i] = stripetest.InvoiceLine{Amount: int64(i + 1), Description: "usage"}
+		}
+		must[stripetest.Invoice](t)(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID, Lines: lines}))
+	}
 	f.clock.advance(2 * time.Hour)
 	switch number % 3 {
 	case 0:
@@ -174,10 +193,94 @@ func TestSync(t *testing.T) {
 		f.day(n)
 	}
 	f.clock.advance(10 * time.Minute)
-	start := time.Now()
+	var last Progress
+	f.client.options.Progress = func(p Progress) {
+		if p.Rows < last.Rows || p.Windows < last.Windows {
+			t.Errorf("%+v after %+v", p, last)
+		}
+		last = p
+	}
 	result := f.mustSync()
-	t.Logf("%v in %v, %d calls", result, time.Since(start), f.stripe.Calls())
 	f.requireSame()
+	var rows int64
+	for _, n := range result.Rows {
+		rows += n
+	}
+	if last.Windows != last.WindowsTotal || last.Windows == 0 || last.Rows != rows {
+		t.Errorf("%+v at the end, of %d rows", last, rows)
+	}
+}
+
+// What the sync keeps of an object is what Stripe said.
+func TestSyncKeepsWhatStripeSaid(t *testing.T) {
+	f := newFixture(t)
+	f.day(1)
+	f.mustSync()
+	for _, charge := range f.stripe.Charges() {
+		var amount, captured int64
+		var currency, status, transaction, method, intent string
+		err := f.store.DB().QueryRow(`SELECT amount_minor, captured_minor, currency, status, balance_transaction_id, method, payment_intent_id
+			FROM reconciler.stripe_charges WHERE id = $1`, charge.ID).Scan(&amount, &captured, &currency, &status, &transaction, &method, &intent)
+		if err != nil || amount != charge.Amount || captured != charge.AmountCaptured || currency != charge.Currency || status != charge.Status ||
+			transaction != charge.BalanceTransaction || method != string(charge.Method) || intent != charge.PaymentIntent {
+			t.Errorf("%+v: %d %d %s %s %s %s %s %v", charge, amount, captured, currency, status, transaction, method, intent, err)
+		}
+	}
+	var tax, untaxed int64
+	for _, posted := range f.stripe.BalanceTransactions() {
+		var amount, fee, feeTax, net int64
+		var category, source, payout string
+		err := f.store.DB().QueryRow(`SELECT amount_minor, fee_minor, fee_tax_minor, net_minor, reporting_category, source_id, payout_id
+			FROM reconciler.stripe_balance_transactions WHERE id = $1`, posted.ID).Scan(&amount, &fee, &feeTax, &net, &category, &source, &payout)
+		if err != nil || amount != posted.Amount || fee != posted.Fee || net != posted.Net || category != posted.ReportingCategory ||
+			source != posted.Source || payout != posted.Payout {
+			t.Errorf("%+v: %d %d %d %s %s %s %v", posted, amount, fee, net, category, source, payout, err)
+		}
+		tax, untaxed = tax+feeTax, untaxed+fee-feeTax
+	}
+	if tax == 0 || untaxed < 4*tax { // 19 %
+		t.Errorf("%d of the fees are tax, %d are not", tax, untaxed)
+	}
+	var lines, total int
+	if err := f.store.DB().QueryRow("SELECT count(*), sum(amount_minor) FROM reconciler.stripe_invoice_lines WHERE amount_minor < 24").Scan(&lines, &total); err != nil || lines != 23 || total != 276 {
+		t.Errorf("%d lines of %d in all: %v", lines, total, err)
+	}
+	var status string
+	if err := f.store.DB().QueryRow("SELECT string_agg(status, ',') FROM reconciler.stripe_payment_intents").Scan(&status); err != nil || status != "requires_payment_method" {
+		t.Errorf("payment intents %q: %v", status, err)
+	}
+}
+
+// A sync that is stopped says so, keeps what it has read, and the next one goes on from there.
+func TestStoppedSyncGoesOnLater(t *testing.T) {
+	f := newFixture(t)
+	for n := range 5 {
+		f.day(n)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.client.options.Progress = func(p Progress) {
+		if p.Windows == p.WindowsTotal/2 {
+			cancel()
+		}
+	}
+	options := SyncOptions{Store: f.store, Date: f.lastNight(), AsOf: reconcile.NightOf(f.lastNight(), time.UTC).End}
+	if _, err := f.client.Sync(ctx, options); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if look, err := LookedAt(context.Background(), f.store, f.lastNight()); err != nil || look.Status != Failed || look.Problem != "the sync was stopped" {
+		t.Errorf("%+v %v", look, err)
+	}
+	calls := f.stripe.Calls()
+	f.client.options.Progress = nil
+	f.mustSync()
+	resumed := f.stripe.Calls() - calls
+	f.requireSame()
+	f.store = openStore(t)
+	calls = f.stripe.Calls()
+	f.mustSync()
+	if whole := f.stripe.Calls() - calls; resumed >= whole {
+		t.Errorf("going on took %d calls, a whole sync takes %d", resumed, whole)
+	}
 }
 
 // requireSame compares the tables with the double's books.
