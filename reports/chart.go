@@ -95,7 +95,7 @@ func waterfall(id, title, unit string, steps []step) chart {
 		highest = new(big.Int)
 	}
 	span := new(big.Int).Sub(highest, base)
-	const left, width, right = 96, 196, chartWidth
+	const left, width, right = 104, 190, chartWidth
 	at := func(v *big.Int) int { return left + scale(new(big.Int).Sub(v, base), span, width) }
 	for i, s := range steps {
 		y := i*rowHeight + 4
@@ -162,6 +162,20 @@ func axisBase(lowest, highest *big.Int) (base *big.Int, cut bool) {
 		return new(big.Int), false
 	}
 	return new(big.Int).Sub(lowest, margin), true
+}
+
+// maxShares bounds how many checks are drawn; the table has all.
+const maxShares = 12
+
+// openChecks are the checks that are not matched entirely, by their counts of things: what the chart of shares draws.
+func openChecks(totals []ControlTotal) []ControlTotal {
+	var open []ControlTotal
+	for _, row := range totals {
+		if !isStake(row.Unit) && !(row.Awaiting.IsZero() && row.Breaks.IsZero() && row.Difference.IsZero()) {
+			open = append(open, row)
+		}
+	}
+	return open
 }
 
 // shareBars draws matched, awaiting and broken of each check as one bar. A share above 0 is at least 3 units wide: a single break among

@@ -104,8 +104,11 @@ type page struct {
 	ProofRows   []proofRow
 	Kinds       []kindSection
 
-	AgeChart, ShareChart, ClassChart, CodeChart, ClosingChart, DaysChart chart
-	Waterfalls, CashFalls, Trends                                        []chart
+	AgeChart, ClassChart, CodeChart, ClosingChart, DaysChart chart
+	Waterfalls, CashFalls, ShareCharts, Trends               []chart
+
+	OpenTotals, MatchedTotals []ControlTotal
+	MoreShares                int64
 
 	Next          []RefundWindow
 	Urgent, Final []RefundDecision
@@ -308,7 +311,7 @@ func orText(text, otherwise string) string {
 	return text
 }
 
-// attentions are what somebody has to do something about, the gravest first.
+// attentions are what somebody has to do something about: the gravest first, and of these what has been open longest.
 func attentions(s *Summary) []attention {
 	var list []attention
 	for _, job := range s.Jobs {
@@ -317,7 +320,11 @@ func attentions(s *Summary) []attention {
 				Action: "Run the night again once the cause is gone; until then its part of this page is old or missing."})
 		}
 	}
-	for _, kind := range s.Breaks.ByKind {
+	kinds := slices.Clone(s.Breaks.ByKind)
+	slices.SortStableFunc(kinds, func(a, b KindFigures) int {
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.OldestDays, a.OldestDays))
+	})
+	for _, kind := range kinds {
 		if kind.Open == 0 || kind.Severity == reconcile.Info {
 			continue
 		}
@@ -466,7 +473,24 @@ func (p *page) charts() {
 	for i, row := range s.StripeCash[:min(maxWaterfalls, len(s.StripeCash))] {
 		p.CashFalls = append(p.CashFalls, waterfall(fmt.Sprintf("cash-%d", i+1), "Balance at Stripe in "+unitText(row.Currency), row.Currency, cashSteps(row, s.StripeActivity)))
 	}
-	p.ShareChart = shareBars("share", "Matched, awaiting and broken, by check", s.ControlTotals)
+	for _, row := range s.ControlTotals {
+		if row.Awaiting.IsZero() && row.Breaks.IsZero() && row.Difference.IsZero() {
+			p.MatchedTotals = append(p.MatchedTotals, row)
+		} else {
+			p.OpenTotals = append(p.OpenTotals, row)
+		}
+	}
+	open := openChecks(s.ControlTotals)
+	half := (min(maxShares, len(open)) + 1) / 2
+	if len(open) <= 4 {
+		half = len(open)
+	}
+	p.MoreShares = int64(max(0, len(open)-maxShares))
+	for i, part := range [][]ControlTotal{open[:half], open[half:min(maxShares, len(open))]} {
+		if len(part) > 0 {
+			p.ShareCharts = append(p.ShareCharts, shareBars(fmt.Sprintf("share-%d", i+1), []string{"Checks that are not matched entirely", "Further checks that are not matched entirely"}[i], part))
+		}
+	}
 	if s.CreditBacks.Jobs > 0 {
 		var classes, codes []bar
 		for _, class := range s.CreditBacks.ByClass {
@@ -527,7 +551,7 @@ func cashSteps(row StripeCash, activity []StripeActivity) []step {
 	rest := row.ActivityMinor
 	for _, a := range activity {
 		if a.Currency == row.Currency && !strings.HasPrefix(a.ReportingCategory, "payout") && !a.Net.IsZero() {
-			steps = append(steps, step{shorten(kindName(reconcile.BreakKind(a.ReportingCategory)), 15), a.Net, false})
+			steps = append(steps, step{shorten(kindName(reconcile.BreakKind(a.ReportingCategory)), 14), a.Net, false})
 			rest = rest.Minus(a.Net)
 		}
 	}

@@ -213,6 +213,7 @@ func TestBucketGetsTheSameBytes(t *testing.T) {
 	t.Cleanup(server.Close)
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("TMPDIR", t.TempDir()) // where nights are staged
 	bucket, err := storage.Open("s3://books?path_style=true&endpoint=" + server.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ func fakeS3(t *testing.T, intercept func(w http.ResponseWriter, r *http.Request)
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_ENDPOINT_URL", "")
+	t.Setenv("TMPDIR", t.TempDir()) // where nights are staged
 	st, err := Open("s3://books/finance/nightly?path_style=true&region=us-east-1&endpoint=" + server.URL)
 	if err != nil {
 		t.Fatal(err)
