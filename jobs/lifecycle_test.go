@@ -1,0 +1,411 @@
+package jobs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/simulation"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/calendar"
+	"github.com/hummingbytes/reconciler/reconcile/policyfile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// smallBusiness is a simulated business with its database, its worker and its reports.
+type smallBusiness struct {
+	db     *testdb.DB
+	sim    *simulation.Simulation
+	worker *jobs.Worker
+	folder string
+}
+
+// newSmallBusiness plays the first nights of a small business; none of them is run.
+func newSmallBusiness(t *testing.T, nights int) *smallBusiness {
+	t.Helper()
+	b := &smallBusiness{db: testdb.New(t), folder: t.TempDir()}
+	store, err := postgres.Open(postgres.Options{URL: b.db.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	policies, err := policyfile.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	holidays, err := calendar.ByName("us-federal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.sim, err = simulation.New(simulation.Options{
+		Seed: 7, Start: reconcile.Date{Year: 2026, Month: 3, Day: 29}, Nights: nights, Accounts: 60, JobsPerNight: 150, IsHoliday: holidays,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	sink, err := storage.Open(b.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.worker = &jobs.Worker{Store: store, Policies: policies, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Reports: sink, CodeVersion: "test"}
+	return b
+}
+
+func (b *smallBusiness) play(t *testing.T) {
+	t.Helper()
+	for _, night := range b.sim.Nights() {
+		if err := b.sim.PlayNight(context.Background(), b.db.DB.DB, night.Date); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (b *smallBusiness) date(i int) reconcile.Date { return b.sim.Nights()[i].Date }
+
+func (b *smallBusiness) run(t *testing.T, dates ...reconcile.Date) {
+	t.Helper()
+	for _, date := range dates {
+		if err := b.worker.RunNight(context.Background(), date); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (b *smallBusiness) text(t *testing.T, query string, args ...any) string {
+	t.Helper()
+	var text string
+	if err := b.db.Get(&text, query, args...); err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// Everything that the worker may have written, as one hash; clocks aside.
+func (b *smallBusiness) books(t *testing.T) string {
+	t.Helper()
+	return b.text(t, `SELECT md5(concat_ws('|',
+		(SELECT string_agg(e::text, ';' ORDER BY id) FROM platform.credit_entries e),
+		(SELECT string_agg(c::text, ';' ORDER BY job_id, business_date) FROM reconciler.credit_backs c),
+		(SELECT string_agg(c::text, ';' ORDER BY break_id, opened_on) FROM reconciler.breaks c),
+		(SELECT string_agg(c::text, ';' ORDER BY break_id, business_date, event_no) FROM reconciler.break_events c),
+		(SELECT string_agg(c::text, ';' ORDER BY purchase_id, business_date) FROM reconciler.refund_windows c),
+		(SELECT string_agg(c::text, ';' ORDER BY request_id, business_date) FROM reconciler.refund_decisions c),
+		(SELECT string_agg(c::text, ';' ORDER BY business_date, check_name, unit) FROM reconciler.control_totals c)))`)
+}
+
+func TestDryRunChangesNothingAndSaysWhatItWouldPost(t *testing.T) {
+	b := newSmallBusiness(t, 2)
+	b.play(t)
+	before, files := b.books(t), snapshot(t, b.folder)
+	var said bytes.Buffer
+	b.worker.DryRun = &said
+	b.run(t, b.date(0))
+	b.worker.DryRun = nil
+	if after := b.books(t); after != before {
+		t.Error("the dry run changed the books")
+	}
+	if runs := b.text(t, "SELECT count(*) FROM reconciler.runs"); runs != "0" {
+		t.Errorf("the dry run left %s run rows", runs)
+	}
+	compareFiles(t, files, snapshot(t, b.folder))
+	b.run(t, b.date(0))
+	posted := b.text(t, "SELECT count(*) || ' credit-backs of ' || sum(credit_back) || ' credits would be posted' FROM reconciler.credit_backs WHERE decision = 'credited'")
+	if !strings.Contains(said.String(), posted) || strings.HasPrefix(posted, "0 ") {
+		t.Errorf("the dry run said\n%s\nand the run posted what would read: %s", &said, posted)
+	}
+	said.Reset()
+	b.worker.DryRun = &said
+	b.run(t, b.date(0))
+	if !strings.Contains(said.String(), "0 credit-backs of 0 credits would be posted") {
+		t.Errorf("after the run, the dry run still says\n%s", &said)
+	}
+}
+
+func compareFiles(t *testing.T, want, got map[string][]byte) {
+	t.Helper()
+	for name := range want {
+		if !bytes.Equal(want[name], got[name]) {
+			t.Errorf("%s differs", name)
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%s is one too many", name)
+		}
+	}
+}
+
+func TestBackfillComesToTheSameWhateverItsParallelism(t *testing.T) {
+	var books string
+	var files map[string][]byte
+	for _, parallel := range []int{1, 3} {
+		b := newSmallBusiness(t, 6)
+		b.play(t)
+		result, err := b.worker.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(0), To: b.date(5), Parallel: parallel})
+		if err != nil || result.Done != 6 {
+			t.Fatalf("parallel %d: %d nights done: %v", parallel, result.Done, err)
+		}
+		again, err := b.worker.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(0), To: b.date(5), Parallel: parallel})
+		if err != nil || again.Done != 0 || again.Skipped != 6 {
+			t.Errorf("parallel %d: a second backfill did %d nights and left out %d: %v", parallel, again.Done, again.Skipped, err)
+		}
+		if books == "" {
+			books, files = b.books(t), snapshot(t, b.folder)
+			continue
+		}
+		if b.books(t) != books {
+			t.Errorf("parallel %d: the books differ from those of parallel 1", parallel)
+		}
+		compareFiles(t, files, snapshot(t, b.folder))
+	}
+}
+
+func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
+	ctx := context.Background()
+	b := newSmallBusiness(t, 3)
+	b.play(t)
+	b.run(t, b.date(0), b.date(1), b.date(2))
+	night := b.date(0)
+	credited := b.text(t, "SELECT min(job_id) FROM reconciler.credit_backs WHERE decision = 'credited' AND business_date = $1", night)
+	jobDebit := b.text(t, "SELECT min(id) FROM platform.credit_entries WHERE kind = 'usage' AND created_at >= $1::date AND created_at < $1::date + 1", night)
+	breaks := filepath.Join(b.folder, night.String(), "breaks.csv")
+	if faults := b.verify(t, night); len(faults) > 0 {
+		t.Fatalf("nothing was touched, and verification finds %v", faults)
+	}
+	original, err := os.ReadFile(breaks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tampering := range []struct {
+		name       string
+		do, undo   func() error
+		wantsInOne string // text that a fault must have
+	}{
+		{"a published file", func() error { return os.WriteFile(breaks, append(original, '\n'), 0o644) },
+			func() error { return os.WriteFile(breaks, original, 0o644) }, "breaks.csv"},
+		{"a stored row", b.statement("UPDATE reconciler.credit_backs SET reason = 'as I please' WHERE decision = 'credited' AND job_id = $1", credited),
+			b.statement("UPDATE reconciler.credit_backs SET reason = split_part(reason, '|', 1) WHERE job_id = $1", credited), credited},
+		{"an entry", b.statement("UPDATE platform.credit_entries SET credits = credits - 1 WHERE id = $1", jobDebit),
+			b.statement("UPDATE platform.credit_entries SET credits = credits + 1 WHERE id = $1", jobDebit), "debit_amount_mismatch"},
+	} {
+		if err := tampering.do(); err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, fault := range b.verify(t, night) {
+			found = found || strings.Contains(fault.Where+": "+fault.What, tampering.wantsInOne)
+		}
+		if !found {
+			t.Errorf("%s was tampered with, and no fault names %s", tampering.name, tampering.wantsInOne)
+		}
+		if err := tampering.undo(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.worker.Verify(ctx, night.AddDays(100)); !errors.Is(err, storage.ErrNotPublished) {
+		t.Errorf("a night that was never published: %v", err)
+	}
+}
+
+func (b *smallBusiness) verify(t *testing.T, night reconcile.Date) []jobs.Fault {
+	t.Helper()
+	faults, err := b.worker.Verify(context.Background(), night)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return faults
+}
+
+func (b *smallBusiness) statement(query string, args ...any) func() error {
+	return func() error {
+		_, err := b.db.Exec(query, args...)
+		return err
+	}
+}
+
+func TestClosedPeriodDoesNotChange(t *testing.T) {
+	ctx := context.Background()
+	b := newSmallBusiness(t, 4) // 29 March to 1 April
+	b.play(t)
+	b.run(t, b.date(0), b.date(1))
+	at := time.Date(2026, 4, 2, 9, 0, 0, 0, time.UTC)
+	err := jobs.ClosePeriod(ctx, b.worker.Store, "2026-03", "Ana", at)
+	if !errors.Is(err, jobs.ErrPeriod) || !strings.Contains(err.Error(), "2026-03-31") {
+		t.Errorf("closing a month with a night missing: %v", err)
+	}
+	b.run(t, b.date(2))
+	if err := jobs.ClosePeriod(ctx, b.worker.Store, "2026-03", "Ana", at); err != nil {
+		t.Fatal(err)
+	}
+	if err := jobs.ClosePeriod(ctx, b.worker.Store, "2026-03", "Ana", at); !errors.Is(err, jobs.ErrPeriod) {
+		t.Errorf("closing it twice: %v", err)
+	}
+	b.run(t, b.date(2)) // the same as published: nothing to say
+	before := snapshot(t, b.folder)
+	if err := b.statement("UPDATE platform.jobs SET credit_cost = credit_cost + 5 WHERE id = (SELECT min(id) FROM platform.jobs WHERE status = 'succeeded' AND finished_at >= $1 AND finished_at < $1::date + 1)", b.date(2))(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.worker.RunNight(ctx, b.date(2)); !errors.Is(err, jobs.ErrIntegrity) {
+		t.Errorf("a closed night that would differ: %v", err)
+	}
+	after := snapshot(t, b.folder)
+	name := "differences-" + b.date(2).String() + ".txt"
+	if !bytes.Contains(after[name], []byte("debit_amount_mismatch")) {
+		t.Errorf("%s does not name the new break:\n%s", name, after[name])
+	}
+	delete(after, name)
+	compareFiles(t, before, after)
+	if err := jobs.ReopenPeriod(ctx, b.worker.Store, "2026-03", "Ana", " ", at); !errors.Is(err, jobs.ErrPeriod) {
+		t.Errorf("reopening without a reason: %v", err)
+	}
+	if err := jobs.ReopenPeriod(ctx, b.worker.Store, "2026-03", "Ana", "a cost was wrong", at); err != nil {
+		t.Fatal(err)
+	}
+	b.run(t, b.date(2))
+	if revision := b.text(t, "SELECT max(revision) FROM reconciler.publications WHERE business_date = $1", b.date(2)); revision != "2" {
+		t.Errorf("reopened and run again, the night is at revision %s, want 2", revision)
+	}
+}
+
+func TestResolvedBreakStaysResolvedUntilItChanges(t *testing.T) {
+	ctx := context.Background()
+	b := newSmallBusiness(t, 4)
+	b.play(t)
+	b.run(t, b.date(0))
+	id := b.text(t, "SELECT min(break_id) FROM reconciler.breaks WHERE kind = 'job_without_debit' AND closed_on IS NULL")
+	job := b.text(t, "SELECT min(subject_id) FROM reconciler.breaks WHERE break_id = $1", id)
+	resolution := jobs.Resolution{BreakID: id, Resolution: "accepted", Reason: "a gift to the customer", Actor: "Ana"}
+	at := time.Date(2026, 3, 30, 9, 0, 0, 0, time.UTC)
+	unknown := jobs.Resolution{BreakID: "brk_00000000000000000000", Resolution: "accepted", Reason: "x", Actor: "Ana"}
+	if err := jobs.ResolveBreaks(ctx, b.worker.Store, time.UTC, at, []jobs.Resolution{resolution, unknown}); !errors.Is(err, jobs.ErrNotOpen) {
+		t.Fatalf("resolving an unknown break: %v", err)
+	}
+	if err := jobs.ResolveBreaks(ctx, b.worker.Store, time.UTC, at, []jobs.Resolution{resolution}); err != nil {
+		t.Fatalf("the first of two resolutions had been applied though the second failed: %v", err)
+	}
+	b.run(t, b.date(1), b.date(2))
+	if status := b.status(t, id); status != "resolved 2026-03-30" {
+		t.Errorf("two nights later the break is %s", status)
+	}
+	// The fault changes: half of the debit is booked.
+	if err := b.statement(`INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at)
+		SELECT 'late_half', account_id, 'usage', -1, id, $2::timestamptz FROM platform.jobs WHERE id = $1`, job, b.sim.Nights()[3].Begin)(); err != nil {
+		t.Fatal(err)
+	}
+	b.run(t, b.date(3))
+	kinds := b.text(t, "SELECT coalesce(string_agg(DISTINCT kind, ','), '') FROM reconciler.breaks WHERE subject_id = $1 AND closed_on IS NULL", job)
+	if kinds != "debit_amount_mismatch" {
+		t.Errorf("after the fault changed, its open breaks are %q", kinds)
+	}
+}
+
+func (b *smallBusiness) status(t *testing.T, id string) string {
+	t.Helper()
+	return b.text(t, "SELECT coalesce(closed_as || ' ' || closed_on, 'open') FROM reconciler.breaks WHERE break_id = $1 ORDER BY opened_on DESC LIMIT 1", id)
+}
+
+func TestPolicyTestShowsWhatWouldHaveBeenDifferent(t *testing.T) {
+	ctx := context.Background()
+	b := newSmallBusiness(t, 4)
+	b.play(t)
+	b.run(t, b.date(0), b.date(1), b.date(2), b.date(3))
+	before := b.books(t)
+	same, changes := b.policyTest(t, ctx, b.worker.Policies)
+	if same == 0 || len(changes) != 0 {
+		t.Errorf("the policy in force would have changed %d of %d decisions: %v", len(changes), same, changes)
+	}
+	versions := b.worker.Policies.Versions()
+	table, err := reconcile.NewFailureTable([]reconcile.FailureRule{{Name: "nothing", Class: reconcile.FailureUser, Reason: "everything else is the customer's", Codes: []string{"NO_SUCH_CODE"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions[0].Failures, versions[0].RefundWindow = table, time.Hour
+	harsh, err := reconcile.NewPolicies(versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, changes = b.policyTest(t, ctx, harsh)
+	credited := b.text(t, "SELECT count(*) FROM reconciler.credit_backs WHERE decision = 'credited'")
+	var lost, refunds int
+	for _, change := range changes {
+		switch {
+		case change.What == "credit-back" && change.Amount < 0:
+			lost++
+		case change.What == "refund":
+			refunds++
+		}
+	}
+	if got := strings.TrimSpace(credited); got != strconv.Itoa(lost) || lost == 0 {
+		t.Errorf("%d credit-backs would be lost, %s were made", lost, got)
+	}
+	if refunds == 0 {
+		t.Error("a window of an hour would change no refund decision")
+	}
+	if b.books(t) != before {
+		t.Error("trying a policy changed the books")
+	}
+}
+
+func (b *smallBusiness) policyTest(t *testing.T, ctx context.Context, policies reconcile.Policies) (decided int, changes []jobs.PolicyChange) {
+	t.Helper()
+	decided, _, err := b.worker.TestPolicy(ctx, policies, b.date(0), b.date(len(b.sim.Nights())-1), func(c jobs.PolicyChange) error {
+		changes = append(changes, c)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decided, changes
+}
+
+func TestAnomalousCreditBacksTripAndPostNothing(t *testing.T) {
+	ctx := context.Background()
+	b := newSmallBusiness(t, 2)
+	b.play(t)
+	for _, limited := range []struct {
+		name     string
+		settings jobs.Settings
+	}{
+		{"count", jobs.Settings{CreditBackMaxCount: 1}},
+		{"credits", jobs.Settings{CreditBackMaxCredits: 1}},
+	} {
+		b.worker.Settings = limited.settings
+		err := b.worker.RunNight(ctx, b.date(0), "credit-backs")
+		if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "nothing was posted") {
+			t.Errorf("cap of %s: %v", limited.name, err)
+		}
+		if posted := b.text(t, "SELECT count(*) FROM platform.credit_entries WHERE idempotency_key LIKE 'reconciler:%'"); posted != "0" {
+			t.Errorf("cap of %s: %s entries were posted", limited.name, posted)
+		}
+	}
+	// Seven quiet nights of one credit each, then this one.
+	for i := range 7 {
+		if err := b.statement(`INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at) VALUES ($1::date, 'credit-backs', 'completed', $1::date + 1, $1::date)`, b.date(0).AddDays(-1-i))(); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.statement(`INSERT INTO reconciler.credit_backs (account_id, job_id, business_date, kind, status, failure_code, class, rule, policy_version, finished_at,
+			debited, credited_before, credited_ever, credit_back, decision, clause, reason, entry_id, booked_at)
+			VALUES ('a', $2, $1::date, 'image', 'failed', 'X', 'system', 'r', '1', $1::date, 1, 0, 0, 1, 'credited', '3.1', 'r', 'e' || $2, $1::date)`, b.date(0).AddDays(-1-i), "old"+strconv.Itoa(i))(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.worker.Settings = jobs.Settings{CreditBackAnomalyMultiple: 10}
+	if err := b.worker.RunNight(ctx, b.date(0), "credit-backs"); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "median") {
+		t.Errorf("anomaly: %v", err)
+	}
+	b.worker.Settings = jobs.Settings{}
+	b.run(t, b.date(0))
+	if posted := b.text(t, "SELECT count(*) FROM platform.credit_entries WHERE idempotency_key LIKE 'reconciler:%'"); posted == "0" {
+		t.Error("without limits nothing was posted either")
+	}
+}
