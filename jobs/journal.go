@@ -430,9 +430,19 @@ func (n *Night) balanceAccounts(ctx context.Context, tx *postgres.Tx, goesOn boo
 	return err
 }
 
-// LedgerOf is a night's journal as it was kept, for the writers of its files.
+// ErrNoJournal says that a night's journal has not been kept.
+var ErrNoJournal = errors.New("the night has no journal")
+
+// LedgerOf is a night's journal as it was kept, for the writers of its files. ErrNoJournal comes with an empty one.
 func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart reconcile.Chart) (reports.Ledger, error) {
 	l := reports.Ledger{Date: date, Chart: chart, Lines: rowsOf[reports.JournalLine](q, "reports/journal", date)}
+	var kept bool
+	if err := q.Get(ctx, &kept, "books/journal_kept", postgres.Args{"date": date}); err != nil {
+		return l, err
+	}
+	if !kept {
+		return l, fmt.Errorf("%s: %w", date, ErrNoJournal)
+	}
 	if err := q.Select(ctx, &l.Balances, "books/balances", postgres.Args{"date": date}); err != nil {
 		return l, err
 	}
@@ -442,6 +452,9 @@ func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, char
 // journalWriters are the files of the night's journal beside journal.csv.
 func (n *Night) journalWriters(ctx context.Context, q postgres.Querier) ([]reports.Writer, error) {
 	ledger, err := LedgerOf(ctx, q, n.Date, n.Settings.Chart)
+	if errors.Is(err, ErrNoJournal) {
+		err = nil
+	}
 	return []reports.Writer{{Name: "journal.hledger", Write: func(ctx context.Context, w io.Writer) error {
 		return reports.WriteHledger(ctx, w, ledger)
 	}}}, err

@@ -35,6 +35,9 @@ type setting struct {
 // The settings, in the order in which --help shows them.
 var settingList = []setting{
 	{env: "DATABASE_URL", secret: true, usage: "PostgreSQL, as postgres://user:password@host/database?sslmode=verify-full"},
+	{env: "RECONCILER_REPLICA_URL", secret: true, usage: "a replica that explain and breaks list, show and export read from; a night never does"},
+	{env: "RECONCILER_DATABASE_CONNECTIONS", standby: "8", usage: "most connections to the database at once, at least 3"},
+	{env: "RECONCILER_STATEMENT_TIMEOUT_SECONDS", standby: "7200", usage: "how long one statement of a transaction may take; 0: as the server says"},
 	{env: "STRIPE_API_KEY", secret: true, usage: "restricted key with read rights; without it Stripe is not looked at"},
 	{env: "STRIPE_REFUND_KEY", secret: true, usage: "restricted key that may create refunds; only where refunds are executed"},
 	{env: "STRIPE_API_BASE", usage: "another base URL of the Stripe API"},
@@ -42,6 +45,7 @@ var settingList = []setting{
 	{env: "REPORTS_URL", standby: "reports", usage: "where reports go: a folder, or s3://bucket/prefix"},
 	{env: "RECONCILER_TIMEZONE", standby: "UTC", usage: "time zone of business dates"},
 	{env: "RECONCILER_POLICY", usage: "a policy file; empty: the built-in policy"},
+	{env: "RECONCILER_ACCOUNTS", usage: "a chart of accounts for the journal; empty: the built-in one (see: reconciler report --help)"},
 	{env: "RECONCILER_SOURCE_SCHEMA", standby: "platform", usage: "schema of the platform's tables or views"},
 	{env: "LOG_LEVEL", standby: "info", usage: "debug, info, warn or error"},
 	{env: "LOG_FORMAT", usage: "json or console; empty: console on a terminal"},
@@ -62,6 +66,11 @@ var settingList = []setting{
 	{env: "RECONCILER_REFUND_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a day would refund more than this many times the 30-day median; 0: never"},
 	{env: "RECONCILER_REFUND_MAX_FAILURES", standby: "3", usage: "stop when so many refunds in a row are stopped, refused or left open; 0: never"},
 	{env: "RECONCILER_REFUND_LEASE_SECONDS", standby: "300", usage: "how long an executor of refunds that says nothing keeps others out"},
+	{env: "RECONCILER_SCHEDULE", standby: "15 3 * * *", usage: "serve: when to look for nights that are due, as cron writes it"},
+	{env: "RECONCILER_SCHEDULE_TIMEZONE", standby: "UTC", usage: "serve: time zone of the schedules"},
+	{env: "RECONCILER_JOB_SCHEDULES", usage: "serve: single jobs between nights, as sync-stripe=@hourly; refunds=30 9 * * 1-5"},
+	{env: "RECONCILER_PUSHGATEWAY_URL", usage: "run, backfill: a Pushgateway that gets the figures of whole nights"},
+	{env: "RECONCILER_METRICS_TEXTFILE", usage: "run, backfill: a file NAME.prom that gets them, for node_exporter"},
 }
 
 func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.env), "_", "-") }
@@ -99,6 +108,11 @@ func (s *settings) value(env string) string {
 // config is the checked form of the settings.
 type config struct {
 	databaseURL     string
+	replicaURL      string
+	connections     int
+	statementLimit  time.Duration
+	nights          jobs.Schedule
+	jobSchedules    map[string]jobs.Schedule
 	stripeKey       string
 	stripeRefundKey string
 	stripeBase      string
@@ -153,6 +167,12 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	if err != nil {
 		fault("RECONCILER_POLICY", "%v", err)
 	}
+	if path := s.value("RECONCILER_ACCOUNTS"); path != "" {
+		if c.jobs.Chart, err = loadChart(path); err != nil {
+			fault("RECONCILER_ACCOUNTS", "%v", err)
+		}
+	}
+	s.loadServing(&c, fault)
 	number := func(env string, least int64) int64 {
 		value, err := strconv.ParseInt(s.value(env), 10, 64)
 		if err != nil || value < least {
@@ -160,6 +180,9 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 		}
 		return value
 	}
+	c.replicaURL = s.value("RECONCILER_REPLICA_URL")
+	c.connections = int(number("RECONCILER_DATABASE_CONNECTIONS", 3))
+	c.statementLimit = time.Duration(number("RECONCILER_STATEMENT_TIMEOUT_SECONDS", 0)) * time.Second
 	c.jobs.AwaitingFor = time.Duration(number("RECONCILER_AWAITING_HOURS", 1)) * time.Hour
 	c.jobs.JobStuckAfter = time.Duration(number("RECONCILER_JOB_STUCK_HOURS", 1)) * time.Hour
 	c.jobs.LateLookbackNights = int(number("RECONCILER_LATE_LOOKBACK_NIGHTS", 1))
@@ -176,9 +199,33 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	return c, nil
 }
 
+// loadServing reads what says when things are done, and where their figures go.
+func (s *settings) loadServing(c *config, fault func(env, format string, args ...any)) {
+	zone, err := time.LoadLocation(s.value("RECONCILER_SCHEDULE_TIMEZONE"))
+	if err != nil {
+		fault("RECONCILER_SCHEDULE_TIMEZONE", "%q is no time zone of the IANA database; examples: UTC, America/New_York", s.value("RECONCILER_SCHEDULE_TIMEZONE"))
+		zone = time.UTC
+	}
+	if c.nights, err = jobs.ParseSchedule(s.value("RECONCILER_SCHEDULE"), zone); err != nil {
+		fault("RECONCILER_SCHEDULE", "%v", err)
+	}
+	if c.jobSchedules, err = jobs.ParseJobSchedules(s.value("RECONCILER_JOB_SCHEDULES"), zone); err != nil {
+		fault("RECONCILER_JOB_SCHEDULES", "%v", err)
+	}
+	if gateway := s.value("RECONCILER_PUSHGATEWAY_URL"); gateway != "" {
+		if u, err := url.Parse(gateway); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			fault("RECONCILER_PUSHGATEWAY_URL", "is not an http or https URL")
+		}
+	}
+	if path := s.value("RECONCILER_METRICS_TEXTFILE"); path != "" && !strings.HasSuffix(path, ".prom") {
+		fault("RECONCILER_METRICS_TEXTFILE", "%q does not end in .prom; the textfile collector would not read it", path)
+	}
+}
+
 var stripeKeyForm = regexp.MustCompile(`^(sk|rk)_(test|live)_[A-Za-z0-9_]+$`)
 
 func (s *settings) logger(stderr io.Writer) (zerolog.Logger, error) {
+	out := newRedactor(stderr, s.secrets())
 	level, err := zerolog.ParseLevel(s.value("LOG_LEVEL"))
 	if err != nil || level == zerolog.NoLevel {
 		return zerolog.Nop(), fmt.Errorf("LOG_LEVEL: %q is not debug, info, warn or error", s.value("LOG_LEVEL"))
@@ -186,23 +233,28 @@ func (s *settings) logger(stderr io.Writer) (zerolog.Logger, error) {
 	format := s.value("LOG_FORMAT")
 	if format == "" {
 		format = "json"
-		if file, ok := stderr.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		if isTerminal(stderr) {
 			format = "console"
 		}
 	}
 	switch format {
 	case "json":
-		return zerolog.New(stderr).Level(level).With().Timestamp().Logger(), nil
+		return zerolog.New(out).Level(level).With().Timestamp().Logger(), nil
 	case "console":
-		return zerolog.New(zerolog.ConsoleWriter{Out: stderr, TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger(), nil
+		return zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(stderr), TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger(), nil
 	default:
 		return zerolog.Nop(), fmt.Errorf("LOG_FORMAT: %q is not json or console", format)
 	}
 }
 
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
 // store opens the database of a checked configuration.
 func (c config) store() (*postgres.Store, error) {
-	store, err := postgres.Open(postgres.Options{URL: c.databaseURL, SourceSchema: c.sourceSchema})
+	store, err := postgres.Open(postgres.Options{URL: c.databaseURL, SourceSchema: c.sourceSchema, MaxConnections: c.connections, StatementTimeout: c.statementLimit})
 	if err != nil {
 		// The driver's message may quote the URL, and with it the password.
 		return nil, usageError("DATABASE_URL: can't be read as a PostgreSQL URL or a list of key=value")

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+)
+
+func init() { commands = append(commands, newReportCommand) }
+
+func newReportCommand(s *settings) *cobra.Command {
+	var date, format, output string
+	var options reports.ExportOptions
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Write a night's journal for an accounting package",
+		Long: `report writes the double-entry journal of a night that has been run, in the format of
+
+  hledger      for hledger and ledger; the files of consecutive nights can be put after one another
+  beancount    for beancount
+  quickbooks   QuickBooks Online, Import journal entries
+  xero         Xero, Import manual journals
+  netsuite     NetSuite, CSV import of journal entries
+
+The last three are drafts: one journal per kind of entry and currency, with numbers that follow from the night, so that importing one
+twice is noticed. journal.csv in the night's reports has every entry behind them. Credits are no money, and are left out of these three.
+
+The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML file that says for some roles what is to be used instead of
+
+` + chartTable(),
+		Example: `  reconciler report --date 2026-11-21 --format quickbooks --currency usd --output journal.csv
+  reconciler report --date 2026-11-21 --format beancount | bean-check /dev/stdin`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.load(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			night, err := parseNight(date, c.jobs.Zone)
+			if err != nil {
+				return err
+			}
+			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			defer closeWorker()
+			options.Currency = strings.ToLower(options.Currency)
+			write := func(out io.Writer) error { return writeJournal(cmd.Context(), w, night, format, options, out) }
+			if output == "" {
+				return write(cmd.OutOrStdout())
+			}
+			return writeFile(output, write)
+		},
+	}
+	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
+	cmd.Flags().StringVar(&format, "format", "", strings.Join(reports.ExportFormats(), ", "))
+	cmd.Flags().StringVar(&options.Currency, "currency", "", "only this currency; QuickBooks and Xero take one at a time")
+	cmd.Flags().StringVar(&options.Subsidiary, "subsidiary", "Parent Company", "the subsidiary that NetSuite books for")
+	cmd.Flags().StringVar(&output, "output", "", "write to this file (default: standard output)")
+	if err := cmd.MarkFlagRequired("format"); err != nil {
+		panic(err)
+	}
+	return cmd
+}
+
+func writeJournal(ctx context.Context, w *jobs.Worker, night reconcile.Date, format string, o reports.ExportOptions, out io.Writer) error {
+	return w.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
+		ledger, err := jobs.LedgerOf(ctx, tx, night, w.Settings.Defaults().Chart)
+		if errors.Is(err, jobs.ErrNoJournal) {
+			return usageError("%s has no journal; run the night first: reconciler run --date %s", night, night)
+		}
+		if err != nil {
+			return err
+		}
+		err = reports.WriteExport(ctx, out, format, ledger, o)
+		if errors.Is(err, reports.ErrExport) {
+			return usageError("%w", err)
+		}
+		return err
+	})
+}
+
+// writeFile puts the file in place once it is complete.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	temporary := path + ".partial"
+	file, err := os.Create(temporary)
+	if err != nil {
+		return usageError("--output: %w", err)
+	}
+	if err := errors.Join(write(file), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("--output: %w", err)
+	}
+	return nil
+}
