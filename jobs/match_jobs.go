@@ -48,7 +48,7 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 		return nil, err
 	}
 	var outcomes []matchTotals
-	if err := tx.Select(ctx, &outcomes, "match_jobs/judge", n.args(job, postgres.Args{"as_of": n.AsOf(), "policy": n.Policy})); err != nil {
+	if err := tx.Select(ctx, &outcomes, "match_jobs/judge", n.args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy})); err != nil {
 		return nil, err
 	}
 	n.step("match-jobs/judged")

@@ -11,6 +11,8 @@ WITH subject AS (
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
            j.account_id, j.status, coalesce(j.failure_code, '') AS failure_code, coalesce(j.credit_cost, 0)::numeric AS cost,
            coalesce(j.finished_at < @as_of::timestamptz, false) AS finished,
+           -- Finished tonight and no candidate of its own: the scan has counted it as clean, and something on another account brought it here.
+           coalesce(s.jobs = 0 AND j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz, false) AS counted_clean,
            CASE WHEN j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled') THEN coalesce(f.class, 'unknown') END AS class,
            coalesce(l.own_net, 0) AS own_net, coalesce(l.own_debits, 0) AS own_debits, coalesce(l.own_credited, 0) AS own_credited,
            coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
@@ -92,11 +94,20 @@ WITH subject AS (
                CASE WHEN v.failure_code = '' THEN 'the job ' || v.status || ' without a failure code' ELSE 'no row of the failure table matches ' || v.failure_code END
         WHERE v.class_fault IS NOT NULL
     ) x
+), outcome AS (
+    SELECT CASE WHEN debit_fault IS NOT NULL OR credit_fault IS NOT NULL OR class_fault IS NOT NULL THEN 'breaks'
+                WHEN rejected OR known AND NOT finished THEN 'awaiting'
+                ELSE 'matched' END AS outcome,
+           jobs, night_cost, night_debits, carried, counted_clean, cost
+    FROM verdict
 )
-SELECT CASE WHEN debit_fault IS NOT NULL OR credit_fault IS NOT NULL OR class_fault IS NOT NULL THEN 'breaks'
-            WHEN rejected OR known AND NOT finished THEN 'awaiting'
-            ELSE 'matched' END AS outcome,
-       sum(jobs)::text AS jobs, sum(night_cost)::text AS cost, sum(night_debits)::text AS debits, sum(carried)::text AS carried
-FROM verdict
+SELECT x.outcome, sum(x.jobs)::text AS jobs, sum(x.cost)::text AS cost, sum(x.debits)::text AS debits, sum(x.carried)::text AS carried
+FROM outcome o
+CROSS JOIN LATERAL (
+    SELECT o.outcome, o.jobs, o.night_cost AS cost, o.night_debits AS debits, o.carried
+    UNION ALL
+    SELECT v.outcome, v.jobs, v.jobs * o.cost, v.jobs * o.cost, 0
+    FROM (VALUES ('matched', -1), ('breaks', 1)) AS v (outcome, jobs)
+    WHERE o.counted_clean AND o.outcome = 'breaks') x
 GROUP BY 1
 ORDER BY 1
