@@ -98,12 +98,15 @@ func (w *worker) disagreements(t testing.TB, s stage, cases []platform) map[int]
 		}
 		published := w.published(t, n.Date)
 		var rolled rollRow
-		controls := map[string]controlRow{}
+		controls, money := map[string]controlRow{}, map[string]moneyRow{}
 		for i, p := range cases {
 			want := oracles[i].night(n, p.turn(turn))
 			rolled = rolled.plus(want.RollForward[0])
 			for _, c := range want.Controls {
 				controls[c.Check+c.Unit] = controls[c.Check+c.Unit].plus(c)
+			}
+			for _, m := range want.Money {
+				money[m.Currency] = money[m.Currency].plus(m)
 			}
 			want.RollForward = nil
 			if diff := diffLines(want.lines(), published.lines(casePrefix(i))); diff != "" && problems[i] == "" {
@@ -111,10 +114,13 @@ func (w *worker) disagreements(t testing.TB, s stage, cases []platform) map[int]
 			}
 		}
 		wantRoll := verdict{RollForward: []rollRow{rolled}}.lines()
-		if diff := diffLines(wantRoll, published.rollForward("credits")); diff != "" && len(problems) == 0 && len(published["roll_forward.csv"]) > 0 {
+		if diff := diffLines(wantRoll, published.rollForward("credits")); diff != "" && len(problems) == 0 {
 			problems[-1] = fmt.Sprintf("night %s (-oracle +worker):\n%s", n.Date, diff)
 		}
 		if diff := diffLines(controlLines(controls), published.controls(controls)); diff != "" && len(problems) == 0 {
+			problems[-1] = fmt.Sprintf("night %s (-oracle +worker):\n%s", n.Date, diff)
+		}
+		if diff := diffLines(moneyLines(money), published.money()); diff != "" && len(problems) == 0 {
 			problems[-1] = fmt.Sprintf("night %s (-oracle +worker):\n%s", n.Date, diff)
 		}
 		for _, untied := range published.untied(closed) {
@@ -146,6 +152,20 @@ func controlLines(controls map[string]controlRow) []string {
 	var lines []string
 	for _, c := range controls {
 		lines = append(lines, fmt.Sprintf("control     %s in %s scanned=%s matched=%s awaiting=%s breaks=%s", c.Check, c.Unit, c.Scanned, c.Matched, c.Awaiting, c.Breaks))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func (m moneyRow) plus(other moneyRow) moneyRow {
+	return moneyRow{Currency: other.Currency, Opening: add(m.Opening, other.Opening), Purchases: add(m.Purchases, other.Purchases),
+		LatePurchases: add(m.LatePurchases, other.LatePurchases), Left: add(m.Left, other.Left)}
+}
+
+func moneyLines(money map[string]moneyRow) []string {
+	var lines []string
+	for _, m := range money {
+		lines = append(lines, fmt.Sprintf("money       %s opening=%s purchases=%s closing=%s lots=%s", m.Currency, m.Opening, m.Purchases, m.Left, m.Left))
 	}
 	slices.Sort(lines)
 	return lines
@@ -253,6 +273,19 @@ func (p published) controls(checks map[string]controlRow) []string {
 		if _, known := checks[r["check"]+r["unit"]]; known {
 			lines = append(lines, fmt.Sprintf("control     %s in %s scanned=%s matched=%s awaiting=%s breaks=%s", r["check"], r["unit"], r["scanned"], r["matched"],
 				r["awaiting"], r["breaks"]))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// money is the roll-forward in each currency, worded as the oracle's.
+func (p published) money() []string {
+	var lines []string
+	for _, r := range p["roll_forward.csv"] {
+		if r["measure"] != "credits" {
+			lines = append(lines, fmt.Sprintf("money       %s opening=%s purchases=%s closing=%s lots=%s", r["measure"], r["opening"], r["purchases"], r["closing"],
+				r["closing_from_lots"]))
 		}
 	}
 	slices.Sort(lines)

@@ -206,7 +206,7 @@ func (g *generating) job(owner string) {
 		}
 	}
 	if j.FinishedAt != nil {
-		j.Turn = g.turn(finished)
+		j.Turn = max(g.turn(finished), g.turn(finished))
 	}
 	g.platform.Jobs = append(g.platform.Jobs, j)
 

@@ -22,7 +22,7 @@ type oracle struct {
 
 	books    platform             // all rows that have turned up, and what the nights posted
 	reported []reconcile.Night    // in the order they ran
-	lateAt   map[string]time.Time // when an entry that turned up late counts, by its id
+	lateAt   map[string]time.Time // when an entry or a purchase that turned up late counts, by its id
 	final    map[string]string    // approve or deny, by request
 	finalAt  map[string]time.Time // when that was decided
 	open     map[string]breakRow  // by breakRow.fault
@@ -44,6 +44,7 @@ type verdict struct {
 	Decisions   []decisionRow
 	RollForward []rollRow
 	Controls    []controlRow
+	Money       []moneyRow
 }
 
 type breakRow struct {
@@ -81,6 +82,13 @@ type decisionRow struct {
 type controlRow struct {
 	Check, Unit                        string
 	Scanned, Matched, Awaiting, Breaks *big.Int
+}
+
+// moneyRow is the roll-forward in one currency, as far as the rules alone settle it: which column takes a change of value that two
+// causes share does not matter to what is left.
+type moneyRow struct {
+	Currency                                string
+	Opening, Purchases, LatePurchases, Left *big.Int
 }
 
 type rollRow struct {
@@ -241,7 +249,7 @@ func keepsContractRequest(r request) bool {
 // night is the whole night of a business date, with the rows that have turned up before it. Nights are asked for in order.
 func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	o.books.add(more)
-	o.bookLateItems(n, more.Entries)
+	o.bookLateItems(n, more)
 	var v verdict
 	v.CreditBacks = o.creditBacks(n)
 	v.Windows = o.windows(n)
@@ -249,17 +257,23 @@ func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	v.Breaks = o.breaks(n)
 	v.RollForward = o.rollForward(n)
 	v.Controls = o.controls(n, v)
+	v.Money = o.money(n)
 	o.post(n, v)
 	o.reported = append(o.reported, n)
 	return v
 }
 
 // bookLateItems: a row that turns up in an already reported period is booked in the open one.
-func (o *oracle) bookLateItems(n reconcile.Night, entries []entry) {
-	for _, e := range entries {
-		for _, earlier := range o.reported {
+func (o *oracle) bookLateItems(n reconcile.Night, turnedUp platform) {
+	for _, earlier := range o.reported {
+		for _, e := range turnedUp.Entries {
 			if keepsContractEntry(e) && earlier.Contains(*e.CreatedAt) {
 				o.lateAt[e.ID] = n.Begin
+			}
+		}
+		for _, p := range turnedUp.Purchases {
+			if keepsContractPurchase(p) && p.CompletedAt != nil && earlier.Contains(*p.CompletedAt) {
+				o.lateAt[p.ID] = n.Begin
 			}
 		}
 	}
@@ -1168,6 +1182,55 @@ func (o *oracle) rollForward(n reconcile.Night) []rollRow {
 		Closing:     total(entries, all),
 		FromLots:    o.fromLots(n.AsOf()),
 	}}
+}
+
+// money is what was paid for purchases and is not used up yet, at the price of each lot, rounded so that the parts make up the whole. A
+// purchase without a grant is owed in full, a refunded one not at all.
+func (o *oracle) money(n reconcile.Night) []moneyRow {
+	byCurrency := map[string]*moneyRow{}
+	for _, p := range o.purchases(n.AsOf()) {
+		if p.completed.IsZero() || p.kind != "credits" && p.credits == 0 {
+			continue
+		}
+		row := byCurrency[p.currency]
+		if row == nil {
+			row = &moneyRow{Currency: p.currency, Opening: new(big.Int), Purchases: new(big.Int), LatePurchases: new(big.Int), Left: new(big.Int)}
+			byCurrency[p.currency] = row
+		}
+		at, late := o.lateAt[p.id]
+		if !late {
+			at = p.completed
+		}
+		switch {
+		case at.Before(n.Begin):
+			row.Opening.Add(row.Opening, o.valueLeft(p, n.Begin))
+		case late:
+			row.LatePurchases.Add(row.LatePurchases, big.NewInt(p.amount))
+		default:
+			row.Purchases.Add(row.Purchases, big.NewInt(p.amount))
+		}
+		row.Left.Add(row.Left, o.valueLeft(p, n.AsOf()))
+	}
+	var rows []moneyRow
+	for _, row := range byCurrency {
+		rows = append(rows, *row)
+	}
+	return rows
+}
+
+func (o *oracle) valueLeft(p validPurchase, asOf time.Time) *big.Int {
+	amount := big.NewInt(p.amount)
+	if o.refunded(p, asOf) {
+		return new(big.Int)
+	}
+	ordered, _ := o.lots(p.account, asOf)
+	for _, l := range ordered {
+		if l.purchase == p.id && l.credits.Sign() > 0 {
+			used := new(big.Int).Mul(amount, l.used)
+			return minus(amount, used.Div(used, l.credits))
+		}
+	}
+	return amount
 }
 
 // fromLots is what is left in all lots, less what accounts have overdrawn. A refund takes credits out that its lot still counts here:
