@@ -15,42 +15,42 @@ type planted struct {
 	kind reconcile.BreakKind
 	// nights is how many nights later than its own it is a break: counterparts may take a day.
 	nights int
-	plant  func(b *business) (subject, field string)
+	plant  func(b *bothBooks) (subject, field string)
 }
 
 var plantedOnStripe = []planted{
-	{reconcile.PurchaseMissingAtStripe, 1, func(b *business) (string, string) {
+	{reconcile.PurchaseMissingAtStripe, 1, func(b *bothBooks) (string, string) {
 		p := purchased{id: b.id("pur"), account: b.account(), amount: 5000, credits: 500, currency: "usd"}
 		b.store(p, "completed", "", "", "")
 		return p.id, "charge"
 	}},
-	{reconcile.ChargeAmountMismatch, 0, func(b *business) (string, string) {
+	{reconcile.ChargeAmountMismatch, 0, func(b *bothBooks) (string, string) {
 		p, charge := b.pay(4900, "usd", nil)
 		p.amount = 9900
 		b.store(p, "completed", "", charge.ID, "")
 		return p.id, "amount_minor"
 	}},
-	{reconcile.ChargeCurrencyMismatch, 0, func(b *business) (string, string) {
+	{reconcile.ChargeCurrencyMismatch, 0, func(b *bothBooks) (string, string) {
 		p, charge := b.pay(4900, "jpy", nil)
 		p.currency = "usd"
 		b.store(p, "completed", charge.PaymentIntent, "", "")
 		return p.id, "currency"
 	}},
-	{reconcile.ChargeStatusMismatch, 1, func(b *business) (string, string) { // completed, but the card was declined
+	{reconcile.ChargeStatusMismatch, 1, func(b *bothBooks) (string, string) { // completed, but the card was declined
 		p, charge := b.pay(4900, "usd", func(c *stripetest.ChargeParams) { c.Decline = "card_declined" })
 		b.store(p, "completed", charge.PaymentIntent, "", "")
 		return p.id, "status"
 	}},
-	{reconcile.ChargeStatusMismatch, 1, func(b *business) (string, string) { // paid, but the platform never noticed
+	{reconcile.ChargeStatusMismatch, 1, func(b *bothBooks) (string, string) { // paid, but the platform never noticed
 		p, charge := b.pay(4900, "usd", nil)
 		b.store(p, "pending", charge.PaymentIntent, "", "")
 		return p.id, "status"
 	}},
-	{reconcile.ChargeMissingInPlatform, 1, func(b *business) (string, string) {
+	{reconcile.ChargeMissingInPlatform, 1, func(b *bothBooks) (string, string) {
 		_, charge := b.pay(4900, "usd", func(c *stripetest.ChargeParams) { c.Metadata = nil })
 		return charge.ID, "purchase"
 	}},
-	{reconcile.DuplicateCharge, 0, func(b *business) (string, string) {
+	{reconcile.DuplicateCharge, 0, func(b *bothBooks) (string, string) {
 		p := b.buy(4900, "usd")
 		b.advance(time.Minute)
 		again := ok[stripetest.Charge](b.t)(b.stripe.CreateCharge(stripetest.ChargeParams{
@@ -58,43 +58,43 @@ var plantedOnStripe = []planted{
 		}))
 		return again.ID, "charge"
 	}},
-	{reconcile.RefundMissingInLedger, 1, func(b *business) (string, string) {
+	{reconcile.RefundMissingInLedger, 1, func(b *bothBooks) (string, string) {
 		p := b.buy(4900, "eur")
 		return b.refund(p, b.refundable(p)).ID, "credits"
 	}},
-	{reconcile.RefundAmountMismatch, 0, func(b *business) (string, string) { // the fee was given back as well
+	{reconcile.RefundAmountMismatch, 0, func(b *bothBooks) (string, string) { // the fee was given back as well
 		p := b.buy(4900, "eur")
 		b.entry(p, "refund", -p.credits)
 		return b.refund(p, 0).ID, "amount_minor"
 	}},
-	{reconcile.RefundFailed, 0, func(b *business) (string, string) {
+	{reconcile.RefundFailed, 0, func(b *bothBooks) (string, string) {
 		refund := b.giveBack(b.buy(4900, "usd"))
 		b.advance(time.Minute)
 		ok[stripetest.Refund](b.t)(b.stripe.FailRefund(refund.ID, "lost_or_stolen_card"))
 		return refund.ID, "status"
 	}},
-	{reconcile.RefundAgainstPolicy, 0, func(b *business) (string, string) { // some of it was used
+	{reconcile.RefundAgainstPolicy, 0, func(b *bothBooks) (string, string) { // some of it was used
 		p := b.buy(4900, "usd")
 		b.exec("INSERT INTO platform.jobs (id, account_id, kind, model, status, credit_cost, created_at, finished_at) VALUES ($1, $2, 'image', 'm', 'succeeded', 7, $3, $3)", "job-"+p.id, p.account, b.clock())
 		b.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at) VALUES ($1, $2, 'usage', -7, $3, $4)", b.id("ent"), p.account, "job-"+p.id, b.clock())
 		b.advance(time.Minute)
 		return b.giveBack(p).ID, "policy"
 	}},
-	{reconcile.RefundAgainstPolicy, 8, func(b *business) (string, string) { // too late
+	{reconcile.RefundAgainstPolicy, 8, func(b *bothBooks) (string, string) { // too late
 		p, id := b.buy(4900, "usd"), ""
 		b.later(8, func() { id = b.giveBack(p).ID })
 		b.lateSubjects = append(b.lateSubjects, func() string { return id })
 		return "", "policy"
 	}},
-	{reconcile.RefundMissingAtStripe, 1, func(b *business) (string, string) {
+	{reconcile.RefundMissingAtStripe, 1, func(b *bothBooks) (string, string) {
 		p := b.buy(4900, "usd")
 		b.entry(p, "refund", -p.credits)
 		return p.id, "refund"
 	}},
-	{reconcile.DisputeAccountActive, 0, func(b *business) (string, string) {
+	{reconcile.DisputeAccountActive, 0, func(b *bothBooks) (string, string) {
 		return ok[stripetest.Dispute](b.t)(b.stripe.OpenDispute(stripetest.DisputeParams{Charge: b.buy(4900, "usd").charge})).ID, "account_status"
 	}},
-	{reconcile.DisputedAndRefunded, 0, func(b *business) (string, string) {
+	{reconcile.DisputedAndRefunded, 0, func(b *bothBooks) (string, string) {
 		p := b.buy(4900, "usd")
 		b.giveBack(p)
 		b.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
@@ -102,15 +102,15 @@ var plantedOnStripe = []planted{
 		ok[stripetest.Dispute](b.t)(b.stripe.LoseDispute(dispute.ID))
 		return p.charge, "amount_minor"
 	}},
-	{reconcile.UnknownReportingCategory, 0, func(b *business) (string, string) {
+	{reconcile.UnknownReportingCategory, 0, func(b *bothBooks) (string, string) {
 		return ok[stripetest.BalanceTransaction](b.t)(b.stripe.Adjust(stripetest.Adjustment{Amount: -100, Currency: "usd", ReportingCategory: "moon_dust"})).ID, "reporting_category"
 	}},
-	{reconcile.BalanceResidual, 0, func(b *business) (string, string) { // a transaction that only our tables have
+	{reconcile.BalanceResidual, 0, func(b *bothBooks) (string, string) { // a transaction that only our tables have
 		b.exec(`INSERT INTO reconciler.stripe_balance_transactions (id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency,
 			status, source_id, created_at, available_on, seen_at) VALUES ('txn_ghost', 'charge', 'charge', 5, 0, 0, 5, 'kwd', 'available', '', $1, $1, $1)`, b.clock())
 		return "kwd", "balance"
 	}},
-	{reconcile.PayoutResidual, 0, func(b *business) (string, string) { // a transaction of the payout that our tables lack
+	{reconcile.PayoutResidual, 0, func(b *bothBooks) (string, string) { // a transaction of the payout that our tables lack
 		ok[stripetest.TopUp](b.t)(b.stripe.TopUp(100_000, "gbp"))
 		b.advance(time.Minute)
 		payout := ok[[]stripetest.Payout](b.t)(b.stripe.RunAutomaticPayouts())
@@ -127,30 +127,30 @@ var plantedOnStripe = []planted{
 		b.t.Fatal("no payout")
 		return "", ""
 	}},
-	{reconcile.SubscriptionRefunded, 0, func(b *business) (string, string) {
+	{reconcile.SubscriptionRefunded, 0, func(b *bothBooks) (string, string) {
 		return b.refund(b.subscribe().purchased, 1000).ID, "amount_minor"
 	}},
-	{reconcile.SubscriptionProrated, 0, func(b *business) (string, string) {
+	{reconcile.SubscriptionProrated, 0, func(b *bothBooks) (string, string) {
 		s := b.subscribe()
 		p := b.bill(s, stripetest.InvoiceParams{Subscription: s.stripeID, BillingReason: "subscription_update", Lines: []stripetest.InvoiceLine{
 			{Amount: -1200, Description: "Unused time", Proration: true}, {Amount: 4000, Description: "Remaining time", Proration: true},
 		}})
 		return p.invoice, "proration"
 	}},
-	{reconcile.UpgradeNotCharged, 1, func(b *business) (string, string) {
+	{reconcile.UpgradeNotCharged, 1, func(b *bothBooks) (string, string) {
 		return b.change(b.subscribe(), "upgrade", b.clock(), ""), "invoice"
 	}},
-	{reconcile.DowngradeEarly, 0, func(b *business) (string, string) {
+	{reconcile.DowngradeEarly, 0, func(b *bothBooks) (string, string) {
 		s := b.subscribe()
 		b.advance(time.Hour)
 		return b.change(s, "downgrade", b.clock(), ""), "effective_at"
 	}},
-	{reconcile.AccessEndedEarly, 0, func(b *business) (string, string) {
+	{reconcile.AccessEndedEarly, 0, func(b *bothBooks) (string, string) {
 		s := b.subscribe()
 		b.exec("UPDATE platform.subscriptions SET cancel_requested_at = $2, access_ends_at = $2 WHERE id = $1", s.id, b.clock())
 		return s.id, "access_ends_at"
 	}},
-	{reconcile.AccessOutlastsPeriod, 0, func(b *business) (string, string) {
+	{reconcile.AccessOutlastsPeriod, 0, func(b *bothBooks) (string, string) {
 		s := b.subscribe()
 		b.exec("UPDATE platform.subscriptions SET cancel_requested_at = $2, access_ends_at = $3 WHERE id = $1", s.id, b.clock(), s.periodEnd.AddDate(0, 0, 3))
 		return s.id, "access_ends_at"
@@ -159,7 +159,7 @@ var plantedOnStripe = []planted{
 
 // Each kind of break, planted on an otherwise ordinary day, is found as exactly that on the night that is due, and nothing else is.
 func TestPlantedStripeBreaksAreFoundExactly(t *testing.T) {
-	b := newBusiness(t)
+	b := newBothBooks(t)
 	for range 3 {
 		b.day(4)
 		b.night()

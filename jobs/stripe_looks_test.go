@@ -17,7 +17,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
-func (b *business) count(query string, args ...any) int {
+func (b *bothBooks) count(query string, args ...any) int {
 	b.t.Helper()
 	var n int
 	if err := b.db.QueryRow(query, args...).Scan(&n); err != nil {
@@ -29,7 +29,7 @@ func (b *business) count(query string, args ...any) int {
 // A night that Stripe was not looked at for, for want of a key or because it could not be reached, calls nothing of Stripe's clean: it
 // clears no break, proves no balance, knows no fee, and says so. The rest of the night runs.
 func TestNightWithoutStripeCallsNothingClean(t *testing.T) {
-	b := newBusiness(t)
+	b := newBothBooks(t)
 	b.day(3)
 	p := b.buy(4900, "usd")
 	b.advance(time.Minute)
@@ -95,7 +95,7 @@ func TestNightWithoutStripeCallsNothingClean(t *testing.T) {
 }
 
 // results is everything that the nights have come to about Stripe.
-func (b *business) results() string {
+func (b *bothBooks) results() string {
 	b.t.Helper()
 	var all strings.Builder
 	// A subscription's row has no history on the platform: its checks may differ, and whatever counts subscriptions.
@@ -121,7 +121,7 @@ func (b *business) results() string {
 
 // Running any night again, also after later ones, changes nothing, though Stripe has moved on since.
 func TestRerunsReadTheSameStripe(t *testing.T) {
-	b := newBusiness(t)
+	b := newBothBooks(t)
 	var nights []reconcile.Night
 	for range 8 {
 		b.day(6)
@@ -140,7 +140,7 @@ func TestRerunsReadTheSameStripe(t *testing.T) {
 
 // A backfill that reads Stripe only once, at the end, finds no break in nights that had none, and the same activity.
 func TestBackfillReadsStripeOnce(t *testing.T) {
-	b := newBusiness(t)
+	b := newBothBooks(t)
 	var nights []reconcile.Night
 	for range 16 {
 		b.day(6)
@@ -176,7 +176,7 @@ func TestBackfillReadsStripeOnce(t *testing.T) {
 
 // An authorisation that is captured two days later pays for nothing until then, also when the nights are run again afterwards.
 func TestAuthorisationCapturedLaterReadsAsItWas(t *testing.T) {
-	b := newBusiness(t)
+	b := newBothBooks(t)
 	b.day(1)
 	p, charge := b.pay(6000, "usd", func(c *stripetest.ChargeParams) { c.Authorize = true })
 	b.store(p, "completed", "", charge.ID, "")

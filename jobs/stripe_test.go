@@ -26,8 +26,8 @@ import (
 
 var longBusiness = flag.Bool("long", false, "run the long forms: a whole year of 10,000 purchases")
 
-// business is a platform and its Stripe account, played by hand on a simulated clock.
-type business struct {
+// bothBooks is a platform and its Stripe account, played by hand on a simulated clock.
+type bothBooks struct {
 	t            *testing.T
 	db           *sql.DB
 	url          string
@@ -43,9 +43,9 @@ type business struct {
 
 var businessStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
-func newBusiness(t *testing.T) *business {
+func newBothBooks(t *testing.T) *bothBooks {
 	database := testdb.New(t)
-	b := &business{t: t, db: database.DB.DB, url: database.URL, random: rand.New(rand.NewPCG(1, 2)), due: map[reconcile.Date][]func(){}}
+	b := &bothBooks{t: t, db: database.DB.DB, url: database.URL, random: rand.New(rand.NewPCG(1, 2)), due: map[reconcile.Date][]func(){}}
 	b.now.Store(businessStart.Unix())
 	b.stripe = stripetest.New(stripetest.Options{Clock: b.clock, Seed: 7, FeeTaxBasisPoints: 1900})
 	base, err := b.stripe.Listen()
@@ -68,7 +68,7 @@ func newBusiness(t *testing.T) *business {
 	return b
 }
 
-func (b *business) open() *postgres.Store {
+func (b *bothBooks) open() *postgres.Store {
 	store, err := postgres.Open(postgres.Options{URL: b.url})
 	if err != nil {
 		b.t.Fatal(err)
@@ -77,22 +77,22 @@ func (b *business) open() *postgres.Store {
 	return store
 }
 
-func (b *business) clock() time.Time         { return time.Unix(b.now.Load(), 0).UTC() }
-func (b *business) date() reconcile.Date     { return reconcile.DateOf(b.clock()) }
-func (b *business) advance(by time.Duration) { b.now.Add(int64(by / time.Second)) }
+func (b *bothBooks) clock() time.Time         { return time.Unix(b.now.Load(), 0).UTC() }
+func (b *bothBooks) date() reconcile.Date     { return reconcile.DateOf(b.clock()) }
+func (b *bothBooks) advance(by time.Duration) { b.now.Add(int64(by / time.Second)) }
 
 // until moves the clock to an hour of the present day.
-func (b *business) until(hour int) {
+func (b *bothBooks) until(hour int) {
 	d := b.date()
 	b.now.Store(max(b.now.Load(), time.Date(d.Year, d.Month, d.Day, hour, 0, 0, 0, time.UTC).Unix()))
 }
 
-func (b *business) id(prefix string) string {
+func (b *bothBooks) id(prefix string) string {
 	b.serial++
 	return fmt.Sprintf("%s-%05d", prefix, b.serial)
 }
 
-func (b *business) exec(query string, args ...any) {
+func (b *bothBooks) exec(query string, args ...any) {
 	b.t.Helper()
 	if _, err := b.db.Exec(query, args...); err != nil {
 		b.t.Fatal(err)
@@ -116,14 +116,14 @@ type purchased struct {
 	currency                               string
 }
 
-func (b *business) account() string {
+func (b *bothBooks) account() string {
 	account := b.id("acc")
 	b.exec("INSERT INTO platform.accounts (id, email, status, created_at) VALUES ($1, $1 || '@example.com', 'active', $2)", account, b.clock())
 	return account
 }
 
 // pay takes money at Stripe; the platform does not know of it yet.
-func (b *business) pay(amount int64, currency string, edit func(*stripetest.ChargeParams)) (purchased, stripetest.Charge) {
+func (b *bothBooks) pay(amount int64, currency string, edit func(*stripetest.ChargeParams)) (purchased, stripetest.Charge) {
 	p := purchased{id: b.id("pur"), account: b.account(), amount: amount, currency: currency, credits: amount / 10}
 	params := stripetest.ChargeParams{Amount: amount, Currency: currency, Metadata: map[string]string{"purchase_id": p.id}}
 	if currency == "eur" {
@@ -138,7 +138,7 @@ func (b *business) pay(amount int64, currency string, edit func(*stripetest.Char
 }
 
 // store has the platform know a purchase, by the given id of Stripe's (” where it doesn't know any), and grant its credits.
-func (b *business) store(p purchased, status, intent, charge, invoice string) {
+func (b *bothBooks) store(p purchased, status, intent, charge, invoice string) {
 	b.t.Helper()
 	kind := "credits"
 	if invoice != "" {
@@ -153,14 +153,14 @@ func (b *business) store(p purchased, status, intent, charge, invoice string) {
 	}
 }
 
-func (b *business) entry(p purchased, kind string, credits int64) {
+func (b *bothBooks) entry(p purchased, kind string, credits int64) {
 	b.t.Helper()
 	b.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ($1,$2,$3,$4,$5,$6)",
 		b.id("ent"), p.account, kind, credits, p.id, b.clock())
 }
 
 // buy is a purchase as it should be.
-func (b *business) buy(amount int64, currency string) purchased {
+func (b *bothBooks) buy(amount int64, currency string) purchased {
 	p, charge := b.pay(amount, currency, nil)
 	switch b.serial % 4 {
 	case 0:
@@ -176,7 +176,7 @@ func (b *business) buy(amount int64, currency string) purchased {
 }
 
 // refundable is what the policy pays back of a purchase.
-func (b *business) refundable(p purchased) int64 {
+func (b *bothBooks) refundable(p purchased) int64 {
 	charge, _ := b.stripe.Charge(p.charge)
 	posted, _ := b.stripe.BalanceTransaction(charge.BalanceTransaction)
 	fee, err := reconcile.ConvertFee(posted.Fee, charge.Amount, posted.Amount)
@@ -186,13 +186,13 @@ func (b *business) refundable(p purchased) int64 {
 	return reconcile.RefundableMinor(p.amount, fee)
 }
 
-func (b *business) refund(p purchased, amount int64) stripetest.Refund {
+func (b *bothBooks) refund(p purchased, amount int64) stripetest.Refund {
 	b.t.Helper()
 	return ok[stripetest.Refund](b.t)(b.stripe.CreateRefund(stripetest.RefundParams{Charge: p.charge, Amount: amount}))
 }
 
 // giveBack is a refund as it should be: credits first, then the money.
-func (b *business) giveBack(p purchased) stripetest.Refund {
+func (b *bothBooks) giveBack(p purchased) stripetest.Refund {
 	b.entry(p, "refund", -p.credits)
 	return b.refund(p, b.refundable(p))
 }
@@ -204,7 +204,7 @@ type subscribed struct {
 	periodStart, periodEnd time.Time
 }
 
-func (b *business) subscribe() subscribed {
+func (b *bothBooks) subscribe() subscribed {
 	account := b.account()
 	customer := ok[stripetest.Customer](b.t)(b.stripe.CreateCustomer(account+"@example.com", nil))
 	sub := ok[stripetest.Subscription](b.t)(b.stripe.CreateSubscription(stripetest.SubscriptionParams{
@@ -219,7 +219,7 @@ func (b *business) subscribe() subscribed {
 }
 
 // bill makes an invoice of a subscription, has it paid and the platform know of it.
-func (b *business) bill(s subscribed, params stripetest.InvoiceParams) purchased {
+func (b *bothBooks) bill(s subscribed, params stripetest.InvoiceParams) purchased {
 	b.t.Helper()
 	invoice := ok[stripetest.Invoice](b.t)(b.stripe.CreateInvoice(params))
 	charge := ok[stripetest.Charge](b.t)(b.stripe.PayInvoice(invoice.ID, stripetest.ChargeParams{}))
@@ -228,20 +228,20 @@ func (b *business) bill(s subscribed, params stripetest.InvoiceParams) purchased
 	return p
 }
 
-func (b *business) change(s subscribed, kind string, effective time.Time, invoice string) string {
+func (b *bothBooks) change(s subscribed, kind string, effective time.Time, invoice string) string {
 	id := b.id("chg")
 	b.exec(`INSERT INTO platform.subscription_changes (id, account_id, subscription_id, kind, from_plan, to_plan, requested_at, effective_at, stripe_invoice_id)
 		VALUES ($1,$2,$3,$4,'studio','lab',$5,$6,nullif($7,''))`, id, s.account, s.id, kind, b.clock(), effective, invoice)
 	return id
 }
 
-func (b *business) later(days int, what func()) {
+func (b *bothBooks) later(days int, what func()) {
 	at := b.date().AddDays(days)
 	b.due[at] = append(b.due[at], what)
 }
 
 // day plays an ordinary day with so many purchases: nothing of it is a break.
-func (b *business) day(purchases int) {
+func (b *bothBooks) day(purchases int) {
 	t := b.t
 	b.until(6)
 	for _, event := range b.due[b.date()] {
@@ -339,7 +339,7 @@ func (b *business) day(purchases int) {
 }
 
 // night ends the day and reconciles it.
-func (b *business) night() reconcile.Night {
+func (b *bothBooks) night() reconcile.Night {
 	b.t.Helper()
 	night := reconcile.NightOf(b.date(), time.UTC)
 	b.now.Store(night.End.Add(20 * time.Minute).Unix())
@@ -350,13 +350,13 @@ func (b *business) night() reconcile.Night {
 }
 
 // run reconciles a night without reporting it.
-func (b *business) run(date reconcile.Date) error {
+func (b *bothBooks) run(date reconcile.Date) error {
 	names := slices.DeleteFunc(jobs.Names(), func(name string) bool { return name == "reports" })
 	return b.worker.RunNight(context.Background(), date, names...)
 }
 
 // openBreaks are the breaks that are open now, as kind and subject.
-func (b *business) openBreaks() []string {
+func (b *bothBooks) openBreaks() []string {
 	b.t.Helper()
 	rows, err := b.db.Query(`SELECT kind || ' ' || subject_id || ' ' || field FROM reconciler.breaks
 		WHERE closed_on IS NULL AND job IN ('match-charges', 'match-refunds', 'disputes', 'subscriptions', 'stripe-books') ORDER BY 1`)
@@ -376,7 +376,7 @@ func (b *business) openBreaks() []string {
 }
 
 // requireTied holds a night's results against the double's own books.
-func (b *business) requireTied(night reconcile.Night) {
+func (b *bothBooks) requireTied(night reconcile.Night) {
 	b.t.Helper()
 	rows, err := b.db.Query("SELECT currency, reporting_category, count, gross::bigint, fee::bigint, net::bigint FROM reconciler.stripe_activity WHERE business_date = $1", night.Date)
 	if err != nil {
@@ -420,7 +420,7 @@ func TestYearOfBusinessTiesToZero(t *testing.T) {
 	if *longBusiness {
 		days, purchases = 365, 28
 	}
-	b := newBusiness(t)
+	b := newBothBooks(t)
 	for range days {
 		b.day(purchases)
 		night := b.night()

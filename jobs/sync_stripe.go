@@ -27,7 +27,12 @@ func syncStripe(ctx context.Context, n *Night) (Counts, error) {
 		}
 		return n.reconcileBooks(ctx)
 	}
-	result, err := n.Stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf()})
+	// A residual may be what an earlier sync has missed: read it again, further back than usual.
+	var residuals bool
+	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"date": n.Date, "job": booksJob}); err != nil {
+		return nil, err
+	}
+	result, err := n.Stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals})
 	counts := Counts{}
 	for stream, rows := range result.Rows {
 		counts["rows_"+stream] = rows
@@ -140,7 +145,10 @@ func (j stripeJob) run(ctx context.Context, n *Night, tx *postgres.Tx) (Counts, 
 	if err != nil {
 		return nil, err
 	}
-	return counts, s.exec(ctx, "stripe_match/drop_matched", "stripe_match/clear_candidates")
+	if err := s.exec(ctx, "stripe_match/drop_matched", "stripe_match/clear_candidates"); err != nil {
+		return nil, err
+	}
+	return counts, n.auditBreaks(ctx, tx, j.name)
 }
 
 // control holds what the checks came to against what was counted apart from them.
