@@ -124,7 +124,7 @@ func ParseJobSchedules(text string, zone *time.Location) (map[string]Schedule, e
 		}
 		schedules[job] = schedule
 	}
-	return schedules, errors.Join(faults...)
+	return schedules, joined(faults)
 }
 
 // DueNights are the nights to do at an instant, in order: every one after the last completed, up to the newest that is over. Where none
@@ -193,4 +193,16 @@ func (w *Worker) LastCompleted(ctx context.Context) (reconcile.Date, error) {
 // the night's lock.
 func Retryable(err error) bool {
 	return errors.Is(err, postgres.ErrUnavailable) || errors.Is(err, stripefeed.ErrUnavailable) || errors.Is(err, storage.ErrUnavailable)
+}
+
+// joined is errors.Join on one line.
+func joined(faults []error) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	texts := make([]string, len(faults))
+	for i, fault := range faults {
+		texts[i] = fault.Error()
+	}
+	return errors.New(strings.Join(texts, "; "))
 }

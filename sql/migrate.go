@@ -78,19 +78,31 @@ func createSchema(ctx context.Context, db *sql.DB) error {
 	return fmt.Errorf("create schema reconciler: %w", err)
 }
 
-// PendingMigrations counts the migrations that the database lacks, reading only. ErrNewerSchema as for Migrate.
-func PendingMigrations(ctx context.Context, db *sql.DB) (int, error) {
+// NewestMigration is the version of the newest schema that this binary knows.
+func NewestMigration() (newest int64, err error) {
 	entries, err := migrations.ReadDir("migrations")
 	if err != nil {
 		return 0, err
 	}
-	var newest int64
 	for _, e := range entries {
 		version, err := goose.NumericComponent(e.Name())
 		if err != nil {
 			return 0, err
 		}
 		newest = max(newest, version)
+	}
+	return newest, nil
+}
+
+// PendingMigrations counts the migrations that the database lacks, reading only. ErrNewerSchema as for Migrate.
+func PendingMigrations(ctx context.Context, db *sql.DB) (int, error) {
+	newest, err := NewestMigration()
+	if err != nil {
+		return 0, err
+	}
+	entries, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return 0, err
 	}
 	var table sql.NullString
 	if err := db.QueryRowContext(ctx, "SELECT to_regclass($1)::text", versionTable).Scan(&table); err != nil {

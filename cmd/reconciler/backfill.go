@@ -29,44 +29,46 @@ func newBackfillCommand(s *settings) *cobra.Command {
 		Long: `backfill does every night of a range in order, both ends included, and goes on where it stopped when it is started again. Nights completed
 before are left out, unless --again. A night that breaks (exit code 3) doesn't stop the later ones; one that can't be finished does.
 
-With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N.`,
+With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N, and needs no --to.`,
 		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31 --parallel 2
   reconciler backfill --from 2026-01-01 --to 2026-01-31 --dry-run`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.load(cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			threshold, err := parseFailOn(failOn)
-			if err != nil {
-				return err
-			}
-			o := jobs.BackfillOptions{Parallel: parallel, Again: again}
-			if o.From, o.To, err = backfillRange(cmd, c, from, to, index); err != nil {
-				return err
-			}
-			if parallel < 1 {
-				return usageError("--parallel: %d is not 1 or more", parallel)
-			}
-			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			defer closeWorker()
-			if dryRun {
-				w.DryRun = cmd.OutOrStdout()
-			}
-			o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
-			result, err := w.Backfill(cmd.Context(), o)
-			fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d done before, %d with broken integrity\n", result.Done, result.Skipped, len(result.Broken))
-			for _, night := range result.Broken {
-				fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())
-			}
-			if err != nil {
-				return err
-			}
-			return failOnBreaks(cmd.Context(), w.Store, o.To, threshold)
+			return withMetrics(s, cmd, !dryRun, func() error {
+				c, err := s.load(cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				threshold, err := parseFailOn(failOn)
+				if err != nil {
+					return err
+				}
+				o := jobs.BackfillOptions{Parallel: parallel, Again: again}
+				if o.From, o.To, err = backfillRange(cmd, c, from, to, index); err != nil {
+					return err
+				}
+				if parallel < 1 {
+					return usageError("--parallel: %d is not 1 or more", parallel)
+				}
+				w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				defer closeWorker()
+				if dryRun {
+					w.DryRun = cmd.OutOrStdout()
+				}
+				o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
+				result, err := w.Backfill(cmd.Context(), o)
+				fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d done before, %d with broken integrity\n", result.Done, result.Skipped, len(result.Broken))
+				for _, night := range result.Broken {
+					fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())
+				}
+				if err != nil {
+					return err
+				}
+				return failOnBreaks(cmd.Context(), w.Store, o.To, threshold)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "first business date, YYYY-MM-DD")
@@ -79,28 +81,27 @@ With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) i
 	return cmd
 }
 
+// backfillRange is the first and the last night to do. With an index it is that night of the range alone, and the range may be open.
 func backfillRange(cmd *cobra.Command, c config, fromText, toText string, index int) (from, to reconcile.Date, err error) {
-	if !cmd.Flags().Changed("index") {
-		if text := os.Getenv("JOB_COMPLETION_INDEX"); text != "" {
-			if index, err = strconv.Atoi(text); err != nil {
-				return from, to, usageError("JOB_COMPLETION_INDEX: %q is no number", text)
-			}
+	indexed := cmd.Flags().Changed("index")
+	if text := os.Getenv("JOB_COMPLETION_INDEX"); text != "" && !indexed {
+		if index, err = strconv.Atoi(text); err != nil {
+			return from, to, usageError("JOB_COMPLETION_INDEX: %q is no number", text)
 		}
-	} else if index < 0 {
-		return from, to, usageError("--index %d: is not 0 or more", index)
+		indexed = true
 	}
-	if fromText == "" || toText == "" && index < 0 {
-		return from, to, usageError("--from and --to are both needed; --index does without --to")
+	if fromText == "" || toText == "" && !indexed {
+		return from, to, usageError("--from and --to are both needed")
 	}
 	if from, err = reconcile.ParseDate(fromText); err != nil {
 		return from, to, usageError("--from: %w", err)
 	}
-	if index >= 0 { // one night of a range that somebody else counts
-		night := from.AddDays(index)
-		if _, err := parseNight(night.String(), c.jobs.Zone); err != nil {
-			return from, to, err
+	if toText == "" {
+		if index < 0 {
+			return from, to, usageError("--index: %d is not 0 or more", index)
 		}
-		return night, night, nil
+		to, err = parseNight(from.AddDays(index).String(), c.jobs.Zone)
+		return to, to, err
 	}
 	if to, err = parseNight(toText, c.jobs.Zone); err != nil {
 		return from, to, err
@@ -108,7 +109,13 @@ func backfillRange(cmd *cobra.Command, c config, fromText, toText string, index 
 	if to.Before(from) {
 		return from, to, usageError("--to %s is before --from %s", to, from)
 	}
-	return from, to, nil
+	if !indexed {
+		return from, to, nil
+	}
+	if index < 0 || from.AddDays(index).After(to) {
+		return from, to, usageError("--index %d: the range has nights 0 to %d", index, to.DaysSince(from))
+	}
+	return from.AddDays(index), from.AddDays(index), nil
 }
 
 // backfillProgress shows a bar on a terminal, and a log line a night otherwise.

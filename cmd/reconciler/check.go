@@ -47,6 +47,8 @@ func newCheckCommand(s *settings) *cobra.Command {
 and too many), indexes, pooling, clocks, Stripe key and mode, report storage. One line each: what is wrong, and the fix.
 
 It changes nothing but for one small file that it writes to the report storage and removes again.`,
+		Example: `  reconciler check
+  reconciler check --json`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, settingsErr := s.load(io.Discard)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // images without a zone database still know every business date
 
@@ -47,8 +48,18 @@ func (u usageFault) Unwrap() error      { return u.error }
 func usageError(format string, args ...any) error { return usageFault{fmt.Errorf(format, args...)} }
 
 // run is main without the process: the arguments in, the exit code out.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
 	root := newRootCommand()
+	complain := func(text string) {
+		s := settings{flags: root.PersistentFlags()}
+		fmt.Fprintln(stderr, "reconciler: "+newRedactor(stderr, s.secrets()).text(text))
+	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			complain(fmt.Sprintf("panic: %v\n%s", cause, debug.Stack()))
+			code = exitRetry // Go's own 2 would read as wrong settings
+		}
+	}()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -58,10 +69,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(stderr, "reconciler: "+err.Error())
+	complain(err.Error())
 	if !started { // cobra found something wrong with the command line itself
 		fmt.Fprintln(stderr, "Try: reconciler --help")
 		return exitUsage
+	}
+	return exitCode(ctx, err)
+}
+
+// codeOf is the exit code of a command that ended with err, or well.
+func codeOf(ctx context.Context, err error) int {
+	if err == nil {
+		return exitDone
 	}
 	return exitCode(ctx, err)
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
 )
 
@@ -16,7 +18,8 @@ func newMigrateCommand(s *settings) *cobra.Command {
 		Short: "Bring the reconciler schema up to date",
 		Long: `migrate creates or updates the worker's own schema, "reconciler". It touches nothing else, goes forward only, and
 may be started several times at once. A schema newer than this binary is refused.`,
-		Args: arguments(cobra.NoArgs),
+		Example: "  reconciler migrate",
+		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.load(cmd.ErrOrStderr())
 			if err != nil {
@@ -28,8 +31,13 @@ may be started several times at once. A schema newer than this binary is refused
 			}
 			defer store.Close()
 			applied, err := sql.Migrate(cmd.Context(), store.DB())
-			if err != nil {
-				return err
+			switch {
+			case errors.Is(err, sql.ErrNewerSchema):
+				return usageError("%w", err)
+			case postgres.Misconfigured(err):
+				return usageError("DATABASE_URL: the server refuses it: %w", err)
+			case err != nil:
+				return postgres.Unavailable("bring the schema up to date", err)
 			}
 			if applied == 0 {
 				fmt.Fprintln(cmd.OutOrStdout(), "schema reconciler is up to date")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,48 +22,66 @@ func init() { commands = append(commands, newRunCommand) }
 
 func newRunCommand(s *settings) *cobra.Command {
 	var date, failOn string
-	var dryRun bool
+	var dryRun, catchUp bool
 	cmd := &cobra.Command{
 		Use:   "run [JOB]",
 		Short: "Do one night, or one job of it",
 		Long: `run does all jobs of one business date in order, or only the one that is named. It may be repeated: the same inputs give the
 same books and the same report bytes.
 
+With --catch-up it does every night since the last completed one, in order, up to yesterday: what a scheduler should call. Where none has
+been completed yet it does yesterday alone.
+
+Whole nights leave their figures at RECONCILER_PUSHGATEWAY_URL or in RECONCILER_METRICS_TEXTFILE, where these are set.
+
 Jobs: ` + strings.Join(jobs.Names(), ", "),
 		Example: `  reconciler run                              last night
+  reconciler run --catch-up                   last night, and every one missed before it
   reconciler run --date 2026-11-21            that night
   reconciler run match-jobs --date 2026-11-21 one job of it
   reconciler run --dry-run                    show what it would do, change nothing`,
 		Args:      arguments(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: jobs.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := s.load(cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			threshold, err := parseFailOn(failOn)
-			if err != nil {
-				return err
-			}
-			night, err := parseNight(date, c.jobs.Zone)
-			if err != nil {
-				return err
-			}
-			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			defer closeWorker()
-			if dryRun {
-				w.DryRun = cmd.OutOrStdout()
-			}
-			if err := w.RunNight(cmd.Context(), night, args...); err != nil {
-				return err
-			}
-			return failOnBreaks(cmd.Context(), w.Store, night, threshold)
+			return withMetrics(s, cmd, len(args) == 0 && !dryRun, func() error {
+				c, err := s.load(cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				threshold, err := parseFailOn(failOn)
+				if err != nil {
+					return err
+				}
+				if catchUp && (date != "" || dryRun || len(args) > 0) {
+					return usageError("--catch-up does every night that is due: it takes no JOB, no --date and no --dry-run")
+				}
+				night, err := parseNight(date, c.jobs.Zone)
+				if err != nil {
+					return err
+				}
+				w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+				if err != nil {
+					return err
+				}
+				defer closeWorker()
+				if dryRun {
+					w.DryRun = cmd.OutOrStdout()
+				}
+				if catchUp {
+					result, err := w.CatchUp(cmd.Context())
+					fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d with broken integrity\n", len(result.Done), len(result.Broken))
+					if err != nil {
+						return err
+					}
+				} else if err := w.RunNight(cmd.Context(), night, args...); err != nil {
+					return err
+				}
+				return failOnBreaks(cmd.Context(), w.Store, night, threshold)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
+	cmd.Flags().BoolVar(&catchUp, "catch-up", false, "every night since the last completed one, in order, up to yesterday")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "work everything out, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the night has open breaks of this severity or worse: warning or error")
 	return cmd
@@ -70,6 +89,19 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 
 // newWorker wires a worker from the configuration, and refuses a schema that isn't the binary's.
 func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, func(), error) {
+	w, closeStore, err := wireWorker(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkSchema(ctx, w.Store); err != nil {
+		closeStore()
+		return nil, nil, err
+	}
+	return w, closeStore, nil
+}
+
+// wireWorker wires a worker without talking to anything.
+func wireWorker(c config) (*jobs.Worker, func(), error) {
 	store, err := c.store()
 	if err != nil {
 		return nil, nil, err
@@ -78,15 +110,6 @@ func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, f
 		if err := store.Close(); err != nil {
 			c.log.Warn().Err(err).Msg("closing the database")
 		}
-	}
-	pending, err := sql.PendingMigrations(ctx, store.DB())
-	if err != nil {
-		closeStore()
-		return nil, nil, postgres.Unavailable("check the schema", err)
-	}
-	if pending > 0 {
-		closeStore()
-		return nil, nil, usageError("the database lacks %d migrations of the reconciler schema; run: reconciler migrate", pending)
 	}
 	reports, err := storage.Open(c.reportsURL)
 	if err != nil {
@@ -113,6 +136,22 @@ func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, f
 		w.Refunds = client
 	}
 	return w, closeStore, nil
+}
+
+// checkSchema refuses a schema that isn't the binary's.
+func checkSchema(ctx context.Context, store *postgres.Store) error {
+	pending, err := sql.PendingMigrations(ctx, store.DB())
+	switch {
+	case errors.Is(err, sql.ErrNewerSchema):
+		return usageError("%w", err)
+	case postgres.Misconfigured(err):
+		return usageError("DATABASE_URL: the server refuses it: %w", err)
+	case err != nil:
+		return postgres.Unavailable("check the schema", err)
+	case pending > 0:
+		return usageError("the database lacks %d migrations of the reconciler schema; run: reconciler migrate", pending)
+	}
+	return nil
 }
 
 func parseNight(text string, zone *time.Location) (reconcile.Date, error) {

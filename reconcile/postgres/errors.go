@@ -38,3 +38,9 @@ func CheckViolation(err error, constraint string) bool {
 
 // Unavailable wraps an error of an operation outside of the named statements, marking it retryable where it is.
 func Unavailable(operation string, err error) error { return wrap(operation, err) }
+
+// Misconfigured says whether the server refuses the connection for what the settings say: user, password or database. Classes 28 and 3D.
+func Misconfigured(err error) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && (pqErr.Code.Class() == "28" || pqErr.Code.Class() == "3D")
+}

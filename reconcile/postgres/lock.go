@@ -26,6 +26,11 @@ func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
 		return nil, wrap("lock "+name, err)
 	}
 	lock := &Lock{name: name, key: lockKey(name), conn: conn}
+	// When this machine is lost without a word, the server has to notice within two minutes, not hours: until then the lock is held.
+	const noticeLoss = `SELECT set_config('tcp_keepalives_idle', '60', false), set_config('tcp_keepalives_interval', '15', false), set_config('tcp_keepalives_count', '4', false)`
+	if _, err := conn.ExecContext(ctx, noticeLoss); err != nil {
+		return nil, errors.Join(wrap("lock "+name, err), conn.Close())
+	}
 	var taken bool
 	if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.key).Scan(&taken); err != nil {
 		return nil, errors.Join(wrap("lock "+name, err), conn.Close())

@@ -26,6 +26,8 @@ type Options struct {
 	SourceSchema    string // default queries.DefaultSourceSchema
 	ApplicationName string // default "reconciler"
 	MaxConnections  int    // default 8
+	// StatementTimeout bounds each statement of a transaction that sets no other; 0: the server's.
+	StatementTimeout time.Duration
 }
 
 // Store runs named statements. Safe for concurrent use.
@@ -33,6 +35,7 @@ type Store struct {
 	db           *sqlx.DB
 	catalog      *queries.Catalog
 	sourceSchema string
+	timeout      time.Duration
 	rehearsal    *sqlx.Tx // set in a rehearsal: everything happens in it, and nothing of it stays
 	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
 	// and may fail it: fault sweeps hook in here.
@@ -72,7 +75,7 @@ func Open(o Options) (*Store, error) {
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema}, nil
+	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema, timeout: o.StatementTimeout}, nil
 }
 
 // Close gives the connections back.

@@ -14,7 +14,7 @@ import (
 type TxOptions struct {
 	ReadOnly         bool           // also repeatable read: one snapshot for everything that is read
 	Snapshot         bool           // repeatable read for a transaction that writes
-	StatementTimeout time.Duration  // 0: the server's
+	StatementTimeout time.Duration  // 0: the store's
 	LockTimeout      time.Duration  // 0: 5 s; the worker never makes the platform wait
 	WorkMem          string         // "" : the server's
 	Settings         map[string]any // further SET LOCAL
@@ -58,7 +58,7 @@ func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Conte
 			err = wrap("rollback", rollbackErr)
 		}
 	}()
-	if err := setLocal(ctx, tx, o); err != nil {
+	if err := s.setLocal(ctx, tx, o); err != nil {
 		return err
 	}
 	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx}); err != nil {
@@ -74,13 +74,20 @@ func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Conte
 	return wrap("commit", s.intercept(ctx, "commit", true))
 }
 
-func setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
+// idleLimit ends a transaction whose worker has stopped talking to the server: a process that is paused must not hold locks and old rows.
+const idleLimit = 15 * time.Minute
+
+func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 	if o.LockTimeout == 0 {
 		o.LockTimeout = 5 * time.Second
 	}
+	if o.StatementTimeout == 0 {
+		o.StatementTimeout = s.timeout
+	}
 	settings := map[string]any{
-		"TimeZone":     "UTC",
-		"lock_timeout": o.LockTimeout.Milliseconds(),
+		"TimeZone":                            "UTC",
+		"lock_timeout":                        o.LockTimeout.Milliseconds(),
+		"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
 	}
 	if o.StatementTimeout > 0 {
 		settings["statement_timeout"] = o.StatementTimeout.Milliseconds()
@@ -121,7 +128,7 @@ func (s *Store) inSavepoint(ctx context.Context, o TxOptions, fn func(ctx contex
 	if _, err := s.rehearsal.ExecContext(ctx, "SAVEPOINT step"); err != nil {
 		return wrap("savepoint", err)
 	}
-	err := setLocal(ctx, s.rehearsal, o)
+	err := s.setLocal(ctx, s.rehearsal, o)
 	if err == nil {
 		err = fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(s.rehearsal), tx: s.rehearsal})
 	}

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/push"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// pushJob is the grouping key of pushed figures. It never changes, or old groups would stay at the Pushgateway for ever.
+const pushJob = "reconciler"
+
+const exitCodeMetric = "reconciler_run_exit_code"
+
+// metrics are the figures that alerts go by. All but the exit code are read from the database, so that it doesn't matter which process did
+// the night, and a restart loses nothing.
+type metrics struct {
+	registry *prometheus.Registry
+
+	completed, duration, lateItems, creditBacks, credits prometheus.Gauge
+	overdue, halted, syncFailed, exitCode                prometheus.Gauge
+	lastRun, breaksOpen                                  *prometheus.GaugeVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+		m.registry.MustRegister(g)
+		return g
+	}
+	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		m.registry.MustRegister(g)
+		return g
+	}
+	m.completed = gauge("reconciler_last_completed_night_timestamp_seconds", "When the newest completed night was completed, in Unix time; 0 before the first.")
+	m.lastRun = gauges("reconciler_last_run_timestamp_seconds", "When each job of the night last ended, in Unix time.", "step")
+	m.exitCode = gauge(exitCodeMetric, "Exit code of the last run.")
+	m.breaksOpen = gauges("reconciler_breaks_open", "Open breaks at the end of the newest night.", "severity", "kind")
+	m.overdue = gauge("reconciler_reviews_overdue", "Refund requests past their review date at the end of the newest night.")
+	m.halted = gauge("reconciler_refunds_halted", "1 while a limit, the anomaly stop or the kill switch holds refunds back.")
+	m.syncFailed = gauge("reconciler_stripe_sync_failed", "1 when the newest night could not look at Stripe.")
+	m.duration = gauge("reconciler_night_duration_seconds", "How long the newest night took.")
+	m.lateItems = gauge("reconciler_late_items", "Rows that turned up in the newest night for a period already reported.")
+	m.creditBacks = gauge("reconciler_credit_backs_total", "Credit-backs posted by the newest night.")
+	m.credits = gauge("reconciler_credit_backs_credits", "Credits posted back by the newest night.")
+	return m
+}
+
+// refresh reads the figures from the database. On an error those read before stay.
+func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
+	var runs []struct {
+		Job        string
+		FinishedAt time.Time `db:"finished_at"`
+	}
+	if err := store.Select(ctx, &runs, "metrics/last_runs", postgres.Args{}); err != nil {
+		return err
+	}
+	var halted bool
+	if err := store.Get(ctx, &halted, "metrics/refunds_halted", postgres.Args{}); err != nil {
+		return err
+	}
+	var newest struct {
+		BusinessDate reconcile.Date `db:"business_date"`
+		StartedAt    time.Time      `db:"started_at"`
+		FinishedAt   time.Time      `db:"finished_at"`
+	}
+	if err := store.Get(ctx, &newest, "metrics/newest_night", postgres.Args{}); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	var night struct {
+		LateItems        int64 `db:"late_items"`
+		CreditBacks      int64 `db:"credit_backs"`
+		Credits          float64
+		StripeSyncFailed bool `db:"stripe_sync_failed"`
+	}
+	var open []struct {
+		Kind     reconcile.BreakKind
+		Severity string
+		Count    int64
+	}
+	if !newest.BusinessDate.IsZero() {
+		args := postgres.Args{"date": newest.BusinessDate}
+		if err := store.Get(ctx, &night, "metrics/night", args); err != nil {
+			return err
+		}
+		if err := store.Select(ctx, &open, "metrics/breaks_open", args); err != nil {
+			return err
+		}
+		m.completed.Set(unixSeconds(newest.FinishedAt))
+		m.duration.Set(newest.FinishedAt.Sub(newest.StartedAt).Seconds())
+	}
+	for _, run := range runs {
+		m.lastRun.WithLabelValues(run.Job).Set(unixSeconds(run.FinishedAt))
+	}
+	m.halted.Set(oneIf(halted))
+	m.syncFailed.Set(oneIf(night.StripeSyncFailed))
+	m.lateItems.Set(float64(night.LateItems))
+	m.creditBacks.Set(float64(night.CreditBacks))
+	m.credits.Set(night.Credits)
+	m.overdue.Set(0)
+	for _, rule := range reconcile.BreakRules {
+		m.breaksOpen.WithLabelValues(string(rule.Severity), string(rule.Kind)).Set(0)
+	}
+	for _, o := range open {
+		m.breaksOpen.WithLabelValues(o.Severity, string(o.Kind)).Set(float64(o.Count))
+		if o.Kind == reconcile.ReviewOverdue {
+			m.overdue.Set(float64(o.Count))
+		}
+	}
+	return nil
+}
+
+func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// metricsTargets are where one-shot runs leave their figures.
+type metricsTargets struct {
+	pushURL  string // of a Pushgateway; empty: none
+	textfile string // for node_exporter's textfile collector; empty: none
+}
+
+// metricsPatience bounds what a run spends on its figures, after its work is done.
+const metricsPatience = 15 * time.Second
+
+// leaveMetrics leaves a run's figures where the settings say. It never changes how the run ended: what fails is only logged.
+func leaveMetrics(targets metricsTargets, log zerolog.Logger, code int, openStore func() (*postgres.Store, error)) {
+	if targets == (metricsTargets{}) {
+		return
+	}
+	// The run's own context may have ended by a signal.
+	ctx, cancel := context.WithTimeout(context.Background(), metricsPatience)
+	defer cancel()
+	m := newMetrics()
+	m.exitCode.Set(float64(code))
+	err := func() error {
+		store, err := openStore()
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		return m.refresh(ctx, store)
+	}()
+	if err != nil {
+		log.Warn().Err(err).Msg("the database can't be asked for its figures; only the exit code is left")
+	}
+	if targets.pushURL != "" {
+		if err := m.push(ctx, targets.pushURL, err == nil); err != nil {
+			log.Warn().Err(err).Msg("pushing the figures")
+		}
+	}
+	if targets.textfile != "" {
+		if err := m.write(targets.textfile, err == nil); err != nil {
+			log.Warn().Err(err).Msg("writing the figures")
+		}
+	}
+}
+
+// push replaces what the Pushgateway has of this worker, or only the exit code when nothing else is known.
+func (m *metrics) push(ctx context.Context, url string, complete bool) error {
+	pusher := push.New(url, pushJob).Client(&http.Client{Timeout: metricsPatience})
+	if complete {
+		return pusher.Gatherer(m.registry).PushContext(ctx)
+	}
+	return pusher.Gatherer(m.only(exitCodeMetric)).AddContext(ctx)
+}
+
+// write replaces the file at once. What isn't known any better is kept from the file that was there.
+func (m *metrics) write(path string, complete bool) error {
+	gatherer := prometheus.Gatherer(m.registry)
+	if !complete {
+		old, err := readTextfile(path)
+		if err != nil {
+			return err
+		}
+		gatherer = prometheus.Gatherers{m.only(exitCodeMetric), prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return old, nil })}
+	}
+	return prometheus.WriteToTextfile(path, gatherer)
+}
+
+// only is the registry reduced to one family.
+func (m *metrics) only(name string) prometheus.Gatherer {
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		families, err := m.registry.Gather()
+		for _, family := range families {
+			if family.GetName() == name {
+				return []*dto.MetricFamily{family}, err
+			}
+		}
+		return nil, err
+	})
+}
+
+// readTextfile are the families of an earlier file, the exit code aside; none when there is no file.
+func readTextfile(path string) ([]*dto.MetricFamily, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var kept []*dto.MetricFamily
+	for name, family := range families {
+		if name != exitCodeMetric {
+			kept = append(kept, family)
+		}
+	}
+	return kept, nil
+}
+
+// freshMetrics serves figures that are read when somebody asks, at most every few seconds.
+type freshMetrics struct {
+	*metrics
+	store *postgres.Store
+	log   zerolog.Logger
+
+	mu       sync.Mutex
+	lastRead time.Time
+}
+
+// metricsAge is how old served figures may be.
+const metricsAge = 5 * time.Second
+
+func (f *freshMetrics) Gather() ([]*dto.MetricFamily, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.lastRead) > metricsAge {
+		ctx, cancel := context.WithTimeout(context.Background(), metricsPatience/3)
+		defer cancel()
+		if err := f.refresh(ctx, f.store); err != nil {
+			f.log.Warn().Err(err).Msg("figures could not be read; the last ones are served")
+		}
+		f.lastRead = time.Now()
+	}
+	return f.registry.Gather()
+}
+
+// withMetrics does a command and, when that was for whole nights, leaves its figures, however it ended.
+func withMetrics(s *settings, cmd *cobra.Command, wholeNights bool, do func() error) error {
+	err := do()
+	if !wholeNights {
+		return err
+	}
+	log, logErr := s.logger(cmd.ErrOrStderr())
+	if logErr != nil { // one of the reasons for exit code 2, which must be told all the same
+		log = zerolog.New(newRedactor(cmd.ErrOrStderr(), s.secrets()))
+	}
+	targets := metricsTargets{pushURL: s.value("RECONCILER_PUSHGATEWAY_URL"), textfile: s.value("RECONCILER_METRICS_TEXTFILE")}
+	leaveMetrics(targets, log, codeOf(cmd.Context(), err), func() (*postgres.Store, error) {
+		return postgres.Open(postgres.Options{URL: s.value("DATABASE_URL"), SourceSchema: s.value("RECONCILER_SOURCE_SCHEMA"), MaxConnections: 1})
+	})
+	return err
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+func init() { commands = append(commands, newServeCommand) }
+
+func newServeCommand(s *settings) *cobra.Command {
+	var listen string
+	var grace time.Duration
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Do the nights on a schedule, in one long-lived process",
+		Long: `serve does at its start and at each tick of RECONCILER_SCHEDULE every night since the last completed one, in order, up to yesterday. On a
+database that has no completed night it begins with yesterday alone; earlier nights are for "reconciler backfill".
+
+The schedule is read in RECONCILER_SCHEDULE_TIMEZONE by the clock on the wall: no day loses or doubles a tick when clocks change. A night that
+can't be finished (database or Stripe out of reach, another worker at it) is tried again with growing pauses. One that ends with broken
+integrity or a panic is left to a person, and the later ones are done. RECONCILER_JOB_SCHEDULES adds single jobs in between, which are
+done for the night completed last.
+
+SIGTERM lets the job at hand finish, for as long as --grace, begins no other, and ends with exit code 143.
+
+  /healthz   200 while the process lives
+  /readyz    200 when database, schema and schedule are well; says which is not
+  /metrics   figures for Prometheus`,
+		Example: `  reconciler serve
+  reconciler serve --listen 127.0.0.1:9090 --schedule "30 1 * * *" --schedule-timezone Europe/Berlin
+  reconciler serve --job-schedules "sync-stripe=@hourly; refunds=30 9 * * 1-5"`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.load(cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if grace < 0 {
+				return usageError("--grace: %s is below 0", grace)
+			}
+			listener, err := net.Listen("tcp", listen)
+			if err != nil {
+				return usageError("--listen: %w", err)
+			}
+			return serve(cmd.Context(), c, listener, grace)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", ":8080", "address for probes and figures")
+	cmd.Flags().DurationVar(&grace, "grace", 90*time.Second, "how long the job at hand may go on after SIGTERM")
+	return cmd
+}
+
+// serverTime is the time that serve goes by.
+type serverTime struct {
+	now   func() time.Time
+	after func(time.Duration) <-chan time.Time
+}
+
+// wallTime is real; a test of many nights has it pass faster.
+var wallTime = serverTime{now: time.Now, after: time.After}
+
+// serve works until ctx ends.
+func serve(ctx context.Context, c config, listener net.Listener, grace time.Duration) error {
+	w, closeWorker, err := wireWorker(c)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer closeWorker()
+	w.Clock, w.Drain = wallTime.now, ctx.Done()
+	// What can't be mended by waiting should be seen at once. What can, is waited for.
+	if err := checkSchema(ctx, w.Store); err != nil && !errors.Is(err, postgres.ErrUnavailable) {
+		return errors.Join(err, listener.Close())
+	}
+	server := &server{log: c.log, store: w.Store, figures: &freshMetrics{metrics: newMetrics(), store: w.Store, log: c.log}}
+	server.scheduler = &jobs.Scheduler{
+		Worker: w, Nights: c.nights, Jobs: c.jobSchedules, After: wallTime.after,
+		Ready: func(ctx context.Context) error { return checkSchema(ctx, w.Store) },
+		Ended: func(_ jobs.CatchUpResult, err error) { server.figures.exitCode.Set(float64(codeOf(ctx, err))) },
+	}
+	web := &http.Server{Handler: server.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	webEnded := make(chan error, 1)
+	go func() { webEnded <- web.Serve(listener) }()
+	c.log.Info().Stringer("listen", listener.Addr()).Stringer("schedule", c.nights).Str("version", codeVersion()).Msg("serving")
+
+	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	defer context.AfterFunc(ctx, func() {
+		server.draining.Store(true)
+		c.log.Info().Dur("grace_ms", grace).Msg("stopping: the job at hand may finish")
+		time.AfterFunc(grace, stopWork)
+	})()
+	server.scheduler.Run(ctx, workCtx)
+
+	shutdown, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := web.Shutdown(shutdown); err != nil {
+		c.log.Warn().Err(err).Msg("stopping the probes' server")
+	}
+	if err := <-webEnded; !errors.Is(err, http.ErrServerClosed) {
+		c.log.Warn().Err(err).Msg("the probes' server had ended")
+	}
+	return errors.New("stopped by a signal")
+}
+
+// server answers the probes.
+type server struct {
+	log       zerolog.Logger
+	store     *postgres.Store
+	scheduler *jobs.Scheduler
+	figures   *freshMetrics
+	draining  atomic.Bool
+}
+
+func (s *server) routes() http.Handler {
+	process := prometheus.NewRegistry()
+	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, "ok") // a probe that hung up is nobody's problem
+	})
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{s.figures, process}, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// probePatience is below the time that Kubernetes gives a probe in deploy/.
+const probePatience = 3 * time.Second
+
+// ready answers one line for each thing that a night relies on.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), probePatience)
+	defer cancel()
+	lines, well := []string{}, true
+	say := func(what, problem, found string) {
+		if problem != "" {
+			well, found = false, problem
+		}
+		lines = append(lines, what+": "+found)
+	}
+	database, migrations := "", ""
+	if err := s.store.DB().PingContext(ctx); err != nil {
+		database, migrations = "out of reach", "not looked at"
+		s.log.Debug().Err(err).Msg("not ready")
+	} else if err := checkSchema(ctx, s.store); err != nil {
+		migrations = "not this binary's; run: reconciler migrate"
+		s.log.Debug().Err(err).Msg("not ready")
+	}
+	say("database", database, "ok")
+	say("migrations", migrations, "ok")
+	status := s.scheduler.Status()
+	schedule := ""
+	switch {
+	case s.draining.Load():
+		schedule = "stopping"
+	case !status.Running:
+		schedule = "not running"
+	}
+	found := "working on a night"
+	if !status.Working {
+		found = "next " + status.NextTick.UTC().Format(time.RFC3339)
+	}
+	if status.Problem != "" {
+		found += "; the last attempt did not do everything, see the log"
+	}
+	say("schedule", schedule, found)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if !well {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	fmt.Fprintln(w, strings.Join(lines, "\n"))
+}
