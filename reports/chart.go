@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -167,7 +168,7 @@ func axisBase(lowest, highest *big.Int) (base *big.Int, cut bool) {
 // maxShares bounds how many checks are drawn; the table has all.
 const maxShares = 12
 
-// openChecks are the checks that are not matched entirely, by their counts of things: what the chart of shares draws.
+// openChecks are the checks that are not matched entirely, by their counts of things, the largest first: what the chart of shares draws.
 func openChecks(totals []ControlTotal) []ControlTotal {
 	var open []ControlTotal
 	for _, row := range totals {
@@ -175,6 +176,7 @@ func openChecks(totals []ControlTotal) []ControlTotal {
 			open = append(open, row)
 		}
 	}
+	slices.SortStableFunc(open, func(a, b ControlTotal) int { return b.Scanned.Compare(a.Scanned) })
 	return open
 }
 

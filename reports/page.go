@@ -32,6 +32,7 @@ var pageFuncs = template.FuncMap{
 	"instant":    instantText,
 	"minus1":     func(n int) int { return n - 1 },
 	"negative":   func(n int64) string { return grouped(Int(-n)) },
+	"nonzero":    nonzero,
 	"plural":     plural,
 	"short":      func(text string, limit int) string { return shorten(text, limit) },
 	"side":       sideText,
@@ -48,6 +49,16 @@ func contentPolicy(style string) string {
 }
 
 func instantText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+func nonzero(amounts []Amount) []Amount {
+	var list []Amount
+	for _, amount := range amounts {
+		if !amount.Value.IsZero() {
+			list = append(list, amount)
+		}
+	}
+	return list
+}
 
 func plural(n int64, noun string) string {
 	if n == 1 {
