@@ -67,6 +67,12 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 		if err := tx.Get(ctx, &seen, "rejects/"+relation+"_counts", countArgs); err != nil {
 			return err
 		}
+		if relation == "subscriptions" {
+			if rejected == "0" {
+				continue // how many there are changes from day to day, and a rerun of an old night must not
+			}
+			seen.Rows, seen.Kept = rejected, "0"
+		}
 		controls.add("source "+relation, "rows", seen.Rows, seen.Kept, "0", rejected)
 	}
 	return controls.record(ctx, tx)
