@@ -98,6 +98,11 @@ func (a *Audit) AddBreakEvents(ctx context.Context, date reconcile.Date, job str
 	return a.exec(ctx, "audit/add_break_events", postgres.Args{"date": date, "job": job})
 }
 
+// AddBreaks appends the events of some breaks, of whatever night, that the log doesn't have yet.
+func (a *Audit) AddBreaks(ctx context.Context, ids []string) error {
+	return a.exec(ctx, "audit/add_breaks", postgres.Args{"break_ids": ids})
+}
+
 // AddPeriodActions appends closings and reopenings that the log doesn't have yet.
 func (a *Audit) AddPeriodActions(ctx context.Context) error {
 	return a.exec(ctx, "audit/add_period_actions", postgres.Args{})
@@ -132,7 +137,11 @@ func (a *Audit) Seal(ctx context.Context) error {
 
 // audit appends what the given additions find, as the last thing in a transaction of the night.
 func (n *Night) audit(ctx context.Context, tx *postgres.Tx, additions ...func(ctx context.Context, a *Audit) error) error {
-	a, err := OpenAudit(ctx, tx, nightActor, n.runID(), n.now())
+	actor, run := nightActor, n.runID()
+	if n.command.name != "" {
+		actor, run = n.command.actor, n.command.name
+	}
+	a, err := OpenAudit(ctx, tx, actor, run, n.now())
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (n *Night) mergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (C
 		return nil, fmt.Errorf("merge breaks of %s: %w", job, err)
 	}
 	counts["breaks_found"] = found
-	return counts, nil
+	return counts, n.auditBreaks(ctx, tx, job)
 }
 
 // clearStaging empties what an interrupted run of the job may have left.
@@ -54,15 +54,22 @@ func (n *Night) clearStaging(ctx context.Context, tx *postgres.Tx, job string) e
 
 // classifyFailures holds every failure code among the job's candidates against the policy version in force when the job finished.
 func (n *Night) classifyFailures(ctx context.Context, tx *postgres.Tx, job string) error {
-	var unknown []struct {
-		Version       string
-		EffectiveFrom time.Time `db:"effective_from"`
-		Status        string
-		FailureCode   string `db:"failure_code"`
-	}
+	var unknown []unknownCode
 	if err := tx.Select(ctx, &unknown, "policy/unknown_codes", n.args(job, postgres.Args{"policy": n.Policy, "as_of": n.AsOf()})); err != nil {
 		return err
 	}
+	return n.addClasses(ctx, tx, unknown)
+}
+
+// unknownCode is a failure code that has not been held against a version of the policy yet.
+type unknownCode struct {
+	Version       string
+	EffectiveFrom time.Time `db:"effective_from"`
+	Status        string
+	FailureCode   string `db:"failure_code"`
+}
+
+func (n *Night) addClasses(ctx context.Context, tx *postgres.Tx, unknown []unknownCode) error {
 	for _, u := range unknown {
 		version, err := n.Policies.At(u.EffectiveFrom)
 		if err != nil {

@@ -100,8 +100,10 @@ func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (C
 	if err := n.checkCreditBackLimits(ctx, tx, total); err != nil {
 		return nil, err
 	}
-	_, err = tx.Exec(ctx, "candidates/clear", n.args(job, nil))
-	return Counts{"credit_backs_posted": posted}, err
+	if _, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil)); err != nil {
+		return nil, err
+	}
+	return Counts{"credit_backs_posted": posted}, n.auditCreditBacks(ctx, tx)
 }
 
 // booking is where entries of this night go: its own as-of, or that of the latest night already reported.

@@ -66,6 +66,8 @@ type Settings struct {
 	AwaitingFor time.Duration
 	// JobStuckAfter is how long a job may be queued or running. Default 48 h.
 	JobStuckAfter time.Duration
+	// Matching is MatchFast unless set.
+	Matching Matching
 	// LateLookbackNights is how many reported nights are checked for rows that turned up since. Default 7.
 	LateLookbackNights int
 	// CreditBackMaxCount and CreditBackMaxCredits cap what one night may credit back; 0: no cap.
@@ -133,7 +135,9 @@ type Night struct {
 	reconcile.Night
 	Policy   string // hash of the policies: what failure classes and versions are stored under
 	Revision int    // the revision of the report that this run works on
-	log      zerolog.Logger
+	// command is what runs instead of the night itself, and by whose hand: the audit log says so.
+	command struct{ name, actor string }
+	log     zerolog.Logger
 }
 
 func (w *Worker) now() time.Time {

@@ -80,7 +80,17 @@ func recordPeriod(ctx context.Context, tx *postgres.Tx, period, action, actor, r
 	_, err := tx.Exec(ctx, "periods/record", postgres.Args{
 		"period": period, "action_no": state.Actions + 1, "action": action, "actor": actor, "reason": reason, "at": at,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a, err := OpenAudit(ctx, tx, actor, "period "+period, at)
+	if err != nil {
+		return err
+	}
+	if err := a.AddPeriodActions(ctx); err != nil {
+		return err
+	}
+	return a.Seal(ctx)
 }
 
 type reportedNight struct {

@@ -850,23 +850,11 @@ func (x *refundExecutor) reportBreaks(ctx context.Context) error {
 		night.End = night.Begin
 	}
 	n := &Night{Worker: x.w, Night: night, log: x.w.Log}
+	n.command.name, n.command.actor = x.run, x.actor
 	return x.w.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := n.findRefundBreaks(ctx, tx); err != nil {
-			return err
-		}
-		return auditFound(ctx, tx, n, x.actor, x.run)
+		_, err := n.findRefundBreaks(ctx, tx)
+		return err
 	})
-}
-
-func auditFound(ctx context.Context, tx *postgres.Tx, n *Night, actor, run string) error {
-	a, err := OpenAudit(ctx, tx, actor, run, n.now())
-	if err != nil {
-		return err
-	}
-	if err := a.AddBreakEvents(ctx, n.Date, refundsJob); err != nil {
-		return err
-	}
-	return a.Seal(ctx)
 }
 
 // findRefundBreaks finds what stands in the way of refunds as of the night, and merges it into the breaks.

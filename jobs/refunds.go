@@ -29,17 +29,14 @@ func refunds(ctx context.Context, n *Night) (Counts, error) {
 		n.step("refunds/moved")
 	}
 	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		found, err := n.findRefundBreaks(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for name, count := range found {
-			counts[name] = count
-		}
 		if err := n.controlRefunds(ctx, tx); err != nil {
 			return err
 		}
-		return n.auditBreaks(ctx, tx, refundsJob)
+		found, err := n.findRefundBreaks(ctx, tx)
+		for name, count := range found {
+			counts[name] = count
+		}
+		return err
 	})
 	return counts, errors.Join(moveErr, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,27 @@ func (r Resolution) Faults() map[string]string {
 	return faults
 }
 
+// auditResolutions notes in the audit log who has resolved what, one link for each person.
+func auditResolutions(ctx context.Context, tx *postgres.Tx, at time.Time, resolutions []Resolution) error {
+	byActor := map[string][]string{}
+	for _, r := range resolutions {
+		byActor[r.Actor] = append(byActor[r.Actor], r.BreakID)
+	}
+	for _, actor := range slices.Sorted(maps.Keys(byActor)) {
+		a, err := OpenAudit(ctx, tx, actor, "breaks resolve", at)
+		if err != nil {
+			return err
+		}
+		if err := a.AddBreaks(ctx, byActor[actor]); err != nil {
+			return err
+		}
+		if err := a.Seal(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ResolveBreaks closes breaks on people's word, all of them or none. The next night to be reported shows them as resolved; a break stays
 // resolved while its values stay what they are. ErrNotOpen, naming the id, for one that isn't open.
 func ResolveBreaks(ctx context.Context, store *postgres.Store, zone *time.Location, at time.Time, resolutions []Resolution) error {
@@ -68,6 +90,6 @@ func ResolveBreaks(ctx context.Context, store *postgres.Store, zone *time.Locati
 				return fmt.Errorf("break %s: %w", r.BreakID, ErrNotOpen)
 			}
 		}
-		return nil
+		return auditResolutions(ctx, tx, at, resolutions)
 	})
 }

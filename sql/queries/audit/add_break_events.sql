@@ -2,9 +2,7 @@
 INSERT INTO reconciler.audit_changes (account_id, subject, subject_id, change, detail, link, change_no, sha256)
 SELECT c.*, {{ audit_change_hash }}
 FROM (SELECT e.account_id, 'break'::text AS subject, e.break_id AS subject_id, e.business_date || '/' || e.event_no AS change,
-             e.event || ' ' || b.kind || ' ' || b.subject_id || ' ' || e.ours || ' -> ' || e.theirs
-                 || CASE WHEN e.reason = '' THEN '' ELSE ' by ' || e.actor || ': ' || e.reason END AS detail,
-             @link::bigint AS link,
+             {{ audit_break_detail }} AS detail, @link::bigint AS link,
              (row_number() OVER (ORDER BY e.break_id COLLATE "C", e.account_id COLLATE "C", e.event_no) + @offset::int)::int AS change_no
       FROM reconciler.break_events e
       CROSS JOIN LATERAL (SELECT b.kind, b.subject_id, b.job FROM reconciler.breaks b

@@ -27,9 +27,9 @@ SELECT coalesce(d.decision, '') AS decision, coalesce(d.refund_minor, 0) AS deci
        coalesce(r.status, '') AS request_status, coalesce(r.requested_at, 'infinity') AS requested_at,
        coalesce(p.kind, '') AS purchase_kind, coalesce(p.status, '') AS purchase_status, coalesce(p.amount_minor, 0) AS amount_minor,
        coalesce(p.currency, '') AS currency, coalesce(p.credits, 0) AS credits, p.completed_at,
-       coalesce(least(l.granted, 9223372036854775807), 0)::bigint AS granted_credits,
-       coalesce(greatest(-9223372036854775807, least(-l.refunded, 9223372036854775807)), 0)::bigint AS taken_credits,
-       coalesce(greatest(0, least(l.granted, l.net - l.before, 9223372036854775807)), 0)::bigint AS used_credits
+       least(coalesce(l.granted, 0), 9223372036854775807)::bigint AS granted_credits,
+       greatest(-9223372036854775807, least(coalesce(-l.refunded, 0), 9223372036854775807))::bigint AS taken_credits,
+       greatest(0, least(coalesce(l.granted, 0), coalesce(l.net - l.before, 0), 9223372036854775807))::bigint AS used_credits
 FROM (SELECT 1) one
 LEFT JOIN reconciler.refund_decisions d ON d.account_id = @account_id::text AND d.request_id = @request_id::text AND d.decision IN ('approve', 'deny')
 LEFT JOIN {{ valid_requests }} r ON r.id = @request_id::text

@@ -1,0 +1,133 @@
+package faultlab_test
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/hummingbytes/reconciler/jobs"
+)
+
+// place is one moment at which a statement can fail: before it acts, or after it has.
+type place struct {
+	nth       int
+	done      bool
+	statement string
+}
+
+func (p place) String() string {
+	when := "before"
+	if p.done {
+		when = "after"
+	}
+	return fmt.Sprintf("statement %d (%s) failing %s it acted", p.nth, p.statement, when)
+}
+
+// counting counts the moments of a run; failing at one of them when it is told to.
+type counting struct {
+	seen   atomic.Int64
+	at     int64 // 0: never
+	places []place
+	hit    atomic.Bool
+}
+
+func (c *counting) intercept(_ context.Context, statement string, done bool) error {
+	nth := c.seen.Add(1)
+	if c.at == 0 {
+		c.places = append(c.places, place{int(nth), done, statement})
+		return nil
+	}
+	if nth == c.at {
+		c.hit.Store(true)
+		return driver.ErrBadConn
+	}
+	return nil
+}
+
+// TestEveryStatementOfARefundMayFail fails the execution of a plan at every statement, before it acted and after, commits included. Run
+// again, it always ends where the faultless execution ends.
+func TestEveryStatementOfARefundMayFail(t *testing.T) {
+	w := start(t)
+	clean := w.open(t)
+	places := &counting{}
+	worker, closeWorker := clean.must(false)
+	worker.Store.Intercept = places.intercept
+	if _, err := worker.ExecuteRefunds(context.Background(), w.planID, "Carol"); err != nil {
+		t.Fatal(err)
+	}
+	closeWorker()
+	want := clean.ending()
+	for _, v := range clean.violations(true) {
+		t.Error(v)
+	}
+	clean.drop()
+	var counts tally
+	for _, p := range sample(places.places, 12) {
+		l := w.open(t)
+		fault := &counting{at: int64(p.nth)}
+		broken, closeBroken := l.must(false)
+		broken.Store.Intercept = fault.intercept
+		_, err := broken.ExecuteRefunds(context.Background(), w.planID, "Carol")
+		closeBroken()
+		violations := l.violations(false)
+		if err == nil && fault.hit.Load() && !harmless(p) {
+			violations = append(violations, "the run says that all is well")
+		}
+		l.execute(nil)
+		violations = append(violations, l.violations(true)...)
+		if diff := l.ending().differs(want); diff != "" {
+			violations = append(violations, diff)
+		}
+		counts.add(2, fault.hit.Load(), violations, t, p.String())
+		l.drop()
+	}
+	counts.tell(t, "statement sweep of refund execution")
+}
+
+// harmless are moments after which there is nothing left to fail.
+func harmless(place) bool { return false }
+
+// TestEveryStatementOfANightMayFail does the same to a whole night that executes an approved plan among its jobs.
+func TestEveryStatementOfANightMayFail(t *testing.T) {
+	w := start(t)
+	clean := w.open(t)
+	places := &counting{}
+	worker, closeWorker := clean.must(true)
+	worker.Store.Intercept = places.intercept
+	clean.clock.set(nightTime)
+	if err := worker.RunNight(context.Background(), secondDay); err != nil {
+		t.Fatal(err)
+	}
+	closeWorker()
+	want := clean.ending()
+	for _, v := range clean.violations(true) {
+		t.Error(v)
+	}
+	clean.drop()
+	var counts tally
+	for _, p := range sample(places.places, 8) {
+		l := w.open(t)
+		l.clock.set(nightTime)
+		fault := &counting{at: int64(p.nth)}
+		broken, closeBroken := l.must(true)
+		broken.Store.Intercept = fault.intercept
+		err := broken.RunNight(context.Background(), secondDay)
+		closeBroken()
+		violations := l.violations(false)
+		if err == nil && fault.hit.Load() {
+			violations = append(violations, "the run says that all is well")
+		}
+		l.night(true)
+		violations = append(violations, l.violations(true)...)
+		if diff := l.ending().differs(want); diff != "" {
+			violations = append(violations, diff)
+		}
+		counts.add(2, fault.hit.Load(), violations, t, p.String())
+		l.drop()
+	}
+	counts.tell(t, "statement sweep of a night")
+}
+
+var _ = jobs.Names
