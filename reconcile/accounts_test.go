@@ -1,0 +1,65 @@
+package reconcile
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestDefaultChartIsInOrder(t *testing.T) {
+	if _, err := DefaultChart().With(nil); err != nil {
+		t.Error(err)
+	}
+	codes := map[string]AccountRole{}
+	for _, role := range DefaultChart().Roles() {
+		code := DefaultChart().Account(role).Code
+		if other, taken := codes[code]; taken && code != "" {
+			t.Errorf("%s and %s have the same code %s", role, other, code)
+		}
+		codes[code] = role
+	}
+}
+
+func TestChartWithOtherAccounts(t *testing.T) {
+	chart, err := DefaultChart().With(map[AccountRole]Account{UsageRevenue: {Name: "Income:Sales:Compute", Code: "4711"}, Bank: {Code: "1-200"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := chart.Name(UsageRevenue, "eur"); name != "Income:Sales:Compute:EUR" {
+		t.Error(name)
+	}
+	if code := chart.Code("Income:Sales:Compute:EUR"); code != "4711" {
+		t.Error(code)
+	}
+	if account := chart.Account(Bank); account != (Account{"Assets:Bank", "1-200"}) {
+		t.Error(account)
+	}
+	if name := chart.Name(CreditsHeld, CreditUnit); name != "Liabilities:Credit-Units:Held" {
+		t.Error(name)
+	}
+	if code := chart.Code("Income:Sales:Compute:EUR:X"); code != "" {
+		t.Error("a code for an account that is none of the chart's:", code)
+	}
+	if DefaultChart().Account(UsageRevenue).Code == "4711" {
+		t.Error("the default chart was changed")
+	}
+}
+
+func TestChartNamesEveryFault(t *testing.T) {
+	_, err := DefaultChart().With(map[AccountRole]Account{
+		"revenue":         {Name: "Income:X"},
+		Bank:              {Name: "bank"},
+		PayoutsInTransit:  {Name: "Assets:with blank"},
+		ContractLiability: {Name: "Liabilities:Same"},
+		RefundLiability:   {Name: "Liabilities:Same"},
+		ProcessingFees:    {Code: "=1+1"},
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{`account "revenue": there is no such role`, `account "bank": name "bank"`, `"payouts_in_transit": name "Assets:with blank"`,
+		"both are Liabilities:Same", `code "=1+1"`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %q in\n%v", want, err)
+		}
+	}
+}

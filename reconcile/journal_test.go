@@ -1,0 +1,165 @@
+package reconcile
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+var journalNight = Date{2026, 3, 14}
+
+// posted is what entries come to, a line each.
+func posted(entries []JournalEntry) string {
+	var b strings.Builder
+	for _, e := range entries {
+		for _, line := range e.Lines {
+			fmt.Fprintf(&b, "%s %s %s\n", line.Role, line.Amount, line.Currency)
+		}
+	}
+	return b.String()
+}
+
+func TestPosting(t *testing.T) {
+	n := func(amount int64) *big.Int { return big.NewInt(amount) }
+	for name, c := range map[string]struct {
+		entries []JournalEntry
+		want    string
+	}{
+		"a purchase is owed as a refund": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 1000, Currency: "usd"}),
+			"purchase_clearing 1000 usd\nrefund_liability -1000 usd\n"},
+		"a subscription with credits has no window": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "subscription", Credits: 100, AmountMinor: 1000, Currency: "usd"}),
+			"purchase_clearing 1000 usd\ncontract_liability -1000 usd\n"},
+		"a subscription without credits is earned otherwise": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "subscription", AmountMinor: 1000, Currency: "usd"}),
+			"purchase_clearing 1000 usd\nsubscription_liability -1000 usd\n"},
+		"a purchase for nothing": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, Currency: "usd"}), ""},
+		"a window that closes is no revenue": {
+			PostWindowChange(journalNight, WindowChange{Currency: "jpy", State: WindowExpired, Closed: true, Count: 3, Amount: n(700)}),
+			"refund_liability 700 jpy\ncontract_liability -700 jpy\n"},
+		"a window that opens again": {
+			PostWindowChange(journalNight, WindowChange{Currency: "jpy", State: WindowOpen, Count: 1, Amount: n(700)}),
+			"contract_liability 700 jpy\nrefund_liability -700 jpy\n"},
+		"usage, credit-backs, adjustments": {
+			PostMovement(journalNight, Movement{Currency: "usd", Usage: n(-50), CreditBacks: n(8), Adjustments: n(-3), Reallocated: n(-2), LateItems: n(0)}),
+			"usage_revenue -50 usd\ncontract_liability 50 usd\nusage_revenue 8 usd\ncontract_liability -8 usd\n" +
+				"credits_taken -3 usd\ncontract_liability 3 usd\nusage_revenue -2 usd\ncontract_liability 2 usd\n"},
+		"a refund in its window, fees withheld": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(1000), ValueAfter: n(0), WasRefundable: true, RefundMinor: 941}),
+			"refund_liability 1000 usd\nrefund_clearing -941 usd\nfees_withheld -59 usd\n"},
+		"a refund without a decision, of a used lot": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(400), ValueAfter: n(0), RefundMinor: -1}),
+			"contract_liability 400 usd\nusage_revenue 600 usd\nrefund_clearing -1000 usd\n"},
+		"a refund in its window of a lot that earlier debits had used": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(900), ValueAfter: n(0), WasRefundable: true, RefundMinor: -1}),
+			"refund_liability 1000 usd\ncontract_liability -100 usd\nusage_revenue 100 usd\nrefund_clearing -1000 usd\n"},
+		"a refund that came back": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(0), ValueAfter: n(1000), Reversed: true, RefundMinor: 941}),
+			"refund_clearing 941 usd\nfees_withheld 59 usd\ncontract_liability -1000 usd\n"},
+		"charges in the currency of their settlement": {
+			PostStripe(journalNight, StripeActivity{Category: "charge", Count: 2, Currency: "usd", Amount: n(3000), Fee: n(117), PresentedCurrency: "usd", Presented: n(3000)}),
+			"stripe_balance 2883 usd\npurchase_clearing -3000 usd\nprocessing_fees 117 usd\n"},
+		"a charge in another currency": {
+			PostStripe(journalNight, StripeActivity{Category: "charge", Count: 1, Currency: "usd", Amount: n(1100), Fee: n(62), PresentedCurrency: "eur", Presented: n(1000)}),
+			"stripe_balance 1038 usd\ncurrency_conversion -1100 usd\ncurrency_conversion 1000 eur\npurchase_clearing -1000 eur\nprocessing_fees 62 usd\n"},
+		"a refund at Stripe": {
+			PostStripe(journalNight, StripeActivity{Category: "refund", Source: "txn", Count: 1, Currency: "usd", Amount: n(-941), Fee: n(0)}),
+			"stripe_balance -941 usd\nrefund_clearing 941 usd\n"},
+		"a chargeback with its fee": {
+			PostStripe(journalNight, StripeActivity{Category: "dispute", Source: "txn", Count: 1, Currency: "usd", Amount: n(-1000), Fee: n(1500)}),
+			"stripe_balance -2500 usd\ndisputes_receivable 1000 usd\nprocessing_fees 1500 usd\n"},
+		"a payout": {
+			PostStripe(journalNight, StripeActivity{Category: "payout", Source: "txn", Count: 1, Currency: "usd", Amount: n(-5000), Fee: n(0)}),
+			"stripe_balance -5000 usd\npayouts_in_transit 5000 usd\n"},
+		"fees that come without a charge": {
+			PostStripe(journalNight, StripeActivity{Category: "fee", Count: 1, Currency: "usd", Amount: n(-120), Fee: n(0)}),
+			"stripe_balance -120 usd\nprocessing_fees 120 usd\n"},
+		"what nobody knows is seen": {
+			PostStripe(journalNight, StripeActivity{Category: "moon_dust", Count: 1, Currency: "usd", Amount: n(-1), Fee: n(0)}),
+			"stripe_balance -1 usd\nstripe_suspense 1 usd\n"},
+		"a payout that arrived": {PostPayoutState(journalNight, "po", "usd", 5000, false), "bank 5000 usd\npayouts_in_transit -5000 usd\n"},
+		"and came back":         {PostPayoutState(journalNight, "po", "usd", 5000, true), "payouts_in_transit 5000 usd\nbank -5000 usd\n"},
+		"a lost chargeback":     {PostDisputeLost(journalNight, "dp", "usd", n(1000)), "dispute_losses 1000 usd\ndisputes_receivable -1000 usd\n"},
+		"the opening": {
+			PostOpening(journalNight, n(500), []Liability{{Currency: "usd", Total: n(900), Refundable: n(250)}}),
+			"opening_balances 900 usd\nrefund_liability -250 usd\ncontract_liability -650 usd\ncredits_opening 500 credits\ncredits_held -500 credits\n"},
+		"Stripe's balance before": {PostStripeBeforehand(journalNight, "usd", n(77)), "stripe_balance 77 usd\nopening_balances -77 usd\n"},
+		"credits": {
+			PostCredits(journalNight, CreditMovement{Purchases: n(100), Promotions: n(5), Usage: n(-60), CreditBacks: n(7), Refunds: n(0), Adjustments: n(-1), LateItems: n(-2)}),
+			"credits_sold 100 credits\ncredits_held -49 credits\ncredits_promoted 5 credits\ncredits_used -60 credits\ncredits_credited_back 7 credits\ncredits_adjusted -1 credits\ncredits_late -2 credits\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := posted(c.entries); got != c.want {
+				t.Errorf("got\n%swant\n%s", got, c.want)
+			}
+			for _, e := range c.entries {
+				if err := e.Check(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// Whatever the facts, also near the bounds of 64 bits and where they contradict each other: every entry balances, and has an account for
+// each line and a number that packages take.
+func TestEveryEntryBalances(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		amount := func(what string) *big.Int {
+			n := big.NewInt(rapid.OneOf(rapid.Int64(), rapid.Int64Range(-9, 9), rapid.Just(int64(math.MaxInt64)), rapid.Just(int64(math.MinInt64))).Draw(t, what))
+			return n.Mul(n, big.NewInt(rapid.Int64Range(1, 1000).Draw(t, "times")))
+		}
+		paid := rapid.Int64Range(0, math.MaxInt64).Draw(t, "paid")
+		yes := func(what string) bool { return rapid.Bool().Draw(t, what) }
+		currency := rapid.SampledFrom([]string{"usd", "jpy", "kwd", "ugx"}).Draw(t, "currency")
+		category := rapid.SampledFrom(append(ReportingCategories(), "unheard_of")).Draw(t, "category")
+		var all []JournalEntry
+		for _, entries := range [][]JournalEntry{
+			PostOpening(journalNight, amount("credits"), []Liability{{currency, amount("total"), amount("refundable")}}),
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: rapid.SampledFrom([]string{"credits", "subscription"}).Draw(t, "kind"), Credits: paid % 3, AmountMinor: paid, Currency: currency, Late: yes("late")}),
+			PostWindowChange(journalNight, WindowChange{Currency: currency, State: WindowUsed, Closed: yes("closed"), Amount: amount("window")}),
+			PostMovement(journalNight, Movement{Currency: currency, Usage: amount("usage"), CreditBacks: amount("backs"), Adjustments: amount("adjusted"), Reallocated: amount("moved"), LateItems: amount("late")}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: currency, PaidMinor: paid, ValueBefore: amount("before"), ValueAfter: amount("after"), WasRefundable: yes("refundable"), RefundMinor: rapid.Int64Range(-1, math.MaxInt64).Draw(t, "refund"), Reversed: yes("reversed"), Late: yes("late refund")}),
+			PostCredits(journalNight, CreditMovement{amount("a"), amount("b"), amount("c"), amount("d"), amount("e"), amount("f"), amount("g")}),
+			PostStripe(journalNight, StripeActivity{Category: category, Currency: currency, Amount: amount("stripe"), Fee: amount("fee"), PresentedCurrency: "usd", Presented: amount("presented")}),
+			PostStripeBeforehand(journalNight, currency, amount("held")),
+			PostPayoutState(journalNight, "po", currency, paid, yes("returned")),
+			PostDisputeLost(journalNight, "dp", currency, amount("lost")),
+		} {
+			all = append(all, entries...)
+		}
+		numbers := map[string]bool{}
+		for _, e := range all {
+			if err := e.Check(); err != nil {
+				t.Fatal(err)
+			}
+			if len(e.ID) != 21 || numbers[e.ID] {
+				t.Fatalf("number %q of %s", e.ID, e.Kind)
+			}
+			numbers[e.ID] = true
+			for _, line := range e.Lines {
+				if DefaultChart().Account(line.Role).Name == "" {
+					t.Fatalf("no account for %s", line.Role)
+				}
+			}
+		}
+	})
+}
+
+func TestUnbalancedEntryIsRefused(t *testing.T) {
+	e := newEntry(journalNight, EntryUsage, "", "")
+	e.add(UsageRevenue, "usd", big.NewInt(1))
+	e.add(ContractLiability, "eur", big.NewInt(-1))
+	if err := e.Check(); err == nil {
+		t.Error("an entry that is off in two currencies passes")
+	}
+	if err := (JournalEntry{}).Check(); err == nil {
+		t.Error("an entry without lines passes")
+	}
+}
