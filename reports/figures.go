@@ -47,10 +47,11 @@ type figures struct {
 	activity    []StripeActivity
 	cash        []StripeCash
 	payouts     struct {
-		total    int64
-		byStatus groups[[2]string, amountTally]
-		residual tally
-		transit  topN[Payout]
+		total       int64
+		byStatus    groups[[2]string, amountTally]
+		residual    tally
+		notItemised tally
+		transit     topN[Payout]
 	}
 	disputes struct {
 		total, open int64
@@ -291,8 +292,11 @@ func (f *figures) addPayout(row Payout) {
 	group := f.payouts.byStatus.of([2]string{row.Status, row.Currency})
 	group.count++
 	group.amount.add(Int(row.AmountMinor))
-	if !row.ResidualMinor.IsZero() {
+	switch row.TieOut {
+	case string(reconcile.TieOutResidual):
 		f.payouts.residual.add(row.Currency, row.ResidualMinor.Abs())
+	case string(reconcile.TieOutNotItemised):
+		f.payouts.notItemised.add(row.Currency, row.ResidualMinor.Abs())
 	}
 	if inTransit(row.Status) {
 		f.payouts.transit.add(row)
@@ -443,7 +447,7 @@ func (f *figures) summarizeRequests(s *Summary) {
 
 func (f *figures) summarizeStripe(s *Summary) {
 	p := &f.payouts
-	s.Payouts = PayoutFigures{Payouts: p.total, InTransit: []PayoutGroup{}, ByStatus: []PayoutGroup{}, Residual: p.residual.amounts(), transit: p.transit.items}
+	s.Payouts = PayoutFigures{Payouts: p.total, InTransit: []PayoutGroup{}, ByStatus: []PayoutGroup{}, Residual: p.residual.amounts(), NotItemised: p.notItemised.amounts(), transit: p.transit.items}
 	for _, key := range p.byStatus.order {
 		t := p.byStatus.byKey[key]
 		group := PayoutGroup{key[0], key[1], t.count, t.amount.number()}

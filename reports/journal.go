@@ -37,6 +37,16 @@ type LedgerBalance struct {
 	Closing  Number `db:"closing"`
 }
 
+// LiabilitySplit is a row of liability_split.csv: what of a closing in roll_forward.csv may still be refunded, because a refund window
+// stands open, and what may not. Measure as there.
+type LiabilitySplit struct {
+	Measure              string `db:"measure"`
+	RefundableOpening    Number `db:"refundable_opening"`
+	RefundableClosing    Number `db:"refundable_closing"`
+	NonrefundableOpening Number `db:"nonrefundable_opening"`
+	NonrefundableClosing Number `db:"nonrefundable_closing"`
+}
+
 // commodity is how a currency is written in plain-text accounting. One whose decimals nobody knows is counted in minor units, and says so.
 func commodity(currency string) (symbol string, decimals int) {
 	if currency == reconcile.CreditUnit {

@@ -190,7 +190,10 @@ type PayoutFigures struct {
 	Payouts   int64         `json:"payouts"`
 	InTransit []PayoutGroup `json:"in_transit"`
 	ByStatus  []PayoutGroup `json:"by_status"`
-	Residual  []Amount      `json:"residual"` // without their signs
+	// Residual is what no transactions explain though they should, NotItemised what Stripe never explains: manual and instant payouts.
+	// Both without their signs.
+	Residual    []Amount `json:"residual"`
+	NotItemised []Amount `json:"not_itemised"`
 
 	transit []Payout
 }
