@@ -455,7 +455,15 @@ func (n *Night) journalWriters(ctx context.Context, q postgres.Querier) ([]repor
 	if errors.Is(err, ErrNoJournal) {
 		err = nil
 	}
-	return []reports.Writer{{Name: "journal.hledger", Write: func(ctx context.Context, w io.Writer) error {
-		return reports.WriteHledger(ctx, w, ledger)
-	}}}, err
+	if err != nil {
+		return nil, err
+	}
+	var split []reports.LiabilitySplit
+	if err := q.Select(ctx, &split, "books/split", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	return []reports.Writer{
+		{Name: "journal.hledger", Write: func(ctx context.Context, w io.Writer) error { return reports.WriteHledger(ctx, w, ledger) }},
+		{Name: "liability_split.csv", Write: func(_ context.Context, w io.Writer) error { return reports.WriteCSV(w, split) }},
+	}, nil
 }

@@ -1,0 +1,411 @@
+package jobs_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/storage"
+)
+
+// booksOfAMonth plays a business with everything that moves its books, and reports every night.
+type booksOfAMonth struct {
+	*bothBooks
+	folder string
+	nights []reconcile.Night
+}
+
+func newBooks(t *testing.T) *booksOfAMonth {
+	t.Helper()
+	m := &booksOfAMonth{bothBooks: newBothBooks(t), folder: t.TempDir()}
+	var err error
+	if m.worker.Reports, err = storage.OpenFolder(m.folder); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// plant lets happen what an ordinary month need not have: a dispute that is lost, and the refund of a used lot with another behind it.
+func (m *booksOfAMonth) plant() {
+	m.t.Helper()
+	disputed := m.buy(5000, "eur")
+	m.later(2, func() {
+		dispute := ok[stripetest.Dispute](m.t)(m.stripe.OpenDispute(stripetest.DisputeParams{Charge: disputed.charge}))
+		m.later(3, func() { ok[stripetest.Dispute](m.t)(m.stripe.LoseDispute(dispute.ID)) })
+	})
+	first := m.buy(1000, "usd")
+	m.advance(time.Minute)
+	second, charge := m.pay(2000, "usd", nil)
+	second.account = first.account
+	m.store(second, "completed", "", charge.ID, "")
+	m.later(1, func() { m.entry(purchased{account: first.account}, "usage", -first.credits/3) })
+	m.later(2, func() { m.entry(first, "refund", -first.credits) })
+}
+
+// play plays an ordinary day, and lets customers use, get back and lose credits.
+func (m *booksOfAMonth) play(purchases int) {
+	m.t.Helper()
+	m.day(purchases)
+	var owners []purchased
+	rows, err := m.db.Query("SELECT id, account_id, credits FROM platform.purchases WHERE status = 'completed' ORDER BY id")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var p purchased
+		if err := rows.Scan(&p.id, &p.account, &p.credits); err != nil {
+			m.t.Fatal(err)
+		}
+		owners = append(owners, p)
+	}
+	m.until(22)
+	for i, p := range owners {
+		m.advance(time.Second)
+		part := max(1, p.credits/7)
+		switch (i + m.date().Day*5) % 23 {
+		case 0, 1:
+			m.entry(purchased{account: p.account}, "usage", -part)
+		case 2:
+			m.entry(purchased{account: p.account}, "credit_back", max(1, part/2))
+		case 3:
+			m.entry(purchased{account: p.account}, "adjustment", -max(1, part/3))
+		case 4:
+			m.entry(purchased{account: p.account}, "adjustment", 5)
+		case 5:
+			m.entry(purchased{account: p.account}, "promo", 25)
+		case 6:
+			if i%2 == 0 { // more than there is
+				m.entry(purchased{account: p.account}, "usage", -p.credits-3)
+			}
+		case 7:
+			if i%3 == 0 { // refunded although used, against the policy
+				m.entry(p, "refund", -p.credits)
+			}
+		case 8:
+			if m.date().Day%4 == 0 { // it turns up a day late
+				late := m.clock().AddDate(0, 0, -1)
+				m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) VALUES ($1, $2, 'usage', -4, $3)", m.id("late"), p.account, late)
+			}
+		}
+	}
+}
+
+func (m *booksOfAMonth) report() reconcile.Night {
+	m.t.Helper()
+	night := reconcile.NightOf(m.date(), m.worker.Settings.Defaults().Zone)
+	m.now.Store(night.End.Unix() + 20*60)
+	if err := m.worker.RunNight(context.Background(), night.Date); err != nil {
+		m.t.Fatal(err)
+	}
+	m.nights = append(m.nights, night)
+	return night
+}
+
+// table reads a CSV file of a night's reports.
+func (m *booksOfAMonth) table(night reconcile.Night, name string) []map[string]string {
+	m.t.Helper()
+	content, err := os.ReadFile(filepath.Join(m.folder, night.Date.String(), name))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	records, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
+	if err != nil || len(records) == 0 {
+		m.t.Fatalf("%s of %s: %v", name, night.Date, err)
+	}
+	var rows []map[string]string
+	for _, record := range records[1:] {
+		row := map[string]string{}
+		for i, column := range records[0] {
+			row[column] = reports.RestoreText(record[i])
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// sums adds numbers up under keys.
+type sums map[string]*big.Int
+
+func (s sums) add(key, amount string) {
+	if amount == "" {
+		return
+	}
+	value, ok := new(big.Int).SetString(amount, 10)
+	if !ok {
+		panic(amount)
+	}
+	if s[key] == nil {
+		s[key] = new(big.Int)
+	}
+	s[key].Add(s[key], value)
+}
+
+func (s sums) take(key, amount string) {
+	if amount == "" {
+		return
+	}
+	if rest, negative := strings.CutPrefix(amount, "-"); negative {
+		s.add(key, rest)
+	} else {
+		s.add(key, "-"+amount)
+	}
+}
+
+func (s sums) get(key string) string {
+	if s[key] == nil {
+		return "0"
+	}
+	return s[key].String()
+}
+
+// TestAMonthOfBooksFoots adds everything that a month of nights says about the books up, across its files.
+func TestAMonthOfBooksFoots(t *testing.T) {
+	m := newBooks(t)
+	ledger := sums{} // balance of each account since the first night, by account
+	closed := map[string]string{}
+	seen := map[string]bool{}
+	for day := range 31 {
+		m.play(5)
+		if day == 2 {
+			m.plant()
+		}
+		night := m.report()
+		for _, r := range m.table(night, "control_totals.csv") {
+			if r["difference"] != "0" {
+				t.Errorf("%s: %v", night.Date, r)
+			}
+			seen[r["check"]] = true
+		}
+
+		moved := sums{} // of this night, by account and by kind
+		entries := sums{}
+		for _, r := range m.table(night, "journal.csv") {
+			for _, key := range []string{r["ledger_account"], r["kind"] + " " + r["ledger_account"]} {
+				moved.add(key, r["debit"])
+				moved.take(key, r["credit"])
+			}
+			ledger.add(r["ledger_account"], r["debit"])
+			ledger.take(r["ledger_account"], r["credit"])
+			entries.add(r["entry_id"]+" "+r["currency"], r["debit"])
+			entries.take(r["entry_id"]+" "+r["currency"], r["credit"])
+			seen[r["kind"]] = true
+		}
+		for entry, net := range entries {
+			if net.Sign() != 0 {
+				t.Errorf("%s: entry %s is off by %s", night.Date, entry, net)
+			}
+		}
+		equal := func(what, want, got string) {
+			t.Helper()
+			if want != got {
+				t.Errorf("%s: %s: %s and %s", night.Date, what, want, got)
+			}
+		}
+
+		windows := sums{} // what may be refunded
+		for _, r := range m.table(night, "refund_windows.csv") {
+			if r["state"] == "open" || r["state"] == "requested" {
+				windows.take(r["currency"], r["amount_minor"])
+			}
+		}
+		for _, r := range m.table(night, "roll_forward.csv") {
+			equal("difference in "+r["measure"], "0", r["difference"])
+			if before, ok := closed[r["measure"]]; ok {
+				equal("opening in "+r["measure"], before, r["opening"])
+			}
+			closed[r["measure"]] = r["closing"]
+			negated := sums{}
+			for column, amount := range r {
+				if column != "measure" {
+					negated.take(column, amount)
+				}
+			}
+			if r["measure"] == "credits" {
+				equal("credits held", negated.get("closing"), ledger.get("Liabilities:Credit-Units:Held"))
+				for column, account := range map[string]string{"purchases": "Sold", "promotions": "Promotions", "usage": "Used", "credit_backs": "Credited-Back",
+					"refunds": "Refunded", "adjustments": "Adjustments", "late_items": "Late-Items"} {
+					equal("credits: "+column, r[column], moved.get("Equity:Credit-Units:"+account))
+				}
+				continue
+			}
+			currency := strings.ToUpper(r["measure"])
+			refundable, contract := "Liabilities:Credits:Refundable:"+currency, "Liabilities:Credits:Contract:"+currency
+			liability := sums{}
+			liability.add("", ledger.get(refundable))
+			liability.add("", ledger.get(contract))
+			equal("liability in "+currency, negated.get("closing"), liability.get(""))
+			equal("what may be refunded in "+currency, windows.get(r["measure"]), ledger.get(refundable))
+			equal("revenue in "+currency, r["usage"], moved.get("usage Income:Credits:Used:"+currency))
+			equal("revenue taken back in "+currency, r["credit_backs"], moved.get("credit-backs Income:Credits:Used:"+currency))
+			equal("credits taken in "+currency, r["adjustments"], moved.get("adjustments Income:Credits:Adjustments:"+currency))
+		}
+		fees := sums{}
+		for _, r := range m.table(night, "stripe_activity.csv") {
+			fees.add(r["currency"], r["fee"])
+			if r["reporting_category"] == "fee" || r["reporting_category"] == "tax" {
+				fees.take(r["currency"], r["gross"])
+			}
+		}
+		for currency := range fees {
+			equal("fees in "+currency, fees.get(currency), moved.get("Expenses:Stripe:Fees:"+strings.ToUpper(currency)))
+		}
+		for _, r := range m.table(night, "stripe_cash.csv") {
+			equal("balance at Stripe in "+r["currency"], r["closing_minor"], ledger.get("Assets:Stripe:Balance:"+strings.ToUpper(r["currency"])))
+		}
+		if day%10 == 3 {
+			m.checkExports(night)
+		}
+	}
+	for _, kind := range []string{"opening equals previous closing", "roll-forward ties to lots", "journal entries balance", "journal ties to roll-forward",
+		"refund liability ties to open windows", "journal ties to the balance at Stripe",
+		"purchase", "refund windows", "usage", "credit-backs", "adjustments", "refund", "refund reversal", "usage moved between lots", "late items", "credits",
+		"Stripe activity", "payout arrived", "payout returned", "dispute lost"} {
+		if !seen[kind] {
+			t.Errorf("a month without %q proves nothing about it", kind)
+		}
+	}
+	m.checkLedgers()
+	m.rerunChangesNothing()
+}
+
+// checkLedgers has hledger and ledger check each night's file, and all of them one after another.
+func (m *booksOfAMonth) checkLedgers() {
+	m.t.Helper()
+	var month bytes.Buffer
+	for i, night := range m.nights {
+		file := filepath.Join(m.folder, night.Date.String(), "journal.hledger")
+		content, err := os.ReadFile(file)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		month.Write(content)
+		if i%6 != 0 {
+			continue
+		}
+		runTool(m.t, "hledger", "check", "--strict", "-f", file)
+		runTool(m.t, "ledger", "--pedantic", "-f", file, "balance")
+	}
+	file := filepath.Join(m.t.TempDir(), "month.hledger")
+	if err := os.WriteFile(file, month.Bytes(), 0o666); err != nil {
+		m.t.Fatal(err)
+	}
+	runTool(m.t, "hledger", "check", "--strict", "-f", file)
+	runTool(m.t, "ledger", "--pedantic", "-f", file, "balance")
+}
+
+// checkExports has bean-check check the night, and looks at the rows of the other formats: each journal balances.
+func (m *booksOfAMonth) checkExports(night reconcile.Night) {
+	m.t.Helper()
+	ctx := context.Background()
+	export := func(format string, o reports.ExportOptions) (text []byte) {
+		var out bytes.Buffer
+		err := m.worker.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
+			ledger, err := jobs.LedgerOf(ctx, tx, night.Date, reconcile.DefaultChart())
+			return errors.Join(err, reports.WriteExport(ctx, &out, format, ledger, o))
+		})
+		if err != nil {
+			m.t.Fatalf("%s: %v", format, err)
+		}
+		return out.Bytes()
+	}
+	file := filepath.Join(m.t.TempDir(), "night.beancount")
+	if err := os.WriteFile(file, export("beancount", reports.ExportOptions{}), 0o666); err != nil {
+		m.t.Fatal(err)
+	}
+	runTool(m.t, "bean-check", file)
+	for format, columns := range map[string][3]int{"quickbooks": {0, 4, 5}, "xero": {0, 5, -1}, "netsuite": {0, 6, 7}} {
+		records, err := csv.NewReader(bytes.NewReader(export(format, reports.ExportOptions{Currency: "usd", Subsidiary: "1"}))).ReadAll()
+		if err != nil || len(records) < 3 {
+			m.t.Fatalf("%s: %v, %d records", format, err, len(records))
+		}
+		balance := sums{}
+		for _, r := range records[1:] {
+			balance.add(r[columns[0]], strings.ReplaceAll(r[columns[1]], ".", ""))
+			if columns[2] >= 0 {
+				balance.take(r[columns[0]], strings.ReplaceAll(r[columns[2]], ".", ""))
+			}
+		}
+		for number, net := range balance {
+			if net.Sign() != 0 {
+				m.t.Errorf("%s: journal %s is off by %s", format, number, net)
+			}
+		}
+	}
+}
+
+// rerunChangesNothing closes old nights again, with and without what was remembered of accounts.
+func (m *booksOfAMonth) rerunChangesNothing() {
+	m.t.Helper()
+	before := m.stored()
+	for _, i := range []int{len(m.nights) - 1, 5, 0} {
+		if err := m.worker.RunNight(context.Background(), m.nights[i].Date); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	if diff := diffLines(before, m.stored()); diff != "" {
+		m.t.Errorf("nights closed again differ:\n%s", diff)
+	}
+	m.exec("TRUNCATE reconciler.account_positions")
+	for _, i := range []int{7, 8, len(m.nights) - 1} {
+		if err := m.worker.RunNight(context.Background(), m.nights[i].Date); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	if diff := diffLines(before, m.stored()); diff != "" {
+		m.t.Errorf("nights closed again without positions differ:\n%s", diff)
+	}
+}
+
+// stored is everything that the books hold.
+func (m *booksOfAMonth) stored() []string {
+	m.t.Helper()
+	var lines []string
+	for _, table := range []string{"roll_forward", "journal_lines", "ledger_balances", "liability_split", "booked_purchases", "refunded_lots", "book_closings"} {
+		rows, err := m.db.Query(fmt.Sprintf("SELECT '%s ' || x::text FROM reconciler.%s x ORDER BY 1", table, table))
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				m.t.Fatal(err)
+			}
+			lines = append(lines, line)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+	return lines
+}
+
+// runTool runs an accounting program. In CI it has to be there; elsewhere the checks of the same files by our own reading must do.
+func runTool(t testing.TB, name string, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is not installed", name)
+		}
+		t.Logf("%s is not installed: not checked by it", name)
+		return
+	}
+	if out, err := exec.Command(path, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%.2000s", name, strings.Join(args, " "), err, out)
+	}
+}
