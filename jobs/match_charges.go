@@ -13,8 +13,8 @@ func (n *Night) matchCharges(ctx context.Context) (Counts, error) {
 	return stripeJob{
 		name: "match-charges",
 		scopes: []stripeScope{
-			{"purchases at Stripe", "stripe_match/purchase_candidates", "purchase", "stripe_match/judge_purchases"},
-			{"charges on the platform", "stripe_match/charge_candidates", "charge", "stripe_match/judge_charges"},
+			{"purchases at Stripe", "stripe_match/purchase_candidates", "purchase", "stripe_match/judge_purchases", "purchases at Stripe again"},
+			{"charges on the platform", "stripe_match/charge_candidates", "charge", "stripe_match/judge_charges", ""},
 		},
 		scanned: "stripe_match/scanned_charges",
 	}.reconcile(ctx, n)

@@ -207,3 +207,35 @@ func TestAuthorisationCapturedLaterReadsAsItWas(t *testing.T) {
 		}
 	}
 }
+
+// What an open break was about may be deleted on the platform: the break clears, and the totals tie all the same.
+func TestBreakOfSomethingDeletedClears(t *testing.T) {
+	b := newBothBooks(t)
+	b.day(2)
+	p, charge := b.pay(4900, "usd", nil)
+	p.amount = 9900
+	b.store(p, "completed", "", charge.ID, "")
+	s := b.subscribe()
+	change := b.change(s, "downgrade", b.clock().Add(time.Minute), "")
+	b.advance(2 * time.Minute)
+	b.exec("UPDATE platform.subscription_changes SET effective_at = $2 WHERE id = $1", change, b.clock())
+	ended := b.subscribe()
+	b.exec("UPDATE platform.subscriptions SET access_ends_at = $2 WHERE id = $1", ended.id, b.clock())
+	b.night()
+	if found := b.openBreaks(); len(found) != 3 {
+		t.Fatalf("%v", found)
+	}
+	for range 2 { // until none of it is of the night any more
+		b.day(2)
+		b.night()
+	}
+	b.exec("DELETE FROM platform.subscription_changes WHERE id = $1", change)
+	b.exec("DELETE FROM platform.subscriptions WHERE id = $1", ended.id)
+	b.exec("DELETE FROM platform.purchases WHERE id = $1", p.id)
+	b.day(2)
+	b.night()
+	// The money of the deleted purchase is still at Stripe, and older than a night's scope.
+	if found := b.openBreaks(); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
+}

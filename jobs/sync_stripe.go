@@ -72,6 +72,8 @@ type stripeScope struct {
 	statement   string
 	subjectType string // of the breaks that are looked at again
 	judge       string // statement that judges it
+	// gone is the control total for what is looked at again and isn't there any more: its breaks clear. "": nothing of it can go.
+	gone string
 }
 
 // reconcile runs a stripeJob in one transaction. For a night that Stripe was not looked at for, it takes out what an earlier run of the
@@ -117,10 +119,13 @@ func (j stripeJob) run(ctx context.Context, n *Night, tx *postgres.Tx) (Counts, 
 		}
 	}
 	for _, scope := range j.scopes {
-		if s.args["scope"] = scope.name; scope.judge != "" {
-			if err := s.exec(ctx, scope.judge); err != nil {
-				return nil, err
-			}
+		s.args["scope"], s.args["gone"] = scope.name, scope.gone
+		steps := []string{scope.judge}
+		if scope.gone != "" {
+			steps = append(steps, "stripe_match/judge_gone")
+		}
+		if err := s.exec(ctx, steps...); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.exec(ctx, j.judge...); err != nil {

@@ -12,10 +12,12 @@ import (
 
 // stream is one kind of objects: where it is listed and where it is kept.
 type stream struct {
-	name     string // of its table, and of its watermark
-	listing  listing
-	read     func(ctx context.Context, s *syncer, l listing) error
-	readSome func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) error
+	name    string // of its table, and of its watermark
+	listing listing
+	// mayReturn: an object of it may fail weeks after it had succeeded, so that the last month is read every time. There are few of them.
+	mayReturn bool
+	read      func(ctx context.Context, s *syncer, l listing) error
+	readSome  func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) error
 }
 
 func newStream[T any, P interface {
@@ -76,13 +78,18 @@ var (
 	streams = []stream{
 		transactions,
 		newStream[charge]("charges", listing{path: "/v1/charges", object: "charge"}),
-		newStream[refund]("refunds", listing{path: "/v1/refunds", object: "refund"}),
+		returning(newStream[refund]("refunds", listing{path: "/v1/refunds", object: "refund"})),
 		newStream[dispute]("disputes", listing{path: "/v1/disputes", object: "dispute"}),
-		newStream[payout]("payouts", listing{path: "/v1/payouts", object: "payout"}),
+		returning(newStream[payout]("payouts", listing{path: "/v1/payouts", object: "payout"})),
 		newStream[invoice]("invoices", listing{path: "/v1/invoices", object: "invoice"}),
 		subscriptions,
 	}
 )
+
+func returning(st stream) stream {
+	st.mayReturn = true
+	return st
+}
 
 func streamByName(name string) stream {
 	for _, st := range append(streams, intents) {

@@ -151,7 +151,21 @@ type syncer struct {
 	windowsTotal int
 }
 
-func (s *syncer) run(ctx context.Context) error {
+// syncLock keeps nights that run side by side from reading the same twice: the second finds everything there.
+const syncLock = "sync-stripe"
+
+func (s *syncer) run(ctx context.Context) (err error) {
+	lock, err := s.o.Store.TryLock(ctx, syncLock)
+	for errors.Is(err, postgres.ErrLockHeld) {
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+		lock, err = s.o.Store.TryLock(ctx, syncLock)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	opened, err := s.identify(ctx)
 	if err != nil {
 		return err
@@ -342,7 +356,11 @@ func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, o
 			return err
 		}
 		w := &windows{stream: stream}
-		for step := windowSeconds(from, s.upper); from < s.upper; from += step {
+		step := windowSeconds(from, s.upper)
+		if _, marked := watermarks[stream.name]; marked && stream.mayReturn {
+			step = max(step, (monthDays+2)*day) // there are few of them, and they are read every time
+		}
+		for ; from < s.upper; from += step {
 			w.parts = append(w.parts, window{from: from, to: min(from+step, s.upper)})
 		}
 		all, longest = append(all, w), max(longest, len(w.parts))
@@ -361,8 +379,11 @@ func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, o
 	return group.Wait()
 }
 
-// againDays is how far back a sync reads that is to find what an earlier one has missed.
-const againDays = 30
+// monthDays is how far back is read what may still fail after it had succeeded, and everything when an earlier sync has missed something.
+const monthDays = 30
+
+// pendingDays is how far back balance transactions are listed again as long as one of them is pending; older ones are asked for one by one.
+const pendingDays = 14
 
 // begin is where reading a stream begins: some way before the watermark, or with the account.
 func (s *syncer) begin(ctx context.Context, stream stream, watermarks map[string]int64, opened int64) (int64, error) {
@@ -374,15 +395,15 @@ func (s *syncer) begin(ctx context.Context, stream stream, watermarks map[string
 		return earliest.Unix(), nil
 	}
 	from := mark - int64(s.client.options.SyncOverlap/time.Second)
-	if s.o.Again {
-		from = min(from, mark-againDays*day)
+	if s.o.Again || stream.mayReturn {
+		from = min(from, mark-monthDays*day)
 	}
 	if stream.name != "balance_transactions" {
 		return from, nil
 	}
 	// There are too many pending ones to ask for one by one, and most are young.
 	var oldest int64
-	err := s.o.Store.Get(ctx, &oldest, "stripe/oldest_pending_transaction", postgres.Args{"since": mark - 14*day})
+	err := s.o.Store.Get(ctx, &oldest, "stripe/oldest_pending_transaction", postgres.Args{"since": mark - pendingDays*day})
 	if oldest > 0 {
 		from = min(from, oldest)
 	}
@@ -466,7 +487,8 @@ func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64)
 		before = min(before, watermarks[stream.name])
 	}
 	ids, err := s.named(ctx, "stripe/unsettled", postgres.Args{
-		"before": before - int64(s.client.options.SyncOverlap/time.Second), "since": s.upper - 30*day,
+		"before": before - int64(s.client.options.SyncOverlap/time.Second), "since": s.upper - monthDays*day,
+		"pending_before": watermarks[transactions.name] - pendingDays*day,
 	})
 	if err != nil {
 		return err
@@ -503,7 +525,7 @@ func (s *syncer) breakDownPayouts(ctx context.Context) error {
 	var ids []string
 	again := s.upper // payouts since then are broken down even if they were before
 	if s.o.Again {
-		again -= againDays * day
+		again -= monthDays * day
 	}
 	if err := s.o.Store.Select(ctx, &ids, "stripe/payouts_to_break_down", postgres.Args{"again": again}); err != nil {
 		return err

@@ -4,22 +4,19 @@ SELECT stream, id FROM (
     WHERE status = 'pending' OR (status = 'succeeded' AND balance_transaction_id = '' AND created_at >= to_timestamp(@since::bigint))
     UNION ALL
     SELECT 'refunds', id, created_at FROM reconciler.stripe_refunds
-    -- A refund that succeeded can fail for weeks after that.
-    WHERE status NOT IN ('succeeded', 'failed', 'canceled') OR (status = 'succeeded' AND created_at >= to_timestamp(@since::bigint))
+    WHERE status NOT IN ('succeeded', 'failed', 'canceled')
     UNION ALL
     SELECT 'disputes', id, created_at FROM reconciler.stripe_disputes
     WHERE status NOT IN ('won', 'lost', 'warning_closed')
     UNION ALL
     SELECT 'payouts', id, created_at FROM reconciler.stripe_payouts
-    -- A payout that was paid can fail for days after that.
     WHERE status NOT IN ('paid', 'failed', 'canceled') OR (automatic AND NOT broken_down)
-        OR (status = 'paid' AND arrival_at >= to_timestamp(@since::bigint))
     UNION ALL
     SELECT 'invoices', id, created_at FROM reconciler.stripe_invoices
     WHERE status NOT IN ('paid', 'void', 'uncollectible')
     UNION ALL
     SELECT 'balance_transactions', id, created_at FROM reconciler.stripe_balance_transactions
-    WHERE status <> 'available'
+    WHERE status <> 'available' AND created_at < to_timestamp(@pending_before::bigint) -- younger ones were listed again
     UNION ALL
     SELECT 'payment_intents', id, '-infinity' FROM reconciler.stripe_payment_intents
     WHERE status NOT IN ('succeeded', 'canceled')
