@@ -103,7 +103,8 @@ func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 		return err
 	}
 	if !isOpen {
-		return nil
+		_, err := tx.Exec(ctx, "late/note_reread", n.span(postgres.Args{"date": n.Date}))
+		return err
 	}
 	if _, err := tx.Exec(ctx, "late/forget_totals", postgres.Args{"date": n.Date}); err != nil {
 		return err
