@@ -166,6 +166,9 @@ func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
 		Debited: f.Debited, CreditedBefore: f.CreditedBefore, CreditedEver: f.CreditedEver,
 		CreditBack: decision.Credits, Decision: string(decision.Outcome), Clause: decision.Clause, Reason: decision.Reason,
 	}
+	if decision.Credits == 0 {
+		row.CreditedEver = f.CreditedBefore // what later nights credit must not show in a rerun of this one
+	}
 	return row, f.InScan || decision.Credits > 0
 }
 

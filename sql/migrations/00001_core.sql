@@ -164,7 +164,7 @@ CREATE TABLE reconciler.credit_backs (
     finished_at     timestamptz NOT NULL,
     debited         numeric     NOT NULL,
     credited_before numeric     NOT NULL,
-    credited_ever   numeric     NOT NULL, -- all credit-backs of the job there were when this was decided, later nights' included
+    credited_ever   numeric     NOT NULL, -- all credit-backs of the job there were when this credited, later nights' included; else as credited_before
     credit_back     bigint      NOT NULL CHECK (credit_back >= 0),
     decision        text        NOT NULL CHECK (decision IN ('credited', 'not_due', 'pending')),
     clause          text        NOT NULL,
@@ -206,6 +206,11 @@ CREATE TABLE reconciler.input_totals (
     rows          bigint   NOT NULL,
     amount        numeric  NOT NULL,
     id_hash       numeric  NOT NULL,
+    -- What a rerun of the night read, once later nights were reported: its report is made of that, while the totals above say which rows
+    -- have been accounted for, by this night or by a later one that read them again.
+    reread_rows    bigint,
+    reread_amount  numeric,
+    reread_id_hash numeric,
     PRIMARY KEY (business_date, relation, bucket)
 );
 
