@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // boundary is an example at the edge of a rule: rows of the platform, and what the reports of each night must say of them.
@@ -331,4 +333,48 @@ func TestBoundaries(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNewlyKnownCodeIsCreditedTheNextNight gives a failure code a class after the job failed: the job is credited back by the next night,
+// and the break that asked for a class clears. What was decided before stays decided.
+func TestNewlyKnownCodeIsCreditedTheNextNight(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := platform{
+		Accounts: customer(),
+		Jobs: []job{ran("j1", "failed", "what is this", 5, "2026-03-05 10:00:00"), ran("j2", "failed", "what is that", 5, "2026-03-05 10:00:00"),
+			ran("j3", "failed", "invalid_input", 5, "2026-03-05 10:00:00")},
+		Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e1", "usage", -5, "j1", "2026-03-05 10:00:00"),
+			entered("e2", "usage", -5, "j2", "2026-03-05 10:00:00"), entered("e3", "usage", -5, "j3", "2026-03-05 10:00:00")},
+	}
+	w.play(t, s, p, 0)
+	compareLines(t, s.First, wantLines(`
+break       failure_unclassified of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits
+break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits
+credit-back j1 account=acct-0 unknown debited=5 before=0 back=0 pending clause=3
+credit-back j2 account=acct-0 unknown debited=5 before=0 back=0 pending clause=3
+credit-back j3 account=acct-0 user debited=5 before=0 back=0 not_due clause=3.2`), w.published(t, s.First).lines(""))
+
+	versions := w.policies.Versions()
+	for i := range versions {
+		rules := append(versions[i].Failures.Rules(), reconcile.FailureRule{Name: "new", Class: reconcile.FailureSystem, Reason: "it was us", Codes: []string{"what is this"}})
+		table, err := reconcile.NewFailureTable(rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions[i].Failures = table
+	}
+	policies, err := reconcile.NewPolicies(versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Policies = policies
+	w.again(t, s, 1)
+	compareLines(t, s.First.AddDays(1), wantLines(`
+break       failure_unclassified of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=5 credits
+break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=5 credits
+credit-back j1 account=acct-0 system debited=5 before=0 back=5 credited clause=3.1`), w.published(t, s.First.AddDays(1)).lines(""))
+
+	settled := w.state(t)
+	w.again(t, s, 1)
+	compareStates(t, "after rerunning the night that credited", settled, w.state(t))
 }

@@ -190,7 +190,7 @@ func (g *generating) job(owner string) {
 	finished := g.instant()
 	j := job{ID: g.id("j"), AccountID: ref(owner), Kind: ref(draw(g, "kind", "image", "video", "fine_tune")), Model: ref("m"),
 		CreditCost: ref(draw[int64](g, "cost", 0, 1, 3, 5, 5, 10, 10)), CreatedAt: ref(finished.Add(-draw(g, "run time", 0, time.Second, time.Hour, 48*time.Hour, 50*time.Hour))),
-		Status: ref(draw(g, "status", "succeeded", "failed", "failed", "failed", "interrupted", "canceled", "running", "queued"))}
+		Status: ref(draw(g, "status", "succeeded", "failed", "failed", "failed", "failed", "interrupted", "canceled", "running", "queued"))}
 	if g.chance(40) {
 		j.CreditCost = ref(g.amount())
 	}

@@ -22,6 +22,7 @@ import (
 var perAttempt = map[string][]string{
 	"runs":         {"started_at", "finished_at", "attempt", "counts", "worker"},
 	"publications": {"published_at"},
+	"audit_links":  {"at", "sha256", "previous_sha256"}, // the chain hashes the time
 }
 
 // state is everything that nights leave behind: each table of the worker and the ledger as text, and each published file.
@@ -179,6 +180,52 @@ func TestRerunAfterLateEntries(t *testing.T) {
 	}
 }
 
+// TestRerunAfterLateRowsMakesOneMoreRevision reruns a night that has gained jobs, purchases and requests since: they are in its next
+// revision, beside the first, which stays to the byte; and that is where it ends.
+func TestRerunAfterLateRowsMakesOneMoreRevision(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 1300, 20)
+	late := platform{
+		Purchases: pick(p.Purchases, func(r purchase) bool {
+			return keepsContractPurchase(r) && r.CompletedAt != nil && s.night(0).Contains(*r.CompletedAt)
+		}),
+		Jobs: pick(p.Jobs, func(r job) bool {
+			return keepsContractJob(r) && r.FinishedAt != nil && s.night(0).Contains(*r.FinishedAt)
+		}),
+		Requests: pick(p.Requests, func(r request) bool { return keepsContractRequest(r) && s.night(0).Contains(*r.RequestedAt) }),
+	}
+	if len(late.Purchases) < 3 || len(late.Jobs) < 3 || len(late.Requests) < 3 {
+		t.Fatal("the platforms are too tame")
+	}
+	early := platform{Accounts: p.Accounts, Entries: p.Entries,
+		Purchases: pick(p.Purchases, func(r purchase) bool {
+			return !slices.ContainsFunc(late.Purchases, func(l purchase) bool { return l.ID == r.ID })
+		}),
+		Jobs: pick(p.Jobs, func(r job) bool { return !slices.ContainsFunc(late.Jobs, func(l job) bool { return l.ID == r.ID }) }),
+		Requests: pick(p.Requests, func(r request) bool {
+			return !slices.ContainsFunc(late.Requests, func(l request) bool { return l.ID == r.ID })
+		}),
+	}
+	w.play(t, s, early, 0, 1)
+	first := w.state(t)
+	late.load(t, w.db.DB)
+	w.again(t, s, 0)
+	second := w.state(t)
+	night := s.night(0).Date.String()
+	if first[night+"/manifest.json"] != second[night+".r1/manifest.json"] || first[night+"/credit_backs.csv"] != second[night+".r1/credit_backs.csv"] {
+		t.Error("the first revision is not kept as it was")
+	}
+	if first[night+"/credit_backs.csv"] == second[night+"/credit_backs.csv"] {
+		t.Error("the second revision does not have the late rows")
+	}
+	w.again(t, s, 0)
+	compareStates(t, "after rerunning the night once more", second, w.state(t))
+	w.again(t, s, 1, 2, 3)
+	settled := w.state(t)
+	w.again(t, s, 0, 1, 2, 3)
+	compareStates(t, "after rerunning all nights", settled, w.state(t))
+}
+
 // TestOneOfTwoWorkersGetsTheNight lets a second worker come while the first is at work.
 func TestOneOfTwoWorkersGetsTheNight(t *testing.T) {
 	w, s := newWorker(t), testStage
@@ -268,10 +315,10 @@ func (w *worker) creditedByJob(t testing.TB) []string {
 // stay as they are, because what is posted for an older night is a late item of the one that is still open.
 func TestNightsOutOfOrderCreditTheSame(t *testing.T) {
 	w, s := newWorker(t), testStage
-	p := crowd(s, 700, 40)
+	p := crowd(s, 700, 60)
 	w.play(t, s, p, 0, 1, 2, 3)
 	want := w.creditedByJob(t)
-	if len(want) < 10 {
+	if len(want) < 8 {
 		t.Fatalf("only %d jobs were credited back: the platforms are too tame", len(want))
 	}
 	for _, order := range [][]int{{3, 2, 1, 0}, {1, 3, 0, 2}} {
@@ -356,7 +403,8 @@ func TestStoppedNightIsFinishedByTheNextRun(t *testing.T) {
 	w.play(t, s, p, 0)
 	w.Step = nil
 	clean := w.state(t)
-	for _, step := range steps {
+	slices.Sort(steps)
+	for _, step := range slices.Compact(steps) {
 		w.reset(t, s.Zone)
 		p.load(t, w.db.DB)
 		ctx, stop := context.WithCancel(context.Background())
