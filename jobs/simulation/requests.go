@@ -171,7 +171,9 @@ var requestCases = []func(s *Simulation, r *rand.Rand, at time.Time){
 	},
 	func(s *Simulation, r *rand.Rand, at time.Time) { // a failure of ours in between doesn't spoil the refund
 		s.withPurchase(r, at.Add(-5*24*time.Hour), func(p *purchase) {
-			s.plan(at.Add(-2*24*time.Hour), func() { s.runJob(r, p.account, welcomeCredits+100, "failed", "GPU_XID_79") })
+			if failedAt := at.Add(-24 * time.Hour); !failedAt.Before(s.nights[0].Begin) { // before that, nobody credited it back
+				s.plan(failedAt, func() { s.runJob(r, p.account, welcomeCredits+100, "failed", "GPU_XID_79") })
+			}
 			s.plan(at, func() {
 				s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Too unreliable", refund: p}, reconcile.DecisionApprove, "approved", settled)
 			})
