@@ -15,9 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/stripe/stripe-go/v76"
-	stripecharge "github.com/stripe/stripe-go/v76/charge"
 	"github.com/stripe/stripe-go/v76/form"
-	striperefund "github.com/stripe/stripe-go/v76/refund"
 )
 
 // Options say how to reach Stripe. Only Key is required.
@@ -51,7 +49,7 @@ type Options struct {
 }
 
 // ErrSettings says that an option is wrong.
-var ErrSettings = errors.New("Stripe settings")
+var ErrSettings = errors.New("settings for Stripe")
 
 // Client reads from one Stripe account. Safe for concurrent use.
 type Client struct {
@@ -141,16 +139,6 @@ func setDefault[T comparable](value *T, fallback T) {
 
 // Livemode says whether the key is a live one.
 func (c *Client) Livemode() bool { return c.livemode }
-
-// Refunds is stripe-go's own client of refunds, without any retry: an outcome that isn't known is the caller's to look up.
-func (c *Client) Refunds() striperefund.Client {
-	return striperefund.Client{B: c.backend, Key: c.options.Key}
-}
-
-// Charges is stripe-go's own client of charges, without any retry.
-func (c *Client) Charges() stripecharge.Client {
-	return stripecharge.Client{B: c.backend, Key: c.options.Key}
-}
 
 // document is a decoded answer of any shape.
 type document[T any] struct {

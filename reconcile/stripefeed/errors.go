@@ -12,12 +12,12 @@ import (
 
 var (
 	// ErrUnavailable marks what is worth another try later: Stripe is out of reach, limits us, or answers garbage.
-	ErrUnavailable = errors.New("Stripe unavailable")
+	ErrUnavailable = errors.New("unable to reach Stripe")
 	// ErrRefused marks what no retry mends: a wrong key, a missing permission, another mode or account than before.
-	ErrRefused = errors.New("Stripe key refused")
+	ErrRefused = errors.New("key refused by Stripe")
 	// ErrAnomaly marks an answer that contradicts itself, so that nothing may be concluded from it: a page that repeats, an empty
 	// page that says there is more, a row without an id.
-	ErrAnomaly = errors.New("Stripe's answer contradicts itself")
+	ErrAnomaly = errors.New("self-contradicting answer from Stripe")
 	// ErrNotFound says that Stripe has no such object.
 	ErrNotFound = errors.New("no such object at Stripe")
 )

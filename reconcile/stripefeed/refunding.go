@@ -16,7 +16,7 @@ import (
 )
 
 // ErrRejected marks a refund that Stripe has definitely refused: it was not made, and the same request would be refused again.
-var ErrRejected = errors.New("Stripe refused the refund")
+var ErrRejected = errors.New("refund refused by Stripe")
 
 // ErrUnknownOutcome marks a refund that may or may not have been made: no answer, a garbled one, or any that is not a definite refusal.
 var ErrUnknownOutcome = errors.New("the refund's outcome is unknown")
