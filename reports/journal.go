@@ -327,7 +327,9 @@ func WriteBeancount(ctx context.Context, w io.Writer, l Ledger) error {
 		fmt.Fprintln(out)
 	}
 	for _, b := range l.Balances {
-		fmt.Fprintf(out, "%s balance %s  %s\n", l.Date.AddDays(1), b.Account, plainAmount(b.Closing, b.Currency))
+		symbol, decimals := commodity(b.Currency)
+		// Without a tolerance of 0, beancount lets a balance be off by a unit of its last digit.
+		fmt.Fprintf(out, "%s balance %s  %s ~ 0 %s\n", l.Date.AddDays(1), b.Account, plainDecimal(b.Closing, decimals), symbol)
 	}
 	return out.Flush()
 }
