@@ -290,6 +290,9 @@ func (n *Night) runSafely(ctx context.Context, job Job) (counts Counts, err erro
 			err = fmt.Errorf("%w: %v", ErrPanic, cause)
 		}
 	}()
+	if err := n.noteStates(ctx, job.Name); err != nil {
+		return nil, err
+	}
 	return job.Run(ctx, n)
 }
 

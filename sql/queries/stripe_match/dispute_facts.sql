@@ -1,6 +1,6 @@
 -- Disputes that are open, or that something happened to tonight, or whose breaks are open; each with the money that really moved.
 SELECT d.id AS dispute_id, d.charge_id, d.status, d.reason, d.created_at, d.evidence_due_by, d.amount_minor, d.currency,
-       coalesce(p.id, '') AS purchase_id, coalesce(p.account_id, '') AS account_id, coalesce(a.status, '') AS account_status,
+       coalesce(p.id, '') AS purchase_id, coalesce(p.account_id, '') AS account_id, coalesce(seen.status, a.status, '') AS account_status,
        coalesce(c.captured_minor, d.amount_minor) AS captured_minor, coalesce(r.refunded_minor, 0)::bigint AS refunded_minor,
        coalesce(t.withdrawn_minor, 0)::bigint AS withdrawn_minor, coalesce(t.returned_minor, 0)::bigint AS returned_minor,
        coalesce(t.fees_minor, 0)::bigint AS fees_minor, coalesce(t.currency, '') AS settlement_currency
@@ -8,6 +8,11 @@ FROM {{ disputes_as_of }} d
 LEFT JOIN {{ charges_as_of }} c ON c.id = d.charge_id
 LEFT JOIN LATERAL {{ purchase_of_charge }} p ON true
 LEFT JOIN source.accounts a ON a.id = p.account_id
+LEFT JOIN LATERAL (SELECT t.content ->> 'status' AS status FROM reconciler.platform_states t
+                   WHERE t.relation = 'accounts' AND t.row_id = p.account_id
+                   ORDER BY t.seen_as_of <= @as_of::timestamptz DESC,
+                            CASE WHEN t.seen_as_of <= @as_of::timestamptz THEN t.seen_as_of END DESC, t.seen_as_of
+                   LIMIT 1) seen ON true
 LEFT JOIN LATERAL (SELECT sum(r.amount_minor) AS refunded_minor, max(r.status_since) AS moved_at
                    FROM {{ refunds_as_of }} r WHERE r.charge_id = d.charge_id AND r.is_live) r ON true
 LEFT JOIN LATERAL (SELECT -sum(least(t.amount_minor, 0)) AS withdrawn_minor, sum(greatest(t.amount_minor, 0)) AS returned_minor,

@@ -4,7 +4,7 @@ INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name
 WITH facts AS (
     SELECT s.id, s.account_id, s.status, s.access_ends_at, t.paid_through, coalesce(t.paid_through, s.current_period_end) AS paid_until
     FROM reconciler.candidates k
-    JOIN {{ valid_subscriptions }} s ON s.id = k.subject_id
+    JOIN {{ subscriptions_as_of }} s ON s.id = k.subject_id
     LEFT JOIN LATERAL {{ paid_through }} t ON true
     WHERE k.business_date = @date::date AND k.job = @scope::text
 ), judged AS (

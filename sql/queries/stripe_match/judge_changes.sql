@@ -8,7 +8,7 @@ WITH facts AS (
                                        THEN s.current_period_end END) AS cycle_end
     FROM reconciler.candidates k
     JOIN {{ valid_subscription_changes }} h ON h.id = k.subject_id
-    LEFT JOIN {{ valid_subscriptions }} s ON s.id = h.subscription_id
+    LEFT JOIN {{ subscriptions_as_of }} s ON s.id = h.subscription_id
     LEFT JOIN LATERAL (SELECT i.id, i.status, i.paid_at FROM reconciler.stripe_invoices i
                        WHERE i.created_at < @as_of::timestamptz AND h.kind = 'upgrade'
                          AND (i.id = h.stripe_invoice_id

@@ -8,7 +8,7 @@ SELECT coalesce(s.account_id, ''), @date::date, @job::text, CASE WHEN k.in_scan 
        CASE WHEN l.is_break THEN 'subscription ' || i.subscription_id ELSE '' END, i.total_minor, i.currency
 FROM reconciler.candidates k
 JOIN reconciler.stripe_invoices i ON i.id = k.subject_id AND i.created_at < @as_of::timestamptz
-LEFT JOIN LATERAL (SELECT min(s.account_id) AS account_id FROM {{ valid_subscriptions }} s WHERE s.stripe_subscription_id = i.subscription_id) s ON true
+LEFT JOIN LATERAL (SELECT min(s.account_id) AS account_id FROM {{ subscriptions_as_of }} s WHERE s.stripe_subscription_id = i.subscription_id) s ON true
 CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount_minor), 0) AS credited,
                            coalesce(sum(l.amount_minor), 0) < 0 AND i.status NOT IN ('draft', 'void', 'deleted') AS is_break
                     FROM reconciler.stripe_invoice_lines l WHERE l.invoice_id = i.id AND l.proration AND l.amount_minor < 0) l

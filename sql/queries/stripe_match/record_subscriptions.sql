@@ -9,7 +9,7 @@ SELECT s.account_id, @date::date, s.id, s.stripe_subscription_id, s.plan, s.stat
        i.invoices, i.invoiced_minor, i.paid_minor, i.prorated_minor, i.refunded_minor, coalesce(i.currency, ''), h.changes,
        coalesce(c.kinds, CASE WHEN c.is_awaiting THEN 'awaiting' ELSE 'tied' END)
 FROM reconciler.candidates k
-JOIN {{ valid_subscriptions }} s ON s.id = k.subject_id
+JOIN {{ subscriptions_as_of }} s ON s.id = k.subject_id
 LEFT JOIN LATERAL {{ paid_through }} t ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS invoices, coalesce(sum(i.total_minor), 0) AS invoiced_minor,
