@@ -49,8 +49,12 @@ func (s RefundSettings) defaults() RefundSettings {
 	return s
 }
 
-// refundTx: a session that goes silent within a transaction is ended by the server, so that a paused executor holds nothing up.
-var refundTx = postgres.TxOptions{StatementTimeout: time.Minute, Settings: map[string]any{"idle_in_transaction_session_timeout": 30_000}}
+// refundTx: a session that goes silent within a transaction is ended by the server, so that a paused planner holds nothing up.
+var refundTx = silentNoLongerThan(30 * time.Second)
+
+func silentNoLongerThan(limit time.Duration) postgres.TxOptions {
+	return postgres.TxOptions{StatementTimeout: time.Minute, Settings: map[string]any{"idle_in_transaction_session_timeout": limit.Milliseconds()}}
+}
 
 // The names that a refund's metadata at Stripe carries our ids under.
 const (
@@ -221,10 +225,18 @@ func decisionChanged(item RefundItem, problem string) error {
 	return fmt.Errorf("%w: the decision about request %s is not the one that plan %s was made from: %s; nothing was moved", ErrIntegrity, item.RequestID, item.PlanID, problem)
 }
 
-// move takes one refund as far as it gets now.
+// move takes one refund as far as it gets now, and no longer than the lease lasts.
 func (x *refundExecutor) move(ctx context.Context, view RefundPlanView, item *RefundItem) error {
-	ctx, cancel := x.lease.until(ctx)
+	leased, cancel := x.lease.until(ctx)
 	defer cancel()
+	err := x.moveLeased(leased, view, item)
+	if deadline, _ := leased.Deadline(); err != nil && ctx.Err() == nil && !time.Now().Before(deadline) && !errors.Is(err, ErrIntegrity) {
+		return fmt.Errorf("%w: %w", errLeaseLost, err)
+	}
+	return err
+}
+
+func (x *refundExecutor) moveLeased(ctx context.Context, view RefundPlanView, item *RefundItem) error {
 	fresh := false
 	if item.State == reconcile.IntentPlanned {
 		begun, err := x.begin(ctx, view, item)
@@ -386,6 +398,9 @@ func (x *refundExecutor) send(ctx context.Context, item *RefundItem) error {
 		return context.Cause(ctx)
 	}
 	x.w.step("refunds/before-send")
+	if !time.Now().Before(x.lease.expires) { // the process was paused here
+		return errLeaseLost
+	}
 	refund, err := x.w.Refunds.CreateRefund(callCtx, stripefeed.RefundOrder{
 		ChargeID: item.ChargeID, AmountMinor: item.AmountMinor, IdempotencyKey: item.IdempotencyKey(),
 		Metadata: map[string]string{metadataIntent: item.IntentID(), metadataRequest: item.RequestID, metadataPlan: item.PlanID},
@@ -594,7 +609,8 @@ func (item *RefundItem) moved(step refundStep) {
 
 // write runs fn in a transaction that holds the lease.
 func (x *refundExecutor) write(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) error) error {
-	return x.w.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
+	// An executor that is paused within a transaction holds nothing up longer than its lease lasts.
+	return x.w.Store.InTx(ctx, silentNoLongerThan(x.lease.length), func(ctx context.Context, tx *postgres.Tx) error {
 		if err := x.lease.hold(ctx, tx); err != nil {
 			return err
 		}

@@ -1,0 +1,378 @@
+package faultlab_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// ended runs a process to its end and says whether it was killed.
+func ended(t testing.TB, p process) (killed bool) {
+	t.Helper()
+	err := p.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		status := exit.Sys().(syscall.WaitStatus)
+		if status.Signaled() && status.Signal() == syscall.SIGKILL {
+			return true
+		}
+		if code := status.ExitStatus(); code != 1 {
+			t.Errorf("the process ended with %d: %s", code, p.out)
+		}
+	}
+	return false
+}
+
+// again finishes what a process left, in this one.
+func (l *lab) again(night bool) {
+	if night {
+		l.night(true)
+		return
+	}
+	l.execute(nil)
+}
+
+// TestKilledAtEveryStep kills the process at every named step, of refund execution and of a whole night that executes refunds.
+func TestKilledAtEveryStep(t *testing.T) {
+	w := start(t)
+	for _, night := range []bool{false, true} {
+		name := map[bool]string{false: "refund execution", true: "a night"}[night]
+		clean := w.open(t)
+		if night {
+			clean.clock.set(nightTime)
+		}
+		whole := clean.orders(night)
+		whole.AtStep = -1
+		p := clean.start(t, whole)
+		if ended(t, p) {
+			t.Fatal("the faultless process was killed")
+		}
+		want, steps := clean.ending(), p.steps()
+		for _, v := range clean.violations(true) {
+			t.Error(v)
+		}
+		clean.drop()
+		if len(steps) < 3 {
+			t.Fatalf("%s told of the steps %q only: %s", name, steps, p.out)
+		}
+		var places []int
+		for i := range steps {
+			places = append(places, i+1)
+		}
+		var counts tally
+		for _, at := range sample(places, map[bool]int{false: 6, true: 2}[night]) {
+			l := w.open(t)
+			if night {
+				l.clock.set(nightTime)
+			}
+			o := l.orders(night)
+			o.AtStep = at
+			killed := ended(t, l.start(t, o))
+			violations := l.violations(false)
+			l.again(night)
+			violations = append(violations, l.violations(true)...)
+			if diff := l.ending().differs(want); diff != "" {
+				violations = append(violations, diff)
+			}
+			counts.add(2, killed, violations, t, fmt.Sprintf("killed at step %d (%s) of %s", at, steps[at-1], name))
+			l.drop()
+		}
+		if counts.hit != counts.faults {
+			t.Errorf("%d of %d processes were killed", counts.hit, counts.faults)
+		}
+		counts.tell(t, "kill sweep over the named steps of "+name)
+	}
+}
+
+// TestKilledAtAnyMoment kills the process at random moments, several times in a row on the same plan.
+func TestKilledAtAnyMoment(t *testing.T) {
+	w := start(t)
+	random := rand.New(rand.NewPCG(3, 4))
+	clean := w.open(t)
+	begun := time.Now()
+	p := clean.start(t, clean.orders(false))
+	ended(t, p)
+	usual := time.Since(begun)
+	want := clean.ending()
+	clean.drop()
+	var counts tally
+	rounds := 2
+	if *long {
+		rounds = 60
+	}
+	for round := range rounds {
+		l := w.open(t)
+		for kill := range 4 {
+			p := l.start(t, l.orders(false))
+			delay := time.Duration(random.Int64N(int64(usual)))
+			timer := time.AfterFunc(delay, func() { _ = p.Process.Kill() })
+			killed := ended(t, p)
+			timer.Stop()
+			counts.add(1, killed, l.violations(false), t, fmt.Sprintf("round %d, kill %d after %v", round, kill, delay))
+		}
+		l.execute(nil)
+		violations := l.violations(true)
+		if diff := l.ending().differs(want); diff != "" {
+			violations = append(violations, diff)
+		}
+		for _, v := range violations {
+			t.Errorf("round %d: %s", round, v)
+		}
+		counts.violations += len(violations)
+		counts.runs++
+		l.drop()
+	}
+	counts.tell(t, "kills at random moments")
+}
+
+// TestTheRealCommandIsKilled does it to the command itself, as it is shipped, on the clock of the wall.
+func TestTheRealCommandIsKilled(t *testing.T) {
+	if !*long {
+		t.Log("only in the long form, as the command has to be built first")
+		return
+	}
+	w := start(t)
+	binary := filepath.Join(t.TempDir(), "reconciler")
+	if out, err := exec.Command("go", "build", "-o", binary, "github.com/hummingbytes/reconciler/cmd/reconciler").CombinedOutput(); err != nil {
+		t.Fatalf("build the command: %v\n%s", err, out)
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	var counts tally
+	for round := range 40 {
+		l := w.open(t)
+		run := func() *exec.Cmd {
+			cmd := exec.Command(binary, "refunds", "execute", w.planID, "--by", "Carol")
+			cmd.Env = append(os.Environ(), "DATABASE_URL="+l.url, "STRIPE_API_KEY="+l.stripe.ReadKey(), "STRIPE_REFUND_KEY="+l.stripe.RefundKey(),
+				"STRIPE_API_BASE="+l.base, "REPORTS_URL="+l.folder, "RECONCILER_REFUND_LEASE_SECONDS=1", "LOG_LEVEL=error", "LOG_FORMAT=json")
+			return cmd
+		}
+		for range 3 {
+			cmd := run()
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(random.Int64N(int64(600 * time.Millisecond))))
+			_ = cmd.Process.Kill()
+			err := cmd.Wait()
+			counts.add(1, err != nil, l.violations(false), t, fmt.Sprintf("round %d", round))
+		}
+		for try := 1; ; try++ {
+			out, err := run().CombinedOutput()
+			if err == nil {
+				break
+			}
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != 1 || try == 40 {
+				t.Fatalf("try %d: %v\n%s", try, err, out)
+			}
+			time.Sleep(200 * time.Millisecond)
+		}
+		violations := l.violations(true)
+		for _, v := range violations {
+			t.Errorf("round %d: %s", round, v)
+		}
+		counts.violations += len(violations)
+		counts.runs++
+		l.drop()
+	}
+	counts.tell(t, "kills of the real command")
+}
+
+// TestAPausedExecutorChangesNothingMore stops a process at every step, lets its lease be taken over and the plan be finished by another,
+// and wakes it up: it must neither write nor send anything.
+func TestAPausedExecutorChangesNothingMore(t *testing.T) {
+	w := start(t)
+	clean := w.open(t)
+	p := clean.start(t, clean.orders(false))
+	ended(t, p)
+	want, steps := clean.ending(), p.steps()
+	clean.drop()
+	type pause struct{ step, statement int }
+	var pauses []pause
+	for i := range steps {
+		pauses = append(pauses, pause{step: i + 1})
+	}
+	for i := 20; i < 200; i += 6 { // in the middle of transactions, too
+		pauses = append(pauses, pause{statement: i})
+	}
+	var counts tally
+	for _, at := range sample(pauses, 4) {
+		l := w.open(t)
+		o := l.orders(false)
+		o.Signal, o.AtStep, o.AtStatement = syscall.SIGSTOP, at.step, at.statement
+		paused := l.start(t, o)
+		stopped := waitUntilStopped(paused.Process.Pid)
+		l.execute(nil)
+		violations := l.violations(true)
+		posts := len(l.posts())
+		if err := paused.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		ended(t, paused)
+		violations = append(violations, l.violations(true)...)
+		if stopped && len(l.posts()) != posts {
+			violations = append(violations, fmt.Sprintf("the executor that woke up sent %d more requests for refunds", len(l.posts())-posts))
+		}
+		if diff := l.ending().differs(want); diff != "" {
+			violations = append(violations, diff)
+		}
+		counts.add(2, stopped, violations, t, fmt.Sprintf("paused at step %d, statement %d", at.step, at.statement))
+		l.drop()
+	}
+	counts.tell(t, "pauses while the lease is taken over")
+}
+
+// posts are the requests for refunds that Stripe has seen.
+func (l *lab) posts() []string {
+	var keys []string
+	for _, request := range l.stripe.Requests() {
+		if request.Method == "POST" {
+			keys = append(keys, request.IdempotencyKey)
+		}
+	}
+	return keys
+}
+
+// waitUntilStopped waits until a process is stopped; false when it ended instead.
+func waitUntilStopped(pid int) bool {
+	for {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return false
+		}
+		_, fields, _ := strings.Cut(string(stat), ") ")
+		switch fields[0] {
+		case 'T':
+			return true
+		case 'Z', 'X':
+			return false
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// TestTheLeaseOutlivesItsHolder kills an executor that has the lease: the next one is told so, and gets it when it has expired.
+func TestTheLeaseOutlivesItsHolder(t *testing.T) {
+	w := start(t)
+	l := w.open(t)
+	o := l.orders(false)
+	o.AtStep, o.LeaseSeconds = 3, 1.5
+	if !ended(t, l.start(t, o)) {
+		t.Fatal("the process was not killed")
+	}
+	worker, closeWorker := l.must(false)
+	defer closeWorker()
+	if _, err := worker.ExecuteRefunds(context.Background(), w.planID, "Carol"); !errors.Is(err, postgres.ErrLockHeld) {
+		t.Errorf("with the lease of a dead executor: %v, want it to be held", err)
+	}
+	time.Sleep(1600 * time.Millisecond)
+	if _, err := worker.ExecuteRefunds(context.Background(), w.planID, "Carol"); err != nil {
+		t.Errorf("after the lease has expired: %v", err)
+	}
+	for _, v := range l.violations(true) {
+		t.Error(v)
+	}
+}
+
+// TestExecutorsRacing lets several executors go at the same plan at once.
+func TestExecutorsRacing(t *testing.T) {
+	w := start(t)
+	rounds := 1
+	if *long {
+		rounds = 25
+	}
+	var counts tally
+	for round := range rounds {
+		l := w.open(t)
+		done := make(chan error)
+		for range 3 {
+			go func() {
+				for {
+					worker, closeWorker, err := l.worker(false)
+					if err == nil {
+						_, err = worker.ExecuteRefunds(context.Background(), w.planID, "Carol")
+						closeWorker()
+					}
+					if err == nil || !retryable(err) {
+						done <- err
+						return
+					}
+					time.Sleep(5 * time.Millisecond)
+				}
+			}()
+		}
+		for range 3 {
+			if err := <-done; err != nil {
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+		violations := l.violations(true)
+		if posts := l.posts(); len(posts) != refundsPlanned {
+			violations = append(violations, fmt.Sprintf("%d refunds were sent, planned were %d", len(posts), refundsPlanned))
+		}
+		counts.add(3, true, violations, t, fmt.Sprintf("race %d", round))
+		l.drop()
+	}
+	counts.tell(t, "executors racing")
+}
+
+// TestConnectionsTerminated has the server end the executor's sessions while it is at work, again and again.
+func TestConnectionsTerminated(t *testing.T) {
+	w := start(t)
+	clean := w.open(t)
+	clean.execute(nil)
+	want := clean.ending()
+	clean.drop()
+	rounds := 2
+	if *long {
+		rounds = 40
+	}
+	random := rand.New(rand.NewPCG(7, 8))
+	var counts tally
+	for round := range rounds {
+		l := w.open(t)
+		stop := make(chan struct{})
+		finished := make(chan int)
+		delays := make([]time.Duration, 400)
+		for i := range delays {
+			delays[i] = time.Duration(2+random.IntN(40)) * time.Millisecond
+		}
+		go func() {
+			terminated := 0
+			for _, delay := range delays[:12] { // then it has to get through
+				select {
+				case <-stop:
+					finished <- terminated
+					return
+				case <-time.After(delay):
+				}
+				var ended int
+				_ = l.db.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+					WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'reconciler'`).Scan(&ended)
+				terminated += ended
+			}
+			finished <- terminated
+		}()
+		l.execute(func(w *jobs.Worker) { w.Settings.Refund.Lease = time.Second })
+		close(stop)
+		terminated := <-finished
+		violations := l.violations(true)
+		if diff := l.ending().differs(want); diff != "" {
+			violations = append(violations, diff)
+		}
+		counts.add(1, terminated > 0, violations, t, fmt.Sprintf("round %d, %d sessions ended", round, terminated))
+		l.drop()
+	}
+	counts.tell(t, "sessions ended by the server")
+}

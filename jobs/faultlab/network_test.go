@@ -1,0 +1,152 @@
+package faultlab_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+)
+
+// TestEveryCallOfARefundMayBreak breaks each call that the execution of a plan makes, in each way that calls break: before Stripe acted,
+// after it, in the middle of the answer, on cold and on warm connections. Run again, every refund is there exactly once.
+func TestEveryCallOfARefundMayBreak(t *testing.T) {
+	w := start(t)
+	clean := w.open(t)
+	worker, closeWorker := clean.must(false)
+	if _, err := worker.ExecuteRefunds(context.Background(), w.planID, "Carol"); err != nil {
+		t.Fatal(err)
+	}
+	closeWorker()
+	want := clean.ending()
+	requests := clean.stripe.Requests()
+	clean.drop()
+	type fault struct {
+		call int
+		what string
+		kind stripetest.Kind
+		cold bool
+	}
+	var faults []fault
+	for call, request := range requests {
+		for _, kind := range stripetest.Kinds() {
+			if kind == stripetest.ActSlowly {
+				continue // has a test of its own
+			}
+			for _, cold := range []bool{false, true} {
+				if cold && (kind == stripetest.CloseWarmBefore || kind == stripetest.CloseWarmAfter) {
+					continue
+				}
+				faults = append(faults, fault{call + 1, request.Method + " " + request.Path, kind, cold})
+			}
+		}
+	}
+	var counts tally
+	for _, f := range sample(faults, 24) {
+		l := w.open(t)
+		l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: f.call}, Kind: f.kind})
+		broken, closeBroken := l.must(false)
+		if f.cold {
+			broken.Refunds = l.coldRefunds()
+		}
+		_, _ = broken.ExecuteRefunds(context.Background(), w.planID, "Carol") // however it ends
+		closeBroken()
+		hit := l.faultHit()
+		violations := l.violations(false)
+		if f.kind == stripetest.StoredServerError { // Stripe answers so for as long as it knows the key
+			l.clock.set(executing.Add(25 * time.Hour))
+		}
+		l.finish()
+		violations = append(violations, l.violations(true)...)
+		if diff := l.ending().differs(want); diff != "" && !rejectedOnce(f.kind) {
+			violations = append(violations, diff)
+		}
+		counts.add(2, hit, violations, t, fmt.Sprintf("call %d (%s): %s, cold %v", f.call, f.what, f.kind, f.cold))
+		l.drop()
+	}
+	counts.tell(t, "network sweep of refund execution")
+}
+
+// rejectedOnce are faults in which Stripe itself says no: then that refund is refused, its credits are back, and a new plan makes it. It
+// ends with the same money in the same place, but with two intents.
+func rejectedOnce(kind stripetest.Kind) bool {
+	return kind == stripetest.Unauthorized || kind == stripetest.Forbidden || kind == stripetest.StoredServerError
+}
+
+// faultHit says whether the planned fault changed anything.
+func (l *lab) faultHit() bool {
+	for _, request := range l.stripe.Requests() {
+		if request.FaultHit {
+			return true
+		}
+	}
+	return false
+}
+
+// finish executes the plan to its end, without faults, and then plans anew what Stripe had definitely refused.
+func (l *lab) finish() {
+	l.t.Helper()
+	l.stripe.SetFaults()
+	l.execute(nil)
+	worker, closeWorker := l.must(false)
+	defer closeWorker()
+	view, err := worker.RefundPlan(context.Background(), l.planID)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	refused := 0
+	for _, item := range view.Items {
+		if item.State == "rejected" {
+			refused++
+		}
+	}
+	if refused == 0 {
+		return
+	}
+	again, _, err := worker.PlanRefunds(context.Background(), secondDay.AddDays(-1), "Anna")
+	if err == nil && again.Refunds != refused {
+		err = fmt.Errorf("refused were %d refunds, planned anew %d", refused, again.Refunds)
+	}
+	if err == nil {
+		_, err = worker.ApproveRefunds(context.Background(), again.PlanID, "Ben", "")
+	}
+	if err == nil {
+		_, err = worker.ExecuteRefunds(context.Background(), again.PlanID, "Carol")
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// coldRefunds is a gateway that opens a connection for every call.
+func (l *lab) coldRefunds() jobs.RefundGateway {
+	l.t.Helper()
+	options := l.options(l.stripe.RefundKey())
+	options.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	client, err := stripefeed.New(options)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return client
+}
+
+// TestASlowRefundIsNotSentTwice lets a call take so long that the executor gives it up while Stripe is still at it.
+func TestASlowRefundIsNotSentTwice(t *testing.T) {
+	w := start(t)
+	l := w.open(t)
+	l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Method: "POST"}, Kind: stripetest.ActSlowly, Delay: 700 * time.Millisecond})
+	worker, closeWorker := l.must(false)
+	_, err := worker.ExecuteRefunds(context.Background(), w.planID, "Carol")
+	closeWorker()
+	for _, v := range l.violations(false) {
+		t.Errorf("after %v: %s", err, v)
+	}
+	l.execute(nil)
+	for _, v := range l.violations(true) {
+		t.Error(v)
+	}
+}
