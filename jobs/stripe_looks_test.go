@@ -239,3 +239,26 @@ func TestBreakOfSomethingDeletedClears(t *testing.T) {
 		t.Errorf("%v", found)
 	}
 }
+
+// A bank debit may take its time; one that is still pending after that is a break, and clears when it settles.
+func TestBankDebitThatNeverSettlesBecomesABreak(t *testing.T) {
+	b := newBothBooks(t)
+	p, charge := b.pay(6000, "eur", func(c *stripetest.ChargeParams) {
+		c.Method, c.Settlement = stripetest.SEPADebit, stripetest.Settlement{}
+	})
+	b.store(p, "completed", "", charge.ID, "")
+	for n := range 18 {
+		if n == 17 {
+			b.until(12)
+			ok[stripetest.Charge](t)(b.stripe.SettleCharge(charge.ID))
+		}
+		b.night()
+		want := 0
+		if n >= 14 && n < 17 { // begun on 5 January at midnight, 14 days are up on the 19th
+			want = 1
+		}
+		if found := b.openBreaks(); len(found) != want {
+			t.Errorf("night %d: %v", n, found)
+		}
+	}
+}

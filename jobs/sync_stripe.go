@@ -245,6 +245,7 @@ func (n *Night) stripeArgs(job string) postgres.Args {
 		"since":                    n.Begin.Add(-n.Settings.AwaitingFor),
 		"grace_before":             n.AsOf().Add(-n.Settings.AwaitingFor),
 		"async_since":              n.AsOf().Add(-asyncSettlesWithin),
+		"async_from":               n.Begin.Add(-n.Settings.AwaitingFor - asyncSettlesWithin),
 		"overdue_before":           n.AsOf().Add(-itemisedWithin),
 		"available_within_seconds": int64(availableWithin / time.Second),
 		"categories":               reportingCategories,

@@ -12,9 +12,9 @@ FROM (
     SELECT h.object_id FROM reconciler.stripe_states h
     WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz
     UNION
-    -- Bank debits that may still be pending.
+    -- Bank debits that may still be pending, those whose time is up since the last night among them.
     SELECT c.id FROM reconciler.stripe_charges c
-    WHERE c.method <> 'card' AND c.created_at >= @async_since::timestamptz AND c.created_at < @since::timestamptz
+    WHERE c.method <> 'card' AND c.created_at >= @async_from::timestamptz AND c.created_at < @since::timestamptz
 ) moved
 JOIN reconciler.stripe_charges c ON c.id = moved.id
 CROSS JOIN LATERAL {{ purchase_of_charge }} p
