@@ -250,8 +250,11 @@ func (p published) lines(prefix string) []string {
 		add(r["request_id"], "decision    %s account=%s purchase=%s job=%s due=%s %s currency=%s clauses=%s", r["request_id"], r["account_id"], r["purchase_id"],
 			r["job_id"], r["due_date"], r["decision"], r["currency"], r["clauses"])
 	}
+	for _, r := range p["rejects.csv"] {
+		add(r["row_id"], "reject      %s of %s", r["row_id"], r["relation"])
+	}
 	slices.Sort(lines)
-	return lines
+	return slices.Compact(lines) // a row can be rejected for more than one field
 }
 
 func (p published) rollForward(measure string) []string {

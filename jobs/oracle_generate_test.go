@@ -33,7 +33,7 @@ func platforms(s stage) *rapid.Generator[platform] {
 		for range rapid.IntRange(0, 3).Draw(t, "requests") {
 			g.request()
 		}
-		if g.chance(8) {
+		if g.chance(6) {
 			g.breakContract()
 		}
 		return g.platform
@@ -380,7 +380,7 @@ func (g *generating) breakContract() {
 	case "job":
 		j := job{ID: g.id("j"), AccountID: ref(g.someAccount()), Kind: ref("image"), Model: ref("m"), Status: ref("failed"), FailureCode: ref("NODE_FAIL"),
 			CreditCost: ref[int64](5), CreatedAt: ref(g.night(0).Begin), FinishedAt: ref(g.night(0).Begin.Add(time.Hour))}
-		switch draw(g, "field", "account", "kind", "status", "cost", "negative cost", "order") {
+		switch draw(g, "field", "account", "kind", "status", "cost", "negative cost", "order", "created_at") {
 		case "account":
 			j.AccountID = nil
 		case "kind":
@@ -391,6 +391,8 @@ func (g *generating) breakContract() {
 			j.CreditCost = nil
 		case "negative cost":
 			j.CreditCost = ref[int64](-5)
+		case "created_at":
+			j.CreatedAt = nil
 		case "order":
 			j.CreatedAt = ref(j.FinishedAt.Add(time.Second))
 		}

@@ -45,6 +45,7 @@ type verdict struct {
 	RollForward []rollRow
 	Controls    []controlRow
 	Money       []moneyRow
+	Rejects     []rejectRow
 }
 
 type breakRow struct {
@@ -83,6 +84,8 @@ type controlRow struct {
 	Check, Unit                        string
 	Scanned, Matched, Awaiting, Breaks *big.Int
 }
+
+type rejectRow struct{ Relation, Row string }
 
 // moneyRow is the roll-forward in one currency, as far as the rules alone settle it: which column takes a change of value that two
 // causes share does not matter to what is left.
@@ -246,6 +249,35 @@ func keepsContractRequest(r request) bool {
 		oneOf(r.Status, "pending", "approved", "denied", "withdrawn") && (r.DecidedAt == nil || !r.DecidedAt.Before(*r.RequestedAt))
 }
 
+// rejects are the rows of the night that break the contract, and those without the time that would say of which night they are.
+func (o *oracle) rejects(n reconcile.Night) []rejectRow {
+	ofNight := func(stamps ...*time.Time) bool {
+		return stamps[0] == nil || slices.ContainsFunc(stamps, func(t *time.Time) bool { return t != nil && n.Contains(*t) })
+	}
+	var rows []rejectRow
+	for _, r := range o.books.Purchases {
+		if !keepsContractPurchase(r) && ofNight(r.CreatedAt, r.CompletedAt) {
+			rows = append(rows, rejectRow{"purchases", r.ID})
+		}
+	}
+	for _, r := range o.books.Jobs {
+		if !keepsContractJob(r) && ofNight(r.CreatedAt, r.FinishedAt) {
+			rows = append(rows, rejectRow{"jobs", r.ID})
+		}
+	}
+	for _, r := range o.books.Entries {
+		if !keepsContractEntry(r) && ofNight(r.CreatedAt) {
+			rows = append(rows, rejectRow{"credit_entries", r.ID})
+		}
+	}
+	for _, r := range o.books.Requests {
+		if !keepsContractRequest(r) && ofNight(r.RequestedAt) {
+			rows = append(rows, rejectRow{"refund_requests", r.ID})
+		}
+	}
+	return rows
+}
+
 // night is the whole night of a business date, with the rows that have turned up before it. Nights are asked for in order.
 func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	o.books.add(more)
@@ -258,6 +290,7 @@ func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	v.RollForward = o.rollForward(n)
 	v.Controls = o.controls(n, v)
 	v.Money = o.money(n)
+	v.Rejects = o.rejects(n)
 	o.post(n, v)
 	o.reported = append(o.reported, n)
 	return v
@@ -319,6 +352,9 @@ func (v verdict) lines() []string {
 	for _, d := range v.Decisions {
 		add("decision    %s account=%s purchase=%s job=%s due=%s %s currency=%s clauses=%s", d.Request, d.Account, d.Purchase, d.Job, d.Due,
 			d.Decision, d.Currency, d.Clauses)
+	}
+	for _, r := range v.Rejects {
+		add("reject      %s of %s", r.Row, r.Relation)
 	}
 	for _, r := range v.RollForward {
 		add("roll        %s opening=%s purchases=%s promotions=%s usage=%s credit_backs=%s refunds=%s adjustments=%s late=%s closing=%s lots=%s", r.Measure,

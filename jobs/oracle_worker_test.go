@@ -80,7 +80,8 @@ func (w *worker) night(n reconcile.Night) error {
 func (w *worker) published(t testing.TB, night reconcile.Date) published {
 	t.Helper()
 	p := published{}
-	for _, name := range []string{"breaks.csv", "credit_backs.csv", "refund_windows.csv", "refund_decisions.csv", "roll_forward.csv", "control_totals.csv"} {
+	for _, name := range []string{"breaks.csv", "credit_backs.csv", "refund_windows.csv", "refund_decisions.csv", "roll_forward.csv", "control_totals.csv",
+		"rejects.csv"} {
 		file, err := os.Open(filepath.Join(w.folder, night.String(), name))
 		if err != nil {
 			t.Fatal(err)
