@@ -109,7 +109,11 @@ func (b *built) tables(ctx context.Context, f *figures) error {
 		func() error {
 			return table(ctx, b, "subscriptions.csv", "", perUnit, t.Subscriptions, f.addSubscription)
 		},
-		func() error { return table(ctx, b, "breaks.csv", "Breaks", perUnit, t.Breaks, f.addBreak) },
+		func() error {
+			return table(ctx, b, "breaks.csv", "Breaks", sheetOptions{perUnit: true, amounts: []string{"ours", "theirs"}, isAmount: func(row reflect.Value) bool {
+				return sidesAreAmounts(row.Addr().Interface().(*Break))
+			}}, t.Breaks, f.addBreak)
+		},
 		func() error {
 			return table(ctx, b, "credit_backs.csv", "CreditBacks", perUnit, t.CreditBacks, f.addCreditBack)
 		},

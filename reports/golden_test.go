@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,6 +47,9 @@ func TestGoldenNights(t *testing.T) {
 					// Its cells in words: the archive's bytes depend on the compressor, which a new Go may change.
 					content, file.Name = dumpWorkbook(t, content), file.Name+".txt"
 				}
+				if file.Name == "summary.html" {
+					content = workbookSize.ReplaceAll(content, []byte("$1?$2"))
+				}
 				if file.Name == storage.ManifestName {
 					content = withoutWorkbookHash(t, content)
 				}
@@ -77,6 +81,9 @@ func beside(night reconcile.Date, revision, latest int) string {
 	}
 	return fmt.Sprintf("%s.r%d", night, revision)
 }
+
+// workbookSize is the one figure of the page that depends on the compressor.
+var workbookSize = regexp.MustCompile(`(reconciliation\.xlsx</a></th><td class="n">–</td><td class="n">)[0-9,]+(<)`)
 
 // golden compares with a file of testdata, or rewrites it.
 func golden(t *testing.T, name string, content []byte) {

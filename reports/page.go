@@ -67,16 +67,28 @@ func plural(n int64, noun string) string {
 	return grouped(Int(n)) + " " + noun + "s"
 }
 
-// sideText shows one side of a break: an amount where it is one of the unit's.
-func sideText(value, unit string) string {
-	if value == "" {
+// sidesAreAmounts says whether both sides of a break are amounts in its unit: then, and only then, the variance is what lies between them.
+func sidesAreAmounts(b *Break) bool {
+	if !isStake(b.Unit) {
+		return false
+	}
+	var ours, theirs Number
+	if b.Ours != "" && ours.parse(b.Ours) != nil || b.Theirs != "" && theirs.parse(b.Theirs) != nil {
+		return false
+	}
+	return ours.Minus(theirs).Compare(b.Variance) == 0
+}
+
+// sideText shows one side of a break.
+func sideText(b Break, value string) string {
+	switch {
+	case value == "":
 		return "–"
+	case sidesAreAmounts(&b):
+		return amountText(Number(value), b.Unit)
+	default:
+		return shorten(value, 40)
 	}
-	var n Number
-	if isStake(unit) && n.parse(value) == nil {
-		return amountText(n, unit)
-	}
-	return shorten(value, 40)
 }
 
 func withinText(hours int64) string {

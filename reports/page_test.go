@@ -203,6 +203,25 @@ func TestWaterfallHoldsTogether(t *testing.T) {
 	}
 }
 
+// What a break's sides are is seen from its variance: amounts get the currency's decimals, ids and states stay as they are.
+func TestSidesOfABreak(t *testing.T) {
+	for _, c := range []struct {
+		b    Break
+		want string
+	}{
+		{Break{Ours: "9900", Theirs: "8900", Variance: "1000", Unit: "usd"}, "99.00 89.00"},
+		{Break{Ours: "", Theirs: "10000", Variance: "-10000", Unit: "usd"}, "– 100.00"},
+		{Break{Ours: "1500", Theirs: "0", Variance: "1500", Unit: "credits"}, "1,500 0"},
+		{Break{Ours: "12345", Theirs: "67890", Variance: "13", Unit: "credits"}, "12345 67890"}, // ids of accounts
+		{Break{Ours: "completed", Theirs: "failed", Variance: "10000", Unit: "usd"}, "completed failed"},
+		{Break{Ours: "100", Theirs: "40", Variance: "60", Unit: "seconds"}, "100 40"},
+	} {
+		if got := sideText(c.b, c.b.Ours) + " " + sideText(c.b, c.b.Theirs); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.b, got, c.want)
+		}
+	}
+}
+
 func TestTopNKeepsTheFirst(t *testing.T) {
 	top := topN[int]{n: 3, order: func(a, b int) int { return a - b }}
 	for _, v := range []int{5, 3, 9, 1, 7, 3} {

@@ -65,8 +65,8 @@ type Break struct {
 	SubjectType string              `db:"subject_type"`
 	SubjectID   string              `db:"subject_id"`
 	Field       string              `db:"field"`
-	Ours        string              `db:"ours"`
-	Theirs      string              `db:"theirs"`
+	Ours        string              `db:"ours" money:"unit"`
+	Theirs      string              `db:"theirs" money:"unit"`
 	Variance    Number              `db:"variance" money:"unit"`
 	Unit        string              `db:"unit"`
 	FirstSeen   reconcile.Date      `db:"first_seen"`

@@ -118,6 +118,9 @@ type sheetOptions struct {
 	// formulas are columns that the workbook works out itself; the value of the row is what it comes to. %d is the row. Spreadsheets
 	// calculate in floating point, so that money is rounded to the last decimal a currency may have.
 	formulas map[string]string
+	// amounts are text columns that hold an amount in the row's unit where isAmount says so.
+	amounts  []string
+	isAmount func(row reflect.Value) bool
 }
 
 // sheet writes the rows of one table, over as many sheets as they need.
@@ -142,7 +145,7 @@ type sheet struct {
 func (w *workbook) openSheet(family string, cs columns, o sheetOptions) (*sheet, error) {
 	s := &sheet{book: w, family: family, columns: cs, options: o, letters: columnLetters(len(cs))}
 	for _, c := range cs {
-		s.hasTotals = s.hasTotals || c.total || c.money >= 0 && o.perUnit
+		s.hasTotals = s.hasTotals || c.total || c.kind == numberColumn && c.money >= 0 && o.perUnit
 	}
 	return s, s.begin()
 }
@@ -180,7 +183,7 @@ func (s *sheet) begin() error {
 			style = s.book.styles.headerRight
 		}
 		s.openCell(i, 1, style)
-		s.inline(c.name)
+		s.inline(sheetColumn(c))
 	}
 	return s.endRow()
 }
@@ -189,6 +192,9 @@ func (s *sheet) begin() error {
 func (w *workbook) createPart(name string) (io.Writer, error) {
 	return w.archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)})
 }
+
+// sheetColumn is a column's name on a sheet, where amounts are in the currency's own decimals.
+func sheetColumn(c column) string { return strings.TrimSuffix(c.name, "_minor") }
 
 func sheetPath(number int) string { return fmt.Sprintf("xl/worksheets/sheet%d.xml", number) }
 
@@ -308,7 +314,14 @@ func (s *sheet) cell(i int, number int64, row reflect.Value, exact bool) {
 		s.buffer = strconv.AppendInt(s.buffer, int64(b2i(row.Field(c.field).Bool())), 10)
 		s.buffer = append(s.buffer, `</v></c>`...)
 	default:
-		if text := row.Field(c.field).String(); text != "" {
+		text := row.Field(c.field).String()
+		switch {
+		case text == "":
+		case c.money >= 0 && slices.Contains(s.options.amounts, c.name) && countDigits([]byte(text)) <= excelDigits && s.options.isAmount(row):
+			decimals := decimalsOf(row.Field(s.columns[c.money].field).String())
+			s.openCell(i, number, styles.money[decimals])
+			s.number(decimalText(text, decimals))
+		default:
 			s.openCell(i, number, styles.text)
 			s.inline(text)
 		}
@@ -482,7 +495,7 @@ func (s *sheet) writeTotals() error {
 		}
 		s.totalRow(next, "Total "+unitText(unit), func(i int) (string, string, bool) {
 			c := s.columns[i]
-			if c.money < 0 || !s.options.perUnit {
+			if c.kind != numberColumn || c.money < 0 || !s.options.perUnit {
 				return "", "", false
 			}
 			formula := fmt.Sprintf(`ROUND(SUMIFS(%[1]s%[3]d:%[1]s%[4]d,%[2]s%[3]d:%[2]s%[4]d,"%[5]s"),3)`,
@@ -562,7 +575,7 @@ func (w *workbook) describeSheets() error {
 		}
 		header := make([]any, len(info.columns))
 		for i, c := range info.columns {
-			header[i] = c.name
+			header[i] = sheetColumn(c)
 		}
 		if err := w.book.SetSheetRow(info.name, "A1", &header); err != nil {
 			return err
