@@ -27,8 +27,8 @@ const refereePackage = "stripe-stateful-mock@0.0.16"
 
 const refereeKey = "sk_test_referee"
 
-// referee starts it; "" where there is no node or npm to run it with, or nowhere to get it from.
-func referee(t *testing.T) (base string) {
+// installReferee gets it; "" where there is no node or npm to run it with, or nowhere to get it from.
+func installReferee(t *testing.T) (folder string) {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -38,7 +38,7 @@ func referee(t *testing.T) (base string) {
 			return ""
 		}
 	}
-	folder := filepath.Join(os.TempDir(), "faultlab-referee-0.0.16")
+	folder = filepath.Join(os.TempDir(), "faultlab-referee-0.0.16")
 	if _, err := os.Stat(filepath.Join(folder, "installed")); err != nil {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			t.Fatal(err)
@@ -54,6 +54,12 @@ func referee(t *testing.T) (base string) {
 			t.Fatal(err)
 		}
 	}
+	return folder
+}
+
+// referee starts it, with an empty account.
+func referee(t *testing.T, folder string) (base string) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -131,14 +137,10 @@ func (d *dropping) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestAnIndependentRefereeCountsOneRefund executes plans against somebody else's Stripe behind a proxy that drops connections after success:
 // one refund of each charge there, whatever happens.
 func TestAnIndependentRefereeCountsOneRefund(t *testing.T) {
-	base := referee(t)
-	if base == "" {
+	folder := installReferee(t)
+	if folder == "" {
 		t.Logf("no node, npm or %s here: the referee does not play; CI has them", refereePackage)
 		return
-	}
-	target, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
 	}
 	w := start(t)
 	cases := map[string]func(call int64, method string) (before, after bool){
@@ -159,6 +161,11 @@ func TestAnIndependentRefereeCountsOneRefund(t *testing.T) {
 	var counts tally
 	for _, name := range sortedKeys(cases) {
 		l := w.open(t)
+		base := referee(t, folder) // another one each time: the plans' keys are the same
+		target, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
 		proxy := &dropping{proxy: httputil.NewSingleHostReverseProxy(target), drop: cases[name]}
 		server := httptest.NewServer(proxy)
 		planID, charges := l.moveToReferee(t, base)
