@@ -460,7 +460,7 @@ func plantBalanceResidual(s *Simulation, _ *rand.Rand, at time.Time, mended bool
 func plantPayoutResidual(s *Simulation, r *rand.Rand, at time.Time, mended bool) {
 	s.plan(at, func() {
 		for _, p := range slices.Backward(s.stripe.Payouts()) {
-			if s.incomplete[p.ID] || reconcile.DateOf(p.Created.In(s.options.Zone)) != s.nightOf(at) {
+			if s.incomplete[p.ID] || reconcile.DateOf(p.Created.In(s.options.Zone)) != s.nightOf(at) || !s.paysOutCharge(p) {
 				continue
 			}
 			s.incomplete[p.ID] = true
@@ -468,6 +468,13 @@ func plantPayoutResidual(s *Simulation, r *rand.Rand, at time.Time, mended bool)
 			return
 		}
 		plantPayoutResidual(s, r, at.Add(24*time.Hour), mended)
+	})
+}
+
+// paysOutCharge says whether there is a charge that could be left out of a payout's breakdown.
+func (s *Simulation) paysOutCharge(p stripetest.Payout) bool {
+	return slices.ContainsFunc(s.stripe.BalanceTransactions(), func(t stripetest.BalanceTransaction) bool {
+		return t.Payout == p.ID && t.ReportingCategory == "charge"
 	})
 }
 
