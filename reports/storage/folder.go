@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"sync"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 )
@@ -20,6 +20,9 @@ const stagingFolder = ".staging"
 // Folder keeps the newest revision of each night at ROOT/YYYY-MM-DD, the earlier ones beside it (YYYY-MM-DD.r1 and so on).
 type Folder struct {
 	root string
+	// staged are the folders that this process builds in, each with the lock that tells others so.
+	mutex  sync.Mutex
+	staged map[string]*os.File
 	// step, when set, is told before each step of Publish and may fail it: crash tests hook in here.
 	step func(name string) error
 }
@@ -30,35 +33,78 @@ func OpenFolder(root string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("REPORTS_URL %s: %w", root, err)
 	}
-	return &Folder{root: absolute}, nil
+	return &Folder{root: absolute, staged: map[string]*os.File{}}, nil
 }
 
-// Stage makes a fresh folder below the root, and removes what a killed run has left of the same night.
-func (f *Folder) Stage(_ context.Context, night reconcile.Date) (string, error) {
+// Stage makes a fresh folder below the root, and removes what a killed run has left of the same night. A folder that a live process
+// still builds in is locked, and stays.
+func (f *Folder) Stage(_ context.Context, night reconcile.Date) (dir string, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("stage night %s: %w", night, err)
+		}
+	}()
 	staging := filepath.Join(f.root, stagingFolder)
 	if err := os.MkdirAll(staging, 0o777); err != nil { // the umask decides who may read the reports
-		return "", fmt.Errorf("stage night %s: %w", night, err)
+		return "", err
 	}
-	leftovers, err := os.ReadDir(staging)
-	if err != nil {
-		return "", fmt.Errorf("stage night %s: %w", night, err)
+	if err := removeLeftovers(staging, night.String()); err != nil {
+		return "", err
 	}
-	for _, leftover := range leftovers {
-		if strings.HasPrefix(leftover.Name(), night.String()) {
-			if err := os.RemoveAll(filepath.Join(staging, leftover.Name())); err != nil {
-				return "", fmt.Errorf("stage night %s: %w", night, err)
-			}
-		}
-	}
-	dir := filepath.Join(staging, night.String()+"-"+rand.Text()[:8])
+	dir = filepath.Join(staging, night.String()+"-"+rand.Text()[:8])
 	if err := os.Mkdir(dir, 0o777); err != nil {
-		return "", fmt.Errorf("stage night %s: %w", night, err)
+		return "", err
 	}
+	lock, err := os.Open(dir)
+	if err == nil {
+		_, err = tryLock(lock)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.staged[dir] = lock
 	return dir, nil
 }
 
+// removeLeftovers removes the staged folders of a night that nobody has locked.
+func removeLeftovers(staging, night string) error {
+	leftovers, err := filepath.Glob(filepath.Join(staging, night+"*"))
+	if err != nil {
+		return err
+	}
+	for _, leftover := range leftovers {
+		file, err := os.Open(leftover)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		dead, err := tryLock(file)
+		if err == nil && dead {
+			err = os.RemoveAll(leftover)
+		}
+		if err := errors.Join(err, file.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Discard removes a staged folder.
-func (f *Folder) Discard(dir string) error { return os.RemoveAll(dir) }
+func (f *Folder) Discard(dir string) error {
+	f.mutex.Lock()
+	lock := f.staged[dir]
+	delete(f.staged, dir)
+	f.mutex.Unlock()
+	err := os.RemoveAll(dir)
+	if lock != nil {
+		err = errors.Join(err, lock.Close())
+	}
+	return err
+}
 
 // Latest is the revision at YYYY-MM-DD. Where a crash on a file system without atomic exchange left none there, it is the newest one beside it.
 func (f *Folder) Latest(_ context.Context, night reconcile.Date) (Revision, error) {
@@ -154,7 +200,10 @@ func (f *Folder) keepBeside(night reconcile.Date, revision int, place string) er
 	if _, err := os.Stat(beside); err == nil {
 		return nil
 	}
-	links := filepath.Join(f.root, stagingFolder, filepath.Base(beside)+"-"+rand.Text()[:8])
+	links := filepath.Join(f.root, stagingFolder, "keep-"+filepath.Base(beside))
+	if err := os.RemoveAll(links); err != nil { // of a run that was killed here
+		return err
+	}
 	if err := f.at("keep"); err != nil {
 		return err
 	}

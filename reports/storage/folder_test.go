@@ -236,21 +236,37 @@ func TestFolderRefusesWhatIsNoNight(t *testing.T) {
 }
 
 func TestStageClearsWhatAKilledRunLeft(t *testing.T) {
-	folder, err := OpenFolder(t.TempDir())
+	root := t.TempDir()
+	folder, err := OpenFolder(root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	left := stage(t, folder, 1)
-	other, err := folder.Stage(context.Background(), night.AddDays(1))
+	if err := folder.staged[left].Close(); err != nil { // as the kernel does for a process that is gone
+		t.Fatal(err)
+	}
+	other, err := OpenFolder(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stage(t, folder, 1)
+	alive := stage(t, other, 1)
+	tomorrow, err := folder.Stage(context.Background(), night.AddDays(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := stage(t, folder, 1)
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Error("the leftover is still there")
 	}
-	if _, err := os.Stat(other); err != nil {
-		t.Error("another night's folder is gone")
+	for what, dir := range map[string]string{"another process's folder": alive, "another night's folder": tomorrow, "the new folder": mine} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Errorf("%s is gone", what)
+		}
+	}
+	for _, dir := range []string{alive, tomorrow, mine} {
+		if err := folder.Discard(dir); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
