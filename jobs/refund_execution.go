@@ -455,7 +455,7 @@ func (x *refundExecutor) record(ctx context.Context, item *RefundItem, refund st
 	if refund.Live() {
 		return nil
 	}
-	return x.advance(ctx, item, refundStep{to: reconcile.IntentFailed, field: "status", ours: "succeeded", theirs: refund.Status, reason: "Stripe says " + refund.Status})
+	return x.advance(ctx, item, refundStep{to: reconcile.IntentFailed, field: "status", ours: "succeeded", theirs: refund.Status, refundID: refund.ID, reason: "Stripe says " + refund.Status})
 }
 
 // lookUp finds this refund among those of its charge, by our id in their metadata, and names the other live ones. Two of ours are one too

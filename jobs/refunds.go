@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -118,7 +119,7 @@ func (x *refundExecutor) settleRefunds(ctx context.Context, rows []unsettledRefu
 		step := refundStep{to: reconcile.IntentSettled, reason: "Stripe says " + row.StripeStatus}
 		count := "refunds_settled"
 		if row.StripeStatus != "succeeded" {
-			step = refundStep{to: reconcile.IntentFailed, field: "status", ours: "succeeded", theirs: row.StripeStatus, reason: "Stripe says " + row.StripeStatus + " " + row.FailureReason}
+			step = refundStep{to: reconcile.IntentFailed, field: "status", ours: "succeeded", theirs: row.StripeStatus, refundID: row.RefundID, reason: strings.TrimSpace("Stripe says " + row.StripeStatus + " " + row.FailureReason)}
 			count = "refunds_failed"
 		}
 		if err := x.advance(ctx, &row.RefundItem, step); err != nil {

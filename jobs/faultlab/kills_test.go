@@ -71,7 +71,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			places = append(places, i+1)
 		}
 		var counts tally
-		for _, at := range sample(places, map[bool]int{false: 6, true: 2}[night]) {
+		for _, at := range sample(places, map[bool]int{false: 5, true: 2}[night]) {
 			l := w.open(t)
 			if night {
 				l.clock.set(nightTime)

@@ -34,7 +34,7 @@ import (
 
 var (
 	long   = flag.Bool("long", false, "try every fault at every place instead of a sample")
-	stride = flag.Int("stride", 1, "with -long: try every so-manieth place of the sweep over a whole night")
+	stride = flag.Int("stride", 1, "with -long: try every so-manieth place of each sweep")
 )
 
 func TestMain(m *testing.M) {
@@ -470,10 +470,11 @@ func (l *lab) violations(settled bool) []string {
 	query("money was asked for without an approval", `SELECT i.intent_id FROM reconciler.refund_intents i
 		LEFT JOIN reconciler.refund_approvals a ON a.plan_id = i.approved_plan_id LEFT JOIN reconciler.refund_plans p ON p.plan_id = a.plan_id AND p.plan_sha256 = a.plan_sha256
 		WHERE i.state NOT IN ('planned', 'stopped', 'cancelled') AND p.plan_id IS NULL`)
-	query("held credits are not in the ledger once", `SELECT i.intent_id || ' ' || i.state FROM reconciler.refund_intents i
+	query("held credits are not in the ledger once", `SELECT m.purchase_id FROM reconciler.refund_intents i
 		JOIN reconciler.refund_plan_items m USING (account_id, plan_id, intent_id)
-		WHERE (SELECT coalesce(-sum(e.credits), 0) FROM platform.credit_entries e WHERE e.purchase_id = m.purchase_id AND e.kind IN ('refund', 'refund_reversal'))
-		   <> CASE WHEN i.state IN ('sending', 'unknown', 'sent', 'settled') THEN m.credits ELSE 0 END`)
+		GROUP BY m.purchase_id
+		HAVING (SELECT coalesce(-sum(e.credits), 0) FROM platform.credit_entries e WHERE e.purchase_id = m.purchase_id AND e.kind IN ('refund', 'refund_reversal'))
+		   <> sum(CASE WHEN i.state IN ('sending', 'unknown', 'sent', 'settled') THEN m.credits ELSE 0 END)`)
 	query("a control total does not tie", `SELECT business_date || ' ' || check_name || ' ' || unit || ' ' || difference FROM reconciler.control_totals WHERE difference <> 0`)
 	query("a balance is negative", `SELECT account_id FROM platform.credit_entries GROUP BY account_id HAVING sum(credits) < 0`)
 	found = append(found, l.stripeViolations(settled)...)
@@ -577,10 +578,16 @@ func (c *tally) tell(t testing.TB, what string) {
 
 // sample is every place in the long form, and about most of them, spread out, in the short one.
 func sample[T any](all []T, most int) []T {
-	if *long || len(all) <= most {
+	var some []T
+	if *long {
+		for i := 0; i < len(all); i += max(1, *stride) {
+			some = append(some, all[i])
+		}
+		return some
+	}
+	if len(all) <= most {
 		return all
 	}
-	var some []T
 	for i := range most {
 		some = append(some, all[i*len(all)/most])
 	}

@@ -46,7 +46,7 @@ func TestEveryCallOfARefundMayBreak(t *testing.T) {
 		}
 	}
 	var counts tally
-	for _, f := range sample(faults, 24) {
+	for _, f := range sample(faults, 12) {
 		l := w.open(t)
 		l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: f.call}, Kind: f.kind})
 		broken, closeBroken := l.must(false)

@@ -62,7 +62,7 @@ func TestEveryStatementOfARefundMayFail(t *testing.T) {
 	}
 	clean.drop()
 	var counts tally
-	for _, p := range sample(places.places, 12) {
+	for _, p := range sample(places.places, 8) {
 		l := w.open(t)
 		fault := &counting{at: int64(p.nth)}
 		broken, closeBroken := l.must(false)
@@ -102,7 +102,7 @@ func TestEveryStatementOfANightMayFail(t *testing.T) {
 	}
 	clean.drop()
 	var counts tally
-	for _, p := range sample(everySo(places.places), 3) {
+	for _, p := range sample(places.places, 2) {
 		l := w.open(t)
 		l.clock.set(nightTime)
 		fault := &counting{at: int64(p.nth)}
@@ -123,13 +123,4 @@ func TestEveryStatementOfANightMayFail(t *testing.T) {
 		l.drop()
 	}
 	counts.tell(t, "statement sweep of a night")
-}
-
-// everySo leaves places out as -stride says.
-func everySo(all []place) []place {
-	var some []place
-	for i := 0; i < len(all); i += max(1, *stride) {
-		some = append(some, all[i])
-	}
-	return some
 }
