@@ -219,6 +219,7 @@ CREATE TABLE reconciler.stripe_states (
 );
 COMMENT ON TABLE reconciler.stripe_states IS 'Append-only: since when an object was in which state.';
 CREATE INDEX stripe_states_effective ON reconciler.stripe_states (effective_at);
+CREATE INDEX stripe_states_seen ON reconciler.stripe_states (seen_at);
 
 -- Stripe's Balance object as it was read; the balance transactions were complete at that instant.
 CREATE TABLE reconciler.stripe_balances (

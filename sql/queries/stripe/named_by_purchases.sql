@@ -4,7 +4,7 @@ SELECT stream, id FROM (
     SELECT 'payment_intents' AS stream, p.stripe_payment_intent_id AS id
     FROM {{ valid_purchases }} p
     WHERE p.stripe_payment_intent_id <> '' AND p.created_at >= to_timestamp(@since::bigint)
-      AND NOT EXISTS (SELECT FROM reconciler.stripe_charges c WHERE c.payment_intent_id = p.stripe_payment_intent_id)
+      AND NOT EXISTS (SELECT FROM reconciler.stripe_charges c WHERE c.payment_intent_id = p.stripe_payment_intent_id AND c.payment_intent_id <> '')
       AND NOT EXISTS (SELECT FROM reconciler.stripe_payment_intents i WHERE i.id = p.stripe_payment_intent_id AND i.status IN ('succeeded', 'canceled'))
     UNION
     SELECT 'charges', p.stripe_charge_id

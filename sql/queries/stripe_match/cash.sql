@@ -17,7 +17,7 @@ WITH taken AS (
            coalesce(sum(t.net_minor) FILTER (WHERE t.created_at >= @as_of::timestamptz), 0) AS after
     FROM reconciler.stripe_balance_transactions t
     CROSS JOIN taken
-    WHERE t.created_at < @as_of::timestamptz OR t.created_at <= taken.taken_at
+    WHERE t.created_at < @as_of::timestamptz OR t.created_at < taken.taken_at -- of the second itself nobody knows; an old night must not change its mind
     GROUP BY t.currency
 ), theirs AS (
     SELECT b.currency, b.available_minor, b.pending_minor FROM reconciler.stripe_balances b JOIN taken ON taken.taken_at = b.taken_at

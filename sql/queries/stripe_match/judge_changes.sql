@@ -9,12 +9,14 @@ WITH facts AS (
     FROM reconciler.candidates k
     JOIN {{ valid_subscription_changes }} h ON h.id = k.subject_id
     LEFT JOIN {{ subscriptions_as_of }} s ON s.id = h.subscription_id
-    LEFT JOIN LATERAL (SELECT i.id, i.status, i.paid_at FROM reconciler.stripe_invoices i
+    LEFT JOIN LATERAL (SELECT i.id, i.status, i.paid_at
+                       FROM (SELECT i.* FROM reconciler.stripe_invoices i WHERE i.id = h.stripe_invoice_id
+                             UNION ALL
+                             SELECT i.* FROM reconciler.stripe_invoices i
+                             WHERE coalesce(h.stripe_invoice_id, '') = '' AND i.subscription_id = s.stripe_subscription_id AND i.subscription_id <> ''
+                               AND i.billing_reason = 'subscription_update'
+                               AND i.created_at BETWEEN h.effective_at - interval '24 hours' AND h.effective_at + interval '24 hours') i
                        WHERE i.created_at < @as_of::timestamptz AND h.kind = 'upgrade'
-                         AND (i.id = h.stripe_invoice_id
-                              OR coalesce(h.stripe_invoice_id, '') = '' AND i.subscription_id = s.stripe_subscription_id AND i.subscription_id <> ''
-                                 AND i.billing_reason = 'subscription_update'
-                                 AND i.created_at BETWEEN h.effective_at - interval '24 hours' AND h.effective_at + interval '24 hours')
                        ORDER BY i.paid_at NULLS LAST, i.id LIMIT 1) i ON true
     -- The paid cycle that the change fell into.
     LEFT JOIN LATERAL (SELECT max(l.period_end) AS period_end
