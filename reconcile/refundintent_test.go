@@ -1,0 +1,203 @@
+package reconcile
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The life of a refund has no step back, and none out of an end; money is only asked for with the credits held.
+func TestStepsOfARefund(t *testing.T) {
+	order := IntentStates()
+	for _, from := range append([]IntentState{""}, order...) {
+		for _, to := range order {
+			may := from.MayBecome(to)
+			switch {
+			case !may:
+			case from != "" && !from.Live():
+				t.Errorf("%s is an end, and can become %s", from, to)
+			case from == to && from != IntentUnknown:
+				t.Errorf("%s can become itself", from)
+			case slices.Index(order, to) < slices.Index(order, from):
+				t.Errorf("%s can go back to %s", from, to)
+			case to == IntentSent && !from.HoldsCredits():
+				t.Errorf("%s can be sent without its credits being held", from)
+			}
+			if releases := from.Releases(to); may && releases != (from.HoldsCredits() && !to.HoldsCredits()) {
+				t.Errorf("%s to %s releases %v", from, to, releases)
+			}
+		}
+	}
+}
+
+func currentRefund() Current {
+	planned := plannedRefund("r")
+	completed := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	return Current{
+		Planned: planned, Decision: DecisionApprove, Decided: planned, RequestStatus: RequestPending, RequestedAt: completed.Add(time.Hour),
+		Purchase: PurchaseFacts{
+			ID: planned.PurchaseID, Kind: PurchaseCredits, Status: PurchaseCompleted, AmountMinor: 10_000, Currency: "usd", Credits: 100,
+			CompletedAt: completed, ExpiresAt: completed.Add(168 * time.Hour),
+		},
+		GrantedCredits: 100,
+		Charge:         ChargeState{Found: true, Status: "succeeded", Currency: "usd", AmountMinor: 10_000, CapturedMinor: 10_000, Captured: true},
+		At:             completed.Add(1000 * time.Hour),
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	if refusals := RefusalsOf(currentRefund()); len(refusals) > 0 {
+		t.Fatalf("a refund that nothing speaks against is refused: %+v", refusals)
+	}
+	for _, c := range []struct {
+		name, field string
+		kind        BreakKind
+		change      func(*Current)
+	}{
+		{"no such charge", "charge", RefundAgainstPolicy, func(c *Current) { c.Charge = ChargeState{} }},
+		{"disputed", "disputed_before_refund", DisputedAndRefunded, func(c *Current) { c.Charge.Disputed, c.Purchase.Disputed = true, true }},
+		{"partly refunded", "amount_refunded", RefundAgainstPolicy, func(c *Current) { c.Charge.RefundedMinor = 1 }},
+		{"refunded", "amount_refunded", RefundAgainstPolicy, func(c *Current) { c.Charge.Refunded = true }},
+		{"a refund under way", "amount_refunded", RefundAgainstPolicy, func(c *Current) { c.Charge.Refunds = []string{"re_1"} }},
+		{"the charge's currency", "charge_currency", RefundAgainstPolicy, func(c *Current) { c.Charge.Currency = "eur" }},
+		{"the charge's amount", "charge_amount_minor", RefundAgainstPolicy, func(c *Current) { c.Charge.AmountMinor = 10_001 }},
+		{"captured in part", "charge_amount_minor", RefundAgainstPolicy, func(c *Current) { c.Charge.CapturedMinor = 9_999 }},
+		{"a charge that failed", "charge_status", RefundAgainstPolicy, func(c *Current) { c.Charge.Status = "failed" }},
+		{"withdrawn", "request_status", RefundAgainstPolicy, func(c *Current) { c.RequestStatus = RequestWithdrawn }},
+		{"denied", "request_status", RefundAgainstPolicy, func(c *Current) { c.RequestStatus = RequestDenied }},
+		{"no request any more", "request_status", RefundAgainstPolicy, func(c *Current) { c.RequestStatus = "" }},
+		{"a subscription", "purchase_status", RefundAgainstPolicy, func(c *Current) { c.Purchase.Kind = PurchaseSubscription }},
+		{"not completed", "purchase_status", RefundAgainstPolicy, func(c *Current) { c.Purchase.Status = PurchaseFailed }},
+		{"another currency", "currency", RefundAgainstPolicy, func(c *Current) { c.Purchase.Currency = "eur" }},
+		{"another amount", "amount_minor", RefundAgainstPolicy, func(c *Current) { c.Purchase.AmountMinor = 9_999 }},
+		{"less granted", "credits", RefundAgainstPolicy, func(c *Current) { c.GrantedCredits = 99 }},
+		{"one credit used", "used_credits", RefundAgainstPolicy, func(c *Current) { c.Purchase.UsedCredits = 1 }},
+		{"credits taken", "refunded_credits", RefundAgainstPolicy, func(c *Current) { c.TakenCredits, c.Purchase.RefundedBefore = 100, true }},
+		{"requested a moment late", "window_state", RefundAgainstPolicy, func(c *Current) { c.RequestedAt = c.Purchase.ExpiresAt.Add(time.Microsecond) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			current := currentRefund()
+			c.change(&current)
+			refusals := RefusalsOf(current)
+			if len(refusals) == 0 || refusals[0].Field != c.field || refusals[0].Kind != c.kind || refusals[0].Reason == "" {
+				t.Errorf("got %+v, want %s of %s", refusals, c.kind, c.field)
+			}
+		})
+	}
+	atTheLastMoment := currentRefund()
+	atTheLastMoment.RequestedAt = atTheLastMoment.Purchase.ExpiresAt
+	if refusals := RefusalsOf(atTheLastMoment); len(refusals) > 0 {
+		t.Errorf("a request at the window's last instant is refused: %+v", refusals)
+	}
+}
+
+func TestDecisionDiffers(t *testing.T) {
+	if problem := DecisionDiffers(currentRefund()); problem != "" {
+		t.Fatal(problem)
+	}
+	for name, change := range map[string]func(*Current){
+		"denied": func(c *Current) { c.Decision = DecisionDeny }, "gone": func(c *Current) { c.Decision = "" },
+		"amount": func(c *Current) { c.Decided.AmountMinor++ }, "fee": func(c *Current) { c.Decided.FeeMinor++ },
+		"currency": func(c *Current) { c.Decided.Currency = "eur" }, "charge": func(c *Current) { c.Decided.ChargeID = "x" },
+		"purchase": func(c *Current) { c.Decided.PurchaseID = "x" }, "credits": func(c *Current) { c.Decided.Credits++ },
+		"clauses": func(c *Current) { c.Decided.Clauses = "1" }, "policy": func(c *Current) { c.Decided.PolicyVersion = "9" },
+	} {
+		current := currentRefund()
+		change(&current)
+		if DecisionDiffers(current) == "" {
+			t.Errorf("%s: not noticed", name)
+		}
+	}
+}
+
+func TestNextStepOfAnOpenOutcome(t *testing.T) {
+	for _, c := range []struct {
+		outcome OpenOutcome
+		want    NextStep
+	}{
+		{OpenOutcome{Found: true}, StepRecord},
+		{OpenOutcome{Found: true, KeyAge: 100 * time.Hour, Refused: true}, StepRecord},
+		{OpenOutcome{}, StepSend},
+		{OpenOutcome{KeyAge: KeyLifetime - 1}, StepSend},
+		{OpenOutcome{KeyAge: KeyLifetime}, StepGiveUp},
+		{OpenOutcome{KeyAge: KeyLifetime, Refused: true}, StepGiveUp},
+		{OpenOutcome{Refused: true}, StepWait},
+		{OpenOutcome{KeyAge: -1}, StepWait},
+	} {
+		if got := c.outcome.Next(); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.outcome, got, c.want)
+		}
+	}
+}
+
+func TestCapsAtTheirEdges(t *testing.T) {
+	amounts := func(limit int64) map[string]int64 { return map[string]int64{"usd": limit} }
+	for _, c := range []struct {
+		name   string
+		caps   RefundCaps
+		tally  RefundTally
+		amount int64
+		code   string
+	}{
+		{"no caps", RefundCaps{}, RefundTally{RunCount: math.MaxInt64, DayMinor: math.MaxInt64}, math.MaxInt64, ""},
+		{"the last of a run", RefundCaps{RunCount: 3}, RefundTally{RunCount: 2}, 1, ""},
+		{"one too many of a run", RefundCaps{RunCount: 3}, RefundTally{RunCount: 3}, 1, "cap_run_count"},
+		{"of a customer", RefundCaps{CustomerCount: 1}, RefundTally{CustomerCount: 1}, 1, "cap_customer_count"},
+		{"of a day", RefundCaps{DayCount: 1}, RefundTally{DayCount: 1}, 1, "cap_day_count"},
+		{"to the unit", RefundCaps{RunMinor: amounts(100)}, RefundTally{RunMinor: 60}, 40, ""},
+		{"a unit more", RefundCaps{RunMinor: amounts(100)}, RefundTally{RunMinor: 60}, 41, "cap_run_amount"},
+		{"of a customer, alone too much", RefundCaps{CustomerMinor: amounts(100)}, RefundTally{}, 101, "cap_customer_amount"},
+		{"another currency", RefundCaps{DayMinor: map[string]int64{"eur": 1}}, RefundTally{}, 100, ""},
+		{"every other currency", RefundCaps{DayMinor: map[string]int64{"eur": 1000, "*": 99}}, RefundTally{}, 100, "cap_day_amount"},
+		{"sums that would overflow", RefundCaps{DayMinor: amounts(math.MaxInt64)}, RefundTally{DayMinor: math.MaxInt64 - 1}, 2, "cap_day_amount"},
+	} {
+		trip, tripped := c.caps.Check(c.tally, c.amount, "usd")
+		if trip.Code != c.code || tripped != (c.code != "") {
+			t.Errorf("%s: got %+v, %v", c.name, trip, tripped)
+		}
+	}
+}
+
+// Whatever the order, no more leaves than a cap allows.
+func TestCapsBoundWhatLeaves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.Int64Range(1, 1_000).Draw(t, "limit")
+		caps := RefundCaps{DayMinor: map[string]int64{"usd": limit}}
+		var tally RefundTally
+		for _, amount := range rapid.SliceOf(rapid.Int64Range(1, 500)).Draw(t, "amounts") {
+			if _, tripped := caps.Check(tally, amount, "usd"); !tripped {
+				tally.DayMinor += amount
+			} else if tally.DayMinor+amount <= limit {
+				t.Fatalf("%d more than %d trips a cap of %d", amount, tally.DayMinor, limit)
+			}
+		}
+		if tally.DayMinor > limit {
+			t.Fatalf("%d left, the cap is %d", tally.DayMinor, limit)
+		}
+	})
+}
+
+func TestAnomalies(t *testing.T) {
+	week := []int64{10, 20, 30, 40, 50, 60, 70}
+	for _, c := range []struct {
+		name      string
+		total     int64
+		days      []int64
+		multiple  int64
+		anomalous bool
+	}{
+		{"at the multiple", 400, week, 10, false},
+		{"above it", 401, week, 10, true},
+		{"switched off", 1_000_000, week, 0, false},
+		{"too little history", 1_000_000, week[:6], 10, false},
+		{"nothing before", 100, []int64{0, 0, 0, 0, 0, 0, 0}, 10, false},
+		{"a huge median", math.MaxInt64, []int64{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64}, 10, false},
+	} {
+		if _, anomalous := Anomalous(c.total, c.days, c.multiple); anomalous != c.anomalous {
+			t.Errorf("%s: %v", c.name, anomalous)
+		}
+	}
+}
