@@ -339,7 +339,7 @@ func (d *demo) tell(business *simulation.Simulation, o simulation.Outcome, took 
 	fmt.Fprintf(d.out, "Nights %s to %s (%d) in %.1f s: %s accounts, %s purchases,\n%s jobs, %s ledger entries, %s refund requests.\n",
 		first, last, len(nights), took.Seconds(), thousands(totals.Accounts), thousands(totals.Purchases), thousands(totals.Jobs),
 		thousands(totals.Entries), thousands(totals.Requests))
-	fmt.Fprintf(d.out, "Control totals tie in every night. Credited back: %s jobs, %s credits.\n", thousands(o.CreditedJobs), thousands(o.CreditedCredits))
+	fmt.Fprintf(d.out, "Control totals tie in every night. Jobs credited back: %s (%s credits).\n", thousands(o.CreditedJobs), thousands(o.CreditedCredits))
 	const row = "%-26s %7d %5d %-10s %s\n"
 	fmt.Fprintf(d.out, "\n%-26s %7s %5s %-10s %s\n", "break", "planted", "found", "first seen", "for example")
 	for _, width := range []int{26, 7, 5, 10} {

@@ -4,9 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
-
-	"github.com/lib/pq"
 )
 
 // relations of the platform with their columns, in the order in which rows are handed to the writer.
@@ -66,7 +65,7 @@ func (w *writer) copyRows(relation string) {
 		return
 	}
 	w.rows[relation] = rows[:0]
-	statement, err := w.tx.PrepareContext(w.ctx, pq.CopyInSchema("platform", relation, relations[relation]...))
+	statement, err := w.tx.PrepareContext(w.ctx, fmt.Sprintf("COPY platform.%s (%s) FROM STDIN", relation, strings.Join(relations[relation], ", ")))
 	if err != nil {
 		w.failure = fmt.Errorf("copy into %s: %w", relation, err)
 		return
