@@ -273,11 +273,12 @@ func (s *settings) refunds(number func(env string, least int64) int64, fault fun
 		}
 		return caps
 	}
-	if flag("RECONCILER_REFUND_EXECUTE") && s.value("STRIPE_REFUND_KEY") == "" {
+	execute := flag("RECONCILER_REFUND_EXECUTE")
+	if execute && s.value("STRIPE_REFUND_KEY") == "" {
 		fault("RECONCILER_REFUND_EXECUTE", "is true, but STRIPE_REFUND_KEY is not set")
 	}
 	return jobs.RefundSettings{
-		Execute: flag("RECONCILER_REFUND_EXECUTE"), Halt: flag("RECONCILER_REFUND_HALT"),
+		Execute: execute, Halt: flag("RECONCILER_REFUND_HALT"),
 		Lease: time.Duration(number("RECONCILER_REFUND_LEASE_SECONDS", 1)) * time.Second,
 		Caps: reconcile.RefundCaps{
 			RunCount: number("RECONCILER_REFUND_MAX_RUN", 0), CustomerCount: number("RECONCILER_REFUND_MAX_CUSTOMER", 0),

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+func TestParseAmounts(t *testing.T) {
+	for text, want := range map[string]map[string]int64{
+		"": {}, "usd=500000": {"usd": 500000}, " USD=1, jpy=2 ,*=3": {"usd": 1, "jpy": 2, "*": 3},
+	} {
+		if got, err := parseAmounts(text); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%q: got %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"500000", "usd", "usd=", "usd=0", "usd=-1", "usd=1.5", "us=1", "usd=1,usd=2", "usd=99999999999999999999", ","} {
+		if got, err := parseAmounts(text); err == nil {
+			t.Errorf("%q was read as %v", text, got)
+		}
+	}
+}
+
+// refundCase is a database with one approved decision, and the Stripe account with its charge.
+type refundCase struct {
+	t      *testing.T
+	stripe *stripetest.Stripe
+	flags  []string
+}
+
+func newRefundCase(t *testing.T) *refundCase {
+	t.Helper()
+	db := testdb.New(t)
+	c := &refundCase{t: t, stripe: stripetest.New(stripetest.Options{Clock: time.Now, Seed: 5})}
+	t.Cleanup(func() { c.stripe.Close() })
+	base, err := c.stripe.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	charge, err := c.stripe.CreateCharge(stripetest.ChargeParams{Amount: 10_000, Currency: "usd", Metadata: map[string]string{"purchase_id": "pur_1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bought := time.Now().UTC().AddDate(0, 0, -2)
+	yesterday := reconcile.DateOf(time.Now().UTC()).AddDays(-1)
+	for _, insert := range []struct {
+		query string
+		args  []any
+	}{
+		{"INSERT INTO platform.accounts VALUES ('acc_1', 'a@example.com', 'active', $1)", []any{bought}},
+		{`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, stripe_charge_id, created_at, completed_at)
+			VALUES ('pur_1', 'acc_1', 'credits', 1000, 10000, 'usd', 'completed', $1, $2, $2)`, []any{charge.ID, bought}},
+		{"INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ('g_1', 'acc_1', 'purchase', 1000, 'pur_1', $1)", []any{bought}},
+		{`INSERT INTO platform.refund_requests (id, account_id, kind, account_email, purchase_id, reason, status, requested_at)
+			VALUES ('req_1', 'acc_1', 'unused_credits', 'a@example.com', 'pur_1', 'not needed', 'pending', $1)`, []any{bought.Add(time.Hour)}},
+		{`INSERT INTO reconciler.refund_decisions (account_id, request_id, business_date, kind, status, purchase_id, charge_id, requested_at, due_date, days_left,
+				decision, refund_minor, fee_minor, currency, credits, clauses, reasons, policy_version, decided_at)
+			VALUES ('acc_1', 'req_1', $1, 'unused_credits', 'pending', 'pur_1', $2, $3, $1, 5, 'approve', 9680, 320, 'usd', 1000, '2.1; 2.2', 'unused', '1', $3)`,
+			[]any{yesterday, charge.ID, bought.Add(time.Hour)}},
+	} {
+		if _, err := db.Exec(insert.query, insert.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.flags = []string{
+		"--database-url", db.URL, "--stripe-api-base", base, "--stripe-api-key", c.stripe.ReadKey(), "--reports-url", t.TempDir(), "--log-level", "error",
+		"--timezone", "UTC",
+	}
+	return c
+}
+
+// run is one command; code is the exit code that it must have.
+func (c *refundCase) run(code int, args ...string) string {
+	c.t.Helper()
+	var out, log bytes.Buffer
+	if got := run(context.Background(), append(args, c.flags...), &out, &log); got != code {
+		c.t.Fatalf("reconciler %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, out.String(), log.String())
+	}
+	return out.String() + log.String()
+}
+
+// TestRefundsFromPlanToMoney walks the commands as two people and a scheduler would, with each wrong turn on the way.
+func TestRefundsFromPlanToMoney(t *testing.T) {
+	c := newRefundCase(t)
+	key := []string{"--stripe-refund-key", c.stripe.RefundKey()}
+	c.run(exitUsage, "refunds")
+	c.run(exitUsage, "refunds", "plan", "--date", "2020-01-01", "--by", "anna") // nothing was decided by then
+	told := c.run(exitDone, "refunds", "plan", "--by", "anna")
+	plan := regexp.MustCompile(`plan_\d{4}-\d{2}-\d{2}_[0-9a-f]{12}`).FindString(told)
+	if plan == "" || !strings.Contains(told, "96.80 USD") {
+		t.Fatalf("the plan reads:\n%s", told)
+	}
+	c.run(exitUsage, "refunds", "plan", "--by", "anna") // planned already
+	if told := c.run(exitDone, "refunds", "list"); !strings.Contains(told, plan) {
+		t.Errorf("the list has no %s:\n%s", plan, told)
+	}
+	c.run(exitUsage, append([]string{"refunds", "execute", plan}, key...)...) // nobody approved it
+	c.run(exitUsage, "refunds", "approve", plan)
+	c.run(exitUsage, "refunds", "approve", plan, "--by", "ANNA ")
+	c.run(exitUsage, "refunds", "approve", "plan_of_nobody", "--by", "ben")
+	c.run(exitDone, "refunds", "approve", plan, "--by", "ben")
+	c.run(exitUsage, "refunds", "execute", plan) // no key
+	c.run(exitUsage, "refunds", "halt", "--by", "dora")
+	c.run(exitDone, "refunds", "halt", "--by", "dora", "--reason", "let me look")
+	c.run(exitIntegrity, append([]string{"refunds", "execute", plan}, key...)...)
+	c.run(exitDone, "refunds", "resume", "--by", "dora", "--reason", "all is well")
+	if refunds := c.stripe.State().Refunds; len(refunds) != 0 {
+		t.Fatalf("money has left: %+v", refunds)
+	}
+	if told := c.run(exitDone, append([]string{"refunds", "execute", plan}, key...)...); !strings.Contains(told, "1 sent") {
+		t.Errorf("execute says:\n%s", told)
+	}
+	if told := c.run(exitDone, append([]string{"refunds", "execute", plan}, key...)...); !strings.Contains(told, "0 sent") {
+		t.Errorf("execute again says:\n%s", told)
+	}
+	refunds := c.stripe.State().Refunds
+	if len(refunds) != 1 || refunds[0].Amount != 9680 {
+		t.Errorf("the refunds at Stripe are %+v", refunds)
+	}
+	var view jobs.RefundPlanView
+	if err := json.Unmarshal([]byte(c.run(exitDone, "refunds", "show", plan, "--json")), &view); err != nil || view.Items[0].State != reconcile.IntentSent {
+		t.Errorf("the plan shows as %+v, %v", view, err)
+	}
+	if told := c.run(exitDone, "refunds", "list"); strings.Contains(told, plan) {
+		t.Errorf("the list still has it:\n%s", told)
+	}
+	c.run(exitUsage, "refunds", "cancel", plan, "--by", "anna", "--reason", "too late")
+}
+
+// TestWrongRefundSettingsAreAllNamed: each of them, in one message, without the key.
+func TestWrongRefundSettingsAreAllNamed(t *testing.T) {
+	c := newRefundCase(t)
+	told := c.run(exitUsage, "refunds", "list", "--refund-execute", "perhaps", "--refund-halt", "no way", "--refund-max-run", "-1", "--refund-max-day-amount", "lots",
+		"--refund-lease-seconds", "0", "--stripe-refund-key", "rk_test_hush!")
+	for _, name := range []string{"RECONCILER_REFUND_EXECUTE", "RECONCILER_REFUND_HALT", "RECONCILER_REFUND_MAX_RUN", "RECONCILER_REFUND_MAX_DAY_AMOUNT",
+		"RECONCILER_REFUND_LEASE_SECONDS", "STRIPE_REFUND_KEY"} {
+		if !strings.Contains(told, name) {
+			t.Errorf("%s is not named:\n%s", name, told)
+		}
+	}
+	if strings.Contains(told, "hush") {
+		t.Errorf("the key is shown:\n%s", told)
+	}
+}
