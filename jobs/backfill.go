@@ -139,11 +139,11 @@ func (w *Worker) prescan(ctx context.Context, date reconcile.Date) error {
 		if _, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil)); err != nil {
 			return err
 		}
-		var clean matchTotals
-		if err := tx.Get(ctx, &clean, "match_jobs/scan", n.span(n.args(job, nil))); err != nil {
+		clean, _, err := n.compareJobs(ctx, tx, job)
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": date, "token": w.token(), "jobs": clean.Jobs, "cost": clean.Cost, "debits": clean.Debits})
+		_, err = tx.Exec(ctx, "prescans/record", postgres.Args{"date": date, "token": w.token(), "jobs": clean.Jobs, "cost": clean.Cost, "debits": clean.Debits})
 		return err
 	})
 }

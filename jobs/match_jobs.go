@@ -28,11 +28,12 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 	return counts, err
 }
 
-// matchingTx gives the night's big joins room, for their transaction alone.
-var matchingTx = postgres.TxOptions{WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2", "jit": "off"}}
+// matchingTx gives the night's big joins room, for their transaction alone. Custom plans: the statements are made to be planned with their
+// values, and a generic plan would read whole tables for the part that a value rules out.
+var matchingTx = postgres.TxOptions{WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2", "jit": "off", "plan_cache_mode": "force_custom_plan"}}
 
 func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
-	clean, err := n.scanJobs(ctx, tx, job)
+	clean, scanned, err := n.scanJobs(ctx, tx, job)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := n.controlMatchJobs(ctx, tx, job, clean, outcomes, stuck, stuckAfter)
+	jobs, err := n.controlMatchJobs(ctx, tx, job, clean, scanned, outcomes, stuck, stuckAfter)
 	if err != nil {
 		return nil, err
 	}
@@ -70,29 +71,27 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 	return counts, err
 }
 
-// scanJobs leaves what isn't plainly clean in the candidates, and totals up the rest; a backfill may have done so ahead.
-func (n *Night) scanJobs(ctx context.Context, tx *postgres.Tx, job string) (clean matchTotals, err error) {
+// scanJobs leaves what isn't plainly clean in the candidates, and totals up the rest; a backfill may have done so ahead. scanned is what
+// there was, counted apart from the comparison.
+func (n *Night) scanJobs(ctx context.Context, tx *postgres.Tx, job string) (clean, scanned matchTotals, err error) {
 	clean, usable, err := n.takePrescan(ctx, tx)
 	if err != nil {
-		return clean, err
+		return clean, scanned, err
 	}
 	if usable {
-		_, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil))
-		return clean, err
+		if _, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil)); err != nil {
+			return clean, scanned, err
+		}
+		err = tx.Get(ctx, &scanned, "match_jobs/scanned", n.span(nil))
+		return clean, scanned, err
 	}
 	if err := n.clearStaging(ctx, tx, job); err != nil {
-		return clean, err
+		return clean, scanned, err
 	}
-	clean = matchTotals{}
-	err = tx.Get(ctx, &clean, "match_jobs/scan", n.span(n.args(job, nil)))
-	return clean, err
+	return n.compareJobs(ctx, tx, job)
 }
 
-func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, clean matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {
-	var scanned matchTotals
-	if err := tx.Get(ctx, &scanned, "match_jobs/scanned", n.span(nil)); err != nil {
-		return nil, err
-	}
+func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, clean, scanned matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {
 	var carried string
 	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.args(job, nil)); err != nil {
 		return nil, err
