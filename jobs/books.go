@@ -139,6 +139,9 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (
 	if _, err := tx.Exec(ctx, "books/roll_money", n.span(postgres.Args{"date": n.Date, "goes_on": goesOn})); err != nil {
 		return nil, ledger, err
 	}
+	if _, err := tx.Exec(ctx, "books/forget_later_positions", postgres.Args{"date": n.Date}); err != nil {
+		return nil, ledger, err
+	}
 	_, err = tx.Exec(ctx, "books/clear_moves", postgres.Args{"date": n.Date})
 	return Counts{"accounts_moved": lots.Accounts}, ledger, err
 }

@@ -394,6 +394,145 @@ func (m *booksOfAMonth) stored() []string {
 	return lines
 }
 
+// rolled is a night's roll-forward in one measure, as it is published.
+func (m *booksOfAMonth) rolled(night reconcile.Night, measure string) map[string]string {
+	m.t.Helper()
+	for _, r := range m.table(night, "roll_forward.csv") {
+		if r["measure"] == measure {
+			return r
+		}
+	}
+	m.t.Fatalf("%s: nothing in %s", night.Date, measure)
+	return nil
+}
+
+// A purchase that turns up in a reported night is booked as a late item of the open one; the reported night stays as it is.
+func TestLatePurchaseIsBookedOnce(t *testing.T) {
+	m := newBooks(t)
+	m.until(12)
+	m.buy(1000, "usd")
+	first := m.report()
+	at := first.Begin.Add(20 * time.Hour)
+	m.exec("INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, created_at, completed_at) VALUES ('late', 'acc_late', 'credits', 70, 700, 'usd', 'completed', $1, $1)", at)
+	m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ('e_late', 'acc_late', 'purchase', 70, 'late', $1)", at)
+	m.until(12)
+	m.buy(500, "usd")
+	second := m.report()
+	if r := m.rolled(second, "usd"); r["late_items"] != "700" || r["purchases"] != "500" || r["closing"] != "2200" {
+		t.Errorf("usd: %v", r)
+	}
+	if r := m.rolled(second, "credits"); r["late_items"] != "70" {
+		t.Errorf("credits: %v", r)
+	}
+	before := m.stored()
+	for _, night := range []reconcile.Night{first, second} {
+		if err := m.worker.RunNight(context.Background(), night.Date); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := diffLines(before, m.stored()); diff != "" {
+		t.Errorf("nights closed again differ:\n%s", diff)
+	}
+}
+
+// What the platform still writes while the night is being read belongs to that night alone.
+func TestLedgerWrittenToWhileItIsRead(t *testing.T) {
+	m := newBooks(t)
+	m.until(12)
+	m.buy(1000, "usd")
+	at := m.clock()
+	once := false
+	m.worker.Step = func(name string) {
+		if name == "credit-backs/recorded" && !once {
+			once = true
+			m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) VALUES ('slow', 'acc_slow', 'promo', 9, $1)", at)
+		}
+	}
+	first := m.report()
+	if r := m.rolled(first, "credits"); r["promotions"] != "9" {
+		t.Errorf("%v", r)
+	}
+	second := m.report()
+	if r := m.rolled(second, "credits"); r["late_items"] != "0" {
+		t.Errorf("counted again: %v", r)
+	}
+}
+
+// A roll-forward that somebody changed is an integrity error in the next night, and its reports show by how much.
+func TestBooksThatDoNotTieAreSeen(t *testing.T) {
+	m := newBooks(t)
+	m.until(12)
+	m.buy(1000, "usd")
+	first := m.report()
+	m.exec("UPDATE reconciler.roll_forward SET purchases = purchases + 5 WHERE measure = 'usd' AND business_date = $1", first.Date.String())
+	night := reconcile.NightOf(m.date(), time.UTC)
+	m.now.Store(night.End.Unix() + 20*60)
+	err := m.worker.RunNight(context.Background(), night.Date)
+	if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "opening equals previous closing") {
+		t.Fatalf("%v", err)
+	}
+	shown := false
+	for _, r := range m.table(night, "control_totals.csv") {
+		shown = shown || r["check"] == "opening equals previous closing" && r["unit"] == "usd" && r["difference"] == "5"
+	}
+	if !shown {
+		t.Error("the difference is not in the report")
+	}
+}
+
+// Without the night's refund windows there is a roll-forward but no journal, and the night is not done.
+func TestBooksWithoutRefundWindows(t *testing.T) {
+	m := newBooks(t)
+	m.until(12)
+	m.buy(1000, "usd")
+	night := reconcile.NightOf(m.date(), time.UTC)
+	m.now.Store(night.End.Unix() + 20*60)
+	ctx := context.Background()
+	if err := m.worker.RunNight(ctx, night.Date, "reports"); err == nil || errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "refund windows") {
+		t.Fatalf("%v", err)
+	}
+	if r := m.rolled(night, "usd"); r["closing"] != "1000" {
+		t.Errorf("%v", r)
+	}
+	if _, err := jobs.LedgerOf(ctx, m.worker.Store, night.Date, reconcile.DefaultChart()); !errors.Is(err, jobs.ErrNoJournal) {
+		t.Errorf("%v", err)
+	}
+	if err := m.worker.RunNight(ctx, night.Date); err != nil {
+		t.Fatal(err)
+	}
+	if lines := m.table(night, "journal.csv"); len(lines) == 0 {
+		t.Error("no journal after all")
+	}
+}
+
+// Amounts near the bounds of 64 bits add up beyond them.
+func TestBooksBeyond64Bits(t *testing.T) {
+	w := newWorker(t)
+	night := reconcile.NightOf(reconcile.Date{Year: 2026, Month: time.March, Day: 2}, time.UTC)
+	at := night.Begin.Add(time.Hour)
+	const most = int64(1<<63 - 1)
+	for i := range 3 {
+		id := fmt.Sprintf("p%d", i)
+		w.db.MustExec("INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, created_at, completed_at) VALUES ($1, $1, 'credits', $2, $2, 'usd', 'completed', $3, $3)", id, most, at)
+		w.db.MustExec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ($1, $1, 'purchase', $2, $1, $3)", id, most, at)
+		w.db.MustExec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) VALUES ('u' || $1, $1, 'usage', $2, $3)", id, -most+int64(i), at.Add(time.Hour))
+	}
+	if err := w.night(night); err != nil {
+		t.Fatal(err)
+	}
+	bought := new(big.Int).Mul(big.NewInt(3), big.NewInt(most)).String()
+	used := new(big.Int).Sub(big.NewInt(3), new(big.Int).Mul(big.NewInt(3), big.NewInt(most))).String()
+	p := w.published(t, night.Date)
+	for _, r := range p["roll_forward.csv"] {
+		if r["purchases"] != bought || r["usage"] != used || r["closing"] != "3" || r["closing_from_lots"] != "3" {
+			t.Errorf("%v", r)
+		}
+	}
+	if problems := p.untied(nil); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
 // runTool runs an accounting program. In CI it has to be there; elsewhere the checks of the same files by our own reading must do.
 func runTool(t testing.TB, name string, args ...string) {
 	t.Helper()
