@@ -1,7 +1,7 @@
 -- Upgrades are charged at once, downgrades wait for the cycle's end (clause 4.3). Clocks may differ by a minute.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail)
-WITH facts AS (
+WITH subscription AS MATERIALIZED (SELECT * FROM {{ valid_subscriptions }} s), facts AS (
     SELECT k.in_scan, h.id, h.account_id, h.kind, h.effective_at, h.from_plan, h.to_plan, s.stripe_subscription_id,
            i.id AS invoice_id, CASE WHEN i.paid_at < @as_of::timestamptz THEN 'paid' WHEN i.status = 'paid' THEN 'open' ELSE i.status END AS invoice_status,
            coalesce(l.period_end, CASE WHEN h.effective_at > s.current_period_start AND h.effective_at < s.current_period_end

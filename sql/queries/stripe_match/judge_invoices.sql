@@ -1,6 +1,7 @@
 -- No invoice gives credit for part of a period (clause 4.2).
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency)
+WITH subscription AS MATERIALIZED (SELECT * FROM {{ valid_subscriptions }} s)
 SELECT coalesce(s.account_id, ''), @date::date, @job::text, CASE WHEN k.in_scan THEN 'invoices of subscriptions' ELSE 'invoices of subscriptions again' END, i.id,
        CASE WHEN l.is_break THEN 'break' ELSE 'matched' END, CASE WHEN l.is_break THEN 'subscription_prorated' ELSE '' END,
        CASE WHEN l.is_break THEN 'proration' ELSE '' END, CASE WHEN l.is_break THEN '0' ELSE '' END, CASE WHEN l.is_break THEN l.credited::text ELSE '' END,

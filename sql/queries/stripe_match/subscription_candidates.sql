@@ -1,5 +1,6 @@
 -- Subscriptions whose period, access, plan or invoices something happened to since a counterpart could have been awaited.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
+WITH subscription AS MATERIALIZED (SELECT * FROM {{ valid_subscriptions }} s)
 SELECT @date::date, @scope::text, '', s.id, true
 FROM {{ subscriptions_as_of }} s
 WHERE (s.current_period_start >= @since::timestamptz AND s.current_period_start < @as_of::timestamptz)
