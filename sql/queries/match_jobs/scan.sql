@@ -14,7 +14,7 @@ WITH joined AS (
                       -sum(credits) FILTER (WHERE kind = 'usage') AS debits,
                       count(*) AS entries, count(*) FILTER (WHERE kind = 'usage') AS usages
                FROM {{ entries_of_night }} e
-               WHERE kind IN ('usage', 'credit_back') OR kind = 'adjustment' AND job_id IS NOT NULL
+               WHERE kind = 'usage' AND credits <> 0 OR kind = 'credit_back' OR kind = 'adjustment' AND job_id IS NOT NULL
                GROUP BY 1, 2) d
       ON d.account_id = j.account_id AND d.job_id = j.id
 ), buckets AS MATERIALIZED (
