@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
 )
 
 var (
@@ -53,6 +55,7 @@ func TestWorkerAgreesWithOracle(t *testing.T) {
 			rows += p.size()
 		}
 		nights += s.Nights
+		w.matching = []jobs.Matching{jobs.MatchFast, jobs.MatchExact}[first / *oracleBatch % 2]
 		failed := w.disagreements(t, s, cases)
 		for i, problem := range failed {
 			if *oracleAll {

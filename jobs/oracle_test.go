@@ -978,7 +978,8 @@ func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 			add(reconcile.JobStuck, j.account, j.id, new(big.Int), "")
 		}
 		named := pick(entries, func(e posting) bool { return e.job == j.id })
-		if !o.watched(n, j.finished) && count(named, func(e posting) bool { return o.watched(n, e.at) }) == 0 {
+		// A debit of nothing is no reason to look at an older job again.
+		if !o.watched(n, j.finished) && count(named, func(e posting) bool { return o.watched(n, e.at) && (e.kind != "usage" || e.credits != 0) }) == 0 {
 			continue
 		}
 		own, all := netDebits(named, j.id, j.account), negated(total(named, isDebit))

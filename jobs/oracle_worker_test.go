@@ -29,6 +29,7 @@ type worker struct {
 	db       *testdb.DB
 	policies reconcile.Policies
 	folder   string // of the reports
+	matching jobs.Matching
 }
 
 func newWorker(t testing.TB) *worker {
@@ -61,7 +62,7 @@ func (w *worker) reset(t testing.TB, zone *time.Location) {
 	if _, err := w.db.Exec("TRUNCATE " + strings.Join(tables, ", ")); err != nil {
 		t.Fatal(err)
 	}
-	w.Settings = jobs.Settings{Zone: zone}
+	w.Settings = jobs.Settings{Zone: zone, Matching: w.matching}
 	if err := os.RemoveAll(w.folder); err != nil {
 		t.Fatal(err)
 	}
