@@ -492,6 +492,10 @@ func statusOf(s *Summary) (Status, []string) {
 			reasons = append(reasons, fmt.Sprintf("The job %s did not complete.", job.Job))
 		}
 	}
+	if len(s.ControlTotals) == 0 {
+		status = StatusIncomplete
+		reasons = append(reasons, "No check has run for this night.")
+	}
 	for _, control := range s.ControlTotals {
 		if !control.Difference.IsZero() {
 			status = StatusUntied

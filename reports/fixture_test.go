@@ -39,7 +39,12 @@ func completed() []JobRun {
 	return jobs
 }
 
-func emptyNight() Input { return Input{Facts: facts("2026-03-14")} }
+func emptyNight() Input {
+	in := Input{Facts: facts("2026-03-14")}
+	in.ControlTotals = Of(ControlTotal{"finished jobs", "jobs", "0", "0", "0", "0", "0"})
+	in.RollForward = Of(RollForward{"credits", "0", "0", "0", "0", "0", "0", "0", "0", "0", "0", "0"})
+	return in
+}
 
 func newBreak(kind reconcile.BreakKind, subject, field, ours, theirs string, variance int64, unit, first string) Break {
 	rule, ok := kind.Rule()

@@ -238,11 +238,7 @@ func headline(s *Summary) string {
 	var said []string
 	switch s.Status {
 	case StatusTied:
-		if len(s.ControlTotals) == 0 {
-			said = append(said, "No check has run for this night.")
-		} else {
-			said = append(said, "Every row is accounted for and every total ties.")
-		}
+		said = append(said, "Every row is accounted for and every total ties.")
 	case StatusUntied:
 		said = append(said, "The totals of this night do not tie.")
 	default:
@@ -337,11 +333,13 @@ func orText(text, otherwise string) string {
 // attentions are what somebody has to do something about: the gravest first, and of these what has been open longest.
 func attentions(s *Summary) []attention {
 	var list []attention
-	for _, job := range s.Jobs {
-		if job.Status != "completed" && job.Status != "skipped" {
-			list = append(list, attention{Severity: reconcile.Error, What: "Job " + job.Job + " " + job.Status, Href: "#run", Open: 1, Oldest: "–",
-				Action: "Run the night again once the cause is gone; until then its part of this page is old or missing."})
-		}
+	for _, reason := range s.StatusReasons {
+		list = append(list, attention{Severity: reconcile.Error, What: strings.TrimSuffix(reason, "."), Href: "#controls", Open: 1, Oldest: "–",
+			Action: "Don't close on this night. Run it again once the cause is gone; until then its part of this page is old, missing or wrong."})
+	}
+	if !s.Stripe.Looked {
+		list = append(list, attention{Severity: reconcile.Warning, What: "Stripe was not looked at", Href: "#stripe", Open: 1, Oldest: "–",
+			Action: "Give the worker a key, or wait until Stripe can be reached, and run the night again."})
 	}
 	kinds := slices.Clone(s.Breaks.ByKind)
 	slices.SortStableFunc(kinds, func(a, b KindFigures) int {

@@ -153,13 +153,19 @@ func TestPageSaysWhatWasNotLookedAt(t *testing.T) {
 		t.Error("what was not looked at reads as if there were none")
 	}
 	empty, _, _ := parsePage(t, emptyNight())
-	for _, want := range []string{"No check has run for this night.", "No break is open.", "No refund request was undecided"} {
+	for _, want := range []string{"Every row is accounted for and every total ties.", "No break is open.", "Nothing. No break is open", "No refund request was undecided"} {
 		if !strings.Contains(textOf(empty), want) {
 			t.Errorf("the empty night's page doesn't say %q", want)
 		}
 	}
 	if strings.Contains(textOf(empty), "Stripe was not looked at") {
 		t.Error("the empty night's page says that Stripe was not looked at")
+	}
+	unchecked := emptyNight()
+	unchecked.ControlTotals = nil
+	blind, _, _ := parsePage(t, unchecked)
+	if text := textOf(blind); strings.Contains(text, "✓ ties") || strings.Contains(text, "Nothing. No break") || !strings.Contains(text, "No check has run for this night") {
+		t.Error("a night without a check reads as clean")
 	}
 	busy, _, _ := parsePage(t, busyNight())
 	for _, want := range []string{"Every row is accounted for and every total ties.", "24 breaks are open, 6 errors among them; 2.87 EUR, 59.00 USD, 970 credits at stake.",
@@ -180,6 +186,7 @@ func TestStatusHasEveryReason(t *testing.T) {
 		t.Errorf("%s: %q", s.Status, s.StatusReasons)
 	}
 	f = newFigures(in.Facts)
+	f.addControlTotal(ControlTotal{Check: "a", Difference: "0"})
 	if s := f.summary(nil); s.Status != StatusIncomplete || len(s.StatusReasons) != 1 {
 		t.Errorf("%s: %q", s.Status, s.StatusReasons)
 	}
