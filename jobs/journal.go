@@ -113,6 +113,13 @@ func (n *Night) keepJournal(ctx context.Context, tx *postgres.Tx, ledger ledgerE
 	if !goesOn {
 		from = reach{BooksBegin: n.Begin, StripeThrough: n.Begin}
 	}
+	var beginsAfter bool
+	if err := tx.Get(ctx, &beginsAfter, "books/next_begins", postgres.Args{"date": n.Date, "next_begin": n.End}); err != nil {
+		return 0, err
+	}
+	if beginsAfter {
+		n.log.Warn().Stringer("next", n.Date.AddDays(1)).Msg("the journal of the night after was begun before this one's: repeat that night, so that it goes on from here")
+	}
 	j := &journal{night: n, tx: tx}
 	span := n.span(postgres.Args{"date": n.Date, "goes_on": goesOn})
 	for _, step := range []func() error{

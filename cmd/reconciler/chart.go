@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"go.yaml.in/yaml/v3"
@@ -31,6 +32,13 @@ func loadChart(path string) (reconcile.Chart, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		var wrong *yaml.TypeError
+		if errors.As(err, &wrong) {
+			for i, fault := range wrong.Errors {
+				wrong.Errors[i], _, _ = strings.Cut(fault, " in type ") // of Go's
+			}
+			err = errors.New(strings.Join(wrong.Errors, "; "))
+		}
 		return reconcile.Chart{}, fmt.Errorf("%s: %w", path, err)
 	}
 	changes := map[reconcile.AccountRole]reconcile.Account{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
   reconciler report --date 2026-11-21 --format beancount | bean-check /dev/stdin`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(reports.ExportFormats(), format) {
+				return usageError("--format: %q is none of %s", format, strings.Join(reports.ExportFormats(), ", "))
+			}
 			c, err := s.load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
@@ -68,9 +72,6 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 	cmd.Flags().StringVar(&options.Currency, "currency", "", "only this currency; QuickBooks and Xero take one at a time")
 	cmd.Flags().StringVar(&options.Subsidiary, "subsidiary", "Parent Company", "the subsidiary that NetSuite books for")
 	cmd.Flags().StringVar(&output, "output", "", "write to this file (default: standard output)")
-	if err := cmd.MarkFlagRequired("format"); err != nil {
-		panic(err)
-	}
 	return cmd
 }
 
