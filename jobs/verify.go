@@ -37,7 +37,7 @@ func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (difference
 }
 
 // Verify holds a published night against what it was made from: every file against the manifest, the manifest against the database and the
-// night before, and every file against a recomputation from the source. What isn't as it was comes back as faults; an error means that it
+// night before, every file against a recomputation from the source, and the audit log against its own hashes and the changes it should have. What isn't as it was comes back as faults; an error means that it
 // could not look.
 func (w *Worker) Verify(ctx context.Context, date reconcile.Date) ([]Fault, error) {
 	latest, err := w.Reports.Latest(ctx, date)
@@ -59,6 +59,13 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date) ([]Fault, erro
 	}
 	for _, d := range differences {
 		faults = append(faults, differenceFaults(d)...)
+	}
+	_, problems, err := VerifyAudit(ctx, w.Store)
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: audit log: %w", date, err)
+	}
+	for _, problem := range problems {
+		faults = append(faults, Fault{problem.Where, problem.What})
 	}
 	return faults, nil
 }

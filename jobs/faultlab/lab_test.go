@@ -66,6 +66,7 @@ type world struct {
 	planID   string
 	policies reconcile.Policies
 	clones   atomic.Int64
+	cloning  sync.Mutex
 }
 
 var (
@@ -218,7 +219,10 @@ type lab struct {
 func (w *world) open(t testing.TB) *lab {
 	t.Helper()
 	name := fmt.Sprintf("lab_%d_%d", os.Getpid(), w.clones.Add(1))
-	if _, err := w.admin.Exec("CREATE DATABASE " + pq.QuoteIdentifier(name) + " TEMPLATE " + pq.QuoteIdentifier(w.prepared) + " STRATEGY file_copy"); err != nil {
+	w.cloning.Lock()
+	_, err := w.admin.Exec("CREATE DATABASE " + pq.QuoteIdentifier(name) + " TEMPLATE " + pq.QuoteIdentifier(w.prepared) + " STRATEGY file_copy")
+	w.cloning.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(w.url)

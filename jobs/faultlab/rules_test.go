@@ -72,6 +72,7 @@ func (l *lab) item(purchase string) jobs.RefundItem {
 // TestWhatHappenedSinceTheDecisionStopsARefund changes one thing after the plan was approved: that refund is stopped with its reason and a
 // break, nothing of it moves, and the others go.
 func TestWhatHappenedSinceTheDecisionStopsARefund(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	const account, purchase = "acc_1", "pur_1"
 	for _, c := range []struct {
@@ -147,6 +148,7 @@ func TestWhatHappenedSinceTheDecisionStopsARefund(t *testing.T) {
 
 // TestBreakersTrip lets each cap, switch and stop trip: ErrIntegrity, a break, and nothing further moves.
 func TestBreakersTrip(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	for _, c := range []struct {
 		name string
@@ -197,6 +199,7 @@ func TestBreakersTrip(t *testing.T) {
 
 // TestAnUnusualDayIsStopped gives the plan a history of small days.
 func TestAnUnusualDayIsStopped(t *testing.T) {
+	t.Parallel()
 	l := start(t).open(t)
 	for i := range 8 {
 		id := fmt.Sprintf("ri_old_%d", i)
@@ -218,6 +221,7 @@ func TestAnUnusualDayIsStopped(t *testing.T) {
 
 // TestNobodyApprovesTheirOwnPlan tries every spelling of the maker's name, past the worker as well.
 func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
+	t.Parallel()
 	l := start(t).open(t)
 	w, closeWorker := l.must(false)
 	defer closeWorker()
@@ -255,6 +259,7 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 
 // TestAChangedPlanIsRefused tampers with the plan and with a decision after the approval.
 func TestAChangedPlanIsRefused(t *testing.T) {
+	t.Parallel()
 	for name, tamper := range map[string]string{
 		"an amount of the plan":   "UPDATE reconciler.refund_plan_items SET amount_minor = amount_minor + 1 WHERE request_id = 'req_1'",
 		"a charge of the plan":    "UPDATE reconciler.refund_plan_items SET charge_id = 'ch_other' WHERE request_id = 'req_1'",
@@ -275,6 +280,7 @@ func TestAChangedPlanIsRefused(t *testing.T) {
 
 // TestWithoutARefundKeyNothingLeaves: neither the command nor the night, and the read key never asks for a refund.
 func TestWithoutARefundKeyNothingLeaves(t *testing.T) {
+	t.Parallel()
 	l := start(t).open(t)
 	if _, err := l.executeOnce(func(w *jobs.Worker) { w.Refunds = nil }); !errors.Is(err, jobs.ErrRefundUsage) {
 		t.Errorf("got %v", err)
@@ -302,6 +308,7 @@ func TestWithoutARefundKeyNothingLeaves(t *testing.T) {
 
 // TestARefundThatFailsLaterReopens follows refunds through the night: one settles, one fails, gives its credits back and can be planned anew.
 func TestARefundThatFailsLaterReopens(t *testing.T) {
+	t.Parallel()
 	l := start(t).open(t)
 	l.execute(nil)
 	failing := l.item("pur_2")
@@ -351,6 +358,7 @@ func TestARefundThatFailsLaterReopens(t *testing.T) {
 // TestAnExpiredKeyIsNeverSentAgain leaves an outcome open for a day: found, it is noted; not found, it is given up and released. Stripe,
 // which has forgotten the key, is asked for nothing.
 func TestAnExpiredKeyIsNeverSentAgain(t *testing.T) {
+	t.Parallel()
 	for _, acted := range []bool{true, false} {
 		t.Run(fmt.Sprintf("Stripe acted %v", acted), func(t *testing.T) {
 			l := start(t).open(t)
@@ -392,6 +400,7 @@ func TestAnExpiredKeyIsNeverSentAgain(t *testing.T) {
 // TestACheckThatSaysNoLeavesAnOpenRefundAlone: a refund that may be under way is neither sent again nor given up when its charge is disputed
 // meanwhile; it is decided when its key has expired.
 func TestACheckThatSaysNoLeavesAnOpenRefundAlone(t *testing.T) {
+	t.Parallel()
 	l := start(t).open(t)
 	l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Method: "POST", Times: -1}, Kind: stripetest.ResetBefore})
 	if _, err := l.executeOnce(nil); !retryable(err) {
@@ -422,6 +431,7 @@ func TestACheckThatSaysNoLeavesAnOpenRefundAlone(t *testing.T) {
 
 // TestTamperingWithTheAuditLogIsFound changes, removes and forges parts of the log, past its constraints.
 func TestTamperingWithTheAuditLogIsFound(t *testing.T) {
+	t.Parallel()
 	l := start(t).open(t)
 	l.execute(nil)
 	store, err := postgres.Open(postgres.Options{URL: l.url})
