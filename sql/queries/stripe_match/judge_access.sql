@@ -1,10 +1,10 @@
 -- Access against what was paid for (clause 4.2). Clocks may differ by a minute.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail)
-WITH subscription AS MATERIALIZED (SELECT * FROM {{ valid_subscriptions }} s), facts AS (
+WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
     SELECT s.id, s.account_id, s.status, s.access_ends_at, t.paid_through, coalesce(t.paid_through, s.current_period_end) AS paid_until
     FROM reconciler.candidates k
-    JOIN {{ subscriptions_as_of }} s ON s.id = k.subject_id
+    JOIN subscription s ON s.id = k.subject_id
     LEFT JOIN LATERAL {{ paid_through }} t ON true
     WHERE k.business_date = @date::date AND k.job = @scope::text
 ), judged AS (

@@ -1,14 +1,14 @@
 -- Upgrades are charged at once, downgrades wait for the cycle's end (clause 4.3). Clocks may differ by a minute.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail)
-WITH subscription AS MATERIALIZED (SELECT * FROM {{ valid_subscriptions }} s), facts AS (
+WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
     SELECT k.in_scan, h.id, h.account_id, h.kind, h.effective_at, h.from_plan, h.to_plan, s.stripe_subscription_id,
            i.id AS invoice_id, CASE WHEN i.paid_at < @as_of::timestamptz THEN 'paid' WHEN i.status = 'paid' THEN 'open' ELSE i.status END AS invoice_status,
            coalesce(l.period_end, CASE WHEN h.effective_at > s.current_period_start AND h.effective_at < s.current_period_end
                                        THEN s.current_period_end END) AS cycle_end
     FROM reconciler.candidates k
     JOIN {{ valid_subscription_changes }} h ON h.id = k.subject_id
-    LEFT JOIN {{ subscriptions_as_of }} s ON s.id = h.subscription_id
+    LEFT JOIN subscription s ON s.id = h.subscription_id
     LEFT JOIN LATERAL (SELECT i.id, i.status, i.paid_at
                        FROM (SELECT i.* FROM reconciler.stripe_invoices i WHERE i.id = h.stripe_invoice_id
                              UNION ALL

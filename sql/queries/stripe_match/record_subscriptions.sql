@@ -2,7 +2,7 @@
 INSERT INTO reconciler.subscription_checks (account_id, business_date, subscription_id, stripe_subscription_id, plan, status, stripe_status,
     current_period_start, current_period_end, paid_through, access_ends_at, invoices, invoiced_minor, paid_minor, prorated_minor,
     refunded_minor, currency, changes, tie_out)
-WITH subscription AS MATERIALIZED (SELECT * FROM {{ valid_subscriptions }} s)
+WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}
 SELECT s.account_id, @date::date, s.id, s.stripe_subscription_id, s.plan, s.status,
        coalesce((SELECT h.status FROM reconciler.stripe_states h WHERE h.object_id = s.stripe_subscription_id AND h.effective_at < @as_of::timestamptz
                  ORDER BY h.effective_at DESC, h.seen_at DESC LIMIT 1), ''),
@@ -10,7 +10,7 @@ SELECT s.account_id, @date::date, s.id, s.stripe_subscription_id, s.plan, s.stat
        i.invoices, i.invoiced_minor, i.paid_minor, i.prorated_minor, i.refunded_minor, coalesce(i.currency, ''), h.changes,
        coalesce(c.kinds, CASE WHEN c.is_awaiting THEN 'awaiting' ELSE 'tied' END)
 FROM reconciler.candidates k
-JOIN {{ subscriptions_as_of }} s ON s.id = k.subject_id
+JOIN subscription s ON s.id = k.subject_id
 LEFT JOIN LATERAL {{ paid_through }} t ON true
 CROSS JOIN LATERAL (
     SELECT count(*) AS invoices, coalesce(sum(i.total_minor), 0) AS invoiced_minor,
