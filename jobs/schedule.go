@@ -127,15 +127,25 @@ func ParseJobSchedules(text string, zone *time.Location) (map[string]Schedule, e
 	return schedules, joined(faults)
 }
 
+// NightsOnRecord say where a worker is in the row of nights; zero dates: nowhere yet.
+type NightsOnRecord struct {
+	Completed reconcile.Date // the newest night that is done
+	Begun     reconcile.Date // the oldest that was ever begun
+}
+
 // DueNights are the nights to do at an instant, in order: every one after the last completed, up to the newest that is over. Where none
-// has been completed yet it is the newest alone: how far back to begin is for a person to say, with a backfill.
-func DueNights(lastCompleted reconcile.Date, now time.Time, zone *time.Location) []reconcile.Date {
+// has been completed they begin with the first that was begun, and where there is none, with the newest: how far back to go is for a
+// person to say, with a backfill.
+func DueNights(record NightsOnRecord, now time.Time, zone *time.Location) []reconcile.Date {
 	yesterday := reconcile.DateOf(now.In(zone)).AddDays(-1)
-	if lastCompleted.IsZero() {
-		return []reconcile.Date{yesterday}
+	first := record.Completed.AddDays(1)
+	if record.Completed.IsZero() {
+		if first = record.Begun; first.IsZero() {
+			first = yesterday
+		}
 	}
 	var due []reconcile.Date
-	for date := lastCompleted.AddDays(1); !date.After(yesterday); date = date.AddDays(1) {
+	for date := first; !date.After(yesterday); date = date.AddDays(1) {
 		due = append(due, date)
 	}
 	return due
@@ -150,14 +160,14 @@ type CatchUpResult struct {
 // CatchUp does every night that is due, in order. It stops at the first that can't be finished for now (Retryable), so that no night is
 // left behind; one that ended with ErrIntegrity or ErrPanic doesn't stop the later ones, and comes back at the end.
 func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) {
-	last, err := w.LastCompleted(ctx)
+	record, err := w.NightsOnRecord(ctx)
 	if err != nil {
 		return result, err
 	}
 	once := *w
 	once.unlessDone = true
 	var broken error
-	for _, night := range DueNights(last, w.now(), w.Settings.Defaults().Zone) {
+	for _, night := range DueNights(record, w.now(), w.Settings.Defaults().Zone) {
 		if err := w.stopped(ctx); err != nil {
 			return result, errors.Join(fmt.Errorf("stopped before night %s: %w", night, err), broken)
 		}
@@ -177,16 +187,19 @@ func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) 
 	return result, broken
 }
 
-// LastCompleted is the newest night that is done; zero when there is none.
-func (w *Worker) LastCompleted(ctx context.Context) (reconcile.Date, error) {
-	var last sql.NullTime
-	if err := w.Store.Get(ctx, &last, "runs/last_completed", postgres.Args{}); err != nil {
-		return reconcile.Date{}, fmt.Errorf("find the last completed night: %w", err)
+// NightsOnRecord reads from the database where the worker is.
+func (w *Worker) NightsOnRecord(ctx context.Context) (record NightsOnRecord, err error) {
+	var nights struct{ Completed, Begun sql.NullTime }
+	if err := w.Store.Get(ctx, &nights, "runs/nights_on_record", postgres.Args{}); err != nil {
+		return record, fmt.Errorf("find the nights on record: %w", err)
 	}
-	if !last.Valid {
-		return reconcile.Date{}, nil
+	if nights.Completed.Valid {
+		record.Completed = reconcile.DateOf(nights.Completed.Time)
 	}
-	return reconcile.DateOf(last.Time), nil
+	if nights.Begun.Valid {
+		record.Begun = reconcile.DateOf(nights.Begun.Time)
+	}
+	return record, nil
 }
 
 // Retryable says whether the same again may succeed: the database, Stripe or the report storage is out of reach, or another worker holds

@@ -136,12 +136,24 @@ func TestParseJobSchedules(t *testing.T) {
 
 func TestDueNights(t *testing.T) {
 	newYork := zoneNamed(t, "America/New_York")
+	read := func(t *testing.T, text string) (date reconcile.Date) {
+		if text != "" {
+			var err error
+			if date, err = reconcile.ParseDate(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return date
+	}
 	for _, c := range []struct {
 		name, last, now string
 		zone            *time.Location
 		want            string
 	}{
 		{"none before: yesterday alone", "", "2026-03-10T03:15:00Z", time.UTC, "2026-03-09"},
+		// A worker that was killed in its very first night, and came back two days later, left that night out.
+		{"the first was begun, and never done", " begun 2026-03-07", "2026-03-10T03:15:00Z", time.UTC, "2026-03-07 2026-03-08 2026-03-09"},
+		{"an old one was begun", "2026-03-08 begun 2026-01-01", "2026-03-10T03:15:00Z", time.UTC, "2026-03-09"},
 		{"all done", "2026-03-09", "2026-03-10T03:15:00Z", time.UTC, ""},
 		{"the usual one", "2026-03-08", "2026-03-10T03:15:00Z", time.UTC, "2026-03-09"},
 		{"three missed", "2026-03-06", "2026-03-10T03:15:00Z", time.UTC, "2026-03-07 2026-03-08 2026-03-09"},
@@ -154,15 +166,10 @@ func TestDueNights(t *testing.T) {
 		{"a clock that was set back", "2026-03-12", "2026-03-10T03:15:00Z", time.UTC, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var last reconcile.Date
-			if c.last != "" {
-				var err error
-				if last, err = reconcile.ParseDate(c.last); err != nil {
-					t.Fatal(err)
-				}
-			}
+			completed, begun, _ := strings.Cut(c.last, " begun ")
+			record := jobs.NightsOnRecord{Completed: read(t, completed), Begun: read(t, begun)}
 			var got []string
-			for _, date := range jobs.DueNights(last, tickAt(t, c.now), c.zone) {
+			for _, date := range jobs.DueNights(record, tickAt(t, c.now), c.zone) {
 				got = append(got, date.String())
 			}
 			if text := strings.Join(got, " "); text != c.want {
@@ -281,7 +288,7 @@ func TestCatchUpLeavesOutWhatAnotherWorkerHasDone(t *testing.T) {
 	w.play(t, s, crowd(s, 500, 5), 0)
 	other := w.another(t)
 	w.Store.Intercept = func(_ context.Context, statement string, done bool) error {
-		if statement == "runs/last_completed" && done {
+		if statement == "runs/nights_on_record" && done {
 			return other.night(s.night(1)) // it is quicker
 		}
 		return nil

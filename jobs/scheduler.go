@@ -181,13 +181,13 @@ func (s *Scheduler) single(ctx context.Context, job string) {
 			log.Error().Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
 		}
 	}()
-	last, err := s.Worker.LastCompleted(ctx)
-	if err == nil && last.IsZero() {
+	record, err := s.Worker.NightsOnRecord(ctx)
+	if err == nil && record.Completed.IsZero() {
 		log.Info().Msg("no night is completed yet: nothing to do the job for")
 		return
 	}
 	if err == nil {
-		err = s.Worker.RunNight(ctx, last, job)
+		err = s.Worker.RunNight(ctx, record.Completed, job)
 	}
 	switch {
 	case err == nil:

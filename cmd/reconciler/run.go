@@ -29,8 +29,8 @@ func newRunCommand(s *settings) *cobra.Command {
 		Long: `run does all jobs of one business date in order, or only the one that is named. It may be repeated: the same inputs give the
 same books and the same report bytes.
 
-With --catch-up it does every night since the last completed one, in order, up to yesterday: what a scheduler should call. Where none has
-been completed yet it does yesterday alone.
+With --catch-up it does every night since the last completed one, in order, up to yesterday: what a scheduler should call. Where none was
+ever begun it does yesterday alone.
 
 Whole nights leave their figures at RECONCILER_PUSHGATEWAY_URL or in RECONCILER_METRICS_TEXTFILE, where these are set.
 

@@ -29,7 +29,7 @@ func newServeCommand(s *settings) *cobra.Command {
 		Use:   "serve",
 		Short: "Do the nights on a schedule, in one long-lived process",
 		Long: `serve does at its start and at each tick of RECONCILER_SCHEDULE every night since the last completed one, in order, up to yesterday. On a
-database that has no completed night it begins with yesterday alone; earlier nights are for "reconciler backfill".
+database where no night was ever begun it begins with yesterday alone; earlier nights are for "reconciler backfill".
 
 The schedule is read in RECONCILER_SCHEDULE_TIMEZONE by the clock on the wall: no day loses or doubles a tick when clocks change. A night that
 can't be finished (database or Stripe out of reach, another worker at it) is tried again with growing pauses. One that ends with broken

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hummingbytes/reconciler/jobs/simulation"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// TestMain makes the test binary a "reconciler" on the PATH of scripts and of child processes.
+func TestMain(m *testing.M) {
+	testscript.Main(testsWithDatabase{m}, map[string]func(){"reconciler": func() {
+		useTestTime()
+		main()
+	}})
+}
+
+type testsWithDatabase struct{ *testing.M }
+
+func (t testsWithDatabase) Run() int { return testdb.Run(t.M) }
+
+// testTime names the environment variable that has time pass faster in a child process: the simulated time at a real instant, in Unix
+// nanoseconds, and the speed.
+const testTime = "RECONCILER_TEST_TIME"
+
+func useTestTime() {
+	text := os.Getenv(testTime)
+	if text == "" {
+		return
+	}
+	var simulated, real, speed int64
+	if _, err := fmt.Sscanf(text, "%d,%d,%d", &simulated, &real, &speed); err != nil {
+		panic(testTime + ": " + err.Error())
+	}
+	wallTime = fastTime(time.Unix(0, simulated), time.Unix(0, real), speed)
+}
+
+// fastTime shows simulated at the instant real, and passes that many times faster than real time.
+func fastTime(simulated, real time.Time, speed int64) serverTime {
+	return serverTime{
+		now:   func() time.Time { return simulated.Add(time.Since(real) * time.Duration(speed)) },
+		after: func(d time.Duration) <-chan time.Time { return time.After(d / time.Duration(speed)) },
+	}
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			tb := env.T().(testing.TB)
+			db := testdb.New(tb)
+			env.Values["db"] = db
+			env.Setenv("DATABASE_URL", db.URL)
+			empty := testdb.NewEmpty(tb).URL
+			env.Setenv("EMPTY_DATABASE_URL", empty)
+			gone, err := url.Parse(empty)
+			if err != nil {
+				return err
+			}
+			gone.Path += "_gone"
+			env.Setenv("GONE_DATABASE_URL", gone.String())
+			env.Setenv("REPORTS_URL", env.WorkDir+"/reports")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "play": playSimulation, "sql": execSQL, "hold": holdLock,
+		},
+	})
+}
+
+// exits CODE ARGS... runs reconciler and holds its exit code against CODE; stdout and stderr can be looked at afterwards.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE ARGS...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("reconciler", args[1:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Fatalf("reconciler: %v", err)
+	}
+	if got != want {
+		ts.Fatalf("reconciler %s: exit code %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// play NIGHTS [FAULTS] plays a small business from Monday, 2026-03-02, with faults of every kind.
+func playSimulation(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: play NIGHTS [FAULTS]")
+	}
+	nights, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	faults := 1
+	if len(args) > 1 {
+		faults, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	ts.Check(playInto(ts.Value("db").(*testdb.DB), simulation.Options{Seed: 7, Nights: nights, FaultsPerKind: faults}))
+}
+
+// playInto plays all nights of a business of some 30 accounts.
+func playInto(db *testdb.DB, o simulation.Options) error {
+	o.Start = demoStart
+	if o.Accounts == 0 {
+		o.Accounts, o.JobsPerNight = 30, 200
+	}
+	s, err := simulation.New(o)
+	if err != nil {
+		return err
+	}
+	for _, night := range s.Nights() {
+		if err := s.PlayNight(context.Background(), db.DB.DB, night.Date); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sql STATEMENT changes the script's database.
+func execSQL(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sql STATEMENT")
+	}
+	_, err := ts.Value("db").(*testdb.DB).Exec(args[0])
+	ts.Check(err)
+}
+
+// hold NAME holds a lock of the worker until the script ends.
+func holdLock(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: hold NAME")
+	}
+	store, err := postgres.Open(postgres.Options{URL: ts.Value("db").(*testdb.DB).URL})
+	ts.Check(err)
+	ts.Defer(func() { _ = store.Close() })
+	lock, err := store.TryLock(context.Background(), args[0])
+	ts.Check(err)
+	ts.Defer(func() { _ = lock.Unlock() })
+}
