@@ -135,6 +135,7 @@ type Night struct {
 	reconcile.Night
 	Policy   string // hash of the policies: what failure classes and versions are stored under
 	Revision int    // the revision of the report that this run works on
+	whole    bool   // all jobs are run, and the night is reported at the end
 	// command is what runs instead of the night itself, and by whose hand: the audit log says so.
 	command struct{ name, actor string }
 	log     zerolog.Logger
@@ -210,6 +211,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	whole := len(only) == 0
+	n.whole = whole
 	if w.unlessDone {
 		if done, err := n.isDone(ctx); err != nil || done {
 			return err

@@ -26,7 +26,15 @@ func refunds(ctx context.Context, n *Night) (Counts, error) {
 	}
 	var moveErr error
 	if !reported.After(n.Date) && !n.rehearsal {
-		moveErr = n.moveRefunds(ctx, counts)
+		shownOn := n.Date
+		if !n.whole && !reported.Before(n.Date) {
+			// This night's report is out and is not made again: what moves now is the next one's to show.
+			shownOn = n.today()
+			if next := reported.AddDays(1); shownOn.Before(next) {
+				shownOn = next
+			}
+		}
+		moveErr = n.moveRefunds(ctx, shownOn, counts)
 		n.step("refunds/moved")
 	}
 	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -43,7 +51,7 @@ func refunds(ctx context.Context, n *Night) (Counts, error) {
 }
 
 // moveRefunds does what changes refunds, under the lease. Without anything to do it doesn't ask for it.
-func (n *Night) moveRefunds(ctx context.Context, counts Counts) error {
+func (n *Night) moveRefunds(ctx context.Context, shownOn reconcile.Date, counts Counts) error {
 	look, err := stripefeed.LookedAt(ctx, n.Store, n.Date)
 	if err != nil {
 		return err
@@ -70,7 +78,7 @@ func (n *Night) moveRefunds(ctx context.Context, counts Counts) error {
 	}
 	w := *n.Worker
 	w.Settings.Refund = settings
-	x := &refundExecutor{w: &w, lease: lease, actor: nightActor, run: n.runID(), date: n.Date, booking: func(ctx context.Context, q postgres.Querier) (time.Time, error) {
+	x := &refundExecutor{w: &w, lease: lease, actor: nightActor, run: n.runID(), date: shownOn, booking: func(ctx context.Context, q postgres.Querier) (time.Time, error) {
 		booking, err := n.booking(ctx, q)
 		return booking.at, err
 	}}

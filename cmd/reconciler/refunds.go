@@ -273,9 +273,9 @@ func (s *settings) refunds(number func(env string, least int64) int64, fault fun
 		}
 		return caps
 	}
-	execute := flag("RECONCILER_REFUND_EXECUTE")
+	execute := flag("RECONCILER_EXECUTE_REFUNDS")
 	if execute && s.value("STRIPE_REFUND_KEY") == "" {
-		fault("RECONCILER_REFUND_EXECUTE", "is true, but STRIPE_REFUND_KEY is not set")
+		fault("RECONCILER_EXECUTE_REFUNDS", "is true, but STRIPE_REFUND_KEY is not set")
 	}
 	return jobs.RefundSettings{
 		Execute: execute, Halt: flag("RECONCILER_REFUND_HALT"),

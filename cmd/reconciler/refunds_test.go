@@ -140,9 +140,9 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 // TestWrongRefundSettingsAreAllNamed: each of them, in one message, without the key.
 func TestWrongRefundSettingsAreAllNamed(t *testing.T) {
 	c := newRefundCase(t)
-	told := c.run(exitUsage, "refunds", "list", "--refund-execute", "perhaps", "--refund-halt", "no way", "--refund-max-run", "-1", "--refund-max-day-amount", "lots",
+	told := c.run(exitUsage, "refunds", "list", "--execute-refunds", "perhaps", "--refund-halt", "no way", "--refund-max-run", "-1", "--refund-max-day-amount", "lots",
 		"--refund-lease-seconds", "0", "--stripe-refund-key", "rk_test_hush!")
-	for _, name := range []string{"RECONCILER_REFUND_EXECUTE", "RECONCILER_REFUND_HALT", "RECONCILER_REFUND_MAX_RUN", "RECONCILER_REFUND_MAX_DAY_AMOUNT",
+	for _, name := range []string{"RECONCILER_EXECUTE_REFUNDS", "RECONCILER_REFUND_HALT", "RECONCILER_REFUND_MAX_RUN", "RECONCILER_REFUND_MAX_DAY_AMOUNT",
 		"RECONCILER_REFUND_LEASE_SECONDS", "STRIPE_REFUND_KEY"} {
 		if !strings.Contains(told, name) {
 			t.Errorf("%s is not named:\n%s", name, told)

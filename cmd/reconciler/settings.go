@@ -51,11 +51,12 @@ var settingList = []setting{
 	{env: "LOG_FORMAT", usage: "json or console; empty: console on a terminal"},
 	{env: "RECONCILER_AWAITING_HOURS", standby: "24", usage: "how long a counterpart at Stripe may still come"},
 	{env: "RECONCILER_JOB_STUCK_HOURS", standby: "48", usage: "how long a job may be queued or running"},
+	{env: "RECONCILER_MATCHING", standby: "fast", usage: "fast: compare jobs by fingerprint, exactly where those differ; exact: every job"},
 	{env: "RECONCILER_LATE_LOOKBACK_NIGHTS", standby: "7", usage: "how many reported nights are checked for late rows"},
 	{env: "RECONCILER_CREDIT_BACK_MAX_COUNT", standby: "0", usage: "most credit-backs in one night; 0: no cap"},
 	{env: "RECONCILER_CREDIT_BACK_MAX_CREDITS", standby: "0", usage: "most credits credited back in one night; 0: no cap"},
 	{env: "RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a night credits back more than this many times the 30-day median; 0: never"},
-	{env: "RECONCILER_REFUND_EXECUTE", standby: "false", usage: "true: the nightly job refunds executes approved plans"},
+	{env: "RECONCILER_EXECUTE_REFUNDS", standby: "false", usage: "true: the nightly job refunds executes approved plans"},
 	{env: "RECONCILER_REFUND_HALT", standby: "false", usage: "true: no refund moves (see also: reconciler refunds halt)"},
 	{env: "RECONCILER_REFUND_MAX_RUN", standby: "200", usage: "most refunds of one run; 0: no cap"},
 	{env: "RECONCILER_REFUND_MAX_CUSTOMER", standby: "5", usage: "most refunds of one customer a day; 0: no cap"},
@@ -185,6 +186,10 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	c.statementLimit = time.Duration(number("RECONCILER_STATEMENT_TIMEOUT_SECONDS", 0)) * time.Second
 	c.jobs.AwaitingFor = time.Duration(number("RECONCILER_AWAITING_HOURS", 1)) * time.Hour
 	c.jobs.JobStuckAfter = time.Duration(number("RECONCILER_JOB_STUCK_HOURS", 1)) * time.Hour
+	c.jobs.Matching = jobs.Matching(s.value("RECONCILER_MATCHING"))
+	if c.jobs.Matching != jobs.MatchFast && c.jobs.Matching != jobs.MatchExact {
+		fault("RECONCILER_MATCHING", "%q is not fast or exact", c.jobs.Matching)
+	}
 	c.jobs.LateLookbackNights = int(number("RECONCILER_LATE_LOOKBACK_NIGHTS", 1))
 	c.jobs.CreditBackMaxCount = number("RECONCILER_CREDIT_BACK_MAX_COUNT", 0)
 	c.jobs.CreditBackMaxCredits = number("RECONCILER_CREDIT_BACK_MAX_CREDITS", 0)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -300,6 +301,29 @@ func TestWithoutARefundKeyNothingLeaves(t *testing.T) {
 		if request.Method == "POST" && request.Key != l.stripe.RefundKey() {
 			t.Errorf("%s %s was sent with the read key", request.Method, request.Path)
 		}
+	}
+	for _, v := range l.violations(true) {
+		t.Error(v)
+	}
+}
+
+// TestRefundsExecutedAfterTheReportAreTheNextNights: the job run by itself, after its night was reported, leaves that report verifiable.
+func TestRefundsExecutedAfterTheReportAreTheNextNights(t *testing.T) {
+	t.Parallel()
+	l := start(t).open(t)
+	l.night(false)
+	w, closeWorker := l.must(true)
+	defer closeWorker()
+	if err := w.RunNight(context.Background(), secondDay, "refunds"); err != nil {
+		t.Fatal(err)
+	}
+	if state := l.item("pur_1").State; state != reconcile.IntentSent {
+		t.Errorf("a refund is %s", state)
+	}
+	faults, err := w.Verify(context.Background(), secondDay)
+	faults = slices.DeleteFunc(faults, func(f jobs.Fault) bool { return f.Where == "chain" }) // the laboratory keeps no report of the first night
+	if err != nil || len(faults) > 0 {
+		t.Errorf("verifying the night: %v, %v", faults, err)
 	}
 	for _, v := range l.violations(true) {
 		t.Error(v)

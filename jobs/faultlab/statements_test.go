@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -27,6 +28,7 @@ func (p place) String() string {
 type counting struct {
 	seen   atomic.Int64
 	at     int64 // 0: never
+	mu     sync.Mutex
 	places []place
 	hit    atomic.Bool
 }
@@ -34,7 +36,9 @@ type counting struct {
 func (c *counting) intercept(_ context.Context, statement string, done bool) error {
 	nth := c.seen.Add(1)
 	if c.at == 0 {
+		c.mu.Lock()
 		c.places = append(c.places, place{int(nth), done, statement})
+		c.mu.Unlock()
 		return nil
 	}
 	if nth == c.at {
