@@ -65,7 +65,7 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date) ([]Fault, erro
 		return nil, fmt.Errorf("verify %s: audit log: %w", date, err)
 	}
 	for _, problem := range problems {
-		faults = append(faults, Fault{problem.Where, problem.What})
+		faults = append(faults, Fault(problem))
 	}
 	return faults, nil
 }
