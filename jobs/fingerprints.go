@@ -221,3 +221,6 @@ func with(args, more postgres.Args) postgres.Args {
 
 // plus adds two whole numbers of the database.
 func plus(a, b string) string { return new(big.Int).Add(bigInt(a), bigInt(b)).String() }
+
+// BenchTx are the settings that comparisons of sets run with, so that what they are measured against runs with the same.
+func BenchTx() postgres.TxOptions { return matchingTx }
