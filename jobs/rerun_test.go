@@ -30,7 +30,9 @@ func (w *worker) state(t testing.TB) map[string]string {
 	t.Helper()
 	left := map[string]string{}
 	var tables []string
-	err := w.db.Select(&tables, `SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler' AND tablename NOT LIKE '%goose%' ORDER BY 1`)
+	// account_positions is a cache that may be emptied at any time; what nights say with and without it is compared all the same.
+	err := w.db.Select(&tables, `SELECT tablename FROM pg_tables
+		WHERE schemaname = 'reconciler' AND tablename NOT LIKE '%goose%' AND tablename <> 'account_positions' ORDER BY 1`)
 	if err != nil {
 		t.Fatal(err)
 	}
