@@ -843,13 +843,14 @@ func (x *refundExecutor) trip(ctx context.Context, planID string, t tripRow) err
 	tripErr := fmt.Errorf("%w: plan %s: %s; nothing further was moved", ErrIntegrity, planID, t.detail)
 	err := x.write(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		at := x.w.instant()
-		if _, err := tx.Exec(ctx, "refunds/add_trip", postgres.Args{
+		var no int
+		if err := tx.Get(ctx, &no, "refunds/add_trip", postgres.Args{
 			"plan_id": planID, "date": x.date, "breaker": t.code, "measured": t.measured, "allowed": t.allowed, "detail": t.detail, "at": at,
 		}); err != nil {
 			return err
 		}
 		return auditAs(ctx, tx, x.actor, x.run, at, []AuditChange{{
-			Subject: AuditRefundPlan, SubjectID: planID, Change: "tripped " + t.code + " " + at.Format(time.RFC3339Nano), Detail: t.detail,
+			Subject: AuditRefundPlan, SubjectID: planID, Change: fmt.Sprintf("trip %d", no), Detail: t.code + ": " + t.detail,
 		}})
 	})
 	return errors.Join(tripErr, err)

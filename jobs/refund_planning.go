@@ -127,6 +127,9 @@ func (w *Worker) storePlan(ctx context.Context, tx *postgres.Tx, plan reconcile.
 	_, err = tx.Exec(ctx, "refunds/add_plan", postgres.Args{
 		"plan_id": id, "plan_sha256": plan.Hash(), "date": plan.Date, "refunds": len(rows), "made_by": by, "at": at,
 	})
+	if postgres.UniqueViolation(err, "refund_plans_pkey") {
+		return RefundPlanView{}, fmt.Errorf("%w: somebody else has just made the same plan, %s", ErrRefundUsage, id)
+	}
 	if err != nil {
 		return RefundPlanView{}, err
 	}

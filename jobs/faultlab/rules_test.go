@@ -198,6 +198,39 @@ func TestBreakersTrip(t *testing.T) {
 	}
 }
 
+// TestPlannersRacing lets several people plan the same decisions at once: one of them does, the others are told.
+func TestPlannersRacing(t *testing.T) {
+	t.Parallel()
+	l := start(t).open(t)
+	w, closeWorker := l.must(false)
+	defer closeWorker()
+	if _, err := w.CancelRefunds(context.Background(), l.planID, "Ben", "to be made anew"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	for i := range 4 {
+		go func() {
+			_, _, err := w.PlanRefunds(context.Background(), firstDay, fmt.Sprintf("planner %d", i))
+			done <- err
+		}()
+	}
+	made := 0
+	for range 4 {
+		switch err := <-done; {
+		case err == nil:
+			made++
+		case !errors.Is(err, jobs.ErrRefundUsage):
+			t.Error(err)
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d plans were made", made)
+	}
+	for _, v := range l.violations(false) {
+		t.Error(v)
+	}
+}
+
 // TestAnUnusualDayIsStopped gives the plan a history of small days.
 func TestAnUnusualDayIsStopped(t *testing.T) {
 	t.Parallel()
