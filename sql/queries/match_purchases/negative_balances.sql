@@ -1,14 +1,27 @@
--- Accounts that moved tonight, or were negative before: the balance as of the night's end.
+-- Accounts that moved tonight, or were negative before: the balance as of the night's end. It goes on from the account's last position,
+-- where the books have left one; without, all entries are added up.
 WITH looked_at AS (
     SELECT e.account_id FROM {{ entries_of_night }} e
     UNION
     SELECT b.account_id FROM reconciler.breaks b
     WHERE b.job = @job::text AND b.kind = 'negative_balance' AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)
 ), balance AS MATERIALIZED (
-    SELECT l.account_id, coalesce(sum(e.credits), 0) AS credits
+    SELECT l.account_id, coalesce(p.credits, 0) + s.credits AS credits
     FROM looked_at l
-    LEFT JOIN {{ entries }} e ON e.account_id = l.account_id AND e.effective_at < @as_of::timestamptz
-    GROUP BY 1
+    LEFT JOIN LATERAL (SELECT p.credits, p.as_of FROM reconciler.account_positions p
+                       WHERE p.account_id = l.account_id AND p.business_date < @date::date
+                       ORDER BY p.business_date DESC LIMIT 1) p ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(e.credits), 0) AS credits
+        FROM (SELECT e.credits FROM source.credit_entries e
+              WHERE e.account_id = l.account_id AND e.created_at >= coalesce(p.as_of, '-infinity') AND e.created_at < @as_of::timestamptz
+                AND {{ entry_is_valid }}
+                AND NOT EXISTS (SELECT FROM reconciler.late_items i WHERE i.account_id = e.account_id AND i.entry_id = e.id)
+              UNION ALL
+              SELECT e.credits FROM reconciler.late_items i
+              JOIN source.credit_entries e ON e.account_id = i.account_id AND e.id = i.entry_id
+              WHERE i.account_id = l.account_id AND i.booked_at >= coalesce(p.as_of, '-infinity') AND i.booked_at < @as_of::timestamptz
+                AND {{ entry_is_valid }}) e) s
 ), found AS (
     INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
     SELECT account_id, @date::date, @job::text, 'negative_balance', account_id, 'credits', credits::text, '0', credits, 'credits', 'the balance is ' || credits || ' credits'
