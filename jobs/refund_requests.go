@@ -110,7 +110,7 @@ func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string)
 	}
 	counts := Counts{}
 	after := ""
-	for {
+	for more := true; more; {
 		var facts []requestFacts
 		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
 			"begin": n.Begin, "as_of": n.AsOf(), "accounts": accounts, "after": after, "limit": batchRows,
@@ -121,6 +121,7 @@ func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string)
 		if len(facts) == 0 {
 			break
 		}
+		more = len(facts) == batchRows
 		after = facts[len(facts)-1].RequestID
 		if err := n.decideRequests(ctx, tx, facts, counts); err != nil {
 			return nil, err

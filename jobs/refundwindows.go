@@ -10,8 +10,11 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// accountBatch is how many accounts' lots are worked out at a time.
-const accountBatch = 2000
+// accountBatch is how many accounts' lots are worked out at a time, windowBatch how many of their windows are held in memory.
+const (
+	accountBatch = 2000
+	windowBatch  = 20000
+)
 
 // refundWindows states every refund window that was open or requested at the night's opening, or that opened or changed state in it.
 func refundWindows(ctx context.Context, n *Night) (counts Counts, err error) {
@@ -111,14 +114,15 @@ func (n *Night) refundWindows(ctx context.Context, tx *postgres.Tx, job string) 
 
 func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job string, accounts []string, counts Counts) error {
 	after := ""
-	for {
+	for more := true; more; {
 		var facts []windowFacts
 		err := tx.Select(ctx, &facts, "refund_windows/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "accounts": accounts, "after": after, "limit": batchRows * 10,
+			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "accounts": accounts, "after": after, "limit": windowBatch,
 		}))
 		if err != nil || len(facts) == 0 {
 			return err
 		}
+		more = len(facts) == windowBatch // asking once more would work out all their lots again, for nothing
 		after = facts[len(facts)-1].PurchaseID
 		var rows []windowRow
 		for _, f := range facts {
@@ -138,6 +142,7 @@ func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job string, acco
 			return err
 		}
 	}
+	return nil
 }
 
 // window states one purchase's window at opening and at the end of the night, and says whether the night has to show it.
