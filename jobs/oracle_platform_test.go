@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 )
 
 // The platform's tables in memory. A pointer is a column that can be null, by contract or because the row breaks it.
@@ -246,7 +245,7 @@ func copyRows(t testing.TB, db *sqlx.DB, relation string, columns []string, coun
 		failed(err)
 	}
 	defer tx.Rollback()
-	statement, err := tx.Prepare(pq.CopyInSchema("platform", relation, columns...))
+	statement, err := tx.Prepare("COPY platform." + relation + " (" + strings.Join(columns, ", ") + ") FROM STDIN")
 	if err != nil {
 		failed(err)
 	}

@@ -128,7 +128,6 @@ type validRequest struct {
 	id, account, email, kind, purchase, job, invoice, date, currency, status string
 	amount                                                                   *int64
 	requested                                                                time.Time
-	decided                                                                  time.Time // zero while the platform has not decided
 }
 
 func oneOf(value *string, allowed ...string) bool {

@@ -73,7 +73,8 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		isKept := s.finish(call, answer, false)
 		line.send(answer)
 		if call.list && !isKept {
-			pageBuffers.Put(answer.body)
+			page := answer.body
+			pageBuffers.Put(&page)
 		}
 		return
 	}

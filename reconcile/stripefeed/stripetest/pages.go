@@ -47,10 +47,10 @@ func (b *books) list(t *table, url string, form url.Values, filters []string, no
 
 // pageBuffers are the bytes of pages that were sent and that nothing keeps: a sync of years would otherwise measure
 // the double's garbage.
-var pageBuffers = sync.Pool{New: func() any { return make([]byte, 0, 256<<10) }}
+var pageBuffers = sync.Pool{New: func() any { page := make([]byte, 0, 256<<10); return &page }}
 
 func (b *books) listDocument(rows []record, hasMore bool, url string, expand *expansion, now time.Time) ([]byte, *apiError) {
-	w := &writer{buf: pageBuffers.Get().([]byte)[:0], books: b, now: now}
+	w := &writer{buf: (*pageBuffers.Get().(*[]byte))[:0], books: b, now: now}
 	w.open()
 	w.text("object", "list")
 	w.rows(expand, rows)
