@@ -134,8 +134,12 @@ func (w *Worker) scanAhead(ctx context.Context, nights []reconcile.Date, depth i
 // prescan does the comparison of sets of match-jobs for a night ahead of its turn: it depends on no other night.
 func (w *Worker) prescan(ctx context.Context, date reconcile.Date) error {
 	const job = "match-jobs"
-	n := &Night{Worker: w, Night: reconcile.NightOf(date, w.Settings.Defaults().Zone)}
+	n := &Night{Worker: w, Night: reconcile.NightOf(date, w.Settings.Defaults().Zone), Policy: w.Policies.Hash()}
 	return w.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		// Failure codes are held against the policy, which the very first night may not have registered yet.
+		if err := n.registerPolicy(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil)); err != nil {
 			return err
 		}
