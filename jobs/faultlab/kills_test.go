@@ -45,6 +45,7 @@ func (l *lab) again(night bool) {
 
 // TestKilledAtEveryStep kills the process at every named step, of refund execution and of a whole night that executes refunds.
 func TestKilledAtEveryStep(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	for _, night := range []bool{false, true} {
 		name := map[bool]string{false: "refund execution", true: "a night"}[night]
@@ -71,7 +72,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			places = append(places, i+1)
 		}
 		var counts tally
-		for _, at := range sample(places, map[bool]int{false: 5, true: 2}[night]) {
+		for _, at := range sample(places, map[bool]int{false: 4, true: 1}[night]) {
 			l := w.open(t)
 			if night {
 				l.clock.set(nightTime)
@@ -97,6 +98,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 
 // TestKilledAtAnyMoment kills the process at random moments, several times in a row on the same plan.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	random := rand.New(rand.NewPCG(3, 4))
 	clean := w.open(t)
@@ -138,6 +140,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 // TestTheRealCommandIsKilled does it to the command itself, as it is shipped, on the clock of the wall.
 func TestTheRealCommandIsKilled(t *testing.T) {
+	t.Parallel()
 	if !*long {
 		t.Log("only in the long form, as the command has to be built first")
 		return
@@ -192,6 +195,7 @@ func TestTheRealCommandIsKilled(t *testing.T) {
 // TestAPausedExecutorChangesNothingMore stops a process at every step, lets its lease be taken over and the plan be finished by another,
 // and wakes it up: it must neither write nor send anything.
 func TestAPausedExecutorChangesNothingMore(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	clean := w.open(t)
 	p := clean.start(t, clean.orders(false))
@@ -264,6 +268,7 @@ func waitUntilStopped(pid int) bool {
 
 // TestTheLeaseOutlivesItsHolder kills an executor that has the lease: the next one is told so, and gets it when it has expired.
 func TestTheLeaseOutlivesItsHolder(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	l := w.open(t)
 	o := l.orders(false)
@@ -287,6 +292,7 @@ func TestTheLeaseOutlivesItsHolder(t *testing.T) {
 
 // TestExecutorsRacing lets several executors go at the same plan at once.
 func TestExecutorsRacing(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	rounds := 1
 	if *long {
@@ -329,6 +335,7 @@ func TestExecutorsRacing(t *testing.T) {
 
 // TestConnectionsTerminated has the server end the executor's sessions while it is at work, again and again.
 func TestConnectionsTerminated(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	clean := w.open(t)
 	clean.execute(nil)

@@ -15,6 +15,7 @@ import (
 // TestEveryCallOfARefundMayBreak breaks each call that the execution of a plan makes, in each way that calls break: before Stripe acted,
 // after it, in the middle of the answer, on cold and on warm connections. Run again, every refund is there exactly once.
 func TestEveryCallOfARefundMayBreak(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	clean := w.open(t)
 	worker, closeWorker := clean.must(false)
@@ -46,7 +47,7 @@ func TestEveryCallOfARefundMayBreak(t *testing.T) {
 		}
 	}
 	var counts tally
-	for _, f := range sample(faults, 12) {
+	for _, f := range sample(faults, 10) {
 		l := w.open(t)
 		l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: f.call}, Kind: f.kind})
 		broken, closeBroken := l.must(false)
@@ -136,6 +137,7 @@ func (l *lab) coldRefunds() jobs.RefundGateway {
 
 // TestASlowRefundIsNotSentTwice lets a call take so long that the executor gives it up while Stripe is still at it.
 func TestASlowRefundIsNotSentTwice(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	l := w.open(t)
 	l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Method: "POST"}, Kind: stripetest.ActSlowly, Delay: 700 * time.Millisecond})

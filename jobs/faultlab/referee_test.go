@@ -137,6 +137,7 @@ func (d *dropping) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestAnIndependentRefereeCountsOneRefund executes plans against somebody else's Stripe behind a proxy that drops connections after success:
 // one refund of each charge there, whatever happens.
 func TestAnIndependentRefereeCountsOneRefund(t *testing.T) {
+	t.Parallel()
 	folder := installReferee(t)
 	if folder == "" {
 		t.Logf("no node, npm or %s here: the referee does not play; CI has them", refereePackage)

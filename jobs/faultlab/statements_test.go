@@ -51,6 +51,7 @@ func (c *counting) intercept(_ context.Context, statement string, done bool) err
 // TestEveryStatementOfARefundMayFail fails the execution of a plan at every statement, before it acted and after, commits included. Run
 // again, it always ends where the faultless execution ends.
 func TestEveryStatementOfARefundMayFail(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	clean := w.open(t)
 	places := &counting{}
@@ -66,7 +67,7 @@ func TestEveryStatementOfARefundMayFail(t *testing.T) {
 	}
 	clean.drop()
 	var counts tally
-	for _, p := range sample(places.places, 8) {
+	for _, p := range sample(places.places, 6) {
 		l := w.open(t)
 		fault := &counting{at: int64(p.nth)}
 		broken, closeBroken := l.must(false)
@@ -90,6 +91,7 @@ func TestEveryStatementOfARefundMayFail(t *testing.T) {
 
 // TestEveryStatementOfANightMayFail does the same to a whole night that executes an approved plan among its jobs.
 func TestEveryStatementOfANightMayFail(t *testing.T) {
+	t.Parallel()
 	w := start(t)
 	clean := w.open(t)
 	places := &counting{}
