@@ -80,6 +80,8 @@ with debits and the whole night against a FULL JOIN as a good hand would write i
 wire, bytes written, and a backfill. Everything in one run, on the same data and server. Ratios carry over to other machines, seconds don't.
 
 With --jobs 10000000 it needs about 12 GB of disk and half an hour on two cores.`,
+		Example: `  reconciler bench
+  reconciler bench --jobs 10000000 --dir /var/tmp/bench --json`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.jobs < 10_000 || o.runs < 1 {

@@ -89,6 +89,22 @@ func withStore(cmd *cobra.Command, s *settings, fn func(c config, store *postgre
 	return fn(c, store)
 }
 
+// withReader runs fn, which only looks, on the replica where there is one. What it reads may be as old as the replica is behind.
+func withReader(cmd *cobra.Command, s *settings, fn func(c config, store *postgres.Store) error) error {
+	return withStore(cmd, s, func(c config, store *postgres.Store) (err error) {
+		if c.replicaURL == "" {
+			return fn(c, store)
+		}
+		c.databaseURL = c.replicaURL
+		replica, err := c.store()
+		if err != nil {
+			return usageError("RECONCILER_REPLICA_URL: can't be read as a PostgreSQL URL or a list of key=value")
+		}
+		defer func() { err = errors.Join(err, replica.Close()) }()
+		return fn(c, replica)
+	})
+}
+
 func newBreaksListCommand(s *settings) *cobra.Command {
 	var filter breakFilter
 	cmd := &cobra.Command{
@@ -101,7 +117,7 @@ func newBreaksListCommand(s *settings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withStore(cmd, s, func(_ config, store *postgres.Store) error {
+			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
 				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 				fmt.Fprintln(table, "BREAK\tKIND\tSEVERITY\tSTATUS\tSUBJECT\tVARIANCE\tSINCE")
 				count := 0
@@ -132,7 +148,7 @@ func newBreaksShowCommand(s *settings) *cobra.Command {
 		Example: "  reconciler breaks show brk_08dcef8b073a8c20d0c0",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withStore(cmd, s, func(_ config, store *postgres.Store) error {
+			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
 				return showBreak(cmd, store, args[0])
 			})
 		},
@@ -249,7 +265,7 @@ func newBreaksExportCommand(s *settings) *cobra.Command {
 				defer func() { err = errors.Join(err, file.Close()) }()
 				out = file
 			}
-			return withStore(cmd, s, func(_ config, store *postgres.Store) error {
+			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
 				w := csv.NewWriter(out)
 				if err := w.Write(exportColumns); err != nil {
 					return err

@@ -26,7 +26,7 @@ order of time: the source rows, the decisions with their clauses, the ledger ent
 		Example: "  reconciler explain req_5512    why was this refund denied?\n  reconciler explain job_8841    was this failed job credited back?",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withStore(cmd, s, func(_ config, store *postgres.Store) error {
+			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
 				story, err := tell(cmd.Context(), store, args[0])
 				if err != nil {
 					return err

@@ -35,6 +35,8 @@ func newRefundsCommand(s *settings) *cobra.Command {
 
 execute may be interrupted and repeated at will: every refund is made at most once. A refund whose outcome
 is open is looked up at Stripe before anything is sent again.`,
+		Example: `  reconciler refunds plan --date 2026-11-21
+  reconciler refunds list`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			return usageError("refunds: name one of plan, approve, execute, list, show, cancel, halt, resume")
@@ -133,7 +135,8 @@ or a request that was withdrawn stops that refund with a reason and a break.
 
 The credits leave the account before the money is asked for. A refund that Stripe definitely refuses gives them back; one
 whose outcome is not known is looked up at its charge before it is sent again, with the same key.`,
-		Args: arguments(cobra.ExactArgs(1)),
+		Example: `  reconciler refunds execute plan_2026-11-21_4c1f…`,
+		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				outcome, err := w.ExecuteRefunds(ctx, args[0], orSystemUser(by))
@@ -155,9 +158,10 @@ whose outcome is not known is looked up at its charge before it is sent again, w
 func newRefundsListCommand(s *settings) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List plans that have something left to do",
-		Args:  arguments(cobra.NoArgs),
+		Use:     "list",
+		Short:   "List plans that have something left to do",
+		Example: `  reconciler refunds list`,
+		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				plans, err := w.RefundPlans(ctx, all)
@@ -185,9 +189,10 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 func newRefundsShowCommand(s *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "show PLAN",
-		Short: "Show a plan and where each of its refunds stands",
-		Args:  arguments(cobra.ExactArgs(1)),
+		Use:     "show PLAN",
+		Short:   "Show a plan and where each of its refunds stands",
+		Example: `  reconciler refunds show plan_2026-11-21_4c1f…`,
+		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				view, err := w.RefundPlan(ctx, args[0])
@@ -205,9 +210,10 @@ func newRefundsShowCommand(s *settings) *cobra.Command {
 func newRefundsCancelCommand(s *settings) *cobra.Command {
 	var by, reason string
 	cmd := &cobra.Command{
-		Use:   "cancel PLAN",
-		Short: "Take out of a plan what was not sent yet, so that it can be planned anew",
-		Args:  arguments(cobra.ExactArgs(1)),
+		Use:     "cancel PLAN",
+		Short:   "Take out of a plan what was not sent yet, so that it can be planned anew",
+		Example: `  reconciler refunds cancel plan_2026-11-21_4c1f… --reason "fees were corrected"`,
+		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				cancelled, err := w.CancelRefunds(ctx, args[0], by, reason)
@@ -234,9 +240,10 @@ func newRefundsResumeCommand(s *settings) *cobra.Command {
 func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command {
 	var by, reason string
 	cmd := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  arguments(cobra.NoArgs),
+		Use:     use,
+		Short:   short,
+		Example: "  reconciler refunds " + use + " --by ben@example.com --reason \"see ticket 4711\"",
+		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				if err := w.FlipRefundSwitch(ctx, halt, by, reason); err != nil {

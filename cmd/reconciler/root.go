@@ -39,7 +39,30 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 	for _, add := range commands {
 		root.AddCommand(add(s))
 	}
+	for _, group := range root.Commands() {
+		if group.HasSubCommands() && !group.Runnable() {
+			nameOneOf(group)
+		}
+	}
 	return root
+}
+
+// nameOneOf makes a group of commands refuse to be called by itself, or by a name that it doesn't have: cobra would show help and succeed.
+func nameOneOf(group *cobra.Command) {
+	var names []string
+	for _, cmd := range group.Commands() {
+		names = append(names, cmd.Name())
+	}
+	group.Args = cobra.ArbitraryArgs
+	group.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError("%s: unknown command %q; name one of %s", cmd.CommandPath(), args[0], strings.Join(names, ", "))
+		}
+		return usageError("%s: name one of %s", cmd.CommandPath(), strings.Join(names, ", "))
+	}
+	if group.Example == "" {
+		group.Example = "  " + group.CommandPath() + " " + names[0] + " --help"
+	}
 }
 
 // commands are registered by the files that hold them.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// eachCommand calls fn for every command that a user can call.
+func eachCommand(t *testing.T, fn func(t *testing.T, cmd *cobra.Command)) {
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Runnable() && cmd.Name() != "help" && cmd.Parent() != nil && cmd.Parent().Name() != "completion" {
+			t.Run(cmd.CommandPath(), func(t *testing.T) { fn(t, cmd) })
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRootCommand())
+}
+
+func TestEveryCommandHasHelpWithExamples(t *testing.T) {
+	eachCommand(t, func(t *testing.T, cmd *cobra.Command) {
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("its one line is %q", cmd.Short)
+		}
+		if !strings.Contains(cmd.Example, cmd.CommandPath()) {
+			t.Error("its help shows no example")
+		}
+		for _, line := range strings.Split(cmd.Example, "\n") {
+			exampleParses(t, line)
+		}
+		for _, line := range strings.Split(cmd.Long, "\n") {
+			if len(line) > 160 {
+				t.Errorf("a line of %d characters: %s", len(line), line)
+			}
+		}
+		cmd.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+			if flag.Usage == "" {
+				t.Errorf("--%s says nothing of itself", flag.Name)
+			}
+		})
+	})
+}
+
+// exampleParses holds the flags of an example against the command that it names.
+func exampleParses(t *testing.T, line string) {
+	t.Helper()
+	words := strings.Fields(line)
+	if len(words) == 0 || words[0] != "reconciler" {
+		return
+	}
+	root := newRootCommand()
+	cmd, _, err := root.Find(words[1:])
+	if err != nil || cmd == root {
+		t.Errorf("%q names no command: %v", line, err)
+		return
+	}
+	for _, word := range words {
+		name, isFlag := strings.CutPrefix(word, "--")
+		name, _, _ = strings.Cut(name, "=")
+		if isFlag && name != "help" && cmd.Flags().Lookup(name) == nil && cmd.InheritedFlags().Lookup(name) == nil && root.PersistentFlags().Lookup(name) == nil {
+			t.Errorf("%q: there is no --%s", line, name)
+		}
+	}
+}
+
+func TestWrongUsageOfEveryCommandExitsWith2(t *testing.T) {
+	// Should one of them begin to work all the same, it finds no database.
+	t.Setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none?sslmode=disable")
+	t.Setenv("REPORTS_URL", t.TempDir())
+	eachCommand(t, func(t *testing.T, cmd *cobra.Command) {
+		path := strings.Fields(cmd.CommandPath())[1:]
+		for _, wrong := range [][]string{{"--no-such-flag"}, {"one", "two", "three", "four"}} {
+			var out, log bytes.Buffer
+			if code := run(context.Background(), append(append([]string{}, path...), wrong...), &out, &log); code != exitUsage {
+				t.Errorf("%v: exit code %d, want %d:\n%s%s", wrong, code, exitUsage, log.String(), out.String())
+			}
+		}
+	})
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/hummingbytes/reconciler"
+
+// imports are what each file of the module imports, by its path in it.
+func moduleImports(t testing.TB) map[string][]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	imports := map[string][]string{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, file)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		if entry.IsDir() {
+			if name == "deploy" || strings.HasPrefix(entry.Name(), ".") && name != "." || entry.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range parsed.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			imports[name] = append(imports[name], imported)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(imports) < 50 {
+		t.Fatalf("only %d files were found", len(imports))
+	}
+	return imports
+}
+
+// inside is a package's place in the module, for those that are in it.
+func inside(imported string) (name string, ok bool) {
+	if imported == module {
+		return ".", true
+	}
+	return strings.CutPrefix(imported, module+"/")
+}
+
+func standard(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return !strings.Contains(first, ".")
+}
+
+// What each package may import of the module, besides those below itself. Dependencies point inwards: cmd, jobs, adapters, core.
+var mayImport = map[string][]string{
+	"reconcile":                       {},
+	"reconcile/policyfile":            {"reconcile", "reconcile/calendar"},
+	"reconcile/calendar":              {"reconcile"},
+	"reconcile/postgres":              {"reconcile", "sql"},
+	"reconcile/stripefeed":            {"reconcile", "reconcile/postgres"},
+	"reconcile/stripefeed/stripetest": {"reconcile"},
+	"sql":                             {},
+	"sql/localpg":                     {},
+	"sql/testdb":                      {"sql", "sql/localpg"},
+	"reports":                         {"reconcile", "reports/storage"},
+	"reports/storage":                 {"reconcile"},
+	"jobs":                            {"reconcile", "reconcile/policyfile", "reconcile/calendar", "reconcile/postgres", "reconcile/stripefeed", "reports", "reports/storage", "sql"},
+	"jobs/simulation":                 {"reconcile", "reconcile/calendar", "reconcile/stripefeed/stripetest"},
+}
+
+func TestDependenciesPointInwards(t *testing.T) {
+	for file, imports := range moduleImports(t) {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		folder := path.Dir(file)
+		allowed, known := mayImport[folder]
+		if !known {
+			continue // cmd wires everything; what is for tests alone is held to the next test
+		}
+		for _, imported := range imports {
+			name, ours := inside(imported)
+			if !ours {
+				continue
+			}
+			ok := false
+			for _, a := range allowed {
+				ok = ok || name == a
+			}
+			if !ok {
+				t.Errorf("%s imports %s, which lies further out", file, imported)
+			}
+		}
+	}
+}
+
+func TestCoreImportsTheStandardLibraryOnly(t *testing.T) {
+	forbidden := map[string]string{"time.Now": "", "net": "I/O", "net/http": "I/O", "os": "I/O", "io/fs": "I/O", "log": "logging", "log/slog": "logging", "database/sql": "I/O", "os/exec": "I/O"}
+	files := 0
+	for file, imports := range moduleImports(t) {
+		if path.Dir(file) != "reconcile" || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		files++
+		for _, imported := range imports {
+			if !standard(imported) {
+				t.Errorf("%s imports %s: the core knows the standard library only", file, imported)
+			}
+			if what, no := forbidden[imported]; no {
+				t.Errorf("%s imports %s: the core does no %s", file, imported, what)
+			}
+		}
+	}
+	if files == 0 {
+		t.Error("the core has no files")
+	}
+}
+
+// What plays, doubles or tests must not get into what an operator runs, the demo and the bench aside.
+func TestDoublesStayOutOfProduction(t *testing.T) {
+	doubles := []string{"sql/testdb", "sql/localpg", "jobs/simulation", "reconcile/stripefeed/stripetest", "jobs/faultlab"}
+	foreign := []string{"testing", "github.com/stripe/stripe-mock", "github.com/getkin/kin-openapi", "github.com/johannesboyne/gofakes3", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/google/go-cmp"}
+	for file, imports := range moduleImports(t) {
+		base := path.Base(file)
+		shows := path.Dir(file) == "cmd/reconciler" && (strings.HasPrefix(base, "demo") || strings.HasPrefix(base, "bench"))
+		double := false
+		for _, d := range doubles {
+			double = double || strings.HasPrefix(file, d+"/")
+		}
+		if strings.HasSuffix(file, "_test.go") || double || shows {
+			continue
+		}
+		for _, imported := range imports {
+			if name, ours := inside(imported); ours {
+				for _, d := range doubles {
+					if name == d || strings.HasPrefix(name, d+"/") {
+						t.Errorf("%s imports %s, which is for tests, the demo and the bench", file, imported)
+					}
+				}
+			}
+			for _, f := range foreign {
+				if imported == f || strings.HasPrefix(imported, f+"/") {
+					t.Errorf("%s imports %s, which is for tests", file, imported)
+				}
+			}
+		}
+	}
+}
