@@ -363,6 +363,28 @@ func TestRefundsExecutedAfterTheReportAreTheNextNights(t *testing.T) {
 	}
 }
 
+// TestANightThatCouldNotLookSendsNothing: money is sent by the run that could sync.
+func TestANightThatCouldNotLookSendsNothing(t *testing.T) {
+	t.Parallel()
+	l := start(t).open(t)
+	l.clock.set(nightTime)
+	l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Path: "/v1/disputes", Times: -1}, Kind: stripetest.ServerErrorBefore})
+	w, closeWorker := l.must(true)
+	err := w.RunNight(context.Background(), secondDay)
+	closeWorker()
+	if !retryable(err) || len(l.posts()) != 0 {
+		t.Errorf("got %v, and %d refunds were sent", err, len(l.posts()))
+	}
+	l.stripe.SetFaults()
+	l.night(true)
+	for _, v := range l.violations(true) {
+		t.Error(v)
+	}
+	if breaks := l.breaks(); len(breaks) > 0 {
+		t.Errorf("left are the breaks %q", breaks)
+	}
+}
+
 // TestARefundThatFailsLaterReopens follows refunds through the night: one settles, one fails, gives its credits back and can be planned anew.
 func TestARefundThatFailsLaterReopens(t *testing.T) {
 	t.Parallel()
