@@ -136,6 +136,7 @@ func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job stri
 		if len(batch) == 0 {
 			return nil
 		}
+		last := len(batch) < batchRows
 		after = batch[len(batch)-1].JobID
 		var rows []creditBackRow
 		for _, facts := range batch {
@@ -147,11 +148,13 @@ func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job stri
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 {
-			continue
+		if len(rows) > 0 {
+			if _, err := tx.Exec(ctx, "credit_backs/record", postgres.Args{"date": n.Date, "rows": string(encoded), "booked_at": bookedAt}); err != nil {
+				return err
+			}
 		}
-		if _, err := tx.Exec(ctx, "credit_backs/record", postgres.Args{"date": n.Date, "rows": string(encoded), "booked_at": bookedAt}); err != nil {
-			return err
+		if last {
+			return nil
 		}
 	}
 }

@@ -4,7 +4,11 @@ SELECT j.account_id, j.id AS job_id, j.kind, j.status, coalesce(j.failure_code, 
        least(coalesce(e.debited, 0), 9223372036854775807)::bigint AS debited,
        least(coalesce(e.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
        least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever
-FROM reconciler.candidates c
+-- In order of their ids before anything is looked up: a page costs its own jobs, not all of them.
+FROM (SELECT c.subject_id, c.in_scan
+      FROM reconciler.candidates c
+      WHERE c.business_date = @date::date AND c.job = @job::text AND c.subject_id COLLATE "C" > @after::text
+      ORDER BY c.subject_id COLLATE "C" OFFSET 0) c
 CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j
 {{ job_class }}
 LEFT JOIN LATERAL (
@@ -12,9 +16,8 @@ LEFT JOIN LATERAL (
            sum(n.credits) FILTER (WHERE n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
            sum(n.credits) FILTER (WHERE n.kind = 'credit_back') AS credited_ever
     FROM (SELECT * FROM {{ entries }} n WHERE n.job_id = j.id AND n.account_id = j.account_id OFFSET 0) n) e ON true
-WHERE c.business_date = @date::date AND c.job = @job::text AND j.finished_at < @as_of::timestamptz
+WHERE j.finished_at < @as_of::timestamptz
   AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
                   WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited')
-  AND j.id COLLATE "C" > @after::text
-ORDER BY j.id COLLATE "C"
+ORDER BY c.subject_id COLLATE "C"
 LIMIT @limit::int
