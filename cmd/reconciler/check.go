@@ -57,7 +57,7 @@ It changes nothing but for one small file that it writes to the report storage a
 			if settingsErr == nil || c.databaseURL != "" {
 				checkup.run(cmd.Context())
 			}
-			if err := checkup.print(cmd.OutOrStdout(), asJSON); err != nil {
+			if err := checkup.print(newRedactor(cmd.OutOrStdout(), s.secrets()), asJSON); err != nil {
 				return err
 			}
 			return checkup.verdict()

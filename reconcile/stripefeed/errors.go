@@ -66,18 +66,24 @@ func judge(err error, seen observation) verdict {
 	}
 }
 
+// private is what Stripe's words may quote and no log or table may keep: keys, and addresses of customers.
+var private = regexp.MustCompile(`\b(sk|rk|pk)_(test|live)_[A-Za-z0-9*_]+|[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)*\.\pL{2,}`)
+
+// spoken are Stripe's words, fit to be kept.
+func spoken(words string) string { return private.ReplaceAllString(words, "[redacted]") }
+
 func judgeStripe(err *stripe.Error, seen observation) verdict {
 	switch {
 	case err.Code == stripe.ErrorCodeRateLimit || err.Code == stripe.ErrorCodeLockTimeout || retriable(seen):
 		return verdict{fmt.Errorf("%w: status %d %s", ErrUnavailable, seen.status, err.Code), true}
 	case seen.status == http.StatusUnauthorized:
-		return verdict{fmt.Errorf("%w: %s", ErrRefused, err.Msg), false}
+		return verdict{fmt.Errorf("%w: %s", ErrRefused, spoken(err.Msg)), false}
 	case seen.status == http.StatusForbidden:
 		return verdict{&PermissionError{Permission: namedPermission.FindString(err.Msg), account: accountID.FindString(err.Msg)}, false}
 	case seen.status == http.StatusNotFound || err.Code == stripe.ErrorCodeResourceMissing:
-		return verdict{fmt.Errorf("%w: %s", ErrNotFound, err.Msg), false}
+		return verdict{fmt.Errorf("%w: %s", ErrNotFound, spoken(err.Msg)), false}
 	default:
-		return verdict{fmt.Errorf("status %d %s: %s", seen.status, err.Code, err.Msg), false}
+		return verdict{fmt.Errorf("status %d %s: %s", seen.status, err.Code, spoken(err.Msg)), false}
 	}
 }
 
