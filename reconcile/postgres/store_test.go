@@ -1,0 +1,289 @@
+package postgres_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+func open(t testing.TB, db *testdb.DB, o postgres.Options) *postgres.Store {
+	t.Helper()
+	o.URL = db.URL
+	store, err := postgres.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
+// setting asks the server, on a statement's own connection, what a setting is. It needs no named statement of its own.
+func setting(t testing.TB, q interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}, name string) (value string) {
+	t.Helper()
+	if err := q.QueryRowContext(t.Context(), "SELECT current_setting($1)", name).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestConnectionsSayWhoTheyAreAndAreBounded(t *testing.T) {
+	db := testdb.New(t)
+	store := open(t, db, postgres.Options{MaxConnections: 3})
+	if got := setting(t, store.DB(), "application_name"); got != "reconciler" {
+		t.Errorf("application_name is %q", got)
+	}
+	var all sync.WaitGroup
+	most := 0
+	var mu sync.Mutex
+	for range 12 {
+		all.Go(func() {
+			if _, err := store.DB().ExecContext(context.Background(), "SELECT pg_sleep(0.05)"); err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			most = max(most, store.DB().Stats().OpenConnections)
+		})
+	}
+	all.Wait()
+	if most > 3 {
+		t.Errorf("%d connections at once", most)
+	}
+}
+
+func TestOpenTakesTheDriversTLSModes(t *testing.T) {
+	for _, mode := range []string{"disable", "require", "verify-ca", "verify-full"} {
+		if store, err := postgres.Open(postgres.Options{URL: "postgres://u@db.example.com/books?sslmode=" + mode}); err != nil {
+			t.Errorf("sslmode %s: %v", mode, err)
+		} else if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := postgres.Open(postgres.Options{URL: "postgres://u@db.example.com/books?sslmode=perhaps"}); err == nil {
+		t.Error("sslmode perhaps is taken")
+	}
+	db := testdb.New(t)
+	separator := "?"
+	if strings.Contains(db.URL, "?") {
+		separator = "&"
+	}
+	url := strings.ReplaceAll(db.URL, "sslmode=disable", "") + separator + "sslmode=require"
+	store, err := postgres.Open(postgres.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if strings.Contains(db.URL, "host=") || strings.Contains(db.URL, "%2F") {
+		return // a socket has no TLS to insist on
+	}
+	if err := store.DB().PingContext(t.Context()); err == nil {
+		t.Error("a server without TLS is good enough for sslmode=require")
+	}
+}
+
+func TestParametersAreAllThereAndNoOthers(t *testing.T) {
+	store := open(t, testdb.New(t), postgres.Options{})
+	var revision int
+	night := reconcile.Date{Year: 2026, Month: 3, Day: 2}
+	for _, args := range []postgres.Args{{}, {"date": night, "more": 1}, {"dates": night}} {
+		if err := store.Get(t.Context(), &revision, "runs/revision", args); err == nil {
+			t.Errorf("%v is taken", args)
+		}
+	}
+	if err := store.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": night}); err != nil || revision != 1 {
+		t.Errorf("%d, %v", revision, err)
+	}
+}
+
+func TestOutOfReachIsWorthAnotherTryAndAWrongNameIsNot(t *testing.T) {
+	store, err := postgres.Open(postgres.Options{URL: "postgres://u@127.0.0.1:1/books?sslmode=disable"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	var revision int
+	err = store.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}})
+	if !errors.Is(err, postgres.ErrUnavailable) || postgres.Misconfigured(err) {
+		t.Errorf("out of reach: %v", err)
+	}
+	db := testdb.NewEmpty(t)
+	gone := open(t, &testdb.DB{URL: strings.Replace(db.URL, "/"+databaseName(t, db), "/"+databaseName(t, db)+"_x", 1)}, postgres.Options{})
+	if err := gone.DB().PingContext(t.Context()); !postgres.Misconfigured(err) {
+		t.Errorf("no such database: %v", err)
+	}
+	empty := open(t, db, postgres.Options{})
+	if err := empty.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}}); err == nil || errors.Is(err, postgres.ErrUnavailable) {
+		t.Errorf("no such table: %v", err)
+	}
+}
+
+func databaseName(t testing.TB, db *testdb.DB) (name string) {
+	t.Helper()
+	if err := db.Get(&name, "SELECT current_database()"); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestReadOnlyTransactionsReadOneStateAndWriteNothing(t *testing.T) {
+	db := testdb.New(t)
+	store := open(t, db, postgres.Options{})
+	night := reconcile.Date{Year: 2026, Month: 3, Day: 2}
+	count := func(ctx context.Context, tx *postgres.Tx) (dates []reconcile.Date) {
+		if err := tx.Select(ctx, &dates, "runs/completed_nights", postgres.Args{"from": night, "to": night}); err != nil {
+			t.Error(err)
+		}
+		return dates
+	}
+	err := store.InTx(t.Context(), postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
+		before := count(ctx, tx)
+		db.MustExec("INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at) VALUES ('2026-03-02', 'night', 'completed', '2026-03-03', '2026-03-03')")
+		if after := count(ctx, tx); len(before) != 0 || len(after) != 0 {
+			t.Errorf("the state changed from %v to %v within a snapshot", before, after)
+		}
+		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": night, "token": "x", "jobs": "0", "cost": "0", "debits": "0"})
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "read-only") {
+		t.Errorf("a write in a transaction that reads: %v", err)
+	}
+}
+
+func TestTransactionsWithinTransactionsAreRefused(t *testing.T) {
+	store := open(t, testdb.New(t), postgres.Options{})
+	err := store.InTx(t.Context(), postgres.TxOptions{}, func(ctx context.Context, _ *postgres.Tx) error {
+		return store.InTx(ctx, postgres.TxOptions{}, func(context.Context, *postgres.Tx) error { return nil })
+	})
+	if err == nil {
+		t.Error("nesting is allowed")
+	}
+}
+
+func TestFailedTransactionsLeaveNothing(t *testing.T) {
+	db := testdb.New(t)
+	store := open(t, db, postgres.Options{})
+	failure := errors.New("no")
+	write := func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "jobs": "0", "cost": "0", "debits": "0"})
+		return err
+	}
+	for name, end := range map[string]func(ctx context.Context, cancel func()) error{
+		"an error":    func(context.Context, func()) error { return failure },
+		"a panic":     func(context.Context, func()) error { panic(failure) },
+		"a cancelled": func(ctx context.Context, cancel func()) error { cancel(); return ctx.Err() },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		func() {
+			defer func() { _ = recover() }()
+			err := store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+				if err := write(ctx, tx); err != nil {
+					t.Error(err)
+				}
+				return end(ctx, cancel)
+			})
+			if err == nil {
+				t.Errorf("%s: no error", name)
+			}
+		}()
+		cancel()
+		var left int
+		if err := db.Get(&left, "SELECT count(*) FROM reconciler.prescans"); err != nil || left != 0 {
+			t.Errorf("%s left %d rows, %v", name, left, err)
+		}
+	}
+	if stats := store.DB().Stats(); stats.InUse != 0 {
+		t.Errorf("%d connections are still in use", stats.InUse)
+	}
+}
+
+// The worker gives way: it never waits long for a lock of the platform's, and says that another try may do.
+func TestLocksOfOthersAreNotWaitedForLong(t *testing.T) {
+	db := testdb.New(t)
+	store := open(t, db, postgres.Options{})
+	blocker, err := db.Beginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = blocker.Rollback() }()
+	if _, err := blocker.Exec("LOCK TABLE reconciler.prescans"); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	err = store.InTx(t.Context(), postgres.TxOptions{LockTimeout: 200 * time.Millisecond}, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "jobs": "0", "cost": "0", "debits": "0"})
+		return err
+	})
+	if !errors.Is(err, postgres.ErrUnavailable) || time.Since(began) > 4*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+}
+
+func TestOneHolderOfALock(t *testing.T) {
+	db := testdb.New(t)
+	one, other := open(t, db, postgres.Options{}), open(t, db, postgres.Options{})
+	lock, err := one.TryLock(t.Context(), "night/2026-03-02")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.TryLock(t.Context(), "night/2026-03-02"); !errors.Is(err, postgres.ErrLockHeld) || !errors.Is(err, postgres.ErrUnavailable) {
+		t.Errorf("a second holder: %v", err)
+	}
+	another, err := other.TryLock(t.Context(), "night/2026-03-03")
+	if err != nil {
+		t.Fatalf("another night: %v", err)
+	}
+	if err := errors.Join(lock.StillHeld(t.Context()), another.Unlock(), lock.Unlock()); err != nil {
+		t.Error(err)
+	}
+	again, err := other.TryLock(t.Context(), "night/2026-03-02")
+	if err != nil {
+		t.Fatalf("after it was given back: %v", err)
+	}
+	if err := again.Unlock(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestALostConnectionHasLostItsLock(t *testing.T) {
+	db := testdb.New(t)
+	one, other := open(t, db, postgres.Options{}), open(t, db, postgres.Options{})
+	lock, err := one.TryLock(t.Context(), "night/2026-03-02")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ended []bool
+	if err := db.Select(&ended, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"); err != nil || !slices.Contains(ended, true) {
+		t.Fatal(ended, err)
+	}
+	if err := lock.StillHeld(t.Context()); !errors.Is(err, postgres.ErrUnavailable) {
+		t.Errorf("it is said to be held: %v", err)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Errorf("giving back what is gone: %v", err)
+	}
+	var taken *postgres.Lock
+	for deadline := time.Now().Add(10 * time.Second); taken == nil && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		taken, err = other.TryLock(t.Context(), "night/2026-03-02")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := taken.Unlock(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,185 @@
+package sql_test
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// shape is everything that the schema consists of.
+func shape(t testing.TB, db *testdb.DB) string {
+	t.Helper()
+	var lines []string
+	err := db.Select(&lines, `
+		SELECT line FROM (
+			SELECT 'column ' || table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '') || ' ' || coalesce(generation_expression, '') AS line
+			FROM information_schema.columns WHERE table_schema = 'reconciler'
+			UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'reconciler'
+			UNION ALL SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = 'reconciler'::regnamespace
+		) l ORDER BY line COLLATE "C"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func recordedVersions(t testing.TB, db *testdb.DB) (versions []int64) {
+	t.Helper()
+	if err := db.Select(&versions, "SELECT version_id FROM reconciler.schema_migrations WHERE is_applied AND version_id > 0 ORDER BY id"); err != nil {
+		t.Fatal(err)
+	}
+	return versions
+}
+
+func TestMigrateIsIdempotent(t *testing.T) {
+	db := testdb.NewEmpty(t)
+	newest, err := sql.NewestMigration()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pending, err := sql.PendingMigrations(t.Context(), db.DB.DB)
+	if err != nil || pending == 0 {
+		t.Fatalf("%d pending on an empty database, %v", pending, err)
+	}
+	applied, err := sql.Migrate(t.Context(), db.DB.DB)
+	if err != nil || applied != pending {
+		t.Fatalf("%d applied of %d, %v", applied, pending, err)
+	}
+	before := shape(t, db)
+	if applied, err = sql.Migrate(t.Context(), db.DB.DB); err != nil || applied != 0 {
+		t.Errorf("again: %d applied, %v", applied, err)
+	}
+	if after := shape(t, db); after != before {
+		t.Error("the second time changed the schema")
+	}
+	if pending, err = sql.PendingMigrations(t.Context(), db.DB.DB); err != nil || pending != 0 {
+		t.Errorf("%d pending, %v", pending, err)
+	}
+	if versions := recordedVersions(t, db); versions[len(versions)-1] != newest {
+		t.Errorf("recorded are %v, the newest is %d", versions, newest)
+	}
+}
+
+func TestConcurrentMigrationsApplyEachOnce(t *testing.T) {
+	db := testdb.NewEmpty(t)
+	reference := testdb.New(t)
+	const starts = 6
+	applied, failures := make([]int, starts), make([]error, starts)
+	var all sync.WaitGroup
+	for i := range starts {
+		other, err := stdsql.Open("postgres", db.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		all.Go(func() { applied[i], failures[i] = sql.Migrate(context.Background(), other) })
+	}
+	all.Wait()
+	if err := errors.Join(failures...); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, n := range applied {
+		total += n
+	}
+	versions := recordedVersions(t, db)
+	if total != len(versions) {
+		t.Errorf("%v applied, %d recorded", applied, len(versions))
+	}
+	for i := 1; i < len(versions); i++ {
+		if versions[i] <= versions[i-1] {
+			t.Errorf("recorded are %v", versions)
+		}
+	}
+	if shape(t, db) != shape(t, reference) {
+		t.Error("the schema differs from that of one migration by itself")
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	db := testdb.New(t)
+	newest, err := sql.NewestMigration()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := shape(t, db)
+	if _, err := db.Exec("INSERT INTO reconciler.schema_migrations (version_id, is_applied, tstamp) VALUES ($1, true, now())", newest+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sql.PendingMigrations(t.Context(), db.DB.DB); !errors.Is(err, sql.ErrNewerSchema) {
+		t.Errorf("pending: %v", err)
+	}
+	if _, err := sql.Migrate(t.Context(), db.DB.DB); !errors.Is(err, sql.ErrNewerSchema) {
+		t.Errorf("migrate: %v", err)
+	}
+	if shape(t, db) != before {
+		t.Error("it was changed all the same")
+	}
+}
+
+// A database may stand at any earlier version, with data.
+func TestUpgradeFromEveryVersion(t *testing.T) {
+	newest, err := sql.NewestMigration()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := shape(t, testdb.New(t))
+	for from := int64(1); from < newest; from++ {
+		t.Run(fmt.Sprint("from ", from), func(t *testing.T) {
+			db := testdb.NewEmpty(t)
+			if err := sql.CreateSchema(t.Context(), db.DB.DB); err != nil {
+				t.Fatal(err)
+			}
+			migrator, err := sql.Provider(db.DB.DB)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := migrator.UpTo(t.Context(), from); err != nil {
+				t.Fatal(err)
+			}
+			if pending, err := sql.PendingMigrations(t.Context(), db.DB.DB); err != nil || int64(pending) != newest-from {
+				t.Errorf("%d pending, %v", pending, err)
+			}
+			db.MustExec(`INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at, finished_at)
+				SELECT d::date, 'night', 'completed', d + interval '1 day', d, d FROM generate_series('2026-01-01'::timestamptz, '2026-01-31', '1 day') d`)
+			db.MustExec(`INSERT INTO reconciler.breaks (account_id, break_id, opened_on, job, kind, severity, subject_type, subject_id, field)
+				VALUES ('acc', 'brk', '2026-01-05', 'match-jobs', 'job_without_debit', 'error', 'job', 'j', 'credits')`)
+			if _, err := sql.Migrate(t.Context(), db.DB.DB); err != nil {
+				t.Fatal(err)
+			}
+			var kept int
+			if err := db.Get(&kept, "SELECT (SELECT count(*) FROM reconciler.runs) + (SELECT count(*) FROM reconciler.breaks)"); err != nil || kept != 32 {
+				t.Errorf("%d rows are left of 32, %v", kept, err)
+			}
+			if got := shape(t, db); got != want {
+				t.Error("the schema differs from a new one's")
+			}
+		})
+	}
+}
+
+func TestMigrationTouchesNothingOfThePlatform(t *testing.T) {
+	db := testdb.NewEmpty(t)
+	db.MustExec(sql.Platform)
+	platform := func() (objects string) {
+		if err := db.Get(&objects, `SELECT string_agg(n.nspname || '.' || c.relname || ' ' || c.relkind::text || coalesce(c.relacl::text, ''), ', ' ORDER BY n.nspname, c.relname)
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('reconciler', 'pg_toast', 'pg_catalog', 'information_schema')`); err != nil {
+			t.Fatal(err)
+		}
+		return objects
+	}
+	before := platform()
+	if _, err := sql.Migrate(t.Context(), db.DB.DB); err != nil {
+		t.Fatal(err)
+	}
+	if after := platform(); after != before {
+		t.Errorf("outside of schema reconciler there is now %s, was %s", after, before)
+	}
+}
