@@ -16,8 +16,8 @@ LEFT JOIN LATERAL (
            sum(n.credits) FILTER (WHERE n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
            sum(n.credits) FILTER (WHERE n.kind = 'credit_back') AS credited_ever
     FROM (SELECT * FROM {{ entries }} n WHERE n.job_id = j.id AND n.account_id = j.account_id OFFSET 0) n) e ON true
-WHERE j.finished_at < @as_of::timestamptz
-  AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
-                  WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited')
+CROSS JOIN LATERAL (SELECT count(*) AS credited FROM reconciler.credit_backs d
+                    WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited' OFFSET 0) d
+WHERE j.finished_at < @as_of::timestamptz AND d.credited = 0
 ORDER BY c.subject_id COLLATE "C"
 LIMIT @limit::int
