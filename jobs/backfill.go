@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -73,6 +74,26 @@ func (w *Worker) Backfill(ctx context.Context, o BackfillOptions) (result Backfi
 		result.Done++
 	}
 	return result, broken
+}
+
+// AwaitNight waits until a night has ended, well or not, or patience runs out; which is no error, as somebody may have left it out.
+func (w *Worker) AwaitNight(ctx context.Context, date reconcile.Date, patience time.Duration) error {
+	for began := time.Now(); time.Since(began) < patience; {
+		var ended bool
+		if err := w.Store.Get(ctx, &ended, "runs/has_ended", postgres.Args{"date": date}); err != nil {
+			return fmt.Errorf("wait for night %s: %w", date, err)
+		}
+		if ended {
+			return nil
+		}
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	w.Log.Warn().Stringer("business_date", date).Msg("the night before has not been done; going on without it")
+	return nil
 }
 
 // scanAhead compares the sets of later nights while earlier ones are settled, at most depth at once. wait(i) returns when night i has been

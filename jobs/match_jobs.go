@@ -30,7 +30,7 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 
 // matchingTx gives the night's big joins room, for their transaction alone. Custom plans: the statements are made to be planned with their
 // values, and a generic plan would read whole tables for the part that a value rules out.
-var matchingTx = postgres.TxOptions{WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2", "jit": "off", "plan_cache_mode": "force_custom_plan"}}
+var matchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2", "jit": "off", "plan_cache_mode": "force_custom_plan"}}
 
 func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
 	clean, scanned, err := n.scanJobs(ctx, tx, job)

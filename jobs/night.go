@@ -125,6 +125,8 @@ type Worker struct {
 	Step func(name string)
 	// Drain, once closed, makes the worker finish the job at hand and begin no other; nil: never. The end of the context stops it at once.
 	Drain <-chan struct{}
+	// LockPatience is how long to wait for another worker that is at another night; 0: not at all. For the same night nobody waits.
+	LockPatience time.Duration
 	// unlessDone makes RunNight leave out a night that turns out to be completed once it has the lock.
 	unlessDone bool
 }
@@ -206,6 +208,13 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	if !w.rehearsal {
+		turn, err2 := w.takeTurn(ctx)
+		if err2 != nil {
+			return fmt.Errorf("night %s: %w", date, err2)
+		}
+		defer func() { err = errors.Join(err, turn.Unlock()) }()
+	}
 
 	if err := w.Store.Get(ctx, &n.Revision, "runs/revision", postgres.Args{"date": date}); err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
@@ -227,6 +236,24 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		err = errors.Join(err, n.finishRun("night", nil, err))
 	}
 	return err
+}
+
+// takeTurn takes the lock that one night at a time holds, whichever it is: nights are chained by their books, the decisions that are final
+// and the audit log, so that two at once would stand in each other's way.
+func (w *Worker) takeTurn(ctx context.Context) (*postgres.Lock, error) {
+	for began := time.Now(); ; {
+		turn, err := w.Store.TryLock(ctx, "nights")
+		if !errors.Is(err, postgres.ErrLockHeld) || time.Since(began) >= w.LockPatience {
+			return turn, err
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-w.Drain:
+			return nil, context.Canceled
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // isDone says whether the whole night is completed.

@@ -29,7 +29,8 @@ func newBackfillCommand(s *settings) *cobra.Command {
 		Long: `backfill does every night of a range in order, both ends included, and goes on where it stopped when it is started again. Nights completed
 before are left out, unless --again. A night that breaks (exit code 3) doesn't stop the later ones; one that can't be finished does.
 
-With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N, and needs no --to.`,
+With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N, and needs no --to. It waits for the
+night before, which another pod is at: the result is that of one process.`,
 		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31 --parallel 2
   reconciler backfill --from 2026-01-01 --to 2026-01-31 --dry-run`,
 		Args: arguments(cobra.NoArgs),
@@ -58,6 +59,13 @@ With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) i
 				if dryRun {
 					w.DryRun = cmd.OutOrStdout()
 				}
+				w.LockPatience = nightPatience
+				if first, err := reconcile.ParseDate(from); err == nil && o.From == o.To && o.From.After(first) && !dryRun {
+					// One pod of several: nights are done in their order, whichever pod is the quickest.
+					if err := w.AwaitNight(cmd.Context(), o.From.AddDays(-1), nightPatience); err != nil {
+						return err
+					}
+				}
 				o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
 				result, err := w.Backfill(cmd.Context(), o)
 				fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d done before, %d with broken integrity\n", result.Done, result.Skipped, len(result.Broken))
@@ -80,6 +88,9 @@ With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) i
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the last night has open breaks of this severity or worse: warning or error")
 	return cmd
 }
+
+// nightPatience is how long a backfill waits for another worker's night.
+const nightPatience = 30 * time.Minute
 
 // backfillRange is the first and the last night to do. With an index it is that night of the range alone, and the range may be open.
 func backfillRange(cmd *cobra.Command, c config, fromText, toText string, index int) (from, to reconcile.Date, err error) {

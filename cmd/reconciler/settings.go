@@ -36,7 +36,7 @@ type setting struct {
 var settingList = []setting{
 	{env: "DATABASE_URL", secret: true, usage: "PostgreSQL, as postgres://user:password@host/database?sslmode=verify-full"},
 	{env: "RECONCILER_REPLICA_URL", secret: true, usage: "a replica that explain and breaks list, show and export read from; a night never does"},
-	{env: "RECONCILER_DATABASE_CONNECTIONS", standby: "8", usage: "most connections to the database at once, at least 3"},
+	{env: "RECONCILER_DATABASE_CONNECTIONS", standby: "8", usage: "most connections to the database at once, at least 4"},
 	{env: "RECONCILER_STATEMENT_TIMEOUT_SECONDS", standby: "7200", usage: "how long one statement of a transaction may take; 0: as the server says"},
 	{env: "STRIPE_API_KEY", secret: true, usage: "restricted key with read rights; without it Stripe is not looked at"},
 	{env: "STRIPE_REFUND_KEY", secret: true, usage: "restricted key that may create refunds; only where refunds are executed"},
@@ -182,7 +182,7 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 		return value
 	}
 	c.replicaURL = s.value("RECONCILER_REPLICA_URL")
-	c.connections = int(number("RECONCILER_DATABASE_CONNECTIONS", 3))
+	c.connections = int(number("RECONCILER_DATABASE_CONNECTIONS", 4))
 	c.statementLimit = time.Duration(number("RECONCILER_STATEMENT_TIMEOUT_SECONDS", 0)) * time.Second
 	c.jobs.AwaitingFor = time.Duration(number("RECONCILER_AWAITING_HOURS", 1)) * time.Hour
 	c.jobs.JobStuckAfter = time.Duration(number("RECONCILER_JOB_STUCK_HOURS", 1)) * time.Hour

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/lib/pq"
 )
@@ -22,6 +23,13 @@ func transient(err error) bool {
 	}
 	var netErr net.Error
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr)
+}
+
+// overtaken says whether another transaction has changed what a snapshot had still seen otherwise: its end of the audit log, too, which
+// shows as a key that is taken.
+func overtaken(err error) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && (pqErr.Code == "40001" || pqErr.Code == "23505" && strings.HasPrefix(pqErr.Table, "audit_"))
 }
 
 // UniqueViolation says whether err is a duplicate of the named unique key.

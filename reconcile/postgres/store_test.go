@@ -287,3 +287,27 @@ func TestALostConnectionHasLostItsLock(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Two nights that register the same thing at once must not fail each other.
+func TestASnapshotThatWasOvertakenIsTakenAgain(t *testing.T) {
+	db := testdb.New(t)
+	store := open(t, db, postgres.Options{})
+	calls := 0
+	err := store.InTx(t.Context(), postgres.TxOptions{Snapshot: true}, func(ctx context.Context, tx *postgres.Tx) error {
+		calls++
+		night := reconcile.Date{Year: 2026, Month: 1, Day: 1}
+		var dates []reconcile.Date
+		if err := tx.Select(ctx, &dates, "runs/completed_nights", postgres.Args{"from": night, "to": night}); err != nil {
+			return err
+		}
+		if calls == 1 {
+			db.MustExec("INSERT INTO reconciler.prescans (business_date, token, jobs, cost, debits) VALUES ('2026-01-01', 'other', 0, 0, 0)")
+		}
+		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": night, "token": "mine", "jobs": "0", "cost": "0", "debits": "0"})
+		return err
+	})
+	var token string
+	if getErr := db.Get(&token, "SELECT token FROM reconciler.prescans"); err != nil || getErr != nil || calls != 2 || token != "mine" {
+		t.Errorf("after %d calls %v; %q is there, %v", calls, err, token, getErr)
+	}
+}

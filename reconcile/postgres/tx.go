@@ -30,6 +30,9 @@ type txKey struct{}
 
 // InTx runs fn in one transaction: committed when fn returns nil, rolled back otherwise, also on panic. Nesting is refused:
 // a transaction within a transaction would commit less or more than it says. The rollback does not depend on ctx.
+//
+// With Snapshot, fn may be called again: when another transaction has changed the same row since the snapshot was taken, nothing of the
+// first call stays.
 func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Context, tx *Tx) error) (err error) {
 	if ctx.Value(txKey{}) != nil {
 		return errors.New("postgres: transaction within a transaction")
@@ -37,6 +40,16 @@ func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Conte
 	if s.rehearsal != nil {
 		return s.inSavepoint(ctx, o, fn)
 	}
+	const attempts = 5
+	for attempt := 1; ; attempt++ {
+		err := s.inTxOnce(ctx, o, fn)
+		if !o.Snapshot || attempt == attempts || !overtaken(err) {
+			return err
+		}
+	}
+}
+
+func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.Context, tx *Tx) error) (err error) {
 	options := &sql.TxOptions{ReadOnly: o.ReadOnly}
 	if o.ReadOnly || o.Snapshot {
 		options.Isolation = sql.LevelRepeatableRead

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/simulation"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// longestWrite is what a write of the platform may take beside a night: far more than it needs, far less than a lock would cost.
+const longestWrite = 2 * time.Second
+
+// The platform goes on writing while nights run, also rows of the very night: nobody waits for the worker, what was not there when a
+// step looked is left for the next night, and every total ties.
+func TestNightsBesideAPlatformThatWrites(t *testing.T) {
+	const nights = 4
+	db := testdb.New(t)
+	if err := playInto(db, simulation.Options{Seed: 7, Nights: nights, Accounts: 60, JobsPerNight: 2000, FaultsPerKind: 1}); err != nil {
+		t.Fatal(err)
+	}
+	var account string
+	if err := db.Get(&account, "SELECT min(id) FROM platform.accounts"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var writers sync.WaitGroup
+	var mu sync.Mutex
+	longest, writes := time.Duration(0), 0
+	for writer := range 3 {
+		writers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				id, at := fmt.Sprintf("job_w%d_%06d", writer, i), startOf(demoStart.AddDays(i%nights)).Add(time.Duration(i%86400)*time.Second)
+				began := time.Now()
+				tx, err := db.BeginTxx(t.Context(), nil)
+				if err == nil {
+					_, err = tx.Exec("INSERT INTO platform.jobs (id, account_id, kind, model, status, credit_cost, created_at, finished_at) VALUES ($1, $2, 'image', 'm', 'succeeded', 3, $3, $3)", id, account, at)
+				}
+				if err == nil {
+					_, err = tx.Exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, idempotency_key, created_at) VALUES ($1, $2, 'usage', -3, $3, $1, $4)", "ent_"+id, account, id, at)
+				}
+				if err == nil {
+					_, err = tx.Exec("UPDATE platform.accounts SET status = status WHERE id = $1", account)
+				}
+				if err == nil {
+					err = tx.Commit()
+				}
+				if err != nil {
+					t.Errorf("the platform can't write: %v", err)
+					return
+				}
+				mu.Lock()
+				writes++
+				longest = max(longest, time.Since(began))
+				mu.Unlock()
+				time.Sleep(5 * time.Millisecond)
+			}
+		})
+	}
+	folder := t.TempDir()
+	for _, night := range nightsBetween(demoStart, nights) {
+		var out, log bytes.Buffer
+		if code := run(t.Context(), []string{"run", "--date", night, "--database-url", db.URL, "--reports-url", folder, "--log-level", "warn"}, &out, &log); code != exitDone {
+			t.Errorf("night %s: exit code %d: %s", night, code, log.String())
+		}
+	}
+	stop()
+	writers.Wait()
+	if writes < 100 || longest > longestWrite {
+		t.Errorf("%d writes, the longest took %s", writes, longest)
+	}
+	t.Logf("%d writes beside %d nights, the longest took %s", writes, nights, longest)
+	// With the platform at rest, the same nights again account for everything that came in between.
+	for _, night := range nightsBetween(demoStart, nights) {
+		runWith(t, exitDone, db.URL, folder, "run", "--date", night)
+	}
+	var untied int
+	if err := db.Get(&untied, "SELECT count(*) FROM reconciler.control_totals WHERE difference <> 0"); err != nil || untied != 0 {
+		t.Errorf("%d totals don't tie, %v", untied, err)
+	}
+}
+
+// Pods of an indexed Job do their nights at once; none fails another, and the result is that of one process.
+func TestPodsOfABackfillAtOnce(t *testing.T) {
+	const nights = 4
+	db := testdb.New(t)
+	if err := playInto(db, simulation.Options{Seed: 7, Nights: nights, FaultsPerKind: 1}); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	var pods sync.WaitGroup
+	for i := range nights {
+		pods.Go(func() {
+			var out, log bytes.Buffer
+			args := []string{"backfill", "--from", demoStart.String(), "--index", fmt.Sprint(i), "--database-url", db.URL, "--reports-url", folder, "--log-level", "error"}
+			if code := run(t.Context(), args, &out, &log); code != exitDone {
+				t.Errorf("pod %d: exit code %d: %s", i, code, log.String())
+			}
+		})
+	}
+	pods.Wait()
+	one, alone := testdb.New(t), t.TempDir()
+	if err := playInto(one, simulation.Options{Seed: 7, Nights: nights, FaultsPerKind: 1}); err != nil {
+		t.Fatal(err)
+	}
+	runWith(t, exitDone, one.URL, alone, "backfill", "--from", demoStart.String(), "--to", demoStart.AddDays(nights-1).String())
+	compareFolders(t, alone, folder)
+}
