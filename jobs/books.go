@@ -190,6 +190,13 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 	for _, t := range ties {
 		c.add("opening equals previous closing", t.Measure, t.PreviousClosing, t.Opening, "0", "0")
 		c.add("roll-forward ties to lots", t.Measure, t.Closing, t.ClosingFromLots, "0", "0")
+		if t.Measure == "credits" {
+			ledger, err := n.ledgerTotal(ctx, tx, t.Closing)
+			if err != nil {
+				return err
+			}
+			c.add("closing equals the ledger", t.Measure, ledger, t.Closing, "0", "0")
+		}
 	}
 	var journal []struct {
 		CheckName              string `db:"check_name"`
@@ -202,4 +209,21 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 		c.add(t.CheckName, t.Unit, t.Scanned, t.Matched, "0", "0")
 	}
 	return c.record(ctx, tx)
+}
+
+// ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that turned up too late for any night
+// to look for it, or that was changed or removed after its night, shows in the difference: more nights of look-back
+// (RECONCILER_LATE_LOOKBACK_NIGHTS) book the late ones, and verify names the night that changed. An older night says again what it said: what
+// has turned up since is booked in the open one.
+func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string) (string, error) {
+	reported, err := n.lastReported(ctx, tx)
+	if err != nil {
+		return "", err
+	}
+	if reported.After(n.Date) {
+		return closing, nil
+	}
+	var ledger string
+	err = tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()})
+	return ledger, err
 }

@@ -409,3 +409,18 @@ func TestAnomalousCreditBacksTripAndPostNothing(t *testing.T) {
 		t.Error("without limits nothing was posted either")
 	}
 }
+
+// A row that changed or vanished after its night, too old for the look-back, once went unnoticed: every night rolled the wrong closing forward.
+func TestClosingIsHeldAgainstTheWholeLedger(t *testing.T) {
+	b := newSmallBusiness(t, 3)
+	b.play(t)
+	b.run(t, b.date(0), b.date(1))
+	if err := b.statement(`UPDATE platform.credit_entries SET created_at = created_at - interval '60 days', credits = credits + 7
+		WHERE id = (SELECT min(id) FROM platform.credit_entries WHERE kind = 'promo' OR kind = 'purchase')`)(); err != nil {
+		t.Fatal(err)
+	}
+	err := b.worker.RunNight(context.Background(), b.date(2))
+	if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "closing equals the ledger") {
+		t.Errorf("a ledger that is no longer what the nights have read: %v", err)
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
 func main() {
@@ -89,7 +90,7 @@ func codeOf(ctx context.Context, err error) int {
 
 func exitCode(ctx context.Context, err error) int {
 	switch {
-	case errors.Is(err, errUsage), errors.Is(err, jobs.ErrRefundUsage):
+	case errors.Is(err, errUsage), errors.Is(err, jobs.ErrRefundUsage), postgres.SetupFault(err):
 		return exitUsage
 	case errors.Is(err, jobs.ErrIntegrity):
 		return exitIntegrity

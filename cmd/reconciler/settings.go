@@ -231,9 +231,10 @@ var stripeKeyForm = regexp.MustCompile(`^(sk|rk)_(test|live)_[A-Za-z0-9_]+$`)
 
 func (s *settings) logger(stderr io.Writer) (zerolog.Logger, error) {
 	out := newRedactor(stderr, s.secrets())
+	var faults []error
 	level, err := zerolog.ParseLevel(s.value("LOG_LEVEL"))
 	if err != nil || level == zerolog.NoLevel {
-		return zerolog.Nop(), fmt.Errorf("LOG_LEVEL: %q is not debug, info, warn or error", s.value("LOG_LEVEL"))
+		faults = append(faults, fmt.Errorf("LOG_LEVEL: %q is not debug, info, warn or error", s.value("LOG_LEVEL")))
 	}
 	format := s.value("LOG_FORMAT")
 	if format == "" {
@@ -242,14 +243,16 @@ func (s *settings) logger(stderr io.Writer) (zerolog.Logger, error) {
 			format = "console"
 		}
 	}
-	switch format {
-	case "json":
-		return zerolog.New(out).Level(level).With().Timestamp().Logger(), nil
-	case "console":
-		return zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(stderr), TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger(), nil
-	default:
-		return zerolog.Nop(), fmt.Errorf("LOG_FORMAT: %q is not json or console", format)
+	if format != "json" && format != "console" {
+		faults = append(faults, fmt.Errorf("LOG_FORMAT: %q is not json or console", format))
 	}
+	if len(faults) > 0 {
+		return zerolog.Nop(), errors.Join(faults...)
+	}
+	if format == "console" {
+		return zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(stderr), TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger(), nil
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger(), nil
 }
 
 func isTerminal(w io.Writer) bool {

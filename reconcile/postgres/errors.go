@@ -52,3 +52,18 @@ func Misconfigured(err error) bool {
 	var pqErr *pq.Error
 	return errors.As(err, &pqErr) && (pqErr.Code.Class() == "28" || pqErr.Code.Class() == "3D")
 }
+
+// SetupFault says whether the database is not set up as the worker needs it: a relation, column or schema that isn't there, a right that is
+// lacking, a password or database name that is wrong. Trying again won't help; `check` says what to mend.
+func SetupFault(err error) bool {
+	var pqErr *pq.Error
+	if !errors.As(err, &pqErr) {
+		return false
+	}
+	switch pqErr.Code {
+	case "42P01", "42703", "42501", "3F000", "3D000", "28000", "28P01":
+		return true
+	default:
+		return false
+	}
+}
