@@ -292,6 +292,7 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 		IsView    bool           `db:"is_view"`
 		Columns   pq.StringArray `db:"columns"`
 		UniqueKey bool           `db:"unique_key"`
+		UniqueID  bool           `db:"unique_id"`
 	}
 	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
 		c.add("indexes", outcomeFailed, "see the message", "%v", err)
@@ -302,7 +303,7 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 		i := slices.IndexFunc(sql.SourceRelations, func(r sql.SourceRelation) bool { return r.Name == f.Relation })
 		if f.IsView {
 			complete = false
-			c.add("indexes", outcomeSkipped, "", "%s is a view; see that the tables behind it are indexed by %s", f.Relation, indexColumns(sql.SourceRelations[i]))
+			c.add("indexes", outcomeSkipped, "", "%s is a view; see that its ids are unique, and that the tables behind it are indexed by %s", f.Relation, indexColumns(sql.SourceRelations[i]))
 			continue
 		}
 		for _, index := range sql.SourceRelations[i].Indexes {
@@ -311,6 +312,11 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 				c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s.%s (%s)", pq.QuoteIdentifier(store.SourceSchema()), f.Relation, index.Column),
 					"%s has none that begins with %s: %s", f.Relation, index.Column, index.Cost)
 			}
+		}
+		if !f.UniqueID {
+			complete = false
+			c.add("indexes", outcomeFailed, fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s.%s (id)", pq.QuoteIdentifier(store.SourceSchema()), f.Relation),
+				"%s.id is not unique: a row that is there twice would count twice", f.Relation)
 		}
 		if f.Relation == "credit_entries" && !f.UniqueKey {
 			c.add("indexes", outcomeFailed, fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s.credit_entries (idempotency_key)", pq.QuoteIdentifier(store.SourceSchema())),
