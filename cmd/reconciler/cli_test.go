@@ -32,7 +32,7 @@ type testsWithDatabase struct{ *testing.M }
 func (t testsWithDatabase) Run() int { return testdb.Run(t.M) }
 
 // testTime names the environment variable that has time pass faster in a child process: the simulated time at a real instant, in Unix
-// nanoseconds, and the speed.
+// nanoseconds, the speed, and the simulated time at which it ends.
 const testTime = "RECONCILER_TEST_TIME"
 
 func useTestTime() {
@@ -40,17 +40,23 @@ func useTestTime() {
 	if text == "" {
 		return
 	}
-	var simulated, real, speed int64
-	if _, err := fmt.Sscanf(text, "%d,%d,%d", &simulated, &real, &speed); err != nil {
+	var simulated, real, speed, last int64
+	if _, err := fmt.Sscanf(text, "%d,%d,%d,%d", &simulated, &real, &speed, &last); err != nil {
 		panic(testTime + ": " + err.Error())
 	}
-	wallTime = fastTime(time.Unix(0, simulated), time.Unix(0, real), speed)
+	wallTime = fastTime(time.Unix(0, simulated), time.Unix(0, real), speed, time.Unix(0, last))
 }
 
-// fastTime shows simulated at the instant real, and passes that many times faster than real time.
-func fastTime(simulated, real time.Time, speed int64) serverTime {
+// fastTime shows simulated at the instant real, and passes that many times faster than real time, until it stands still at last.
+func fastTime(simulated, real time.Time, speed int64, last time.Time) serverTime {
 	return serverTime{
-		now:   func() time.Time { return simulated.Add(time.Since(real) * time.Duration(speed)) },
+		now: func() time.Time {
+			now := simulated.Add(time.Since(real) * time.Duration(speed))
+			if now.After(last) {
+				return last
+			}
+			return now
+		},
 		after: func(d time.Duration) <-chan time.Time { return time.After(d / time.Duration(speed)) },
 	}
 }
