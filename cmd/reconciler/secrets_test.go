@@ -92,7 +92,7 @@ func TestSecretsAndAddressesStayInside(t *testing.T) {
 	if _, err := db.Exec("ALTER TABLE reconciler.refund_windows RENAME TO hidden"); err != nil {
 		t.Fatal(err)
 	}
-	step(exitRetry, "run", "--date", "2026-03-04")
+	step(exitUsage, "run", "--date", "2026-03-04")
 	step(exitUsage, "run", "--stripe-api-key", "tiger-"+plantedPassword, "--database-url", "postgres://%zz:"+plantedPassword+"@host/db")
 	t.Setenv("DATABASE_URL", "host=127.0.0.1 port=1 user=worker sslmode=disable password='"+strings.ReplaceAll(plantedPassword, `\`, `\\`)+"'")
 	step(exitRetry, "run", "--date", "2026-03-04")
