@@ -34,7 +34,7 @@ may be started several times at once. A schema newer than this binary is refused
 			switch {
 			case errors.Is(err, sql.ErrNewerSchema):
 				return usageError("%w", err)
-			case postgres.Misconfigured(err):
+			case postgres.SetupFault(err):
 				return usageError("DATABASE_URL: the server refuses it: %w", err)
 			case err != nil:
 				return postgres.Unavailable("bring the schema up to date", err)

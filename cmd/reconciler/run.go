@@ -144,7 +144,7 @@ func checkSchema(ctx context.Context, store *postgres.Store) error {
 	switch {
 	case errors.Is(err, sql.ErrNewerSchema):
 		return usageError("%w", err)
-	case postgres.Misconfigured(err):
+	case postgres.SetupFault(err):
 		return usageError("DATABASE_URL: the server refuses it: %w", err)
 	case err != nil:
 		return postgres.Unavailable("check the schema", err)

@@ -47,12 +47,6 @@ func CheckViolation(err error, constraint string) bool {
 // Unavailable wraps an error of an operation outside of the named statements, marking it retryable where it is.
 func Unavailable(operation string, err error) error { return wrap(operation, err) }
 
-// Misconfigured says whether the server refuses the connection for what the settings say: user, password or database. Classes 28 and 3D.
-func Misconfigured(err error) bool {
-	var pqErr *pq.Error
-	return errors.As(err, &pqErr) && (pqErr.Code.Class() == "28" || pqErr.Code.Class() == "3D")
-}
-
 // SetupFault says whether the database is not set up as the worker needs it: a relation, column or schema that isn't there, a right that is
 // lacking, a password or database name that is wrong. Trying again won't help; `check` says what to mend.
 func SetupFault(err error) bool {
@@ -60,10 +54,10 @@ func SetupFault(err error) bool {
 	if !errors.As(err, &pqErr) {
 		return false
 	}
-	switch pqErr.Code {
-	case "42P01", "42703", "42501", "3F000", "3D000", "28000", "28P01":
+	switch pqErr.Code.Class() {
+	case "28", "3D", "3F": // user or password, database, schema
 		return true
 	default:
-		return false
+		return pqErr.Code == "42P01" || pqErr.Code == "42703" || pqErr.Code == "42501" // relation, column, right
 	}
 }

@@ -118,12 +118,12 @@ func TestOutOfReachIsWorthAnotherTryAndAWrongNameIsNot(t *testing.T) {
 	defer store.Close()
 	var revision int
 	err = store.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}})
-	if !errors.Is(err, postgres.ErrUnavailable) || postgres.Misconfigured(err) {
+	if !errors.Is(err, postgres.ErrUnavailable) || postgres.SetupFault(err) {
 		t.Errorf("out of reach: %v", err)
 	}
 	db := testdb.NewEmpty(t)
 	gone := open(t, &testdb.DB{URL: strings.Replace(db.URL, "/"+databaseName(t, db), "/"+databaseName(t, db)+"_x", 1)}, postgres.Options{})
-	if err := gone.DB().PingContext(t.Context()); !postgres.Misconfigured(err) {
+	if err := gone.DB().PingContext(t.Context()); !postgres.SetupFault(err) {
 		t.Errorf("no such database: %v", err)
 	}
 	empty := open(t, db, postgres.Options{})
