@@ -3,7 +3,7 @@
 WITH looked_at AS MATERIALIZED (
     SELECT account_id, job_id, count(cost) AS jobs, coalesce(sum(cost), 0) AS cost, bool_and(plain) AS plain,
            coalesce(sum(net), 0) AS net, coalesce(sum(debit), 0) AS debits, count(*) - count(cost) AS entries, count(debit) AS usages
-    FROM (SELECT CASE WHEN j.looked_at THEN j.account_id END AS account_id, CASE WHEN j.looked_at THEN j.id END AS job_id, j.credit_cost AS cost,
+    FROM (SELECT CASE WHEN j.looked_at THEN j.account_id END AS account_id, CASE WHEN j.looked_at THEN {{ job_subject }} END AS job_id, j.credit_cost AS cost,
                  CASE WHEN j.looked_at THEN {{ job_is_plain }} AND j.created_at >= @begin::timestamptz END AS plain,
                  NULL::bigint AS net, NULL::bigint AS debit
           FROM (SELECT j.*, get_bit(@set_aside::bytea, hashtext(j.id) & (@bits::int - 1)) = 1
@@ -11,7 +11,7 @@ WITH looked_at AS MATERIALIZED (
                 FROM {{ valid_jobs }} j
                 WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz) j
           UNION ALL
-          SELECT CASE WHEN e.looked_at THEN e.account_id END, CASE WHEN e.looked_at THEN coalesce(e.job_id, 'entry:' || e.id) END, NULL, NULL,
+          SELECT CASE WHEN e.looked_at THEN e.account_id END, CASE WHEN e.looked_at THEN {{ entry_subject }} END, NULL, NULL,
                  CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits END, CASE e.kind WHEN 'usage' THEN -e.credits END
           FROM (SELECT e.account_id, e.id, e.job_id, e.kind, e.credits,
                        get_bit(@set_aside::bytea, hashtext(coalesce(e.job_id, 'entry:' || e.id)) & (@bits::int - 1)) = 1
@@ -22,7 +22,7 @@ WITH looked_at AS MATERIALIZED (
                   AND {{ entry_is_valid }}
                   AND (NOT @some_moved::boolean OR NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))) e
           UNION ALL
-          SELECT e.account_id, coalesce(e.job_id, 'entry:' || e.id), NULL, NULL,
+          SELECT e.account_id, {{ entry_subject }}, NULL, NULL,
                  CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits END, CASE e.kind WHEN 'usage' THEN -e.credits END
           FROM reconciler.late_items l
           JOIN source.credit_entries e ON e.account_id = l.account_id AND e.id = l.entry_id

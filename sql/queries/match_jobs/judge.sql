@@ -1,13 +1,13 @@
 -- The exact rules, for the candidates alone: every entry of the job up to the as-of, on whichever account. Looked up subject by subject through the
 -- indexes: OFFSET 0 keeps a planner that guesses wrong from reading the whole ledger instead, and nothing is joined back afterwards.
 WITH subject AS (
-    SELECT subject_id, count(*) FILTER (WHERE in_scan) AS jobs, sum(cost) AS night_cost, sum(debits) AS night_debits, count(*) FILTER (WHERE account_id = '') AS carried
+    SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS jobs, sum(cost) AS night_cost, sum(debits) AS night_debits, count(*) FILTER (WHERE account_id = '') AS carried
     FROM reconciler.candidates
     WHERE business_date = @date::date AND job = @job::text
-    GROUP BY 1
+    GROUP BY 1, 2
 ), fact AS MATERIALIZED (
     SELECT s.*, j.id IS NOT NULL AS known,
-           j.id IS NULL AND EXISTS (SELECT FROM source.jobs r WHERE r.id = s.subject_id
+           j.id IS NULL AND EXISTS (SELECT FROM source.jobs r WHERE r.id = s.subject_id AND NOT s.is_entry
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
            j.account_id, j.status, coalesce(j.failure_code, '') AS failure_code, coalesce(j.credit_cost, 0)::numeric AS cost,
            coalesce(j.finished_at < @as_of::timestamptz, false) AS finished,
@@ -18,7 +18,7 @@ WITH subject AS (
            coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
            coalesce(l.debited_account, '') AS debited_account, coalesce(l.credited_account, '') AS credited_account
     FROM subject s
-    LEFT JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND j.created_at < @as_of::timestamptz OFFSET 0) j ON true
+    LEFT JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND NOT s.is_entry AND j.created_at < @as_of::timestamptz OFFSET 0) j ON true
     {{ job_class }}
     CROSS JOIN LATERAL (
         SELECT sum(a.net) FILTER (WHERE a.own) AS own_net, sum(a.debits) FILTER (WHERE a.own) AS own_debits, sum(a.credited) FILTER (WHERE a.own) AS own_credited,
@@ -31,17 +31,17 @@ WITH subject AS (
                      coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0) AS credited
               FROM (SELECT e.account_id, e.kind, e.credits
                     FROM {{ entries }} e
-                    WHERE e.job_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
+                    WHERE e.job_id = s.subject_id AND NOT s.is_entry AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
                     UNION ALL
                     -- An entry that names no job stands for itself.
                     SELECT e.account_id, e.kind, e.credits
                     FROM {{ entries }} e
-                    WHERE s.subject_id LIKE 'entry:%' AND e.id = substr(s.subject_id, 7) AND e.job_id IS NULL
+                    WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND e.job_id IS NULL
                       AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
                     OFFSET 0) e
               GROUP BY 1, 2) a) l
 ), verdict AS MATERIALIZED (
-    SELECT t.*,
+    SELECT t.*, CASE WHEN is_entry THEN 'entry.credits' ELSE 'credits' END AS credits_field,
            CASE WHEN rejected THEN NULL
                 WHEN NOT known AND other_net <> 0 THEN 'debit_without_job'
                 WHEN NOT known THEN NULL
@@ -64,7 +64,7 @@ WITH subject AS (
     FROM verdict v
     CROSS JOIN LATERAL (
         SELECT coalesce(v.account_id, v.debited_account) AS account_id, v.debit_fault AS kind,
-               CASE v.debit_fault WHEN 'debit_account_mismatch' THEN 'account_id' ELSE 'credits' END AS field,
+               CASE v.debit_fault WHEN 'debit_account_mismatch' THEN 'account_id' ELSE v.credits_field END AS field,
                CASE v.debit_fault WHEN 'debit_account_mismatch' THEN v.account_id ELSE v.cost::text END AS ours,
                CASE v.debit_fault WHEN 'debit_account_mismatch' THEN v.debited_account WHEN 'debit_without_job' THEN v.other_net::text ELSE v.own_net::text END AS theirs,
                CASE WHEN v.debit_fault = 'debit_without_job' OR v.debit_fault = 'debit_account_mismatch' AND v.own_net = v.cost THEN -v.other_net
@@ -78,7 +78,7 @@ WITH subject AS (
                END AS detail
         WHERE v.debit_fault IS NOT NULL
         UNION ALL
-        SELECT CASE WHEN v.other_credited <> 0 THEN v.credited_account ELSE v.account_id END, v.credit_fault, 'credits',
+        SELECT CASE WHEN v.other_credited <> 0 THEN v.credited_account ELSE v.account_id END, v.credit_fault, v.credits_field,
                (CASE v.credit_fault WHEN 'credit_back_exceeds_debit' THEN v.own_net ELSE 0 END)::text,
                (v.own_credited + v.other_credited)::text,
                CASE v.credit_fault WHEN 'credit_back_exceeds_debit' THEN v.own_net ELSE 0 END - v.own_credited - v.other_credited,

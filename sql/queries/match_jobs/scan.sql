@@ -6,10 +6,10 @@ WITH joined AS (
            j.id IS NOT NULL AS is_job, coalesce(j.credit_cost, 0) AS cost, coalesce(d.debits, 0) AS debits,
            coalesce(j.status = 'succeeded' AND j.created_at >= @begin::timestamptz
                     AND (d.net = j.credit_cost AND d.entries = 1 AND d.usages = 1 OR d.net IS NULL AND j.credit_cost = 0), false) AS clean
-    FROM (SELECT id, account_id, status, credit_cost, created_at
-          FROM {{ valid_jobs }} jobs
+    FROM (SELECT {{ job_subject }} AS id, account_id, status, credit_cost, created_at
+          FROM {{ valid_jobs }} j
           WHERE finished_at >= @begin::timestamptz AND finished_at < @end::timestamptz) j
-    FULL JOIN (SELECT account_id, coalesce(job_id, 'entry:' || id) AS job_id,
+    FULL JOIN (SELECT account_id, {{ entry_subject }} AS job_id,
                       coalesce(-sum(credits) FILTER (WHERE kind IN ('usage', 'adjustment')), 0) AS net,
                       -sum(credits) FILTER (WHERE kind = 'usage') AS debits,
                       count(*) AS entries, count(*) FILTER (WHERE kind = 'usage') AS usages

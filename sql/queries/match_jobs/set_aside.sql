@@ -1,7 +1,7 @@
 -- What can't be compared by fingerprint, and is looked at exactly: jobs named by entries other than debits, or by late ones.
 -- Literal kinds, so that an index of the entries that are no debits can be used.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id)
-SELECT DISTINCT @date::date, @job::text, e.account_id, coalesce(e.job_id, 'entry:' || e.id)
+SELECT DISTINCT @date::date, @job::text, e.account_id, {{ entry_subject }}
 FROM (SELECT e.* FROM source.credit_entries e
       WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz
         AND e.kind <> 'usage' AND (e.kind = 'credit_back' OR e.kind = 'adjustment' AND e.job_id IS NOT NULL)

@@ -1,19 +1,19 @@
 -- Purchase against grants, exactly: every grant of the purchase up to the as-of, on whichever account. An adjustment that names the purchase corrects
 -- its grant. Looked up subject by subject, as in match_jobs/judge.
 WITH subject AS (
-    SELECT subject_id, count(*) FILTER (WHERE in_scan) AS purchases, sum(cost) AS night_credits, sum(debits) AS night_grants, count(*) FILTER (WHERE account_id = '') AS carried
+    SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS purchases, sum(cost) AS night_credits, sum(debits) AS night_grants, count(*) FILTER (WHERE account_id = '') AS carried
     FROM reconciler.candidates
     WHERE business_date = @date::date AND job = @job::text
-    GROUP BY 1
+    GROUP BY 1, 2
 ), fact AS (
     SELECT s.*, p.id IS NOT NULL AS known,
-           p.id IS NULL AND EXISTS (SELECT FROM source.purchases r WHERE r.id = s.subject_id
+           p.id IS NULL AND EXISTS (SELECT FROM source.purchases r WHERE r.id = s.subject_id AND NOT s.is_entry
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
            p.account_id, p.status, coalesce(p.credits, 0)::numeric AS credits,
            coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed,
            l.own, l.own_grants, l.other, l.other_account
     FROM subject s
-    LEFT JOIN LATERAL (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND p.created_at < @as_of::timestamptz OFFSET 0) p ON true
+    LEFT JOIN LATERAL (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND NOT s.is_entry AND p.created_at < @as_of::timestamptz OFFSET 0) p ON true
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(e.credits) FILTER (WHERE e.account_id = p.account_id), 0) AS own,
                count(*) FILTER (WHERE e.account_id = p.account_id AND e.kind = 'purchase') AS own_grants,
@@ -21,11 +21,11 @@ WITH subject AS (
                coalesce(min(e.account_id COLLATE "C") FILTER (WHERE e.account_id IS DISTINCT FROM p.account_id), '') AS other_account
         FROM (SELECT e.account_id, e.kind, e.credits
               FROM {{ entries }} e
-              WHERE e.purchase_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind IN ('purchase', 'adjustment')
+              WHERE e.purchase_id = s.subject_id AND NOT s.is_entry AND e.effective_at < @as_of::timestamptz AND e.kind IN ('purchase', 'adjustment')
               UNION ALL
               SELECT e.account_id, e.kind, e.credits
               FROM {{ entries }} e
-              WHERE s.subject_id LIKE 'entry:%' AND e.id = substr(s.subject_id, 7) AND e.purchase_id IS NULL
+              WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND e.purchase_id IS NULL
                 AND e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
               OFFSET 0) e) l
 ), verdict AS MATERIALIZED (
@@ -43,7 +43,7 @@ WITH subject AS (
 ), found AS (
     INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
     SELECT coalesce(account_id, other_account), @date::date, @job::text, fault, subject_id,
-           CASE WHEN fault = 'grant_amount_mismatch' AND other <> 0 THEN 'account_id' ELSE 'credits' END,
+           CASE WHEN fault = 'grant_amount_mismatch' AND other <> 0 THEN 'account_id' WHEN is_entry THEN 'entry.credits' ELSE 'credits' END,
            CASE WHEN fault = 'grant_without_purchase' THEN '0' WHEN other <> 0 THEN account_id ELSE credits::text END,
            CASE WHEN fault = 'grant_without_purchase' THEN (own + other)::text WHEN other <> 0 THEN other_account ELSE own::text END,
            CASE WHEN fault = 'grant_without_purchase' THEN -(own + other) WHEN own = credits THEN -other ELSE credits - own END,
