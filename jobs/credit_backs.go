@@ -39,6 +39,7 @@ type creditBackFacts struct {
 	Debited        int64     `db:"debited"`
 	CreditedBefore int64     `db:"credited_before"`
 	CreditedEver   int64     `db:"credited_ever"`
+	DebitedAside   int64     `db:"debited_elsewhere"`
 }
 
 // creditBackRow is a row of reconciler.credit_backs.
@@ -162,7 +163,7 @@ func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job stri
 // decideCreditBack applies clause 3 to one job. A job of an earlier night is only worth a row when something is credited.
 func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
 	class := reconcile.Classification{Class: reconcile.FailureClass(f.Class), Rule: f.Rule, Reason: f.Reason}
-	decision := reconcile.DecideCreditBack(class, f.Debited, f.CreditedEver)
+	decision := reconcile.DecideCreditBack(class, f.Debited, f.CreditedEver, f.DebitedAside)
 	row = creditBackRow{
 		AccountID: f.AccountID, JobID: f.JobID, Kind: f.Kind, Status: f.Status, FailureCode: f.FailureCode,
 		Class: f.Class, Rule: f.Rule, PolicyVersion: f.Version, FinishedAt: f.FinishedAt,

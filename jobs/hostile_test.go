@@ -1,11 +1,14 @@
 package jobs_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // TestEntriesThatNameNothingAreNotTakenForIdsThatLookTheSame: an entry without a job is shown as entry:ID, and nothing keeps a platform from
@@ -58,6 +61,115 @@ func TestEntriesThatNameNothingAreNotTakenForIdsThatLookTheSame(t *testing.T) {
 			}
 			slices.Sort(got)
 			compareLines(t, s.night(i).Date, want, got)
+		}
+	}
+}
+
+// TestNeedsInformationSaysWhatIsNeeded: a request that can't be decided tells the customer what to add, down to the detail that is wrong.
+func TestNeedsInformationSaysWhatIsNeeded(t *testing.T) {
+	other := account{ID: "acct-1", Email: ref("b@x.test"), Status: ref("active"), CreatedAt: ref(utc("2025-01-01 00:00:00"))}
+	mine, again := bought("p1", 10, "2026-03-04 12:00:00"), bought("p2", 10, "2026-03-02 12:00:00")
+	twin := again
+	twin.ID = "p3"
+	requests := []struct {
+		change  func(*request)
+		reasons string
+		told    string
+	}{
+		{func(q *request) { q.PurchaseID = ref("p9") },
+			"purchase_not_found (6): No purchase has the id that the request names.; missing: purchase id",
+			"No purchase has the id that the request names.\n\nPlease tell us: purchase id."},
+		{func(q *request) { q.InvoiceID = ref("in_9") },
+			"purchase_not_found (6): No purchase has the invoice id that the request names.; missing: invoice id",
+			"Please tell us: invoice id."},
+		{func(q *request) { q.AccountID, q.AccountEmail = nil, ref("c@x.test") },
+			"email_unknown (6): No account has the e-mail address that the request names.; missing: account email",
+			"Please tell us: account email."},
+		{func(q *request) { q.AccountID, q.AccountEmail, q.PurchaseID = nil, ref("c@x.test"), ref("p1") },
+			"email_unknown (6): No account has the e-mail address that the request names.; missing: account email",
+			"Please tell us: account email."},
+		{func(q *request) { q.AccountEmail, q.PurchaseID = ref("b@x.test"), ref("p1") },
+			"email_of_another_account (6): The e-mail address that the request names belongs to another account than the request.; missing: account email",
+			"Please tell us: account email."},
+		{func(q *request) { q.StatedAmountMinor = ref[int64](999) },
+			"purchase_not_found (6): No purchase of the account fits what the request says. The nearest one has another purchase amount.; missing: purchase amount",
+			"Please tell us: purchase amount."},
+		{func(q *request) { q.StatedDate, q.StatedCurrency = ref("2026-03-03"), nil },
+			"purchase_not_found (6): No purchase of the account fits what the request says. The nearest one has another purchase date.; missing: purchase currency, purchase date",
+			"Please tell us: purchase currency, purchase date."},
+		{func(q *request) { q.StatedDate, q.StatedAmountMinor, q.StatedCurrency = nil, nil, nil },
+			"purchase_not_found (6): The request does not say enough to find the purchase.; missing: purchase date, purchase amount, purchase currency",
+			"Please tell us: purchase date, purchase amount, purchase currency."},
+		{func(q *request) { q.StatedDate = ref("2026-03-02") },
+			"purchase_ambiguous (6): What the request says fits 2 purchases; it has to name the one that is meant.; missing: invoice id",
+			"Please tell us: invoice id."},
+		{func(q *request) { q.AccountID, q.AccountEmail = ref("acct-1"), ref("B@x.test ") },
+			"purchase_not_found (6): The account has no completed purchase.; missing: details that match a purchase of the account",
+			"Please tell us: details that match a purchase of the account."},
+		{func(q *request) { q.PurchaseID, q.Reason = ref("p1"), ref(" ") },
+			"no_reason_given (6): The request gives no reason.; missing: reason for the request",
+			"Please tell us: reason for the request."},
+		{func(q *request) { q.AccountEmail = ref("") },
+			"purchase_not_found (6): The request does not say enough to find the purchase.; missing: account email",
+			"Please tell us: account email."},
+		{func(q *request) { q.Kind, q.JobID, q.AccountEmail = ref("failed_job"), ref("j1"), ref("b@x.test") },
+			"email_of_another_account (6): The e-mail address that the request names belongs to another account than the request.; missing: account email",
+			"Please tell us: account email."},
+	}
+	p := platform{Accounts: append(customer(), other), Purchases: []purchase{mine, again, twin}, Entries: grantsOf([]purchase{mine, again, twin}),
+		Jobs: []job{ran("j1", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00")}}
+	for i, r := range requests {
+		q := request{ID: fmt.Sprintf("r%02d", i), AccountID: ref(someone), AccountEmail: ref("a@x.test"), Kind: ref("unused_credits"), Reason: ref("please"),
+			Status: ref("pending"), RequestedAt: ref(utc("2026-03-05 12:00:00")), StatedDate: ref("2026-03-04"), StatedAmountMinor: ref[int64](1000), StatedCurrency: ref("usd")}
+		r.change(&q)
+		p.Requests = append(p.Requests, q)
+	}
+	w := newWorker(t)
+	p.load(t, w.db.DB)
+	n := reconcile.NightOf(date("2026-03-05"), time.UTC)
+	if err := w.night(n); err != nil {
+		t.Fatal(err)
+	}
+	rows := w.published(t, n.Date)["refund_decisions.csv"]
+	if len(rows) != len(requests) {
+		t.Fatalf("%d decisions", len(rows))
+	}
+	for i, r := range requests {
+		var message string
+		if err := w.db.Get(&message, "SELECT message FROM reconciler.notifications WHERE request_id = $1", rows[i]["request_id"]); err != nil {
+			t.Errorf("%s: %v", rows[i]["request_id"], err)
+		}
+		if rows[i]["decision"] != "needs_information" || rows[i]["reasons"] != r.reasons || !strings.Contains(message, r.told) {
+			t.Errorf("%s: %s: %s\nwant %s\ntold:\n%s", rows[i]["request_id"], rows[i]["decision"], rows[i]["reasons"], r.reasons, message)
+		}
+	}
+}
+
+// TestDebitOnTheWrongAccountIsNotCalledNoDebit: a job of ours that failed and was paid by somebody else's account is not said to have
+// been free. It is credited back once the debit has been moved to where it belongs.
+func TestDebitOnTheWrongAccountIsNotCalledNoDebit(t *testing.T) {
+	elsewhere := entered("e1", "usage", -7, "j1", "2026-03-05 11:00:00")
+	elsewhere.AccountID = ref("acct-1")
+	moved := []entry{entered("e2", "usage", -7, "j1", "2026-03-06 11:00:00"), entered("e3", "adjustment", 7, "j1", "2026-03-06 11:00:00")}
+	moved[1].AccountID = ref("acct-1")
+	for i := range moved {
+		moved[i].Turn = 1
+	}
+	p := platform{Accounts: customer(), Jobs: []job{ran("j1", "failed", "NODE_FAIL", 7, "2026-03-05 10:00:00")}, Entries: append(moved, elsewhere)}
+	w := newWorker(t)
+	s := stage{First: date("2026-03-05"), Nights: 2, Zone: time.UTC}
+	for i, want := range []string{
+		"not_due 0 the account that ran the job was not debited for it; another account was, by 7 credits: once that debit is moved, it is credited back",
+		"credited 7 the job failed on our side: a machine of ours failed",
+	} {
+		p.turn(i).load(t, w.db.DB)
+		if err := w.night(s.night(i)); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range w.published(t, s.night(i).Date)["credit_backs.csv"] {
+			if got := c["decision"] + " " + c["credit_back"] + " " + c["reason"]; got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
 		}
 	}
 }

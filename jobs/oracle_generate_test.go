@@ -302,7 +302,7 @@ func (g *generating) orphans() {
 func (g *generating) request() {
 	requested := g.instant()
 	q := request{ID: g.id("r"), Kind: ref(draw(g, "kind", "unused_credits", "unused_credits", "unused_credits", "failed_job")), AccountEmail: ref("nobody@x.test"),
-		Reason: ref("please"), Status: ref(draw(g, "status", "pending", "pending", "pending", "pending", "pending", "approved", "denied", "withdrawn"))}
+		Reason: ref(draw(g, "reason", "please", "please", "please", "please", " \n")), Status: ref(draw(g, "status", "pending", "pending", "pending", "pending", "pending", "approved", "denied", "withdrawn"))}
 	a := g.someAccount()
 	if !g.chance(5) {
 		q.AccountID = ref(a)

@@ -128,6 +128,7 @@ type validRequest struct {
 	id, account, email, kind, purchase, job, invoice, date, currency, status string
 	amount                                                                   *int64
 	requested                                                                time.Time
+	unreasoned                                                               bool
 }
 
 func oneOf(value *string, allowed ...string) bool {
@@ -234,7 +235,8 @@ func (o *oracle) requests(asOf time.Time) []validRequest {
 		}
 		q := validRequest{id: r.ID, account: deref(r.AccountID), email: *r.AccountEmail, kind: *r.Kind, purchase: deref(r.PurchaseID),
 			job: deref(r.JobID), invoice: deref(r.InvoiceID), date: deref(r.StatedDate), currency: deref(r.StatedCurrency),
-			amount: r.StatedAmountMinor, status: *r.Status, requested: *r.RequestedAt}
+			amount: r.StatedAmountMinor, status: *r.Status, requested: *r.RequestedAt,
+			unreasoned: strings.TrimSpace(*r.Reason) == ""}
 		if r.DecidedAt != nil && !r.DecidedAt.Before(asOf) {
 			q.status = "pending"
 		}
@@ -778,6 +780,12 @@ func (o *oracle) accountsOf(q validRequest) []string {
 	return o.accountsOfEmail(q.email)
 }
 
+// contradictsItself: a request of one account that names the e-mail address of another.
+func (o *oracle) contradictsItself(q validRequest) bool {
+	ids := o.accountsOfEmail(q.email)
+	return q.account != "" && len(ids) > 0 && !slices.Contains(ids, q.account)
+}
+
 func (o *oracle) accountsOfEmail(email string) []string {
 	var ids []string
 	for _, a := range o.books.Accounts {
@@ -859,7 +867,7 @@ func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (purchase, curre
 	if closedByPlatform(q) {
 		against = append(against, "6")
 	}
-	if len(matches) != 1 || !owner {
+	if len(matches) != 1 || !owner || o.contradictsItself(q) {
 		if against != nil {
 			return purchase, "", "deny", against
 		}
@@ -885,6 +893,8 @@ func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (purchase, curre
 	switch {
 	case len(against) > 0:
 		return p.id, p.currency, "deny", against
+	case q.unreasoned:
+		return p.id, p.currency, "needs_information", []string{"6"}
 	case p.amount == 0:
 		return p.id, p.currency, "approve", []string{"2.1", "2.2"}
 	default:
@@ -900,7 +910,7 @@ func (o *oracle) decideJob(q validRequest, asOf time.Time) (string, []string) {
 			meant = &j
 		}
 	}
-	if meant == nil || !slices.Contains(o.accountsOf(q), meant.account) {
+	if meant == nil || o.contradictsItself(q) || !slices.Contains(o.accountsOf(q), meant.account) {
 		if closedByPlatform(q) {
 			return "deny", []string{"6"}
 		}

@@ -69,7 +69,7 @@ func (r replayedCreditBack) replay(policies reconcile.Policies) (change PolicyCh
 		return change, false, fmt.Errorf("job %s: %w", r.JobID, err)
 	}
 	class := version.Failures.Classify(reconcile.JobStatus(r.Status), r.FailureCode)
-	would := reconcile.DecideCreditBack(class, r.Debited, r.CreditedEver)
+	would := reconcile.DecideCreditBack(class, r.Debited, r.CreditedEver, 0)
 	if string(would.Outcome) == r.Decision && would.Credits == r.CreditBack && string(class.Class) == r.Class {
 		return change, false, nil
 	}

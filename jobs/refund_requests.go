@@ -38,6 +38,13 @@ type requestFacts struct {
 	StatesDate         bool           `db:"states_date"`
 	StatesAmount       bool           `db:"states_amount"`
 	StatesCurrency     bool           `db:"states_currency"`
+	StatesReason       bool           `db:"states_reason"`
+	EmailUnknown       bool           `db:"email_unknown"`
+	EmailOfAnother     bool           `db:"email_of_another"`
+	HasPurchases       bool           `db:"has_purchases"`
+	OtherDate          bool           `db:"other_date"`
+	OtherAmount        bool           `db:"other_amount"`
+	OtherCurrency      bool           `db:"other_currency"`
 	PurchaseMatches    int            `db:"purchase_matches"`
 	PurchaseID         string         `db:"purchase_id"`
 	PurchaseKind       string         `db:"purchase_kind"`
@@ -60,6 +67,7 @@ type requestFacts struct {
 	JobFinishedAt      sql.NullTime   `db:"job_finished_at"`
 	JobDebited         int64          `db:"job_debited"`
 	JobCredited        int64          `db:"job_credited"`
+	JobDebitedAside    int64          `db:"job_debited_elsewhere"`
 	OtherAccountJob    bool           `db:"other_account_job"`
 }
 
@@ -113,7 +121,7 @@ func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string)
 	for more := true; more; {
 		var facts []requestFacts
 		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "accounts": accounts, "after": after, "limit": batchRows,
+			"begin": n.Begin, "as_of": n.AsOf(), "accounts": accounts, "after": after, "limit": batchRows, "zone": n.Settings.Zone.String(),
 		}))
 		if err != nil {
 			return nil, err
@@ -238,9 +246,11 @@ func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) rec
 		Kind: reconcile.RequestKind(f.Kind), Status: reconcile.RequestStatus(f.Status), RequestedAt: f.RequestedAt,
 		Stated: reconcile.StatedFacts{
 			AccountEmail: f.StatesEmail, PurchaseID: f.StatesPurchase, InvoiceID: f.StatesInvoice, JobID: f.StatesJob,
-			Date: f.StatesDate, Amount: f.StatesAmount, Currency: f.StatesCurrency,
+			Date: f.StatesDate, Amount: f.StatesAmount, Currency: f.StatesCurrency, Reason: f.StatesReason,
 		},
-		PurchaseMatches: f.PurchaseMatches,
+		EmailUnknown: f.EmailUnknown, EmailOfAnother: f.EmailOfAnother,
+		PurchaseMatches: f.PurchaseMatches, HasPurchases: f.HasPurchases,
+		Nearest: reconcile.StatedDifferences{Date: f.OtherDate, Amount: f.OtherAmount, Currency: f.OtherCurrency},
 	}
 	if f.PurchaseID != "" {
 		fee := n.feeInCharge(f.PurchaseID, f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
@@ -261,7 +271,7 @@ func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) rec
 		status := reconcile.JobStatus(f.JobStatus)
 		facts.Job = &reconcile.JobFacts{
 			ID: f.JobID, Status: status, Classification: version.Failures.Classify(status, f.FailureCode),
-			DebitedCredits: f.JobDebited, CreditedCredits: f.JobCredited, OtherAccount: f.OtherAccountJob,
+			DebitedCredits: f.JobDebited, CreditedCredits: f.JobCredited, DebitedElsewhere: f.JobDebitedAside, OtherAccount: f.OtherAccountJob,
 		}
 	}
 	return facts

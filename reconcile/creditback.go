@@ -25,11 +25,12 @@ type CreditBackDecision struct {
 
 // DecideCreditBack decides what one job is credited back (clause 3), in credits.
 //
-// debited are the job's debits minus reversals of debits, creditedBefore is what earlier
-// credit-backs of the job returned. A system failure is due the rest, so that a debit that
+// debited are the job's debits minus reversals of debits, from the account that ran it; creditedBefore is what earlier
+// credit-backs of the job returned. debitedElsewhere is what other accounts were debited for it by mistake: it comes back by moving
+// the debit, after which it is due as a later debit is. A system failure is due the rest, so that a debit that
 // comes late tops the credit-back up and nothing is ever returned twice. Never more than
 // debited; amounts below 0 count as 0.
-func DecideCreditBack(c Classification, debited, creditedBefore int64) CreditBackDecision {
+func DecideCreditBack(c Classification, debited, creditedBefore, debitedElsewhere int64) CreditBackDecision {
 	debited, creditedBefore = max(debited, 0), max(creditedBefore, 0)
 	notDue := func(reason string) CreditBackDecision {
 		return CreditBackDecision{Outcome: CreditBackNotDue, Clause: c.Class.Clause(), Reason: reason}
@@ -42,6 +43,9 @@ func DecideCreditBack(c Classification, debited, creditedBefore int64) CreditBac
 	case c.Class != FailureSystem:
 		return CreditBackDecision{Outcome: CreditBackPending, Clause: c.Class.Clause(),
 			Reason: fmt.Sprintf("whose fault it was is open: %s", c.Reason)}
+	case debited == 0 && debitedElsewhere > 0:
+		return notDue("the account that ran the job was not debited for it; another account was, by " + countCredits(debitedElsewhere) +
+			": once that debit is moved, it is credited back")
 	case debited == 0:
 		return notDue("no credits were taken for the job")
 	case creditedBefore >= debited:

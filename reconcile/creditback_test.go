@@ -18,27 +18,31 @@ func TestDecideCreditBack(t *testing.T) {
 		name            string
 		class           reconcile.FailureClass
 		debited, before int64
+		elsewhere       int64
 		outcome         reconcile.CreditBackOutcome
 		credits         int64
 		clause          string
 		reason          string
 	}{
-		{"system", reconcile.FailureSystem, 10, 0, reconcile.CreditBackCredited, 10, "3.1", "the job failed on our side: a machine of ours failed"},
-		{"a later debit tops it up", reconcile.FailureSystem, 15, 10, reconcile.CreditBackCredited, 5, "3.1", "the job failed on our side: a machine of ours failed; credited back before: 10 credits"},
-		{"nothing twice", reconcile.FailureSystem, 10, 10, reconcile.CreditBackNotDue, 0, "3.1", "what was taken for the job was credited back before: 10 credits"},
-		{"one credit too many before", reconcile.FailureSystem, 10, 11, reconcile.CreditBackNotDue, 0, "3.1", "what was taken for the job was credited back before: 10 credits"},
-		{"nothing debited", reconcile.FailureSystem, 0, 0, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
-		{"debits reversed beyond zero", reconcile.FailureSystem, -3, 0, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
-		{"nothing debited, something credited", reconcile.FailureSystem, 0, 5, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
-		{"a negative credit-back adds nothing", reconcile.FailureSystem, 10, -5, reconcile.CreditBackCredited, 10, "3.1", "the job failed on our side: a machine of ours failed"},
-		{"user", reconcile.FailureUser, 10, 0, reconcile.CreditBackNotDue, 0, "3.2", "the job ended on the user's side: a machine of ours failed"},
-		{"unknown", reconcile.FailureUnknown, 10, 0, reconcile.CreditBackPending, 0, "3", "whose fault it was is open: a machine of ours failed"},
-		{"extremes", reconcile.FailureSystem, math.MaxInt64, math.MinInt64, reconcile.CreditBackCredited, math.MaxInt64, "3.1", "the job failed on our side: a machine of ours failed"},
-		{"extremes, the other way", reconcile.FailureSystem, math.MinInt64, math.MaxInt64, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
+		{"system", reconcile.FailureSystem, 10, 0, 0, reconcile.CreditBackCredited, 10, "3.1", "the job failed on our side: a machine of ours failed"},
+		{"a later debit tops it up", reconcile.FailureSystem, 15, 10, 0, reconcile.CreditBackCredited, 5, "3.1", "the job failed on our side: a machine of ours failed; credited back before: 10 credits"},
+		{"nothing twice", reconcile.FailureSystem, 10, 10, 0, reconcile.CreditBackNotDue, 0, "3.1", "what was taken for the job was credited back before: 10 credits"},
+		{"one credit too many before", reconcile.FailureSystem, 10, 11, 0, reconcile.CreditBackNotDue, 0, "3.1", "what was taken for the job was credited back before: 10 credits"},
+		{"nothing debited", reconcile.FailureSystem, 0, 0, 0, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
+		{"debits reversed beyond zero", reconcile.FailureSystem, -3, 0, 0, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
+		{"nothing debited, something credited", reconcile.FailureSystem, 0, 5, 0, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
+		{"a negative credit-back adds nothing", reconcile.FailureSystem, 10, -5, 0, reconcile.CreditBackCredited, 10, "3.1", "the job failed on our side: a machine of ours failed"},
+		{"debited to another account", reconcile.FailureSystem, 0, 0, 7, reconcile.CreditBackNotDue, 0, "3.1",
+			"the account that ran the job was not debited for it; another account was, by 7 credits: once that debit is moved, it is credited back"},
+		{"debited to another account as well", reconcile.FailureSystem, 10, 0, 7, reconcile.CreditBackCredited, 10, "3.1", "the job failed on our side: a machine of ours failed"},
+		{"user", reconcile.FailureUser, 10, 0, 0, reconcile.CreditBackNotDue, 0, "3.2", "the job ended on the user's side: a machine of ours failed"},
+		{"unknown", reconcile.FailureUnknown, 10, 0, 0, reconcile.CreditBackPending, 0, "3", "whose fault it was is open: a machine of ours failed"},
+		{"extremes", reconcile.FailureSystem, math.MaxInt64, math.MinInt64, 0, reconcile.CreditBackCredited, math.MaxInt64, "3.1", "the job failed on our side: a machine of ours failed"},
+		{"extremes, the other way", reconcile.FailureSystem, math.MinInt64, math.MaxInt64, 0, reconcile.CreditBackNotDue, 0, "3.1", "no credits were taken for the job"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := reconcile.DecideCreditBack(classified(test.class), test.debited, test.before)
+			got := reconcile.DecideCreditBack(classified(test.class), test.debited, test.before, test.elsewhere)
 			want := reconcile.CreditBackDecision{Outcome: test.outcome, Credits: test.credits, Clause: test.clause, Reason: test.reason}
 			if got != want {
 				t.Errorf("%+v\nwant %+v", got, want)
@@ -49,7 +53,7 @@ func TestDecideCreditBack(t *testing.T) {
 
 func TestDecideCreditBackOfAJobThatDidNotFail(t *testing.T) {
 	c := reconcile.FailureTable{}.Classify(reconcile.JobSucceeded, "NODE_FAIL")
-	if got := reconcile.DecideCreditBack(c, 10, 0); got.Outcome != reconcile.CreditBackNotDue || got.Credits != 0 {
+	if got := reconcile.DecideCreditBack(c, 10, 0, 0); got.Outcome != reconcile.CreditBackNotDue || got.Credits != 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -61,7 +65,7 @@ func TestCreditBacksNeverExceedDebits(t *testing.T) {
 		for range rapid.IntRange(1, 10).Draw(t, "nights") {
 			debited += rapid.Int64Range(0, 100).Draw(t, "late debit")
 			for range rapid.IntRange(0, 2).Draw(t, "reruns") {
-				d := reconcile.DecideCreditBack(classified(reconcile.FailureSystem), debited, credited)
+				d := reconcile.DecideCreditBack(classified(reconcile.FailureSystem), debited, credited, 0)
 				if (d.Outcome == reconcile.CreditBackCredited) != (d.Credits > 0) {
 					t.Fatalf("%+v", d)
 				}

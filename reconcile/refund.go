@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -75,6 +76,9 @@ const (
 	ReasonPurchaseAmbiguous  ReasonCode = "purchase_ambiguous"
 	ReasonJobNotFound        ReasonCode = "job_not_found"
 	ReasonOtherAccount       ReasonCode = "other_account"
+	ReasonEmailUnknown       ReasonCode = "email_unknown"
+	ReasonEmailOfAnother     ReasonCode = "email_of_another_account"
+	ReasonNoReason           ReasonCode = "no_reason_given"
 	ReasonCreditedAsCredits  ReasonCode = "credited_as_credits"
 	ReasonNothingDebited     ReasonCode = "nothing_debited"
 	ReasonUserFailure        ReasonCode = "user_failure"
@@ -120,6 +124,14 @@ type StatedFacts struct {
 	Date         bool
 	Amount       bool
 	Currency     bool
+	Reason       bool
+}
+
+// StatedDifferences says which of a request's details are not those of the purchase that comes nearest to it.
+type StatedDifferences struct {
+	Date     bool
+	Amount   bool
+	Currency bool
 }
 
 // PurchaseFacts is the one purchase that a request is about, as of the decision.
@@ -152,9 +164,11 @@ type JobFacts struct {
 	ID             string
 	Status         JobStatus
 	Classification Classification
-	// DebitedCredits net of reversals; CreditedCredits is what credit-backs returned.
+	// DebitedCredits net of reversals, from the account that ran the job; CreditedCredits is what credit-backs returned.
 	DebitedCredits  int64
 	CreditedCredits int64
+	// DebitedElsewhere is what other accounts were debited for the job by mistake, net of reversals.
+	DebitedElsewhere int64
 	// OtherAccount: the job belongs to another account than the request.
 	OtherAccount bool
 }
@@ -165,10 +179,18 @@ type RefundFacts struct {
 	Status      RequestStatus
 	RequestedAt time.Time
 	Stated      StatedFacts
+	// EmailUnknown: no account has the e-mail address that the request names. EmailOfAnother: accounts have it, but not the one that
+	// the request is of.
+	EmailUnknown   bool
+	EmailOfAnother bool
 	// PurchaseMatches is how many purchases fit what the request says; Purchase is the one
 	// if it is exactly 1. For requests about unused credits.
 	PurchaseMatches int
 	Purchase        *PurchaseFacts
+	// HasPurchases: the account has completed purchases at all. Nearest is about the one among them that comes nearest to what the
+	// request states. Both matter where none fits.
+	HasPurchases bool
+	Nearest      StatedDifferences
 	// Job is nil where no job has the id that the request names. For requests about failed jobs.
 	Job *JobFacts
 }
@@ -224,15 +246,17 @@ func closedOnPlatform(status RequestStatus) []Reason {
 
 func decideUnusedCredits(f RefundFacts) RefundDecision {
 	closed := closedOnPlatform(f.Status)
-	if reason, missing := unclearPurchase(f); missing != nil {
-		if closed != nil {
-			return RefundDecision{Decision: DecisionDeny, Reasons: closed}
-		}
-		return RefundDecision{Decision: DecisionNeedsInformation, Reasons: []Reason{reason}, Missing: missing}
+	if open := unclearPurchase(f); open.missing != nil {
+		return undecidable(f, open, closed)
 	}
 	p := *f.Purchase
 	if denials := append(closed, purchaseDenials(p, f.RequestedAt)...); len(denials) > 0 {
 		return RefundDecision{Decision: DecisionDeny, Currency: p.Currency, Reasons: denials}
+	}
+	if !f.Stated.Reason {
+		var open openQuestions
+		open.askReason(f.Stated)
+		return RefundDecision{Decision: DecisionNeedsInformation, Currency: p.Currency, Reasons: open.reasons, Missing: open.missing}
 	}
 	if !p.FeeKnown && p.AmountMinor > 0 {
 		return RefundDecision{Decision: DecisionWaiting, Currency: p.Currency, Reasons: []Reason{{ReasonFeeUnknown, ClauseOriginalMethod,
@@ -302,7 +326,9 @@ const (
 	MissingPurchaseDate      = "purchase date"
 	MissingPurchaseAmount    = "purchase amount"
 	MissingPurchaseCurrency  = "purchase currency"
+	MissingPurchaseID        = "purchase id"
 	MissingInvoiceID         = "invoice id"
+	MissingReason            = "reason for the request"
 	MissingJobID             = "job id"
 	MissingMatchingPurchase  = "details that match a purchase of the account"
 	MissingMatchingJob       = "the id of a job of the account"
@@ -310,30 +336,115 @@ const (
 	MissingAccountOfJob      = "account email of the account that ran the job"
 )
 
-// unclearPurchase says what is missing for a request about unused credits to mean exactly
-// one purchase; nil: nothing is.
-func unclearPurchase(f RefundFacts) (Reason, []string) {
+// openQuestions are why a request can't be decided, and what the customer has to tell.
+type openQuestions struct {
+	reasons []Reason
+	missing []string
+}
+
+func (o *openQuestions) ask(code ReasonCode, text string, missing ...string) {
+	o.reasons = append(o.reasons, Reason{code, ClauseRequest, text})
+	for _, what := range missing {
+		if !slices.Contains(o.missing, what) {
+			o.missing = append(o.missing, what)
+		}
+	}
+}
+
+func (o *openQuestions) askReason(s StatedFacts) {
+	if !s.Reason {
+		o.ask(ReasonNoReason, "The request gives no reason.", MissingReason)
+	}
+}
+
+// askAccount questions a request that names one account and the e-mail address of another.
+func (o *openQuestions) askAccount(f RefundFacts) {
+	if f.EmailOfAnother {
+		o.ask(ReasonEmailOfAnother, "The e-mail address that the request names belongs to another account than the request.", MissingAccountEmail)
+	}
+}
+
+func (o *openQuestions) askEmail() {
+	o.ask(ReasonEmailUnknown, "No account has the e-mail address that the request names.", MissingAccountEmail)
+}
+
+// undecidable is the decision about a request that doesn't say what it is about: a question, unless the platform has closed it.
+func undecidable(f RefundFacts, open openQuestions, closed []Reason) RefundDecision {
+	if closed != nil {
+		return RefundDecision{Decision: DecisionDeny, Reasons: closed}
+	}
+	open.askReason(f.Stated)
+	return RefundDecision{Decision: DecisionNeedsInformation, Reasons: open.reasons, Missing: open.missing}
+}
+
+// unclearPurchase asks for what a request about unused credits lacks to mean exactly one purchase, of the account that it is of.
+func unclearPurchase(f RefundFacts) (open openQuestions) {
+	open.askAccount(f)
 	switch {
 	case f.PurchaseMatches > 1:
 		missing := append(missingDetails(f.Stated), MissingInvoiceID)
 		if f.Stated.InvoiceID {
 			missing[len(missing)-1] = MissingMatchingPurchase
 		}
-		return Reason{ReasonPurchaseAmbiguous, ClauseRequest,
-			fmt.Sprintf("What the request says fits %d purchases; it has to name the one that is meant.", f.PurchaseMatches)}, missing
+		open.ask(ReasonPurchaseAmbiguous, fmt.Sprintf("What the request says fits %d purchases; it has to name the one that is meant.", f.PurchaseMatches), missing...)
 	case f.PurchaseMatches < 1 || f.Purchase == nil:
-		missing := missingDetails(f.Stated)
-		if len(missing) == 0 || f.Stated.PurchaseID || f.Stated.InvoiceID {
-			missing = []string{MissingMatchingPurchase}
-		}
-		return Reason{ReasonPurchaseNotFound, ClauseRequest,
-			"No purchase of the account fits what the request says."}, missing
-	case f.Purchase.OtherAccount:
-		return Reason{ReasonOtherAccount, ClauseRequest,
-			"The purchase belongs to another account than the request."}, []string{MissingAccountOfPurchase}
-	default:
-		return Reason{}, nil
+		open.askPurchase(f)
+	case f.Purchase.OtherAccount && f.EmailUnknown:
+		open.askEmail()
+	case f.Purchase.OtherAccount && !f.EmailOfAnother:
+		open.ask(ReasonOtherAccount, "The purchase belongs to another account than the request.", MissingAccountOfPurchase)
 	}
+	return open
+}
+
+// askPurchase says why no purchase fits a request: the id that it goes by, else the details that are missing or differ.
+func (o *openQuestions) askPurchase(f RefundFacts) {
+	if f.EmailUnknown {
+		o.askEmail()
+	}
+	switch {
+	case f.Stated.PurchaseID:
+		o.ask(ReasonPurchaseNotFound, "No purchase has the id that the request names.", MissingPurchaseID)
+		return
+	case f.Stated.InvoiceID:
+		o.ask(ReasonPurchaseNotFound, "No purchase has the invoice id that the request names.", MissingInvoiceID)
+		return
+	}
+	missing := missingDetails(f.Stated)
+	differs := differingDetails(f.Nearest)
+	if len(differs)+len(missing) == 3 && len(differs) > 0 {
+		differs = nil // there is nothing near about it
+	}
+	switch {
+	case f.EmailUnknown || f.EmailOfAnother: // nobody's purchases were looked at
+		o.missing = append(o.missing, missing...)
+	case len(missing) > 0 && len(differs) == 0:
+		o.ask(ReasonPurchaseNotFound, "The request does not say enough to find the purchase.", missing...)
+	case len(differs) > 0:
+		o.ask(ReasonPurchaseNotFound, "No purchase of the account fits what the request says. The nearest one has another "+strings.Join(differs, " and another ")+".",
+			slices.Concat(missing, differs)...)
+	case !f.HasPurchases:
+		o.ask(ReasonPurchaseNotFound, "The account has no completed purchase.", MissingMatchingPurchase)
+	default:
+		o.ask(ReasonPurchaseNotFound, "No purchase of the account fits what the request says.", MissingMatchingPurchase)
+	}
+}
+
+func differingDetails(d StatedDifferences) []string {
+	var names []string
+	for _, detail := range []struct {
+		differs bool
+		name    string
+	}{
+		{d.Date, MissingPurchaseDate},
+		{d.Amount, MissingPurchaseAmount},
+		{d.Currency, MissingPurchaseCurrency},
+	} {
+		if detail.differs {
+			names = append(names, detail.name)
+		}
+	}
+	return names
 }
 
 func missingDetails(s StatedFacts) []string {
@@ -356,11 +467,8 @@ func missingDetails(s StatedFacts) []string {
 
 func decideFailedJob(f RefundFacts) RefundDecision {
 	closed := closedOnPlatform(f.Status)
-	if reason, missing := unclearJob(f); missing != nil {
-		if closed != nil {
-			return RefundDecision{Decision: DecisionDeny, Reasons: closed}
-		}
-		return RefundDecision{Decision: DecisionNeedsInformation, Reasons: []Reason{reason}, Missing: missing}
+	if open := unclearJob(f); open.missing != nil {
+		return undecidable(f, open, closed)
 	}
 	decision, reasons := jobOutcome(*f.Job)
 	if closed == nil {
@@ -372,17 +480,19 @@ func decideFailedJob(f RefundFacts) RefundDecision {
 	return RefundDecision{Decision: DecisionDeny, Reasons: closed}
 }
 
-func unclearJob(f RefundFacts) (Reason, []string) {
+func unclearJob(f RefundFacts) (open openQuestions) {
+	open.askAccount(f)
 	switch {
 	case f.Job == nil && !f.Stated.JobID:
-		return Reason{ReasonJobNotFound, ClauseRequest, "The request names no job."}, []string{MissingJobID}
+		open.ask(ReasonJobNotFound, "The request names no job.", MissingJobID)
 	case f.Job == nil:
-		return Reason{ReasonJobNotFound, ClauseRequest, "The account has no job with the id that the request names."}, []string{MissingMatchingJob}
-	case f.Job.OtherAccount:
-		return Reason{ReasonOtherAccount, ClauseRequest, "The job belongs to another account than the request."}, []string{MissingAccountOfJob}
-	default:
-		return Reason{}, nil
+		open.ask(ReasonJobNotFound, "The account has no job with the id that the request names.", MissingMatchingJob)
+	case f.Job.OtherAccount && f.EmailUnknown:
+		open.askEmail()
+	case f.Job.OtherAccount && !f.EmailOfAnother:
+		open.ask(ReasonOtherAccount, "The job belongs to another account than the request.", MissingAccountOfJob)
 	}
+	return open
 }
 
 // jobOutcome decides about a failed job: its costs come back as credits or not at all, never
@@ -403,10 +513,17 @@ func jobOutcome(j JobFacts) (Decision, []Reason) {
 		return DecisionWaiting, one(ReasonClassUnknown, ClauseFailedJobs, "We are still looking into why the job failed.")
 	case j.DebitedCredits <= 0:
 		return DecisionApprove, one(ReasonNothingDebited, ClauseSystemFailure,
-			fmt.Sprintf("The job failed on our side: %s. No credits were taken for it.", j.Classification.Reason))
+			fmt.Sprintf("The job failed on our side: %s. %s", j.Classification.Reason, nothingTakenText(j)))
 	default:
 		return DecisionApprove, one(ReasonCreditedAsCredits, ClauseSystemFailure, creditedText(j))
 	}
+}
+
+func nothingTakenText(j JobFacts) string {
+	if j.DebitedElsewhere > 0 {
+		return "No credits were taken from the account for it so far. Should they still be, we credit them back."
+	}
+	return "No credits were taken for it."
 }
 
 func creditedText(j JobFacts) string {

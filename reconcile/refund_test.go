@@ -17,7 +17,7 @@ import (
 func refundable() reconcile.RefundFacts {
 	return reconcile.RefundFacts{
 		Kind: reconcile.RequestUnusedCredits, Status: reconcile.RequestPending, RequestedAt: noon.Add(time.Hour), PurchaseMatches: 1,
-		Stated: reconcile.StatedFacts{AccountEmail: true, PurchaseID: true, Date: true, Amount: true, Currency: true},
+		Stated: reconcile.StatedFacts{AccountEmail: true, PurchaseID: true, Date: true, Amount: true, Currency: true, Reason: true},
 		Purchase: &reconcile.PurchaseFacts{
 			ID: "pur_1", Kind: reconcile.PurchaseCredits, Status: reconcile.PurchaseCompleted, AmountMinor: 1000, Currency: "usd",
 			CompletedAt: noon, ExpiresAt: noon.Add(week), Credits: 100, FeeMinor: 59, FeeKnown: true,
@@ -72,17 +72,45 @@ func TestDecideRefundOfUnusedCredits(t *testing.T) {
 		{"approved on the platform", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestApproved }, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2 approved_on_platform:6", "2.1 2.2 6", ""},
 		{"approved on the platform against the policy", func(f *reconcile.RefundFacts) { f.Status, f.Purchase.UsedCredits = reconcile.RequestApproved, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3 approved_on_platform:6", "2.3 6", ""},
 		{"no purchase fits, no id and half the details", func(f *reconcile.RefundFacts) {
-			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{AccountEmail: true}
+			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{AccountEmail: true, Reason: true}
 		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "purchase date; purchase amount; purchase currency"},
-		{"no purchase has the id", func(f *reconcile.RefundFacts) {
-			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{AccountEmail: true, InvoiceID: true}
+		{"no purchase has the id", func(f *reconcile.RefundFacts) { f.Purchase, f.PurchaseMatches = nil, 0 }, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "purchase id"},
+		{"no purchase has the invoice", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{AccountEmail: true, InvoiceID: true, Reason: true}
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "invoice id"},
+		{"no purchase has the id, no account the e-mail", func(f *reconcile.RefundFacts) { f.Purchase, f.PurchaseMatches, f.EmailUnknown = nil, 0, true },
+			reconcile.DecisionNeedsInformation, 0, 0, "email_unknown:6 purchase_not_found:6", "6", "account email; purchase id"},
+		{"all details given, the amount differs", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.HasPurchases, f.Nearest.Amount = nil, 0, false, true, true
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "purchase amount"},
+		{"the date differs, and there is no currency", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.Stated.Currency, f.HasPurchases, f.Nearest.Date = nil, 0, false, false, true, true
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "purchase currency; purchase date"},
+		{"all details given, all differ", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.HasPurchases = nil, 0, false, true
+			f.Nearest = reconcile.StatedDifferences{Date: true, Amount: true, Currency: true}
 		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "details that match a purchase of the account"},
-		{"all details given, none fits", func(f *reconcile.RefundFacts) {
+		{"all details given, the account has no purchase", func(f *reconcile.RefundFacts) {
 			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID = nil, 0, false
 		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "details that match a purchase of the account"},
+		{"no account has the e-mail", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.Stated.Date, f.EmailUnknown = nil, 0, false, false, true
+		}, reconcile.DecisionNeedsInformation, 0, 0, "email_unknown:6", "6", "account email; purchase date"},
+		{"no account has the e-mail, the purchase is somebody's", func(f *reconcile.RefundFacts) { f.Purchase.OtherAccount, f.EmailUnknown = true, true },
+			reconcile.DecisionNeedsInformation, 0, 0, "email_unknown:6", "6", "account email"},
+		{"the account's own purchase, another account's e-mail", func(f *reconcile.RefundFacts) { f.EmailOfAnother = true },
+			reconcile.DecisionNeedsInformation, 0, 0, "email_of_another_account:6", "6", "account email"},
+		{"another account's e-mail and its purchase", func(f *reconcile.RefundFacts) { f.EmailOfAnother, f.Purchase.OtherAccount = true, true },
+			reconcile.DecisionNeedsInformation, 0, 0, "email_of_another_account:6", "6", "account email"},
+		{"another account's e-mail, withdrawn", func(f *reconcile.RefundFacts) { f.EmailOfAnother, f.Status = true, reconcile.RequestWithdrawn },
+			reconcile.DecisionDeny, 0, 0, "withdrawn:6", "6", ""},
+		{"no reason", func(f *reconcile.RefundFacts) { f.Stated.Reason = false }, reconcile.DecisionNeedsInformation, 0, 0, "no_reason_given:6", "6", "reason for the request"},
+		{"no reason, but denied all the same", func(f *reconcile.RefundFacts) { f.Stated.Reason, f.Purchase.UsedCredits = false, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3", "2.3", ""},
+		{"no reason, and no such purchase", func(f *reconcile.RefundFacts) { f.Purchase, f.PurchaseMatches, f.Stated.Reason = nil, 0, false },
+			reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6 no_reason_given:6", "6", "purchase id; reason for the request"},
 		{"nothing stated at all", func(f *reconcile.RefundFacts) {
 			f.Purchase, f.PurchaseMatches, f.Stated = nil, 0, reconcile.StatedFacts{}
-		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "account email; purchase date; purchase amount; purchase currency"},
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6 no_reason_given:6", "6", "account email; purchase date; purchase amount; purchase currency; reason for the request"},
 		{"two purchases fit", func(f *reconcile.RefundFacts) {
 			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.Stated.Currency = nil, 2, false, false
 		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_ambiguous:6", "6", "purchase currency; invoice id"},
@@ -97,7 +125,7 @@ func TestDecideRefundOfUnusedCredits(t *testing.T) {
 		}, reconcile.DecisionDeny, 0, 0, "decided_on_platform:6", "6", ""},
 		{"none fits, approved on the platform", func(f *reconcile.RefundFacts) {
 			f.Purchase, f.PurchaseMatches, f.Status = nil, 0, reconcile.RequestApproved
-		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6 approved_on_platform:6", "6", "details that match a purchase of the account"},
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6 approved_on_platform:6", "6", "purchase id"},
 		{"somebody else's purchase", func(f *reconcile.RefundFacts) { f.Purchase.OtherAccount = true }, reconcile.DecisionNeedsInformation, 0, 0, "other_account:6", "6", "account email of the account that made the purchase"},
 	}
 	for _, test := range tests {
@@ -117,7 +145,7 @@ func TestDecideRefundOfUnusedCredits(t *testing.T) {
 			if missing := strings.Join(got.Missing, "; "); missing != test.missing {
 				t.Errorf("missing %q, want %q", missing, test.missing)
 			}
-			if wantCurrency := map[bool]string{true: "usd"}[facts.Purchase != nil && !facts.Purchase.OtherAccount]; got.Currency != wantCurrency {
+			if wantCurrency := map[bool]string{true: "usd"}[facts.Purchase != nil && !facts.Purchase.OtherAccount && !facts.EmailOfAnother]; got.Currency != wantCurrency {
 				t.Errorf("currency %q, want %q", got.Currency, wantCurrency)
 			}
 		})
@@ -143,6 +171,8 @@ func TestDecideRefundOfAFailedJob(t *testing.T) {
 			"The job failed on our side: a machine of ours failed. We are crediting back what was taken for it, as credits and not as money: 1 credit."},
 		{"our fault, nothing taken", "pending", &reconcile.JobFacts{Status: "failed", Classification: system}, "approve", "nothing_debited:3.1", "",
 			"The job failed on our side: a machine of ours failed. No credits were taken for it."},
+		{"our fault, taken from another account", "pending", &reconcile.JobFacts{Status: "failed", Classification: system, DebitedElsewhere: 4}, "approve", "nothing_debited:3.1", "",
+			"The job failed on our side: a machine of ours failed. No credits were taken from the account for it so far. Should they still be, we credit them back."},
 		{"the user's fault", "pending", &reconcile.JobFacts{Status: "failed", Classification: user, DebitedCredits: 10}, "deny", "user_failure:3.2", "",
 			"The job did not fail on our side: the data given for it could not be used."},
 		{"canceled", "pending", &reconcile.JobFacts{Status: "canceled", Classification: system, DebitedCredits: 10}, "deny", "job_canceled:3.2", "", ""},
@@ -162,7 +192,7 @@ func TestDecideRefundOfAFailedJob(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := reconcile.DecideRefund(reconcile.RefundFacts{
-				Kind: reconcile.RequestFailedJob, Status: test.status, RequestedAt: noon, Stated: reconcile.StatedFacts{AccountEmail: true, JobID: true}, Job: test.job,
+				Kind: reconcile.RequestFailedJob, Status: test.status, RequestedAt: noon, Stated: reconcile.StatedFacts{AccountEmail: true, JobID: true, Reason: true}, Job: test.job,
 			})
 			if got.Decision != test.decision || reasonCodes(got) != test.reasons || strings.Join(got.Missing, "; ") != test.missing {
 				t.Errorf("%s, %q, missing %q; want %s, %q, %q", got.Decision, reasonCodes(got), got.Missing, test.decision, test.reasons, test.missing)
@@ -175,7 +205,7 @@ func TestDecideRefundOfAFailedJob(t *testing.T) {
 			}
 		})
 	}
-	got := reconcile.DecideRefund(reconcile.RefundFacts{Kind: reconcile.RequestFailedJob, Status: reconcile.RequestPending})
+	got := reconcile.DecideRefund(reconcile.RefundFacts{Kind: reconcile.RequestFailedJob, Status: reconcile.RequestPending, Stated: reconcile.StatedFacts{Reason: true}})
 	if got.Decision != reconcile.DecisionNeedsInformation || !slices.Equal(got.Missing, []string{reconcile.MissingJobID}) {
 		t.Errorf("without a job id: %+v", got)
 	}
@@ -207,8 +237,12 @@ func drawFacts(t *rapid.T) reconcile.RefundFacts {
 	f.PurchaseMatches = rapid.SampledFrom([]int{1, 1, 1, 0, 2}).Draw(t, "matches")
 	f.Stated = reconcile.StatedFacts{
 		AccountEmail: chance("email"), PurchaseID: chance("purchase id"), InvoiceID: chance("invoice"), JobID: chance("job id"),
-		Date: chance("date"), Amount: chance("amount given"), Currency: chance("currency given"),
+		Date: chance("date"), Amount: chance("amount given"), Currency: chance("currency given"), Reason: !chance("no reason"),
 	}
+	f.EmailUnknown, f.HasPurchases = chance("unknown e-mail"), chance("has purchases")
+	f.EmailOfAnother = !f.EmailUnknown && chance("another's e-mail")
+	f.Nearest = reconcile.StatedDifferences{Date: f.Stated.Date && chance("other date"), Amount: f.Stated.Amount && chance("other amount"),
+		Currency: f.Stated.Currency && chance("other currency")}
 	p := f.Purchase
 	p.Kind = rapid.SampledFrom([]reconcile.PurchaseKind{"credits", "credits", "subscription"}).Draw(t, "purchase kind")
 	p.Status = rapid.SampledFrom([]reconcile.PurchaseStatus{"completed", "completed", "completed", "pending", "failed"}).Draw(t, "purchase status")
@@ -239,11 +273,11 @@ func TestRefundDecisionsFollowTheRules(t *testing.T) {
 		var approve bool
 		if f.Kind == reconcile.RequestUnusedCredits {
 			p := f.Purchase
-			approve = open && p != nil && !p.OtherAccount && p.Status == "completed" && p.Kind == "credits" && !f.RequestedAt.After(noon.Add(week)) &&
+			approve = open && p != nil && !p.OtherAccount && !f.EmailOfAnother && f.Stated.Reason && p.Status == "completed" && p.Kind == "credits" && !f.RequestedAt.After(noon.Add(week)) &&
 				p.UsedCredits == 0 && !p.Disputed && !p.RefundedBefore && (p.FeeKnown || p.AmountMinor == 0)
 		} else {
 			j := f.Job
-			approve = open && j != nil && !j.OtherAccount && (j.Status == "failed" || j.Status == "interrupted") && j.Classification.Class == "system"
+			approve = open && j != nil && !j.OtherAccount && !f.EmailOfAnother && (j.Status == "failed" || j.Status == "interrupted") && j.Classification.Class == "system"
 		}
 		if (d.Decision == reconcile.DecisionApprove) != approve {
 			t.Fatalf("%s: %+v\n%+v\n%+v", d.Decision, f, f.Purchase, f.Job)
@@ -343,6 +377,28 @@ We can't decide your refund request yet.
 What the request says fits 2 purchases; it has to name the one that is meant.
 
 Please tell us: invoice id.
+`},
+		{"needs to know who asks, and for what", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.EmailUnknown, f.Stated.Reason = nil, 0, true, false
+		}, `Your refund request: we need to know more
+
+We can't decide your refund request yet.
+
+No account has the e-mail address that the request names.
+No purchase has the id that the request names.
+The request gives no reason.
+
+Please tell us: account email, purchase id, reason for the request.
+`},
+		{"needs the amount", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.HasPurchases, f.Nearest.Amount = nil, 0, false, true, true
+		}, `Your refund request: we need to know more
+
+We can't decide your refund request yet.
+
+No purchase of the account fits what the request says. The nearest one has another purchase amount.
+
+Please tell us: purchase amount.
 `},
 		{"waiting", func(f *reconcile.RefundFacts) { f.Purchase.FeeKnown = false }, `Your refund request is being reviewed
 

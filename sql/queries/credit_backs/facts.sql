@@ -3,7 +3,8 @@ SELECT j.account_id, j.id AS job_id, j.kind, j.status, coalesce(j.failure_code, 
        coalesce(v.version, '') AS version, coalesce(f.class, 'unknown') AS class, coalesce(f.rule, '') AS rule, coalesce(f.reason, '') AS reason,
        least(coalesce(e.debited, 0), 9223372036854775807)::bigint AS debited,
        least(coalesce(e.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
-       least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever
+       least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
+       least(greatest(coalesce(e.debited_elsewhere, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere
 -- In order of their ids before anything is looked up: a page costs its own jobs, not all of them.
 FROM (SELECT c.subject_id, c.in_scan
       FROM reconciler.candidates c
@@ -12,10 +13,11 @@ FROM (SELECT c.subject_id, c.in_scan
 CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j
 {{ job_class }}
 LEFT JOIN LATERAL (
-    SELECT -sum(n.credits) FILTER (WHERE n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
-           sum(n.credits) FILTER (WHERE n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
-           sum(n.credits) FILTER (WHERE n.kind = 'credit_back') AS credited_ever
-    FROM (SELECT * FROM {{ entries }} n WHERE n.job_id = j.id AND n.account_id = j.account_id OFFSET 0) n) e ON true
+    SELECT -sum(n.credits) FILTER (WHERE n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
+           sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
+           sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back') AS credited_ever,
+           -sum(n.credits) FILTER (WHERE NOT n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited_elsewhere
+    FROM (SELECT n.*, n.account_id = j.account_id AS own FROM {{ entries }} n WHERE n.job_id = j.id OFFSET 0) n) e ON true
 CROSS JOIN LATERAL (SELECT count(*) AS credited FROM reconciler.credit_backs d
                     WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited' OFFSET 0) d
 WHERE j.finished_at < @as_of::timestamptz AND d.credited = 0

@@ -20,7 +20,7 @@ WITH request AS MATERIALIZED (
     UNION ALL
     SELECT r.id, r.requested_at, r.status, r.decided_at, p.id, p.account_id, p.completed_at < @begin::timestamptz
     FROM request r
-    JOIN source.accounts a ON lower(btrim(a.email)) = lower(btrim(r.account_email)) AND (coalesce(r.account_id, '') = '' OR a.id = r.account_id)
+    JOIN source.accounts a ON lower(btrim(a.email)) = lower(btrim(r.account_email)) AND btrim(r.account_email) <> '' AND (coalesce(r.account_id, '') = '' OR a.id = r.account_id)
     JOIN {{ valid_purchases }} p ON p.account_id = a.id AND p.amount_minor = r.stated_amount_minor AND p.currency = r.stated_currency
      AND (p.completed_at AT TIME ZONE @zone::text)::date = r.stated_date
     WHERE coalesce(r.purchase_id, '') = '' AND coalesce(r.invoice_id, '') = ''
