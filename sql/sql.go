@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/lib/pq"
 )
@@ -58,9 +59,24 @@ var (
 	fragmentUse    = regexp.MustCompile(`\{\{\s*([a-z_/]+)\s*\}\}`)
 )
 
-// NewCatalog loads every embedded statement for the given source schema.
+// catalogs keeps what loadCatalog has made: a process may open many stores, and the statements are the same for all.
+var catalogs sync.Map // of *Catalog by source schema
+
+// NewCatalog is every embedded statement for the given source schema; the same one for every caller.
 // An unknown fragment or a statement that doesn't parse is an error: it can only be a mistake in this package.
 func NewCatalog(sourceSchema string) (*Catalog, error) {
+	if known, ok := catalogs.Load(sourceSchema); ok {
+		return known.(*Catalog), nil
+	}
+	c, err := loadCatalog(sourceSchema)
+	if err != nil {
+		return nil, err
+	}
+	known, _ := catalogs.LoadOrStore(sourceSchema, c)
+	return known.(*Catalog), nil
+}
+
+func loadCatalog(sourceSchema string) (*Catalog, error) {
 	c := &Catalog{statements: map[string]Statement{}}
 	err := fs.WalkDir(queries, "queries", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".sql" {

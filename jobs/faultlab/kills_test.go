@@ -72,23 +72,24 @@ func TestKilledAtEveryStep(t *testing.T) {
 			places = append(places, i+1)
 		}
 		var counts tally
-		for _, at := range sample(places, map[bool]int{false: 4, true: 1}[night]) {
-			l := w.open(t)
-			if night {
-				l.clock.set(nightTime)
-			}
-			o := l.orders(night)
-			o.AtStep = at
-			killed := ended(t, l.start(t, o))
-			violations := l.violations(false)
-			l.again(night)
-			violations = append(violations, l.violations(true)...)
-			if diff := l.ending().differs(want); diff != "" {
-				violations = append(violations, diff)
-			}
-			counts.add(2, killed, violations, t, fmt.Sprintf("killed at step %d (%s) of %s", at, steps[at-1], name))
-			l.drop()
-		}
+		t.Run(name, func(t *testing.T) {
+			sweep(t, sample(places, map[bool]int{false: 4, true: 1}[night]), func(t *testing.T, at int) {
+				l := w.open(t)
+				if night {
+					l.clock.set(nightTime)
+				}
+				o := l.orders(night)
+				o.AtStep = at
+				killed := ended(t, l.start(t, o))
+				violations := l.violations(false)
+				l.again(night)
+				violations = append(violations, l.violations(true)...)
+				if diff := l.ending().differs(want); diff != "" {
+					violations = append(violations, diff)
+				}
+				counts.add(2, killed, violations, t, fmt.Sprintf("killed at step %d (%s) of %s", at, steps[at-1], name))
+			})
+		})
 		if 2*counts.hit < counts.faults { // a retry more or less moves the last steps
 			t.Errorf("%d of %d processes were killed", counts.hit, counts.faults)
 		}
@@ -109,32 +110,32 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	want := clean.ending()
 	clean.drop()
 	var counts tally
-	rounds := 2
-	if *long {
-		rounds = 60
+	var rounds [][4]time.Duration
+	for range map[bool]int{false: 2, true: 60}[*long] {
+		var delays [4]time.Duration
+		for kill := range delays {
+			delays[kill] = time.Duration(random.Int64N(int64(usual)))
+		}
+		rounds = append(rounds, delays)
 	}
-	for round := range rounds {
-		l := w.open(t)
-		for kill := range 4 {
-			p := l.start(t, l.orders(false))
-			delay := time.Duration(random.Int64N(int64(usual)))
-			timer := time.AfterFunc(delay, func() { _ = p.Process.Kill() })
-			killed := ended(t, p)
-			timer.Stop()
-			counts.add(1, killed, l.violations(false), t, fmt.Sprintf("round %d, kill %d after %v", round, kill, delay))
-		}
-		l.execute(nil)
-		violations := l.violations(true)
-		if diff := l.ending().differs(want); diff != "" {
-			violations = append(violations, diff)
-		}
-		for _, v := range violations {
-			t.Errorf("round %d: %s", round, v)
-		}
-		counts.violations += len(violations)
-		counts.runs++
-		l.drop()
-	}
+	t.Run("round", func(t *testing.T) {
+		sweep(t, rounds, func(t *testing.T, delays [4]time.Duration) {
+			l := w.open(t)
+			for kill, delay := range delays {
+				p := l.start(t, l.orders(false))
+				timer := time.AfterFunc(delay, func() { _ = p.Process.Kill() })
+				killed := ended(t, p)
+				timer.Stop()
+				counts.add(1, killed, l.violations(false), t, fmt.Sprintf("kill %d after %v", kill, delay))
+			}
+			l.execute(nil)
+			violations := l.violations(true)
+			if diff := l.ending().differs(want); diff != "" {
+				violations = append(violations, diff)
+			}
+			counts.after(violations, t, "the run after the kills")
+		})
+	})
 	counts.tell(t, "kills at random moments")
 }
 
@@ -152,43 +153,47 @@ func TestTheRealCommandIsKilled(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(5, 6))
 	var counts tally
-	for round := range 40 {
-		l := w.open(t)
-		run := func() *exec.Cmd {
-			cmd := exec.Command(binary, "refunds", "execute", w.planID, "--by", "Carol")
-			cmd.Env = append(os.Environ(), "DATABASE_URL="+l.url, "STRIPE_API_KEY="+l.stripe.ReadKey(), "STRIPE_REFUND_KEY="+l.stripe.RefundKey(),
-				"STRIPE_API_BASE="+l.base, "REPORTS_URL="+l.folder, "RECONCILER_REFUND_LEASE_SECONDS=1", "LOG_LEVEL=error", "LOG_FORMAT=json")
-			return cmd
+	var rounds [][3]time.Duration
+	for range 40 {
+		var delays [3]time.Duration
+		for kill := range delays {
+			delays[kill] = time.Duration(random.Int64N(int64(600 * time.Millisecond)))
 		}
-		for range 3 {
-			cmd := run()
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Duration(random.Int64N(int64(600 * time.Millisecond))))
-			_ = cmd.Process.Kill()
-			err := cmd.Wait()
-			counts.add(1, err != nil, l.violations(false), t, fmt.Sprintf("round %d", round))
-		}
-		for try := 1; ; try++ {
-			out, err := run().CombinedOutput()
-			if err == nil {
-				break
-			}
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 1 || try == 40 {
-				t.Fatalf("try %d: %v\n%s", try, err, out)
-			}
-			time.Sleep(200 * time.Millisecond)
-		}
-		violations := l.violations(true)
-		for _, v := range violations {
-			t.Errorf("round %d: %s", round, v)
-		}
-		counts.violations += len(violations)
-		counts.runs++
-		l.drop()
+		rounds = append(rounds, delays)
 	}
+	t.Run("round", func(t *testing.T) {
+		sweep(t, rounds, func(t *testing.T, delays [3]time.Duration) {
+			l := w.open(t)
+			run := func() *exec.Cmd {
+				cmd := exec.Command(binary, "refunds", "execute", w.planID, "--by", "Carol")
+				cmd.Env = append(os.Environ(), "DATABASE_URL="+l.url, "STRIPE_API_KEY="+l.stripe.ReadKey(), "STRIPE_REFUND_KEY="+l.stripe.RefundKey(),
+					"STRIPE_API_BASE="+l.base, "REPORTS_URL="+l.folder, "RECONCILER_REFUND_LEASE_SECONDS=1", "LOG_LEVEL=error", "LOG_FORMAT=json")
+				return cmd
+			}
+			for _, delay := range delays {
+				cmd := run()
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(delay)
+				_ = cmd.Process.Kill()
+				err := cmd.Wait()
+				counts.add(1, err != nil, l.violations(false), t, fmt.Sprintf("killed after %v", delay))
+			}
+			for try := 1; ; try++ {
+				out, err := run().CombinedOutput()
+				if err == nil {
+					break
+				}
+				var exit *exec.ExitError
+				if !errors.As(err, &exit) || exit.ExitCode() != 1 || try == 40 {
+					t.Fatalf("try %d: %v\n%s", try, err, out)
+				}
+				time.Sleep(200 * time.Millisecond)
+			}
+			counts.after(l.violations(true), t, "the run after the kills")
+		})
+	})
 	counts.tell(t, "kills of the real command")
 }
 
@@ -211,29 +216,30 @@ func TestAPausedExecutorChangesNothingMore(t *testing.T) {
 		pauses = append(pauses, pause{statement: i})
 	}
 	var counts tally
-	for _, at := range sample(pauses, 4) {
-		l := w.open(t)
-		o := l.orders(false)
-		o.Signal, o.AtStep, o.AtStatement = syscall.SIGSTOP, at.step, at.statement
-		paused := l.start(t, o)
-		stopped := waitUntilStopped(paused.Process.Pid)
-		l.execute(nil)
-		violations := l.violations(true)
-		posts := len(l.posts())
-		if err := paused.Process.Signal(syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
-		ended(t, paused)
-		violations = append(violations, l.violations(true)...)
-		if stopped && len(l.posts()) != posts {
-			violations = append(violations, fmt.Sprintf("the executor that woke up sent %d more requests for refunds", len(l.posts())-posts))
-		}
-		if diff := l.ending().differs(want); diff != "" {
-			violations = append(violations, diff)
-		}
-		counts.add(2, stopped, violations, t, fmt.Sprintf("paused at step %d, statement %d", at.step, at.statement))
-		l.drop()
-	}
+	t.Run("place", func(t *testing.T) {
+		sweep(t, sample(pauses, 4), func(t *testing.T, at pause) {
+			l := w.open(t)
+			o := l.orders(false)
+			o.Signal, o.AtStep, o.AtStatement = syscall.SIGSTOP, at.step, at.statement
+			paused := l.start(t, o)
+			stopped := waitUntilStopped(paused.Process.Pid)
+			l.execute(nil)
+			violations := l.violations(true)
+			posts := len(l.posts())
+			if err := paused.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			ended(t, paused)
+			violations = append(violations, l.violations(true)...)
+			if stopped && len(l.posts()) != posts {
+				violations = append(violations, fmt.Sprintf("the executor that woke up sent %d more requests for refunds", len(l.posts())-posts))
+			}
+			if diff := l.ending().differs(want); diff != "" {
+				violations = append(violations, diff)
+			}
+			counts.add(2, stopped, violations, t, fmt.Sprintf("paused at step %d, statement %d", at.step, at.statement))
+		})
+	})
 	counts.tell(t, "pauses while the lease is taken over")
 }
 
@@ -347,39 +353,42 @@ func TestConnectionsTerminated(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(7, 8))
 	var counts tally
-	for round := range rounds {
-		l := w.open(t)
-		stop := make(chan struct{})
-		finished := make(chan int)
-		delays := make([]time.Duration, 400)
-		for i := range delays {
-			delays[i] = time.Duration(2+random.IntN(40)) * time.Millisecond
+	all := make([][12]time.Duration, rounds)
+	for round := range all {
+		for i := range all[round] {
+			all[round][i] = time.Duration(2+random.IntN(40)) * time.Millisecond
 		}
-		go func() {
-			terminated := 0
-			for _, delay := range delays[:12] { // then it has to get through
-				select {
-				case <-stop:
-					finished <- terminated
-					return
-				case <-time.After(delay):
-				}
-				var ended int
-				_ = l.db.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-					WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'reconciler'`).Scan(&ended)
-				terminated += ended
-			}
-			finished <- terminated
-		}()
-		l.execute(func(w *jobs.Worker) { w.Settings.Refund.Lease = time.Second })
-		close(stop)
-		terminated := <-finished
-		violations := l.violations(true)
-		if diff := l.ending().differs(want); diff != "" {
-			violations = append(violations, diff)
-		}
-		counts.add(1, terminated > 0, violations, t, fmt.Sprintf("round %d, %d sessions ended", round, terminated))
-		l.drop()
 	}
+	t.Run("round", func(t *testing.T) {
+		sweep(t, all, func(t *testing.T, delays [12]time.Duration) {
+			l := w.open(t)
+			stop := make(chan struct{})
+			finished := make(chan int)
+			go func() {
+				terminated := 0
+				for _, delay := range delays { // then it has to get through
+					select {
+					case <-stop:
+						finished <- terminated
+						return
+					case <-time.After(delay):
+					}
+					var ended int
+					_ = l.db.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+					WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'reconciler'`).Scan(&ended)
+					terminated += ended
+				}
+				finished <- terminated
+			}()
+			l.execute(func(w *jobs.Worker) { w.Settings.Refund.Lease = time.Second })
+			close(stop)
+			terminated := <-finished
+			violations := l.violations(true)
+			if diff := l.ending().differs(want); diff != "" {
+				violations = append(violations, diff)
+			}
+			counts.add(1, terminated > 0, violations, t, fmt.Sprintf("%d sessions ended", terminated))
+		})
+	})
 	counts.tell(t, "sessions ended by the server")
 }

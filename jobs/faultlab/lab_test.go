@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -42,6 +44,13 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(child())
 	}
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // labs wait for servers, leases and time-outs more than they compute
+		if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(testdb.Run(m))
 }
 
@@ -65,6 +74,7 @@ type world struct {
 	url      string
 	planID   string
 	policies reconcile.Policies
+	dump     string // the statement that dumps everything that has to end the same
 	clones   atomic.Int64
 	cloning  sync.Mutex
 }
@@ -159,6 +169,9 @@ func makeWorld(t testing.TB) (*world, error) {
 		return nil, err
 	}
 	closeWorker()
+	if w.dump, err = dumpStatement(db.DB.DB); err != nil {
+		return nil, err
+	}
 	return w, db.Close()
 }
 
@@ -210,7 +223,9 @@ type lab struct {
 	stripe *stripetest.Stripe
 	base   string
 	url    string
-	db     *sql.DB
+	store  *postgres.Store // looks at the lab from outside
+	shared bool            // workers use store too: new sessions would cost more than what they do
+	db     *sql.DB         // the store's
 	folder string
 	drop   func()
 }
@@ -230,20 +245,21 @@ func (w *world) open(t testing.TB) *lab {
 		t.Fatal(err)
 	}
 	u.Path = "/" + name
-	l := &lab{world: w, t: t, clock: &clock{}, url: u.String(), folder: filepath.Join(t.TempDir(), name)}
+	l := &lab{world: w, t: t, clock: &clock{}, url: u.String(), folder: filepath.Join(memory(t), name)}
 	if l.stripe, _, err = account(l.clock); err != nil {
 		t.Fatal(err)
 	}
 	if l.base, err = l.stripe.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	if l.db, err = sql.Open("postgres", l.url); err != nil {
+	if l.store, err = postgres.Open(postgres.Options{URL: l.url, ApplicationName: "faultlab"}); err != nil {
 		t.Fatal(err)
 	}
+	l.db = l.store.DB()
 	l.clock.set(executing)
 	l.drop = sync.OnceFunc(func() {
 		l.stripe.Close()
-		l.db.Close()
+		l.store.Close()
 		if _, err := w.admin.Exec("DROP DATABASE " + pq.QuoteIdentifier(name) + " WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}
@@ -252,11 +268,26 @@ func (w *world) open(t testing.TB) *lab {
 	return l
 }
 
+// memory is a folder that waits for no disk, where there is such a thing.
+func memory(t testing.TB) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/dev/shm", "faultlab")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
+}
+
 // worker is a worker of the lab, as cmd would wire it; execute lets its nights execute approved plans.
 func (l *lab) worker(execute bool) (*jobs.Worker, func(), error) {
-	store, err := postgres.Open(postgres.Options{URL: l.url})
-	if err != nil {
-		return nil, nil, err
+	store, closeStore := l.store, func() { l.store.Intercept = nil }
+	if !l.shared {
+		var err error
+		if store, err = postgres.Open(postgres.Options{URL: l.url}); err != nil {
+			return nil, nil, err
+		}
+		closeStore = func() { store.Close() }
 	}
 	read, err := stripefeed.New(l.options(l.stripe.ReadKey()))
 	if err != nil {
@@ -277,12 +308,12 @@ func (l *lab) worker(execute bool) (*jobs.Worker, func(), error) {
 			Caps: reconcile.RefundCaps{RunCount: 100, DayCount: 100, CustomerCount: 5},
 		}},
 	}
-	return w, func() { store.Close() }, nil
+	return w, closeStore, nil
 }
 
 func (l *lab) options(key string) stripefeed.Options {
 	return stripefeed.Options{
-		Key: key, BaseURL: l.base, Log: zerolog.Nop(), EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1,
+		Key: key, BaseURL: l.base, Log: zerolog.Nop(), EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1, SyncParallel: 2,
 		BackoffBase: time.Millisecond, BackoffLimit: 5 * time.Millisecond, Attempts: 2, AttemptTimeout: 250 * time.Millisecond,
 	}
 }
@@ -350,25 +381,19 @@ var notCompared = map[string]string{
 // attempts are tables that record attempts.
 var attempts = []string{"refund_events", "refund_leases", "refund_trips", "audit_links", "audit_changes", "schema_migrations"}
 
-// ending dumps the ledger, the worker's books, the reports and Stripe.
-func (l *lab) ending() ending {
-	l.t.Helper()
-	e := ending{}
-	var tables []string
-	rows, err := l.db.Query(`SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname = 'reconciler' ORDER BY 1`)
+// dumpStatement makes one statement of all tables that are compared: a statement each would cost more than the rest of a small lab.
+func dumpStatement(db *sql.DB) (string, error) {
+	rows, err := db.Query(`SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler'`)
 	if err != nil {
-		l.t.Fatal(err)
+		return "", err
 	}
+	defer rows.Close()
+	selects := []string{"SELECT 'credit_entries', to_jsonb(x)::text FROM platform.credit_entries x"}
 	for rows.Next() {
-		var table string
-		if err := rows.Scan(&table); err != nil {
-			l.t.Fatal(err)
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return "", err
 		}
-		tables = append(tables, table)
-	}
-	rows.Close()
-	for _, table := range append(tables, "platform.credit_entries") {
-		name := strings.TrimPrefix(table, "reconciler.")
 		if slices.Contains(attempts, name) {
 			continue
 		}
@@ -376,12 +401,34 @@ func (l *lab) ending() ending {
 		if notCompared[name] != "" {
 			without += "," + notCompared[name]
 		}
-		var text sql.NullString
-		err := l.db.QueryRow(fmt.Sprintf(`SELECT string_agg(row, E'\n' ORDER BY row COLLATE "C") FROM (SELECT (to_jsonb(x) - '{%s}'::text[])::text AS row FROM %s x) r`, without, table)).Scan(&text)
-		if err != nil {
+		selects = append(selects, fmt.Sprintf("SELECT %s, (to_jsonb(x) - '{%s}'::text[])::text FROM reconciler.%s x", pq.QuoteLiteral(name), without, pq.QuoteIdentifier(name)))
+	}
+	return strings.Join(selects, "\nUNION ALL\n"), rows.Err()
+}
+
+// ending dumps the ledger, the worker's books, the reports and Stripe.
+func (l *lab) ending() ending {
+	l.t.Helper()
+	e := ending{}
+	rows, err := l.db.Query(l.dump)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer rows.Close()
+	tables := map[string][]string{}
+	for rows.Next() {
+		var name, row string
+		if err := rows.Scan(&name, &row); err != nil {
 			l.t.Fatal(err)
 		}
-		e[name] = text.String
+		tables[name] = append(tables[name], row)
+	}
+	if err := rows.Err(); err != nil {
+		l.t.Fatal(err)
+	}
+	for name, rows := range tables {
+		slices.Sort(rows)
+		e[name] = strings.Join(rows, "\n")
 	}
 	err = filepath.WalkDir(l.folder, func(path string, file fs.DirEntry, err error) error {
 		if err != nil || file.IsDir() {
@@ -482,12 +529,7 @@ func (l *lab) violations(settled bool) []string {
 	query("a control total does not tie", `SELECT business_date || ' ' || check_name || ' ' || unit || ' ' || difference FROM reconciler.control_totals WHERE difference <> 0`)
 	query("a balance is negative", `SELECT account_id FROM platform.credit_entries GROUP BY account_id HAVING sum(credits) < 0`)
 	found = append(found, l.stripeViolations(settled)...)
-	store, err := postgres.Open(postgres.Options{URL: l.url})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer store.Close()
-	_, problems, err := jobs.VerifyAudit(context.Background(), store)
+	_, problems, err := jobs.VerifyAudit(context.Background(), l.store)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -571,12 +613,34 @@ func (c *tally) add(runs int, hit bool, violations []string, t testing.TB, fault
 	}
 }
 
+// after adds the run that mends what several faults have left.
+func (c *tally) after(violations []string, t testing.TB, run string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.runs++
+	c.violations += len(violations)
+	for _, v := range violations {
+		t.Errorf("%s: %s", run, v)
+	}
+}
+
 func (c *tally) tell(t testing.TB, what string) {
 	t.Helper()
 	line := fmt.Sprintf("%s: faults tried %d (%d hit), runs %d, violations %d", what, c.faults, c.hit, c.runs, c.violations)
 	t.Log(line)
 	if *long {
 		fmt.Println("faultlab: " + line)
+	}
+}
+
+// sweep tries places side by side, each as a test of its own: `-run Sweep/17` tries that one again.
+func sweep[T any](t *testing.T, places []T, try func(t *testing.T, place T)) {
+	t.Helper()
+	for i, place := range places {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			try(t, place)
+		})
 	}
 }
 

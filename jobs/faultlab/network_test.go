@@ -47,28 +47,30 @@ func TestEveryCallOfARefundMayBreak(t *testing.T) {
 		}
 	}
 	var counts tally
-	for _, f := range sample(faults, 10) {
-		l := w.open(t)
-		l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: f.call}, Kind: f.kind})
-		broken, closeBroken := l.must(false)
-		if f.cold {
-			broken.Refunds = l.coldRefunds()
-		}
-		_, _ = broken.ExecuteRefunds(context.Background(), w.planID, "Carol") // however it ends
-		closeBroken()
-		hit := l.faultHit()
-		violations := l.violations(false)
-		if f.kind == stripetest.StoredServerError { // Stripe answers so for as long as it knows the key
-			l.clock.set(executing.Add(25 * time.Hour))
-		}
-		l.finish()
-		violations = append(violations, l.violations(true)...)
-		if diff := l.ending().differs(want); diff != "" && !rejectedOnce(f.kind) {
-			violations = append(violations, diff)
-		}
-		counts.add(2, hit, violations, t, fmt.Sprintf("call %d (%s): %s, cold %v", f.call, f.what, f.kind, f.cold))
-		l.drop()
-	}
+	t.Run("place", func(t *testing.T) {
+		sweep(t, sample(faults, 10), func(t *testing.T, f fault) {
+			l := w.open(t)
+			l.shared = true
+			l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: f.call}, Kind: f.kind})
+			broken, closeBroken := l.must(false)
+			if f.cold {
+				broken.Refunds = l.coldRefunds()
+			}
+			_, _ = broken.ExecuteRefunds(context.Background(), w.planID, "Carol") // however it ends
+			closeBroken()
+			hit := l.faultHit()
+			violations := l.violations(false)
+			if f.kind == stripetest.StoredServerError { // Stripe answers so for as long as it knows the key
+				l.clock.set(executing.Add(25 * time.Hour))
+			}
+			l.finish()
+			violations = append(violations, l.violations(true)...)
+			if diff := l.ending().differs(want); diff != "" && !rejectedOnce(f.kind) {
+				violations = append(violations, diff)
+			}
+			counts.add(2, hit, violations, t, fmt.Sprintf("call %d (%s): %s, cold %v", f.call, f.what, f.kind, f.cold))
+		})
+	})
 	counts.tell(t, "network sweep of refund execution")
 }
 

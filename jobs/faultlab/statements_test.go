@@ -67,25 +67,27 @@ func TestEveryStatementOfARefundMayFail(t *testing.T) {
 	}
 	clean.drop()
 	var counts tally
-	for _, p := range sample(places.places, 6) {
-		l := w.open(t)
-		fault := &counting{at: int64(p.nth)}
-		broken, closeBroken := l.must(false)
-		broken.Store.Intercept = fault.intercept
-		_, err := broken.ExecuteRefunds(context.Background(), w.planID, "Carol")
-		closeBroken()
-		violations := l.violations(false)
-		if err == nil && fault.hit.Load() {
-			violations = append(violations, "the run says that all is well")
-		}
-		l.execute(nil)
-		violations = append(violations, l.violations(true)...)
-		if diff := l.ending().differs(want); diff != "" {
-			violations = append(violations, diff)
-		}
-		counts.add(2, fault.hit.Load(), violations, t, p.String())
-		l.drop()
-	}
+	t.Run("place", func(t *testing.T) {
+		sweep(t, sample(places.places, 6), func(t *testing.T, p place) {
+			l := w.open(t)
+			l.shared = true
+			fault := &counting{at: int64(p.nth)}
+			broken, closeBroken := l.must(false)
+			broken.Store.Intercept = fault.intercept
+			_, err := broken.ExecuteRefunds(context.Background(), w.planID, "Carol")
+			closeBroken()
+			violations := l.violations(false)
+			if err == nil && fault.hit.Load() {
+				violations = append(violations, "the run says that all is well")
+			}
+			l.execute(nil)
+			violations = append(violations, l.violations(true)...)
+			if diff := l.ending().differs(want); diff != "" {
+				violations = append(violations, diff)
+			}
+			counts.add(2, fault.hit.Load(), violations, t, p.String())
+		})
+	})
 	counts.tell(t, "statement sweep of refund execution")
 }
 
@@ -108,25 +110,27 @@ func TestEveryStatementOfANightMayFail(t *testing.T) {
 	}
 	clean.drop()
 	var counts tally
-	for _, p := range sample(places.places, 2) {
-		l := w.open(t)
-		l.clock.set(nightTime)
-		fault := &counting{at: int64(p.nth)}
-		broken, closeBroken := l.must(true)
-		broken.Store.Intercept = fault.intercept
-		err := broken.RunNight(context.Background(), secondDay)
-		closeBroken()
-		violations := l.violations(false)
-		if err == nil && fault.hit.Load() {
-			violations = append(violations, "the run says that all is well")
-		}
-		l.night(true)
-		violations = append(violations, l.violations(true)...)
-		if diff := l.ending().differs(want); diff != "" {
-			violations = append(violations, diff)
-		}
-		counts.add(2, fault.hit.Load(), violations, t, p.String())
-		l.drop()
-	}
+	t.Run("place", func(t *testing.T) {
+		sweep(t, sample(places.places, 2), func(t *testing.T, p place) {
+			l := w.open(t)
+			l.shared = true
+			l.clock.set(nightTime)
+			fault := &counting{at: int64(p.nth)}
+			broken, closeBroken := l.must(true)
+			broken.Store.Intercept = fault.intercept
+			err := broken.RunNight(context.Background(), secondDay)
+			closeBroken()
+			violations := l.violations(false)
+			if err == nil && fault.hit.Load() {
+				violations = append(violations, "the run says that all is well")
+			}
+			l.night(true)
+			violations = append(violations, l.violations(true)...)
+			if diff := l.ending().differs(want); diff != "" {
+				violations = append(violations, diff)
+			}
+			counts.add(2, fault.hit.Load(), violations, t, p.String())
+		})
+	})
 	counts.tell(t, "statement sweep of a night")
 }
