@@ -1,6 +1,7 @@
 package stripefeed
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -161,16 +163,16 @@ func get[T any](ctx context.Context, c *Client, limit, path string, query url.Va
 		if err := c.limits.wait(ctx, limit); err != nil {
 			return nil, time.Time{}, fmt.Errorf("GET %s: %w", path, err)
 		}
-		var answer document[T]
+		var answer T
 		seen, err := c.attempt(ctx, path, values, &answer)
 		if err == nil && seen.date.IsZero() {
 			err = &garbled{seen.status, "the answer has no date"}
 		}
 		if err == nil {
-			err = check(&answer.body)
+			err = check(&answer)
 		}
 		if err == nil {
-			return &answer.body, seen.date, nil
+			return &answer, seen.date, nil
 		}
 		if ctx.Err() != nil {
 			return nil, time.Time{}, fmt.Errorf("GET %s: %w", path, context.Cause(ctx))
@@ -196,12 +198,24 @@ func get[T any](ctx context.Context, c *Client, limit, path string, query url.Va
 	}
 }
 
-func (c *Client) attempt(ctx context.Context, path string, values *form.Values, into stripe.LastResponseSetter) (observation, error) {
+// bodies are reused from answer to answer: what is decoded from them are copies.
+var bodies = sync.Pool{New: func() any { return &bytes.Buffer{} }}
+
+func (c *Client) attempt(ctx context.Context, path string, values *form.Values, into any) (observation, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.AttemptTimeout)
 	defer cancel()
-	seen := &observation{}
+	body := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	seen := &observation{body: body}
 	params := &stripe.Params{Context: context.WithValue(ctx, observationKey{}, seen)}
-	err := c.backend.CallRaw(http.MethodGet, path, c.options.Key, values, params, into)
+	err := c.backend.CallRaw(http.MethodGet, path, c.options.Key, values, params, &stripe.APIResource{})
+	if err == nil {
+		err = seen.bodyErr
+	}
+	if err == nil && seen.status == http.StatusOK {
+		err = json.Unmarshal(body.Bytes(), into)
+	}
+	seen.body = nil
 	return *seen, err
 }
 

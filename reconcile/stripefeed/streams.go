@@ -35,16 +35,14 @@ func newStream[T any, P interface {
 			}
 			return nil
 		})
-		if err == nil {
-			err = batch.flush(ctx)
-		}
-		if err != nil {
+		if err = batch.finish(ctx, err); err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 		return nil
 	}
-	st.readSome = func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) error {
+	st.readSome = func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) (err error) {
 		batch := newBatch(s, st)
+		defer func() { err = batch.finish(ctx, err) }()
 		for _, id := range ids {
 			row, at, err := one[T, P](ctx, s.client, l, id)
 			switch {
@@ -63,7 +61,7 @@ func newStream[T any, P interface {
 				return err
 			}
 		}
-		return batch.flush(ctx)
+		return nil
 	}
 	return st
 }
@@ -100,7 +98,7 @@ func streamByName(name string) stream {
 	panic("stripefeed: no stream " + name)
 }
 
-// batch collects rows of a stream and commits them together.
+// batch collects rows of a stream and commits them together, while the next ones are read.
 type batch struct {
 	s      *syncer
 	stream stream
@@ -109,6 +107,8 @@ type batch struct {
 	seenAt int64 // the earliest clock of its pages: what is in it was so then
 	table  columns
 	lines  columns // of invoices
+	// committing is told how the batch before ended; nil when there is none under way.
+	committing chan error
 }
 
 func newBatch(s *syncer, st stream) *batch {
@@ -163,11 +163,39 @@ func (b *batch) addLines(ctx context.Context, inv *invoice) error {
 	return pages(ctx, b.s.client, l, func(lines []*invoiceLine, _ time.Time) error { return add(lines) })
 }
 
-// flush commits what was collected, and begins anew.
+// flush begins to commit what was collected once the batch before is committed, and begins anew.
 func (b *batch) flush(ctx context.Context) error {
-	if b.rows == 0 {
+	if err := b.wait(); err != nil || b.rows == 0 {
+		return err
+	}
+	full := *b
+	b.rows, b.table, b.lines, b.committing = 0, newColumns(), newColumns(), make(chan error, 1)
+	go func(done chan<- error) { done <- full.commit(ctx) }(b.committing)
+	return nil
+}
+
+// wait waits until nothing is being committed.
+func (b *batch) wait() error {
+	if b.committing == nil {
 		return nil
 	}
+	err := <-b.committing
+	b.committing = nil
+	return err
+}
+
+// finish commits what is left, unless there was an error before it; either way nothing is under way any more.
+func (b *batch) finish(ctx context.Context, before error) error {
+	if before != nil {
+		return errors.Join(before, b.wait())
+	}
+	if err := b.flush(ctx); err != nil {
+		return err
+	}
+	return b.wait()
+}
+
+func (b *batch) commit(ctx context.Context) error {
 	err := b.s.o.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
 		args := b.table.args()
 		args["seen_at"] = b.seenAt
@@ -175,7 +203,7 @@ func (b *batch) flush(ctx context.Context) error {
 			return err
 		}
 		if b.stream.name == "invoices" {
-			return b.flushLines(ctx, tx)
+			return b.commitLines(ctx, tx)
 		}
 		if b.payout != "" {
 			_, err := tx.Exec(ctx, "stripe/assign_payout", postgres.Args{"payout_id": b.payout, "ids": b.table.texts["id"]})
@@ -191,11 +219,10 @@ func (b *batch) flush(ctx context.Context) error {
 		name = "payout_transactions"
 	}
 	b.s.count(name, b.rows)
-	b.rows, b.table, b.lines = 0, newColumns(), newColumns()
 	return nil
 }
 
-func (b *batch) flushLines(ctx context.Context, tx *postgres.Tx) error {
+func (b *batch) commitLines(ctx context.Context, tx *postgres.Tx) error {
 	invoiceIDs, ids := b.lines.texts["invoice_id"], b.lines.texts["id"]
 	_, err := tx.Exec(ctx, "stripe/delete_invoice_lines", postgres.Args{
 		"invoice_ids": b.table.texts["id"], "invoice_id": notNil(invoiceIDs), "id": notNil(ids),

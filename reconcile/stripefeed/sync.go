@@ -551,10 +551,7 @@ func (s *syncer) breakDown(ctx context.Context, payoutID string) error {
 		}
 		return nil
 	})
-	if err == nil {
-		err = batch.flush(ctx)
-	}
-	if err != nil {
+	if err = batch.finish(ctx, err); err != nil {
 		return fmt.Errorf("break down payout %s: %w", payoutID, err)
 	}
 	_, err = s.o.Store.Exec(ctx, "stripe/mark_broken_down", postgres.Args{"payout_id": payoutID})
