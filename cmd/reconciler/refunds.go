@@ -261,7 +261,10 @@ func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command 
 
 // stripeRefunds is the client of the key that may refund. Only the execution of plans gets it.
 func (c config) stripeRefunds() (*stripefeed.Client, error) {
-	return stripefeed.New(stripefeed.Options{Key: c.stripeRefundKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log, Attempts: 4})
+	return stripefeed.New(stripefeed.Options{
+		Key: c.stripeRefundKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log, Attempts: 4,
+		EndpointPerSecond: float64(c.stripePerEndpoint), TotalPerSecond: float64(c.stripeInAll),
+	})
 }
 
 // refunds reads the settings about the execution of refunds.

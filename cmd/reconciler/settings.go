@@ -42,6 +42,8 @@ var settingList = []setting{
 	{env: "STRIPE_REFUND_KEY", secret: true, usage: "restricted key that may create refunds; only where refunds are executed"},
 	{env: "STRIPE_API_BASE", usage: "another base URL of the Stripe API"},
 	{env: "RECONCILER_STRIPE_MODE", usage: "live or test: refuse a key of the other mode; empty: the key's own"},
+	{env: "RECONCILER_STRIPE_PER_ENDPOINT", standby: "25", usage: "most requests a second to one endpoint of Stripe"},
+	{env: "RECONCILER_STRIPE_IN_ALL", standby: "100", usage: "most requests a second to Stripe in all"},
 	{env: "REPORTS_URL", standby: "reports", usage: "where reports go: a folder, or s3://bucket/prefix"},
 	{env: "RECONCILER_TIMEZONE", standby: "UTC", usage: "time zone of business dates"},
 	{env: "RECONCILER_POLICY", usage: "a policy file; empty: the built-in policy"},
@@ -118,11 +120,13 @@ type config struct {
 	stripeRefundKey string
 	stripeBase      string
 	stripeMode      string
-	reportsURL      string
-	sourceSchema    string
-	policies        reconcile.Policies
-	jobs            jobs.Settings
-	log             zerolog.Logger
+	// stripePerEndpoint and stripeInAll are requests a second.
+	stripePerEndpoint, stripeInAll int64
+	reportsURL                     string
+	sourceSchema                   string
+	policies                       reconcile.Policies
+	jobs                           jobs.Settings
+	log                            zerolog.Logger
 }
 
 // load checks every setting and reports everything that is wrong at once, as a usage error. Secrets are never in the message.
@@ -182,6 +186,7 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 		return value
 	}
 	c.replicaURL = s.value("RECONCILER_REPLICA_URL")
+	c.stripePerEndpoint, c.stripeInAll = number("RECONCILER_STRIPE_PER_ENDPOINT", 1), number("RECONCILER_STRIPE_IN_ALL", 1)
 	c.connections = int(number("RECONCILER_DATABASE_CONNECTIONS", 4))
 	c.statementLimit = time.Duration(number("RECONCILER_STATEMENT_TIMEOUT_SECONDS", 0)) * time.Second
 	c.jobs.AwaitingFor = time.Duration(number("RECONCILER_AWAITING_HOURS", 1)) * time.Hour
@@ -271,8 +276,14 @@ func (c config) store() (*postgres.Store, error) {
 }
 
 // stripe is a reading client of a checked configuration.
-func (c config) stripe() (*stripefeed.Client, error) {
-	return stripefeed.New(stripefeed.Options{Key: c.stripeKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log})
+func (c config) stripe() (*stripefeed.Client, error) { return c.stripeAt(time.Now) }
+
+// stripeAt goes by another clock for its progress.
+func (c config) stripeAt(now func() time.Time) (*stripefeed.Client, error) {
+	return stripefeed.New(stripefeed.Options{
+		Key: c.stripeKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log, Progress: syncProgress(c.log, now),
+		EndpointPerSecond: float64(c.stripePerEndpoint), TotalPerSecond: float64(c.stripeInAll),
+	})
 }
 
 // codeVersion is what the binary was built from.
