@@ -25,41 +25,42 @@ func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
 }
 
 type creditBackFacts struct {
-	AccountID      string    `db:"account_id"`
-	JobID          string    `db:"job_id"`
-	Kind           string    `db:"kind"`
-	Status         string    `db:"status"`
-	FailureCode    string    `db:"failure_code"`
-	FinishedAt     time.Time `db:"finished_at"`
-	InScan         bool      `db:"in_scan"`
-	Version        string    `db:"version"`
-	Class          string    `db:"class"`
-	Rule           string    `db:"rule"`
-	Reason         string    `db:"reason"`
-	Debited        int64     `db:"debited"`
-	CreditedBefore int64     `db:"credited_before"`
-	CreditedEver   int64     `db:"credited_ever"`
-	DebitedAside   int64     `db:"debited_elsewhere"`
+	AccountID      string     `db:"account_id"`
+	JobID          string     `db:"job_id"`
+	Kind           string     `db:"kind"`
+	Status         string     `db:"status"`
+	FailureCode    string     `db:"failure_code"`
+	FinishedAt     *time.Time `db:"finished_at"`
+	InScan         bool       `db:"in_scan"`
+	Version        string     `db:"version"`
+	Class          string     `db:"class"`
+	Rule           string     `db:"rule"`
+	Reason         string     `db:"reason"`
+	Debited        int64      `db:"debited"`
+	CreditedBefore int64      `db:"credited_before"`
+	CreditedEver   int64      `db:"credited_ever"`
+	DebitedAside   int64      `db:"debited_elsewhere"`
+	ByOthers       string     `db:"credited_by_others"` // in this night, in credits
 }
 
 // creditBackRow is a row of reconciler.credit_backs.
 type creditBackRow struct {
-	AccountID      string    `json:"account_id"`
-	JobID          string    `json:"job_id"`
-	Kind           string    `json:"kind"`
-	Status         string    `json:"status"`
-	FailureCode    string    `json:"failure_code"`
-	Class          string    `json:"class"`
-	Rule           string    `json:"rule"`
-	PolicyVersion  string    `json:"policy_version"`
-	FinishedAt     time.Time `json:"finished_at"`
-	Debited        int64     `json:"debited"`
-	CreditedBefore int64     `json:"credited_before"`
-	CreditedEver   int64     `json:"credited_ever"`
-	CreditBack     int64     `json:"credit_back"`
-	Decision       string    `json:"decision"`
-	Clause         string    `json:"clause"`
-	Reason         string    `json:"reason"`
+	AccountID      string `json:"account_id"`
+	JobID          string `json:"job_id"`
+	Kind           string `json:"kind"`
+	Status         string `json:"status"`
+	FailureCode    string `json:"failure_code"`
+	Class          string `json:"class"`
+	Rule           string `json:"rule"`
+	PolicyVersion  string `json:"policy_version"`
+	FinishedAt     string `json:"finished_at"` // infinity while it has not finished
+	Debited        int64  `json:"debited"`
+	CreditedBefore int64  `json:"credited_before"`
+	CreditedEver   int64  `json:"credited_ever"`
+	CreditBack     int64  `json:"credit_back"`
+	Decision       string `json:"decision"`
+	Clause         string `json:"clause"`
+	Reason         string `json:"reason"`
 }
 
 // batchRows is how many rows travel in one statement.
@@ -73,6 +74,9 @@ func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (C
 		return nil, err
 	}
 	if _, err := tx.Exec(ctx, "credit_backs/failed_jobs", n.span(n.args(job, nil))); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "credit_backs/credited_by_others", n.span(n.args(job, nil))); err != nil {
 		return nil, err
 	}
 	if err := n.classifyFailures(ctx, tx, job); err != nil {
@@ -130,7 +134,7 @@ func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job stri
 	var after string
 	for {
 		var batch []creditBackFacts
-		args := n.args(job, postgres.Args{"policy": n.Policy, "as_of": n.AsOf(), "after": after, "limit": batchRows})
+		args := n.args(job, postgres.Args{"policy": n.Policy, "begin": n.Begin, "as_of": n.AsOf(), "after": after, "limit": batchRows})
 		if err := tx.Select(ctx, &batch, "credit_backs/facts", args); err != nil {
 			return err
 		}
@@ -160,15 +164,28 @@ func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job stri
 	}
 }
 
-// decideCreditBack applies clause 3 to one job. A job of an earlier night is only worth a row when something is credited.
+// decideCreditBack applies clause 3 to one job. A job of an earlier night is only worth a row when something is credited, by us or by others.
 func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
 	class := reconcile.Classification{Class: reconcile.FailureClass(f.Class), Rule: f.Rule, Reason: f.Reason}
+	status := reconcile.JobStatus(f.Status)
+	switch {
+	case !status.Finished():
+		class.Rule, class.Reason = reconcile.RuleNotFailed, "the job has not finished"
+	case !status.Unsuccessful():
+		class.Rule, class.Reason = reconcile.RuleNotFailed, "the job did not fail"
+	}
 	decision := reconcile.DecideCreditBack(class, f.Debited, f.CreditedEver, f.DebitedAside)
+	if f.ByOthers != "0" {
+		decision.Reason = fmt.Sprintf("%s; credited back that night by others than this worker: %s credits", decision.Reason, f.ByOthers)
+	}
 	row = creditBackRow{
 		AccountID: f.AccountID, JobID: f.JobID, Kind: f.Kind, Status: f.Status, FailureCode: f.FailureCode,
-		Class: f.Class, Rule: f.Rule, PolicyVersion: f.Version, FinishedAt: f.FinishedAt,
+		Class: f.Class, Rule: f.Rule, PolicyVersion: f.Version, FinishedAt: "infinity",
 		Debited: f.Debited, CreditedBefore: f.CreditedBefore, CreditedEver: f.CreditedEver,
 		CreditBack: decision.Credits, Decision: string(decision.Outcome), Clause: decision.Clause, Reason: decision.Reason,
+	}
+	if f.FinishedAt != nil {
+		row.FinishedAt = f.FinishedAt.Format(time.RFC3339Nano)
 	}
 	if decision.Credits == 0 {
 		row.CreditedEver = f.CreditedBefore // what later nights credit must not show in a rerun of this one

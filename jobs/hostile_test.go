@@ -173,3 +173,45 @@ func TestDebitOnTheWrongAccountIsNotCalledNoDebit(t *testing.T) {
 		}
 	}
 }
+
+// TestJobsCreditedBackByOthersAreListed: support gives credits back by hand, for jobs of any night and any outcome. What the worker itself has
+// credited is listed in the night that decided it, and not again in the night in which its entry counts.
+func TestJobsCreditedBackByOthersAreListed(t *testing.T) {
+	running := ran("j3", "running", "", 5, "2026-03-05 11:00:00")
+	running.FinishedAt = nil
+	later := ran("j4", "succeeded", "", 5, "2026-03-06 00:00:00") // when it was credited back it had not finished
+	later.CreatedAt = ref(utc("2026-03-05 11:00:00"))
+	p := platform{Accounts: customer(),
+		Jobs: []job{
+			ran("j1", "succeeded", "", 5, "2026-03-05 11:00:00"), ran("j2", "failed", "invalid_input", 5, "2026-03-01 11:00:00"), running, later,
+			ran("j5", "failed", "NODE_FAIL", 5, "2026-03-05 11:00:00"), ran("j6", "failed", "NODE_FAIL", 5, "2026-03-05 11:00:00"),
+		},
+		Entries: []entry{
+			entered("d1", "usage", -5, "j1", "2026-03-05 11:00:00"), entered("d5", "usage", -5, "j5", "2026-03-05 11:00:00"), entered("d6", "usage", -5, "j6", "2026-03-05 11:00:00"),
+			entered("b1", "credit_back", 5, "j1", "2026-03-05 12:00:00"), entered("b2", "credit_back", 4, "j2", "2026-03-05 12:00:00"),
+			entered("b3", "credit_back", 3, "j3", "2026-03-05 12:00:00"), entered("b4", "credit_back", 2, "j4", "2026-03-05 12:00:00"),
+			entered("b5", "credit_back", 0, "j4", "2026-03-06 12:00:00"), entered("b6", "credit_back", 2, "j6", "2026-03-05 12:00:00"),
+			entered("b7", "credit_back", 1, "j-nowhere", "2026-03-05 12:00:00"),
+		}}
+	wanted := []string{`
+j1 unknown debited=5 before=5 back=0 not_due 3 the job did not fail; credited back that night by others than this worker: 5 credits
+j2 user debited=0 before=4 back=0 not_due 3.2 the job ended on the user's side: the input was invalid; credited back that night by others than this worker: 4 credits
+j3 unknown debited=0 before=3 back=0 not_due 3 the job has not finished; credited back that night by others than this worker: 3 credits
+j4 unknown debited=0 before=2 back=0 not_due 3 the job has not finished; credited back that night by others than this worker: 2 credits
+j5 system debited=5 before=0 back=5 credited 3.1 the job failed on our side: a machine of ours failed
+j6 system debited=5 before=2 back=3 credited 3.1 the job failed on our side: a machine of ours failed; credited back before: 2 credits; credited back that night by others than this worker: 2 credits`, ``}
+	w := newWorker(t)
+	s := stage{First: date("2026-03-05"), Nights: 2, Zone: time.UTC}
+	p.load(t, w.db.DB)
+	for _, i := range []int{0, 1, 0} { // the last is a rerun
+		if err := w.night(s.night(i)); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range w.published(t, s.night(i).Date)["credit_backs.csv"] {
+			got = append(got, fmt.Sprintf("%s %s debited=%s before=%s back=%s %s %s %s", c["job_id"], c["class"], c["debited"], c["credited_before"], c["credit_back"],
+				c["decision"], c["clause"], c["reason"]))
+		}
+		compareLines(t, s.night(i).Date, wantLines(wanted[i]), got)
+	}
+}

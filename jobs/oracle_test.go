@@ -313,12 +313,15 @@ func (o *oracle) bookLateItems(n reconcile.Night, turnedUp platform) {
 	}
 }
 
+// ownPosting begins the id of what the worker has booked.
+const ownPosting = "~posted-"
+
 // post books what the night decided: at its as-of, so that it does not see it itself.
 func (o *oracle) post(n reconcile.Night, v verdict) {
 	for _, c := range v.CreditBacks {
 		if c.Decision == "credited" {
 			o.posted++
-			o.books.Entries = append(o.books.Entries, entry{ID: fmt.Sprintf("~posted-%d", o.posted), AccountID: ref(c.Account), Kind: ref("credit_back"),
+			o.books.Entries = append(o.books.Entries, entry{ID: ownPosting + fmt.Sprint(o.posted), AccountID: ref(c.Account), Kind: ref("credit_back"),
 				Credits: ref(c.CreditBack), JobID: ref(c.Job), CreatedAt: ref(n.AsOf())})
 		}
 	}
@@ -435,7 +438,7 @@ func (o *oracle) jobControls(n reconcile.Night, v verdict, entries []posting, ou
 	for _, c := range v.CreditBacks {
 		for _, j := range o.jobs(n.AsOf()) {
 			switch {
-			case j.id != c.Job || !n.Contains(j.finished):
+			case j.id != c.Job || !unsuccessful(j) || !n.Contains(j.finished):
 			case c.Decision == "pending":
 				failed.add("awaiting", 1)
 			default:
@@ -554,20 +557,29 @@ func unsuccessful(j validJob) bool {
 	return !j.finished.IsZero() && slices.Contains([]string{"failed", "interrupted", "canceled"}, j.status)
 }
 
-// creditBacks (clause 3): every job that failed in the night, and those that a later debit leaves something due for.
+// creditBacks (clause 3): every job that failed in the night, those that a later debit leaves something due for, and those that others
+// credited back in it, however they ended.
 func (o *oracle) creditBacks(n reconcile.Night) []creditBackRow {
 	entries := o.entries(n.AsOf())
 	var rows []creditBackRow
 	for _, j := range o.jobs(n.AsOf()) {
-		if !unsuccessful(j) {
+		byOthers := count(entries, func(e posting) bool {
+			return isCreditBack(e) && e.credits > 0 && e.job == j.id && n.Contains(e.at) && !strings.HasPrefix(e.id, ownPosting)
+		}) > 0
+		if !unsuccessful(j) && !byOthers {
 			continue
 		}
 		debited, before := asBigint(netDebits(entries, j.id, j.account)), asBigint(creditedBack(entries, j.id, j.account))
-		class := o.classify(j)
+		var class reconcile.Classification
+		if unsuccessful(j) {
+			class = o.classify(j)
+		}
 		row := creditBackRow{Job: j.id, Account: j.account, Class: string(class.Class), Debited: debited, CreditedBefore: before}
 		// Never twice, whatever is backfilled: what was credited back after this night counts as well.
 		due := minus(atLeastZero(debited), creditedBack(o.allEntries(), j.id, j.account))
 		switch {
+		case !unsuccessful(j):
+			row.Class, row.Decision, row.Clause = "unknown", "not_due", "3"
 		case class.Class == reconcile.FailureSystem && due.Sign() > 0:
 			row.Decision, row.Clause, row.CreditBack = "credited", "3.1", due.Int64()
 		case class.Class == reconcile.FailureSystem:
@@ -579,7 +591,7 @@ func (o *oracle) creditBacks(n reconcile.Night) []creditBackRow {
 		}
 		touched := count(entries, func(e posting) bool { return isDebit(e) && e.job == j.id && n.Contains(e.at) }) > 0
 		turnedUp := o.turnedUpLate(n, j)
-		if n.Contains(j.finished) || row.Decision == "credited" && (touched || turnedUp) {
+		if unsuccessful(j) && n.Contains(j.finished) || row.Decision == "credited" && (touched || turnedUp) || byOthers {
 			rows = append(rows, row)
 		}
 	}

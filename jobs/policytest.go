@@ -64,7 +64,7 @@ type replayedCreditBack struct {
 }
 
 func (r replayedCreditBack) replay(policies reconcile.Policies) (change PolicyChange, differs bool, err error) {
-	version, err := policies.At(r.FinishedAt)
+	version, err := policies.At(*r.FinishedAt)
 	if err != nil {
 		return change, false, fmt.Errorf("job %s: %w", r.JobID, err)
 	}

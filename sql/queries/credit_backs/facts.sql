@@ -1,10 +1,12 @@
 -- What the decision about each of them follows from. A job that this night has credited already is settled.
-SELECT j.account_id, j.id AS job_id, j.kind, j.status, coalesce(j.failure_code, '') AS failure_code, j.finished_at, c.in_scan,
+SELECT j.account_id, j.id AS job_id, j.kind, CASE WHEN j.finished_at >= @as_of::timestamptz THEN 'running' ELSE j.status END AS status,
+       coalesce(j.failure_code, '') AS failure_code, CASE WHEN j.finished_at < @as_of::timestamptz THEN j.finished_at END AS finished_at, c.in_scan,
        coalesce(v.version, '') AS version, coalesce(f.class, 'unknown') AS class, coalesce(f.rule, '') AS rule, coalesce(f.reason, '') AS reason,
        least(coalesce(e.debited, 0), 9223372036854775807)::bigint AS debited,
        least(coalesce(e.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
        least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
-       least(greatest(coalesce(e.debited_elsewhere, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere
+       least(greatest(coalesce(e.debited_elsewhere, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
+       coalesce(e.credited_by_others, 0)::text AS credited_by_others
 -- In order of their ids before anything is looked up: a page costs its own jobs, not all of them.
 FROM (SELECT c.subject_id, c.in_scan
       FROM reconciler.candidates c
@@ -16,10 +18,11 @@ LEFT JOIN LATERAL (
     SELECT -sum(n.credits) FILTER (WHERE n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
            sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
            sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back') AS credited_ever,
-           -sum(n.credits) FILTER (WHERE NOT n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited_elsewhere
-    FROM (SELECT n.*, n.account_id = j.account_id AS own FROM {{ entries }} n WHERE n.job_id = j.id OFFSET 0) n) e ON true
+           -sum(n.credits) FILTER (WHERE NOT n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited_elsewhere,
+           sum(n.credits) FILTER (WHERE n.by_others AND n.effective_at >= @begin::timestamptz AND n.effective_at < @as_of::timestamptz) AS credited_by_others
+    FROM (SELECT e.*, e.account_id = j.account_id AS own, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = j.id OFFSET 0) n) e ON true
 CROSS JOIN LATERAL (SELECT count(*) AS credited FROM reconciler.credit_backs d
                     WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited' OFFSET 0) d
-WHERE j.finished_at < @as_of::timestamptz AND d.credited = 0
+WHERE (j.finished_at < @as_of::timestamptz OR c.in_scan AND j.created_at < @as_of::timestamptz) AND d.credited = 0
 ORDER BY c.subject_id COLLATE "C"
 LIMIT @limit::int
