@@ -98,7 +98,7 @@ func withReader(cmd *cobra.Command, s *settings, fn func(c config, store *postgr
 		c.databaseURL = c.replicaURL
 		replica, err := c.store()
 		if err != nil {
-			return usageError("RECONCILER_REPLICA_URL: can't be read as a PostgreSQL URL or a list of key=value")
+			return usageError("RECONCILER_REPLICA_URL: %s", unreadable(c.databaseURL, err))
 		}
 		defer func() { err = errors.Join(err, replica.Close()) }()
 		return fn(c, replica)

@@ -34,7 +34,7 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	completed, duration, lateItems, creditBacks, credits prometheus.Gauge
-	overdue, halted, syncFailed, exitCode                prometheus.Gauge
+	overdue, halted, syncFailed, exitCode, broken        prometheus.Gauge
 	lastRun, breaksOpen                                  *prometheus.GaugeVec
 }
 
@@ -53,6 +53,7 @@ func newMetrics() *metrics {
 	m.completed = gauge("reconciler_last_completed_night_timestamp_seconds", "When the newest completed night was completed, in Unix time; 0 before the first.")
 	m.lastRun = gauges("reconciler_last_run_timestamp_seconds", "When each job of the night last ended, in Unix time.", "step")
 	m.exitCode = gauge(exitCodeMetric, "Exit code of the last run.")
+	m.broken = gauge("reconciler_nights_broken", "Nights that were begun, are not completed, and to which no schedule comes back, as a later one is completed.")
 	m.breaksOpen = gauges("reconciler_breaks_open", "Open breaks at the end of the newest night.", "severity", "kind")
 	m.overdue = gauge("reconciler_reviews_overdue", "Refund requests past their review date at the end of the newest night.")
 	m.halted = gauge("reconciler_refunds_halted", "1 while a limit, the anomaly stop or the kill switch holds refunds back.")
@@ -75,6 +76,10 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	}
 	var halted bool
 	if err := store.Get(ctx, &halted, "metrics/refunds_halted", postgres.Args{}); err != nil {
+		return err
+	}
+	broken, err := nightsBroken(ctx, store)
+	if err != nil {
 		return err
 	}
 	var newest struct {
@@ -110,6 +115,7 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	for _, run := range runs {
 		m.lastRun.WithLabelValues(run.Job).Set(unixSeconds(run.FinishedAt))
 	}
+	m.broken.Set(float64(len(broken)))
 	m.halted.Set(oneIf(halted))
 	m.syncFailed.Set(oneIf(night.StripeSyncFailed))
 	m.lateItems.Set(float64(night.LateItems))
@@ -128,6 +134,17 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	return nil
 }
 
+// brokenNight is one that only a person brings to its end.
+type brokenNight struct {
+	BusinessDate reconcile.Date `db:"business_date"`
+	Status       string
+	Error        string
+}
+
+func nightsBroken(ctx context.Context, store *postgres.Store) (broken []brokenNight, err error) {
+	return broken, store.Select(ctx, &broken, "metrics/nights_broken", postgres.Args{})
+}
+
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func oneIf(yes bool) float64 {
@@ -141,6 +158,10 @@ func oneIf(yes bool) float64 {
 type metricsTargets struct {
 	pushURL  string // of a Pushgateway; empty: none
 	textfile string // for node_exporter's textfile collector; empty: none
+}
+
+func (s *settings) metricsTargets() metricsTargets {
+	return metricsTargets{pushURL: s.value("RECONCILER_PUSHGATEWAY_URL"), textfile: s.value("RECONCILER_METRICS_TEXTFILE")}
 }
 
 // metricsPatience bounds what a run spends on its figures, after its work is done.
@@ -169,12 +190,12 @@ func leaveMetrics(targets metricsTargets, log zerolog.Logger, code int, openStor
 	}
 	if targets.pushURL != "" {
 		if err := m.push(ctx, targets.pushURL, err == nil); err != nil {
-			log.Warn().Err(err).Msg("pushing the figures")
+			log.Warn().Err(err).Msg("the figures could not be pushed; the run itself is not affected")
 		}
 	}
 	if targets.textfile != "" {
 		if err := m.write(targets.textfile, err == nil); err != nil {
-			log.Warn().Err(err).Msg("writing the figures")
+			log.Warn().Err(err).Msg("the figures could not be written; the run itself is not affected")
 		}
 	}
 }
@@ -275,9 +296,12 @@ func withMetrics(s *settings, cmd *cobra.Command, wholeNights bool, do func() er
 	if logErr != nil { // one of the reasons for exit code 2, which must be told all the same
 		log = zerolog.New(newRedactor(cmd.ErrOrStderr(), s.secrets()))
 	}
-	targets := metricsTargets{pushURL: s.value("RECONCILER_PUSHGATEWAY_URL"), textfile: s.value("RECONCILER_METRICS_TEXTFILE")}
-	leaveMetrics(targets, log, codeOf(cmd.Context(), err), func() (*postgres.Store, error) {
-		return postgres.Open(postgres.Options{URL: s.value("DATABASE_URL"), SourceSchema: s.value("RECONCILER_SOURCE_SCHEMA"), MaxConnections: 1})
+	leaveMetrics(s.metricsTargets(), log, codeOf(cmd.Context(), err), func() (*postgres.Store, error) {
+		store, err := postgres.Open(postgres.Options{URL: s.value("DATABASE_URL"), SourceSchema: s.value("RECONCILER_SOURCE_SCHEMA"), MaxConnections: 1})
+		if err != nil {
+			return nil, errors.New("DATABASE_URL: " + unreadable(s.value("DATABASE_URL"), err))
+		}
+		return store, nil
 	})
 	return err
 }

@@ -30,12 +30,15 @@ may be started several times at once. A schema newer than this binary is refused
 				return err
 			}
 			defer store.Close()
+			if err := refusePooler(cmd.Context(), store); err != nil {
+				return err
+			}
 			applied, err := sql.Migrate(cmd.Context(), store.DB())
 			switch {
 			case errors.Is(err, sql.ErrNewerSchema):
 				return usageError("%w", err)
 			case postgres.SetupFault(err):
-				return usageError("DATABASE_URL: the server refuses it: %w", err)
+				return usageError("DATABASE_URL: %s: %w (the schema belongs to reconciler_owner, and that is the role to migrate with)", postgres.SetupProblem(err), err)
 			case err != nil:
 				return postgres.Unavailable("bring the schema up to date", err)
 			}

@@ -50,19 +50,23 @@ const leastSecret = 5
 func (s *settings) secrets() []string {
 	var values []string
 	for _, setting := range settingList {
-		if !setting.secret {
-			continue
-		}
 		value := s.value(setting.env)
-		values = append(values, value)
-		if u, err := url.Parse(value); err == nil && u.User != nil {
+		if setting.secret {
+			values = append(values, value)
+		}
+		if u, err := url.Parse(value); err == nil && u.User != nil { // of any URL: a Pushgateway may want a password, too
 			password, _ := u.User.Password()
 			values = append(values, password)
-			if _, raw, ok := strings.Cut(strings.TrimPrefix(value, u.Scheme+"://"), ":"); ok {
+		}
+		if _, rest, ok := strings.Cut(value, "://"); ok { // as it is written, also in what is no URL
+			if _, raw, ok := strings.Cut(rest, ":"); ok {
 				if end := strings.LastIndex(raw, "@"); end >= 0 {
 					values = append(values, raw[:end])
 				}
 			}
+		}
+		if !setting.secret {
+			continue
 		}
 		if found := passwordInText.FindStringSubmatch(value); found != nil {
 			values = append(values, strings.Trim(found[1], "'"))

@@ -93,11 +93,34 @@ func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, f
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkSchema(ctx, w.Store); err != nil {
+	if err := checkFitness(ctx, w.Store); err != nil {
 		closeStore()
 		return nil, nil, err
 	}
 	return w, closeStore, nil
+}
+
+// checkFitness refuses a database on which a night could do harm: with a schema that isn't the binary's, or behind a pooler that takes
+// the locks' meaning away.
+func checkFitness(ctx context.Context, store *postgres.Store) error {
+	if err := checkSchema(ctx, store); err != nil {
+		return err
+	}
+	return refusePooler(ctx, store)
+}
+
+// refusePooler refuses what makes locks worthless.
+func refusePooler(ctx context.Context, store *postgres.Store) error {
+	shares, err := store.SharesSessions(ctx)
+	switch {
+	case postgres.SetupFault(err):
+		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
+	case err != nil:
+		return err
+	case shares:
+		return usageError("DATABASE_URL: a pooler in transaction mode is in between, so that no lock could keep two workers apart; connect to PostgreSQL directly, or set the pooler to session mode")
+	}
+	return nil
 }
 
 // wireWorker wires a worker without talking to anything.
@@ -145,7 +168,7 @@ func checkSchema(ctx context.Context, store *postgres.Store) error {
 	case errors.Is(err, sql.ErrNewerSchema):
 		return usageError("%w", err)
 	case postgres.SetupFault(err):
-		return usageError("DATABASE_URL: the server refuses it: %w", err)
+		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
 	case err != nil:
 		return postgres.Unavailable("check the schema", err)
 	case pending > 0:

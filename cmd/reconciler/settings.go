@@ -158,7 +158,7 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	if c.stripeKey != "" && c.stripeKey == c.stripeRefundKey {
 		fault("STRIPE_REFUND_KEY", "is the same as STRIPE_API_KEY; the read key must not be able to refund")
 	}
-	zone, err := time.LoadLocation(s.value("RECONCILER_TIMEZONE"))
+	zone, err := loadZone(s.value("RECONCILER_TIMEZONE"))
 	if err != nil {
 		fault("RECONCILER_TIMEZONE", "%q is no time zone of the IANA database; examples: UTC, America/New_York", s.value("RECONCILER_TIMEZONE"))
 		zone = time.UTC
@@ -209,9 +209,17 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	return c, nil
 }
 
+// loadZone takes the names of the IANA database alone: "Local" would be another zone on another machine.
+func loadZone(name string) (*time.Location, error) {
+	if name == "Local" {
+		return nil, errors.New("not a name of the IANA database")
+	}
+	return time.LoadLocation(name)
+}
+
 // loadServing reads what says when things are done, and where their figures go.
 func (s *settings) loadServing(c *config, fault func(env, format string, args ...any)) {
-	zone, err := time.LoadLocation(s.value("RECONCILER_SCHEDULE_TIMEZONE"))
+	zone, err := loadZone(s.value("RECONCILER_SCHEDULE_TIMEZONE"))
 	if err != nil {
 		fault("RECONCILER_SCHEDULE_TIMEZONE", "%q is no time zone of the IANA database; examples: UTC, America/New_York", s.value("RECONCILER_SCHEDULE_TIMEZONE"))
 		zone = time.UTC
@@ -269,10 +277,24 @@ func isTerminal(w io.Writer) bool {
 func (c config) store() (*postgres.Store, error) {
 	store, err := postgres.Open(postgres.Options{URL: c.databaseURL, SourceSchema: c.sourceSchema, MaxConnections: c.connections, StatementTimeout: c.statementLimit})
 	if err != nil {
-		// The driver's message may quote the URL, and with it the password.
-		return nil, usageError("DATABASE_URL: can't be read as a PostgreSQL URL or a list of key=value")
+		return nil, usageError("DATABASE_URL: %s", unreadable(c.databaseURL, err))
 	}
 	return store, nil
+}
+
+// unreadable says why a database's URL can't be read. What the driver says is only passed on where the password is known, so that it can be
+// kept out: its message may quote the URL.
+func unreadable(databaseURL string, err error) string {
+	const text = "can't be read as postgres://user:password@host/database or a list of key=value"
+	u, parseErr := url.Parse(databaseURL)
+	if parseErr != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return text
+	}
+	said := err.Error()
+	if password, ok := u.User.Password(); ok && strings.Contains(said, password) {
+		return text
+	}
+	return text + ": " + strings.TrimPrefix(said, "DATABASE_URL: ")
 }
 
 // stripe is a reading client of a checked configuration.

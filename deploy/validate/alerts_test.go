@@ -40,6 +40,8 @@ func TestAlertTestsNoticeMistakes(t *testing.T) {
 		{worker, "26 * 3600", "25 * 3600"},
 		{worker, "for: 26h", "for: 30h"},
 		{worker, "== 3", ">= 3"},
+		{worker, "max(reconciler_nights_broken) > 0", "max(reconciler_nights_broken) > 2"},
+		{worker, "for: 1h", "for: 0s"},
 		{worker, "> 100", ">= 100"},
 		{worker, `{severity="error"}`, ""},
 		{worker, "max(reconciler_refunds_halted) > 0", "max(reconciler_refunds_halted) > 1"},

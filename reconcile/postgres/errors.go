@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"database/sql/driver"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -21,8 +24,31 @@ func transient(err error) bool {
 		}
 		return false
 	}
+	if insecure(err) {
+		return false
+	}
 	var netErr net.Error
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr)
+}
+
+// insecure says whether there is no connection because it could not be made as safe as the URL asks for: encrypted, with a certificate of
+// the right authority and host, with a certificate of one's own.
+func insecure(err error) bool {
+	for _, known := range []error{pq.ErrSSLNotSupported, pq.ErrSSLKeyHasWorldPermissions, pq.ErrSSLKeyUnknownOwnership} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	var (
+		verification *tls.CertificateVerificationError
+		alert        *net.OpError // how package tls passes on that the other side has refused the handshake
+		authority    x509.UnknownAuthorityError
+		host         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+		file         *fs.PathError // of a certificate or key: a socket that isn't there is another kind of error
+	)
+	return errors.As(err, &verification) || errors.As(err, &alert) && alert.Op == "remote error" || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) ||
+		errors.As(err, &file) || err != nil && strings.Contains(err.Error(), "tls: private key does not match")
 }
 
 // overtaken says whether another transaction has changed what a snapshot had still seen otherwise: its end of the audit log, too, which
@@ -48,8 +74,11 @@ func CheckViolation(err error, constraint string) bool {
 func Unavailable(operation string, err error) error { return wrap(operation, err) }
 
 // SetupFault says whether the database is not set up as the worker needs it: a relation, column or schema that isn't there, a right that is
-// lacking, a password or database name that is wrong. Trying again won't help; `check` says what to mend.
+// lacking, a password or database name that is wrong, a certificate that doesn't fit. Trying again won't help; `check` says what to mend.
 func SetupFault(err error) bool {
+	if insecure(err) {
+		return true
+	}
 	var pqErr *pq.Error
 	if !errors.As(err, &pqErr) {
 		return false
@@ -60,4 +89,12 @@ func SetupFault(err error) bool {
 	default:
 		return pqErr.Code == "42P01" || pqErr.Code == "42703" || pqErr.Code == "42501" // relation, column, right
 	}
+}
+
+// SetupProblem says in words what a SetupFault is about.
+func SetupProblem(err error) string {
+	if insecure(err) {
+		return "the connection can't be made as safe as its sslmode, sslrootcert, sslcert and sslkey ask for"
+	}
+	return "the server refuses it"
 }

@@ -26,9 +26,11 @@ func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
 		return nil, wrap("lock "+name, err)
 	}
 	lock := &Lock{name: name, key: lockKey(name), conn: conn}
-	// When this machine is lost without a word, the server has to notice within two minutes, not hours: until then the lock is held.
-	const noticeLoss = `SELECT set_config('tcp_keepalives_idle', '60', false), set_config('tcp_keepalives_interval', '15', false), set_config('tcp_keepalives_count', '4', false)`
-	if _, err := conn.ExecContext(ctx, noticeLoss); err != nil {
+	// When this machine is lost without a word, the server has to notice within two minutes, not hours: until then the lock is held. And it
+	// must not take a connection that only holds the lock for one that is forgotten.
+	const manners = `SELECT set_config('tcp_keepalives_idle', '60', false), set_config('tcp_keepalives_interval', '15', false),
+		set_config('tcp_keepalives_count', '4', false), set_config('idle_session_timeout', '0', false)`
+	if _, err := conn.ExecContext(ctx, manners); err != nil {
 		return nil, errors.Join(wrap("lock "+name, err), conn.Close())
 	}
 	var taken bool
@@ -67,6 +69,34 @@ func (l *Lock) Unlock() error {
 		return wrap("unlock "+l.name, err)
 	}
 	return nil
+}
+
+// SharesSessions says whether something between the worker and the server lends each transaction another server connection, as a pooler in
+// transaction mode does. A session's lock is worth nothing then: it stays with a connection that is lent to others.
+func (s *Store) SharesSessions(ctx context.Context) (shares bool, err error) {
+	first, err := s.db.DB.Conn(ctx)
+	if err != nil {
+		return false, wrap("look for a pooler", err)
+	}
+	defer func() { err = errors.Join(err, first.Close()) }()
+	const session = "SELECT pg_backend_pid()"
+	var before, within, after int
+	if err := first.QueryRowContext(ctx, session).Scan(&before); err != nil {
+		return false, wrap("look for a pooler", err)
+	}
+	// A second client's transaction: the pooler lends it the connection that the first one has just given back.
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, wrap("look for a pooler", err)
+	}
+	defer func() { _ = tx.Rollback() }() // it has changed nothing
+	if err := tx.QueryRowContext(ctx, session).Scan(&within); err != nil {
+		return false, wrap("look for a pooler", err)
+	}
+	if err := first.QueryRowContext(ctx, session).Scan(&after); err != nil {
+		return false, wrap("look for a pooler", err)
+	}
+	return before == within || before != after, nil
 }
 
 func lockKey(name string) int64 {

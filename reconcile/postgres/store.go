@@ -36,6 +36,7 @@ type Store struct {
 	catalog      *queries.Catalog
 	sourceSchema string
 	timeout      time.Duration
+	verifies     bool
 	rehearsal    *sqlx.Tx // set in a rehearsal: everything happens in it, and nothing of it stays
 	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
 	// and may fail it: fault sweeps hook in here.
@@ -75,7 +76,8 @@ func Open(o Options) (*Store, error) {
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema, timeout: o.StatementTimeout}, nil
+	verifies := config.SSLMode == pq.SSLModeVerifyCA || config.SSLMode == pq.SSLModeVerifyFull
+	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema, timeout: o.StatementTimeout, verifies: verifies}, nil
 }
 
 // Close gives the connections back.
@@ -83,6 +85,9 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // DB is for what isn't a named statement: migrations, health checks.
 func (s *Store) DB() *sql.DB { return s.db.DB }
+
+// Verifies says whether the connection is only made with a server whose certificate is of a trusted authority.
+func (s *Store) Verifies() bool { return s.verifies }
 
 // SourceSchema is where the platform's relations are.
 func (s *Store) SourceSchema() string { return s.sourceSchema }
@@ -273,6 +278,9 @@ func wrap(operation string, err error) error {
 	}
 	if transient(err) {
 		return fmt.Errorf("%s: %w: %w", operation, ErrUnavailable, err)
+	}
+	if insecure(err) {
+		return fmt.Errorf("%s: %s: %w", operation, SetupProblem(err), err)
 	}
 	return fmt.Errorf("%s: %w", operation, err)
 }

@@ -36,6 +36,9 @@ func OpenFolder(root string) (*Folder, error) {
 	return &Folder{root: absolute, staged: map[string]*os.File{}}, nil
 }
 
+// Root is the folder that the nights are in.
+func (f *Folder) Root() string { return f.root }
+
 // Stage makes a fresh folder below the root, and removes what a killed run has left of the same night. A folder that a live process
 // still builds in is locked, and stays.
 func (f *Folder) Stage(_ context.Context, night reconcile.Date) (dir string, err error) {

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	"github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/localpg"
+)
+
+// installed is a server of its own, as roles belong to a whole server, set up as the README says. It returns the administrator, and the
+// URL to log in with as a role.
+func installed(t *testing.T) (administrator *sqlx.DB, as func(role string) string) {
+	t.Helper()
+	server, err := localpg.Start(t.Context(), localpg.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	as = func(role string) string {
+		u, err := url.Parse(server.URL("postgres"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.User = url.User(role)
+		return u.String()
+	}
+	administrator, err = sqlx.Open("postgres", as(localpg.Superuser))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = administrator.Close() })
+	roles, err := os.ReadFile("../../sql/roles/roles.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{sql.Platform, string(roles)} {
+		if _, err := administrator.Exec(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return administrator, as
+}
+
+// checked is the check-up's answer.
+func checked(t *testing.T, databaseURL string, args ...string) (code int, lines []checkLine) {
+	t.Helper()
+	var out, log bytes.Buffer
+	code = run(context.Background(), append([]string{"check", "--json", "--database-url", databaseURL}, args...), &out, &log)
+	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
+		t.Fatalf("%v: %s%s", err, out.String(), log.String())
+	}
+	return code, lines
+}
+
+func TestCheckNamesWhatIsWrong(t *testing.T) {
+	administrator, as := installed(t)
+	t.Setenv("REPORTS_URL", t.TempDir())
+	if _, lines := checked(t, as("reconciler_app")); !slices.ContainsFunc(lines, func(l checkLine) bool {
+		return l.Result == outcomeFailed && l.Check == "schema reconciler" && strings.Contains(l.Fix, "reconciler migrate, with the URL of the schema's owner")
+	}) {
+		t.Errorf("before the first migration: %v", lines)
+	}
+	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
+	if code, lines := checked(t, as("reconciler_app")); code != exitDone || slices.ContainsFunc(lines, func(l checkLine) bool { return l.Result != outcomeOK && l.Check != "Stripe" }) {
+		t.Errorf("a sound set-up: %d %v", code, lines)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	policy := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(policy, []byte("versions: 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	notGateway := httptest.NewServer(http.NotFoundHandler())
+	defer notGateway.Close()
+	for _, c := range []struct {
+		name       string
+		wrong      string // what an administrator has done
+		mended     string
+		role       string // reconciler_app unless said
+		args       []string
+		result     outcome
+		check      string
+		found, fix string
+		code       int
+	}{
+		{name: "superuser", role: localpg.Superuser, result: outcomeWarning, check: "role", found: "is a superuser"},
+		{name: "the schema's owner", role: "reconciler_owner", result: outcomeWarning, check: "rights", found: "append-only", fix: "reconciler_app", code: exitUsage},
+		{name: "a role that only reads", role: "reconciler_readonly", result: outcomeFailed, check: "writable", fix: "a role that may write", code: exitUsage},
+		{name: "no such user", role: "nobody_of_ours", result: outcomeFailed, check: "database", fix: "user or password", code: exitUsage},
+		{name: "UPDATE", wrong: "GRANT UPDATE ON platform.jobs TO reconciler_app", mended: "REVOKE UPDATE ON platform.jobs FROM reconciler_app",
+			result: outcomeWarning, check: "rights", found: "jobs (UPDATE)", fix: "REVOKE"},
+		{name: "UPDATE of one column", wrong: "GRANT UPDATE (status) ON platform.accounts TO reconciler_app", mended: "REVOKE UPDATE (status) ON platform.accounts FROM reconciler_app",
+			result: outcomeWarning, check: "rights", found: "accounts (UPDATE)"},
+		{name: "CREATE", wrong: "GRANT CREATE ON SCHEMA platform TO reconciler_app", mended: "REVOKE CREATE ON SCHEMA platform FROM reconciler_app",
+			result: outcomeWarning, check: "rights", found: "make objects in schema platform", fix: "REVOKE CREATE ON SCHEMA platform"},
+		{name: "another table", wrong: "CREATE TABLE platform.passwords (id text); GRANT INSERT ON platform.passwords TO reconciler_app", mended: "DROP TABLE platform.passwords",
+			result: outcomeWarning, check: "rights", found: "platform.passwords"},
+		{name: "the audit log", wrong: "GRANT DELETE ON reconciler.audit_links TO reconciler_app", mended: "REVOKE DELETE ON reconciler.audit_links FROM reconciler_app",
+			result: outcomeWarning, check: "rights", found: "reconciler.audit_links, which is append-only"},
+		{name: "no SELECT", wrong: "REVOKE SELECT ON platform.jobs FROM reconciler_app", mended: "GRANT SELECT ON platform.jobs TO reconciler_app",
+			result: outcomeFailed, check: "rights", found: "can't read jobs", fix: `GRANT SELECT ON "platform"."jobs"`, code: exitUsage},
+		{name: "no INSERT", wrong: "REVOKE INSERT ON platform.credit_entries FROM reconciler_app", mended: "GRANT INSERT ON platform.credit_entries TO reconciler_app",
+			result: outcomeFailed, check: "rights", found: "can't post credit-backs", code: exitUsage},
+		{name: "no right to its own tables", wrong: "REVOKE INSERT ON reconciler.runs FROM reconciler_app", mended: "GRANT INSERT ON reconciler.runs TO reconciler_app",
+			result: outcomeFailed, check: "schema reconciler", found: "lacks rights on runs", fix: "reconciler migrate", code: exitUsage},
+		{name: "no column", wrong: "ALTER TABLE platform.purchases RENAME currency TO money", mended: "ALTER TABLE platform.purchases RENAME money TO currency",
+			result: outcomeFailed, check: "source platform.purchases", found: "column currency is missing", fix: "as text", code: exitUsage},
+		{name: "no table", wrong: "ALTER TABLE platform.subscriptions RENAME TO subs", mended: "ALTER TABLE platform.subs RENAME TO subscriptions",
+			result: outcomeFailed, check: "source platform.subscriptions", found: "no such table or view", fix: "RECONCILER_SOURCE_SCHEMA", code: exitUsage},
+		{name: "no index", wrong: "ALTER INDEX platform.jobs_created_at RENAME TO kept; UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'platform.kept'::regclass",
+			mended: "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'platform.kept'::regclass; ALTER INDEX platform.kept RENAME TO jobs_created_at",
+			result: outcomeWarning, check: "indexes", found: "jobs has none that begins with created_at: ", fix: "CREATE INDEX CONCURRENTLY"},
+		{name: "never analyzed", wrong: "INSERT INTO platform.accounts SELECT 'a' || i, i || '@example.com', 'active', '2026-01-01' FROM generate_series(1, 200000) i", mended: "TRUNCATE platform.accounts CASCADE",
+			result: outcomeWarning, check: "statistics", found: "accounts", fix: `ANALYZE "platform".accounts`},
+		{name: "few connections", wrong: "ALTER ROLE reconciler_app CONNECTION LIMIT 3", mended: "ALTER ROLE reconciler_app CONNECTION LIMIT -1",
+			result: outcomeFailed, check: "connections", found: "may have 3 at once", code: exitUsage},
+		{name: "statement timeout", wrong: "ALTER ROLE reconciler_app SET statement_timeout = '30s'", mended: "ALTER ROLE reconciler_app RESET ALL", args: []string{"--statement-timeout-seconds", "0"},
+			result: outcomeWarning, check: "time-outs", found: "after 30s", fix: "RECONCILER_STATEMENT_TIMEOUT_SECONDS"},
+		{name: "statement timeout overruled", wrong: "ALTER ROLE reconciler_app SET statement_timeout = '30s'", mended: "ALTER ROLE reconciler_app RESET ALL",
+			result: outcomeOK, check: "time-outs", found: "2h0m0s"},
+		{name: "pending migration", wrong: "UPDATE reconciler.schema_migrations SET version_id = -version_id WHERE version_id = (SELECT max(version_id) FROM reconciler.schema_migrations)",
+			mended: "UPDATE reconciler.schema_migrations SET version_id = -version_id WHERE version_id < 0",
+			result: outcomeFailed, check: "schema reconciler", found: "lacks 1 migration", fix: "reconciler migrate", code: exitUsage},
+		{name: "newer schema", wrong: "INSERT INTO reconciler.schema_migrations (version_id, is_applied, tstamp) VALUES (99999, true, now())", mended: "DELETE FROM reconciler.schema_migrations WHERE version_id = 99999",
+			result: outcomeFailed, check: "schema reconciler", found: "newer than this binary", fix: "image", code: exitUsage},
+		{name: "zone of this machine", args: []string{"--timezone", "Local"}, result: outcomeFailed, check: "settings", found: "no time zone", code: exitUsage},
+		{name: "zone", args: []string{"--timezone", "Africa/Cairo"}, result: outcomeOK, check: "time zone", found: "Africa/Cairo"},
+		{name: "storage", args: []string{"--reports-url", filepath.Join(file, "reports")}, result: outcomeFailed, check: "report storage", fix: "REPORTS_URL", code: exitUsage},
+		{name: "policy", args: []string{"--policy", policy}, result: outcomeFailed, check: "settings", found: policy, code: exitUsage},
+		{name: "no Pushgateway", args: []string{"--pushgateway-url", notGateway.URL}, result: outcomeWarning, check: "Pushgateway", found: "404"},
+		{name: "metrics file", args: []string{"--metrics-textfile", filepath.Join(file, "x.prom")}, result: outcomeWarning, check: "metrics file"},
+		{name: "replica that is none", args: []string{"--replica-url", as("reconciler_readonly")}, result: outcomeWarning, check: "replica", found: "no replica"},
+		{name: "replica out of reach", args: []string{"--replica-url", "postgres://x@127.0.0.1:1/x"}, result: outcomeFailed, check: "replica", fix: "RECONCILER_REPLICA_URL", code: exitUsage},
+		{name: "mode of the key", args: []string{"--stripe-mode", "live", "--stripe-api-key", "rk_test_aaaaaaaaaaaa"}, result: outcomeFailed, check: "Stripe", found: "test key", code: exitUsage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := administrator.Exec(c.wrong); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if _, err := administrator.Exec(c.mended); err != nil {
+					t.Fatal(err)
+				}
+			}()
+			role := c.role
+			if role == "" {
+				role = "reconciler_app"
+			}
+			code, lines := checked(t, as(role), c.args...)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			if !slices.ContainsFunc(lines, func(l checkLine) bool {
+				return l.Result == c.result && l.Check == c.check && strings.Contains(l.Found, c.found) && strings.Contains(l.Fix, c.fix) && (l.Fix != "" || l.Result == outcomeOK)
+			}) {
+				t.Errorf("no line %s %s with %q and %q among %+v", c.result, c.check, c.found, c.fix, lines)
+			}
+		})
+	}
+}
+
+// A key with just the permissions of the README is sound; of one that lacks some, all are named at once.
+func TestCheckOfStripeKeys(t *testing.T) {
+	_, as := installed(t)
+	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
+	t.Setenv("REPORTS_URL", t.TempDir())
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, word := range strings.FieldsFunc(string(readme), func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		if strings.HasPrefix(word, "rak_") && !slices.Contains(all, word) {
+			all = append(all, word)
+		}
+	}
+	skewed := time.Now().Add(-2 * time.Minute)
+	double := stripetest.New(stripetest.Options{Clock: func() time.Time { return skewed }, Keys: []stripetest.Key{
+		{Secret: "rk_test_complete", Permissions: all},
+		{Secret: "rk_test_lacking", Permissions: slices.DeleteFunc(slices.Clone(all), func(p string) bool { return p == "rak_dispute_read" || p == "rak_payout_read" })},
+		{Secret: "sk_test_mighty"},
+	}})
+	base, err := double.Listen()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer double.Close()
+	find := func(lines []checkLine, check string) checkLine {
+		i := slices.IndexFunc(lines, func(l checkLine) bool {
+			return l.Check == check && (check != "clock" || strings.Contains(l.Found, "Stripe"))
+		})
+		if i < 0 {
+			return checkLine{}
+		}
+		return lines[i]
+	}
+	code, lines := checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "rk_test_complete", "--stripe-refund-key", "rk_test_lacking")
+	if line := find(lines, "Stripe"); code != exitDone || line.Result != outcomeOK || !strings.Contains(line.Found, double.AccountID()) {
+		t.Errorf("the README's key: %d %+v", code, line)
+	}
+	if line := find(lines, "Stripe refund key"); line.Result != outcomeOK {
+		t.Errorf("refund key: %+v", line)
+	}
+	if line := find(lines, "clock"); line.Result != outcomeWarning || !strings.Contains(line.Found, "Stripe's clock is -2m") {
+		t.Errorf("clock: %+v", line)
+	}
+	code, lines = checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "rk_test_lacking")
+	if line := find(lines, "Stripe"); code != exitUsage || line.Result != outcomeFailed || !strings.Contains(line.Found, "rak_dispute_read, rak_payout_read") {
+		t.Errorf("lacking two: %d %+v", code, line)
+	}
+	_, lines = checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "sk_test_mighty")
+	if line := find(lines, "Stripe key"); line.Result != outcomeWarning {
+		t.Errorf("a key that may do anything: %+v", line)
+	}
+}
