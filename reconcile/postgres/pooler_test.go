@@ -154,41 +154,44 @@ func (p *pooler) serve(client net.Conn) error {
 		server := p.idle[len(p.idle)-1] // there are as many as clients
 		p.idle = p.idle[:len(p.idle)-1]
 		p.mu.Unlock()
-		if err := transaction(client, server, raw); err != nil {
+		last, err := transaction(client, server, raw)
+		if err != nil {
 			return errors.Join(err, server.Close())
 		}
 		p.mu.Lock()
-		p.idle = append(p.idle, server)
+		p.idle = append(p.idle, server) // before the client knows that it is done, and asks somebody else
 		p.mu.Unlock()
+		if _, err := client.Write(last); err != nil {
+			return err
+		}
 	}
 }
 
-// transaction passes messages both ways until the server is idle again.
-func transaction(client, server net.Conn, first []byte) error {
+// transaction passes messages both ways until the server is idle again, but for the last one, which says so.
+func transaction(client, server net.Conn, first []byte) (last []byte, err error) {
 	for raw := first; ; {
 		if _, err := server.Write(raw); err != nil {
-			return err
+			return nil, err
 		}
 		if kind := raw[0]; kind == 'Q' || kind == 'S' { // a query, or the end of a row of messages: the server answers
 			for {
 				kind, answer, err := message(server, true)
 				if err != nil {
-					return err
+					return nil, err
+				}
+				if kind == readyForQuery && answer[5] == 'I' {
+					return answer, nil
 				}
 				if _, err := client.Write(answer); err != nil {
-					return err
+					return nil, err
 				}
 				if kind == readyForQuery {
-					if answer[5] == 'I' {
-						return nil
-					}
 					break
 				}
 			}
 		}
-		var err error
 		if _, raw, err = message(client, true); err != nil {
-			return err
+			return nil, err
 		}
 	}
 }
