@@ -75,8 +75,7 @@ var plantedOnStripe = []planted{
 	}},
 	{reconcile.RefundAgainstPolicy, 0, func(b *bothBooks) (string, string) { // some of it was used
 		p := b.buy(4900, "usd")
-		b.exec("INSERT INTO platform.jobs (id, account_id, kind, model, status, credit_cost, created_at, finished_at) VALUES ($1, $2, 'image', 'm', 'succeeded', 7, $3, $3)", "job-"+p.id, p.account, b.clock())
-		b.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at) VALUES ($1, $2, 'usage', -7, $3, $4)", b.id("ent"), p.account, "job-"+p.id, b.clock())
+		b.use(p, 7)
 		b.advance(time.Minute)
 		return b.giveBack(p).ID, "policy"
 	}},
@@ -164,7 +163,13 @@ func TestPlantedStripeBreaksAreFoundExactly(t *testing.T) {
 		b.day(4)
 		b.night()
 	}
-	b.day(4)
+	b.findPlanted(4)
+}
+
+// findPlanted plants all of them on one day, and requires them on the nights that follow.
+func (b *bothBooks) findPlanted(purchases int) {
+	b.t.Helper()
+	b.day(purchases)
 	b.until(22)
 	type expectation struct {
 		nights      int
@@ -182,7 +187,7 @@ func TestPlantedStripeBreaksAreFoundExactly(t *testing.T) {
 	}
 	for night := range 10 {
 		if night > 0 {
-			b.day(4)
+			b.day(purchases)
 		}
 		b.night()
 		want := []string{}
@@ -192,7 +197,7 @@ func TestPlantedStripeBreaksAreFoundExactly(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(sorted(want), sorted(b.openBreaks())); diff != "" {
-			t.Errorf("night %d: %s", night, diff)
+			b.t.Errorf("night %d: %s", night, diff)
 		}
 	}
 }

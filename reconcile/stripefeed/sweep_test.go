@@ -6,13 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
@@ -54,71 +55,109 @@ func (f *fixture) dump(to *strings.Builder, table string) {
 	}
 }
 
-// Every kind of fault at the calls of a sync: the sync ends in the same tables as a clean one, or says that it could not look, and the
-// next one ends in the same tables. Never a shorter table that reads as complete.
-func TestEveryFaultOfASync(t *testing.T) {
+// faultTables is what a sync writes to; the others don't change from case to case.
+const faultTables = `reconciler.stripe_balance_transactions, reconciler.stripe_charges, reconciler.stripe_refunds, reconciler.stripe_disputes,
+	reconciler.stripe_payouts, reconciler.stripe_invoices, reconciler.stripe_invoice_lines, reconciler.stripe_subscriptions,
+	reconciler.stripe_payment_intents, reconciler.stripe_states, reconciler.stripe_balances, reconciler.stripe_watermarks,
+	reconciler.stripe_accounts, reconciler.stripe_syncs`
+
+// faultFixture is an account of four days that has been synced once without faults; the same every time.
+func faultFixture(t testing.TB) *fixture {
 	f := newFixture(t)
-	f.stripe.SetFaults()
 	for n := range 4 {
 		f.day(n)
 	}
 	f.clock.advance(10 * time.Minute)
 	f.mustSync()
-	want, calls := f.tables(), f.stripe.Calls()
-	hasty := f.newClient(Options{
-		Key: f.stripe.ReadKey(), BaseURL: f.client.options.BaseURL, AttemptTimeout: 400 * time.Millisecond, Attempts: 2, SyncParallel: 3,
-	})
-	tried, retried, failed := 0, 0, 0
-	for i, kind := range stripetest.Kinds() {
-		if slices.Contains(dataFaults, kind) {
-			continue
-		}
-		for call := 1; call <= calls; call++ {
-			// The short form tries each kind once, and each at another call.
-			if !*longSweep && call != 1+(i*7)%calls {
+	return f
+}
+
+// Every kind of fault at the calls of a sync: the sync ends in the same tables as a clean one, or says that it could not look, and the
+// next one ends in the same tables. Never a shorter table that reads as complete.
+func TestEveryFaultOfASync(t *testing.T) {
+	first := faultFixture(t)
+	want, calls := first.tables(), first.stripe.Calls()
+	fixtures := make(chan *fixture, parallelSyncs())
+	fixtures <- first
+	for range cap(fixtures) - 1 {
+		fixtures <- faultFixture(t)
+	}
+	var tried, retried, failed atomic.Int64
+	t.Run("fault", func(t *testing.T) {
+		for i, kind := range stripetest.Kinds() {
+			if slices.Contains(dataFaults, kind) {
 				continue
 			}
-			tried++
-			if f.survives(t, hasty, kind, call, want) {
-				retried++
-			} else {
-				failed++
+			for call := 1; call <= calls; call++ {
+				// The short form tries each kind once, and each at another call.
+				if !*longSweep && call != 1+(i*7)%calls {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s at call %d", kind, call), func(t *testing.T) {
+					t.Parallel()
+					f := <-fixtures
+					defer func() { fixtures <- f }()
+					tried.Add(1)
+					if f.survives(t, kind, call, want) {
+						retried.Add(1)
+					} else {
+						failed.Add(1)
+					}
+				})
 			}
 		}
+	})
+	line := fmt.Sprintf("%d faults over %d calls: %d syncs went on, %d said that they failed and the next one mended it",
+		tried.Load(), calls, retried.Load(), failed.Load())
+	t.Log(line)
+	if *longSweep {
+		fmt.Println("fault sweep of a sync: " + line)
 	}
-	t.Logf("%d faults over %d calls: %d syncs went on, %d said that they failed and the next one mended it", tried, calls, retried, failed)
-	if tried == 0 || retried == 0 || failed == 0 {
+	if tried.Load() == 0 || retried.Load() == 0 || failed.Load() == 0 {
 		t.Error("the sweep did not sweep")
 	}
 }
 
-// survives syncs into an empty database with one fault, by a client that doesn't wait long; true: the sync went through.
-func (f *fixture) survives(t *testing.T, hasty *Client, kind stripetest.Kind, call int, want string) bool {
+// parallelSyncs is how many tests run side by side.
+func parallelSyncs() int {
+	parallel, err := strconv.Atoi(flag.Lookup("test.parallel").Value.String())
+	if err != nil {
+		panic(err)
+	}
+	return parallel
+}
+
+// survives syncs into empty tables with one fault, by a client that doesn't wait long; true: the sync went through.
+func (f *fixture) survives(t *testing.T, kind stripetest.Kind, call int, want string) bool {
 	t.Helper()
-	defer func(store *postgres.Store, patient *Client) { f.store, f.client = store, patient }(f.store, f.client)
-	f.store = openStore(t)
-	defer f.store.Close()
+	defer func(before testing.TB) { f.t = before }(f.t)
+	f.t = t
+	if _, err := f.store.DB().Exec("TRUNCATE " + faultTables); err != nil {
+		t.Fatal(err)
+	}
 	f.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: call}, Kind: kind})
 	patient := f.client
-	f.client = hasty
+	f.client = f.newClient(Options{
+		Key: f.stripe.ReadKey(), BaseURL: patient.options.BaseURL, AttemptTimeout: 400 * time.Millisecond, Attempts: 2, SyncParallel: 3,
+	})
 	_, err := f.sync()
 	f.client = patient
 	f.stripe.SetFaults()
 	var status string
 	if scanErr := f.store.DB().QueryRow("SELECT status FROM reconciler.stripe_syncs").Scan(&status); scanErr != nil {
-		t.Fatalf("%s at call %d: no word on the sync: %v", kind, call, scanErr)
+		t.Fatalf("no word on the sync: %v", scanErr)
 	}
 	if (err == nil) != (status == string(Complete)) {
-		t.Errorf("%s at call %d: the night says %s, the sync %v", kind, call, status, err)
+		t.Errorf("the night says %s, the sync %v", status, err)
 	}
 	if err != nil {
 		if !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrAnomaly) && !errors.Is(err, ErrRefused) {
-			t.Errorf("%s at call %d: an error nobody can tell apart: %v", kind, call, err)
+			t.Errorf("an error nobody can tell apart: %v", err)
 		}
 		f.mustSync()
 	}
 	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(f.tables(), "\n")); diff != "" {
-		t.Errorf("%s at call %d (first sync: %v): %s", kind, call, err, diff)
+		t.Errorf("first sync: %v: %s", err, diff)
 	}
 	return err == nil
 }

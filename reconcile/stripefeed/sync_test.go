@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -17,7 +19,10 @@ import (
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
-func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard) // net/http tells of answers that come twice, body and all
+	os.Exit(testdb.Run(m))
+}
 
 // clock is simulated time.
 type clock struct{ seconds atomic.Int64 }
