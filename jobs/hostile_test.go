@@ -215,3 +215,41 @@ j6 system debited=5 before=2 back=3 credited 3.1 the job failed on our side: a m
 		compareLines(t, s.night(i).Date, wantLines(wanted[i]), got)
 	}
 }
+
+// TestUnknownCurrencyIsRejected: three letters alone don't make a currency.
+func TestUnknownCurrencyIsRejected(t *testing.T) {
+	currencies := []string{"zzz", "USD", "xxx", "", "usd", "iqd"} // of the last, Stripe doesn't say how it counts; it is a currency all the same
+	var p platform
+	p.Accounts = customer()
+	for i, currency := range currencies {
+		b := bought(fmt.Sprintf("p%d", i), 10, "2026-03-05 12:00:00")
+		b.Currency = ref(currency)
+		p.Purchases = append(p.Purchases, b)
+	}
+	p.Entries = grantsOf(p.Purchases)
+	q := asked("r1", "p4", "2026-03-05 13:00:00")
+	q.StatedCurrency = ref("zzz")
+	p.Requests = []request{q}
+	w := newWorker(t)
+	p.load(t, w.db.DB)
+	n := reconcile.NightOf(date("2026-03-05"), time.UTC)
+	if err := w.night(n); err != nil {
+		t.Fatal(err)
+	}
+	published := w.published(t, n.Date)
+	var got []string
+	for _, r := range published["rejects.csv"] {
+		got = append(got, r["relation"]+" "+r["row_id"]+" "+r["field"]+" "+r["value"]+" "+r["problem"])
+	}
+	compareLines(t, n.Date, wantLines(`
+purchases p0 currency zzz is not a currency of ISO 4217 in lower case
+purchases p1 currency USD is not a currency of ISO 4217 in lower case
+purchases p2 currency xxx is not a currency of ISO 4217 in lower case
+purchases p3 currency  is not a currency of ISO 4217 in lower case
+refund_requests r1 stated_currency zzz is not a currency of ISO 4217 in lower case`), got)
+	for _, r := range published["roll_forward.csv"] {
+		if !slices.Contains([]string{"credits", "usd", "iqd"}, r["measure"]) || r["difference"] != "0" {
+			t.Errorf("%v", r)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -144,6 +145,23 @@ func TestRefundableMinor(t *testing.T) {
 	for _, test := range tests {
 		if got := reconcile.RefundableMinor(test.paid, test.fee); got != test.want {
 			t.Errorf("paid %d, fee %d: %d, want %d", test.paid, test.fee, got, test.want)
+		}
+	}
+}
+
+func TestCurrenciesAreDistinctCodes(t *testing.T) {
+	codes := reconcile.Currencies()
+	if !slices.IsSorted(codes) || len(slices.Compact(slices.Clone(codes))) != len(codes) {
+		t.Errorf("%v", codes)
+	}
+	for _, code := range codes {
+		if len(code) != 3 || code != strings.ToLower(code) {
+			t.Errorf("%q", code)
+		}
+	}
+	for code, want := range map[string]bool{"usd": true, "jpy": true, "kwd": true, "ugx": true, "iqd": true, "zzz": false, "xxx": false, "USD": false} {
+		if slices.Contains(codes, code) != want {
+			t.Errorf("%s: %t", code, !want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -78,5 +79,20 @@ func TestEveryNamedStatementExists(t *testing.T) {
 	}
 	if used == 0 {
 		t.Error("no statement names found in the code: this test looks in the wrong place")
+	}
+}
+
+// What the statements take for a currency is what package reconcile does.
+func TestCurrenciesOfTheStatementsAreThoseOfTheCore(t *testing.T) {
+	fragment, err := os.ReadFile("../../sql/fragments/currencies.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, quoted := range regexp.MustCompile(`'[^']*'`).FindAllString(string(fragment), -1) {
+		codes = append(codes, strings.Trim(quoted, "'"))
+	}
+	if want := reconcile.Currencies(); !slices.Equal(codes, want) {
+		t.Errorf("the fragment has %v, the core %v", codes, want)
 	}
 }

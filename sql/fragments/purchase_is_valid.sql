@@ -2,7 +2,7 @@
 id <> '' AND account_id <> ''
    AND kind IN ('credits', 'subscription')
    AND credits >= 0 AND amount_minor >= 0
-   AND currency ~ '^[a-z]{3}$'
+   AND currency IN ({{ currencies }})
    AND status IN ('pending', 'completed', 'failed')
    AND created_at {{ sane_time }}
    AND (status <> 'completed' OR completed_at IS NOT NULL)

@@ -6,4 +6,4 @@ id <> ''
    AND requested_at {{ sane_time }}
    AND (decided_at IS NULL OR (decided_at {{ sane_time }} AND decided_at >= requested_at))
    AND (stated_amount_minor IS NULL OR stated_amount_minor >= 0)
-   AND (stated_currency IS NULL OR stated_currency ~ '^[a-z]{3}$')
+   AND (stated_currency IS NULL OR stated_currency IN ({{ currencies }}))

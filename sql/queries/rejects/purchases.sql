@@ -14,7 +14,7 @@ WITH looked_at AS MATERIALIZED (
         ('kind', x.kind, 'is not credits or subscription', (x.kind IN ('credits', 'subscription')) IS NOT TRUE),
         ('credits', x.credits::text, 'is null or negative', (x.credits >= 0) IS NOT TRUE),
         ('amount_minor', x.amount_minor::text, 'is null or negative', (x.amount_minor >= 0) IS NOT TRUE),
-        ('currency', x.currency, 'is not three lower-case letters', (x.currency ~ '^[a-z]{3}$') IS NOT TRUE),
+        ('currency', x.currency, 'is not a currency of ISO 4217 in lower case', (x.currency IN ({{ currencies }})) IS NOT TRUE),
         ('status', x.status, 'is not pending, completed or failed', (x.status IN ('pending', 'completed', 'failed')) IS NOT TRUE),
         ('created_at', x.created_at::text, 'is null, before 2000 or after 2199', (x.created_at {{ sane_time }}) IS NOT TRUE),
         ('completed_at', x.completed_at::text, 'is missing for a completed purchase', x.status = 'completed' AND x.completed_at IS NULL),

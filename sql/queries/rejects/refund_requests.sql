@@ -17,7 +17,7 @@ WITH looked_at AS MATERIALIZED (
         ('requested_at', x.requested_at::text, 'is null, before 2000 or after 2199', (x.requested_at {{ sane_time }}) IS NOT TRUE),
         ('decided_at', x.decided_at::text, 'is before 2000, after 2199 or before requested_at', (x.decided_at {{ sane_time }} AND x.decided_at >= x.requested_at) IS FALSE),
         ('stated_amount_minor', x.stated_amount_minor::text, 'is negative', x.stated_amount_minor < 0),
-        ('stated_currency', x.stated_currency, 'is not three lower-case letters', x.stated_currency !~ '^[a-z]{3}$')
+        ('stated_currency', x.stated_currency, 'is not a currency of ISO 4217 in lower case', x.stated_currency NOT IN ({{ currencies }}))
     ) AS f (field, value, problem, bad)
     WHERE f.bad
     UNION ALL
