@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -177,6 +178,11 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	b.run(t, b.date(0), b.date(1), b.date(2))
 	night := b.date(0)
 	credited := b.text(t, "SELECT min(job_id) FROM reconciler.credit_backs WHERE decision = 'credited' AND business_date = $1", night)
+	posted := b.text(t, "SELECT entry_id FROM reconciler.credit_backs WHERE decision = 'credited' AND job_id = $1", credited)
+	credits, err := strconv.Atoi(b.text(t, "SELECT credit_back FROM reconciler.credit_backs WHERE entry_id = $1", posted))
+	if err != nil {
+		t.Fatal(err)
+	}
 	jobDebit := b.text(t, "SELECT min(id) FROM platform.credit_entries WHERE kind = 'usage' AND created_at >= $1::date AND created_at < $1::date + 1", night)
 	breaks := filepath.Join(b.folder, night.String(), "breaks.csv")
 	if faults := b.verify(t, night); len(faults) > 0 {
@@ -197,6 +203,14 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			b.statement("UPDATE reconciler.credit_backs SET reason = split_part(reason, '|', 1) WHERE job_id = $1", credited), credited},
 		{"an entry", b.statement("UPDATE platform.credit_entries SET credits = credits - 1 WHERE id = $1", jobDebit),
 			b.statement("UPDATE platform.credit_entries SET credits = credits + 1 WHERE id = $1", jobDebit), "debit_amount_mismatch"},
+		{"the credits of a posted credit-back", b.statement("UPDATE platform.credit_entries SET credits = credits + 1 WHERE id = $1", posted),
+			b.statement("UPDATE platform.credit_entries SET credits = credits - 1 WHERE id = $1", posted),
+			fmt.Sprintf("credit_entries: entry %s: credits was posted as %q and is %q", posted, strconv.Itoa(credits), strconv.Itoa(credits+1))},
+		{"the time of a posted credit-back", b.statement("UPDATE platform.credit_entries SET created_at = created_at + interval '1 second' WHERE id = $1", posted),
+			b.statement("UPDATE platform.credit_entries SET created_at = created_at - interval '1 second' WHERE id = $1", posted),
+			"credit_entries: entry " + posted + ": created_at was posted as "},
+		{"a posted credit-back, deleted", b.statement("UPDATE platform.credit_entries SET id = 'x' || id WHERE id = $1", posted),
+			b.statement("UPDATE platform.credit_entries SET id = $1 WHERE id = 'x' || $1", posted), "credit_entries: entry " + posted + " was posted and is gone"},
 	} {
 		if err := tampering.do(); err != nil {
 			t.Fatal(err)
@@ -215,6 +229,45 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	if _, err := b.worker.Verify(ctx, night.AddDays(100)); !errors.Is(err, storage.ErrNotPublished) {
 		t.Errorf("a night that was never published: %v", err)
 	}
+}
+
+// TestRunNoticesPublishedFilesThatWereChanged: neither a rerun nor the night after takes a file that somebody changed for what was published.
+func TestRunNoticesPublishedFilesThatWereChanged(t *testing.T) {
+	b := newSmallBusiness(t, 3)
+	b.play(t)
+	b.run(t, b.date(0), b.date(1))
+	for _, tampering := range []struct {
+		file  string
+		night int // that is run
+		wants string
+	}{
+		{"breaks.csv", 1, "breaks.csv was changed after publication"},
+		{storage.ManifestName, 1, "manifest.json was changed after publication"},
+		{storage.ManifestName, 2, "the manifest of the night before, " + b.date(1).String() + ", was changed after publication"},
+	} {
+		file := filepath.Join(b.folder, b.date(1).String(), tampering.file)
+		original, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := bytes.Replace(original, []byte("2026"), []byte("2025"), 1)
+		if bytes.Equal(changed, original) {
+			t.Fatalf("%s has no year", tampering.file)
+		}
+		if err := os.WriteFile(file, changed, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		before := snapshot(t, b.folder)
+		err = b.worker.RunNight(context.Background(), b.date(tampering.night))
+		if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), tampering.wants) {
+			t.Errorf("%s changed, night %s: %v", tampering.file, b.date(tampering.night), err)
+		}
+		compareFiles(t, before, snapshot(t, b.folder))
+		if err := os.WriteFile(file, original, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.run(t, b.date(1), b.date(2))
 }
 
 func (b *smallBusiness) verify(t *testing.T, night reconcile.Date) []jobs.Fault {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -59,6 +60,11 @@ func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 	if n.inspect != nil {
 		return nil, errors.Join(n.inspect(ctx, prepared), prepared.Discard())
 	}
+	tampered, err := n.checkPublished(ctx)
+	if err != nil || len(tampered) > 0 {
+		err = errors.Join(err, tamperedError(n.Date, tampered))
+		return nil, errors.Join(err, prepared.Discard())
+	}
 	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.rehearsal})
 	if err != nil {
 		return nil, err
@@ -75,6 +81,18 @@ func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 	}
 	n.step("reports/recorded")
 	return counts, n.publishIndex(ctx)
+}
+
+// tamperedError says which published files are no longer what was published; nil when there are none. Nothing is published over them.
+func tamperedError(date reconcile.Date, faults []Fault) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	var named []string
+	for _, fault := range faults {
+		named = append(named, fault.Where+" "+fault.What)
+	}
+	return fmt.Errorf("%w: night %s: %s; nothing was published: put back what was published, then run the night again", ErrIntegrity, date, strings.Join(named, "; "))
 }
 
 // reportInput is everything that the night's files follow from. Rows are read while they are written, in the same transaction.

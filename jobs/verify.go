@@ -37,7 +37,7 @@ func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (difference
 }
 
 // Verify holds a published night against what it was made from: every file against the manifest, the manifest against the database and the
-// night before, every file against a recomputation from the source, and the audit log against its own hashes and the changes it should have. What isn't as it was comes back as faults; an error means that it
+// night before, every entry that it posted against the ledger, every file against a recomputation from the source, and the audit log against its own hashes and the changes it should have. What isn't as it was comes back as faults; an error means that it
 // could not look.
 func (w *Worker) Verify(ctx context.Context, date reconcile.Date) ([]Fault, error) {
 	latest, err := w.Reports.Latest(ctx, date)
@@ -51,10 +51,18 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date) ([]Fault, erro
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", date, err)
 	}
+	tampered, err := w.verifyPosted(ctx, date)
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", date, err)
+	}
+	faults = append(faults, tampered...)
 	differences, err := w.recompute(ctx, date)
-	if errors.Is(err, ErrIntegrity) {
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrIntegrity) || len(faults) > 0 && !errors.Is(err, postgres.ErrUnavailable) && ctx.Err() == nil:
+		// What was changed may be what it stumbles over.
 		faults = append(faults, Fault{"recomputation", err.Error()})
-	} else if err != nil {
+	default:
 		return nil, fmt.Errorf("verify %s: recompute: %w", date, err)
 	}
 	for _, d := range differences {
@@ -106,8 +114,18 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 	case recorded.ManifestSHA256 != reports.ManifestHash(latest.Manifest):
 		faults = append(faults, Fault{storage.ManifestName, "its hash is not the one recorded at publication"})
 	}
+	changed, err := w.changedFiles(ctx, date, latest.Number, manifest)
+	if err != nil {
+		return nil, err
+	}
+	faults = append(faults, changed...)
+	return faults, w.verifyChain(ctx, manifest, &faults)
+}
+
+// changedFiles are the published files of a revision that are not what its manifest says.
+func (w *Worker) changedFiles(ctx context.Context, date reconcile.Date, revision int, manifest reports.Manifest) (faults []Fault, err error) {
 	for _, file := range manifest.Files {
-		sum, err := w.hashPublished(ctx, date, latest.Number, file.Name)
+		sum, err := w.hashPublished(ctx, date, revision, file.Name)
 		if errors.Is(err, storage.ErrNotPublished) {
 			faults = append(faults, Fault{file.Name, "is gone"})
 			continue
@@ -119,7 +137,85 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 			faults = append(faults, Fault{file.Name, "was changed after publication: its hash is not the manifest's"})
 		}
 	}
-	return faults, w.verifyChain(ctx, manifest, &faults)
+	return faults, nil
+}
+
+// maxPostedFaults is how many fields of posted entries verification names.
+const maxPostedFaults = 100
+
+// verifyPosted holds the entries that the night is behind against the ledger.
+func (w *Worker) verifyPosted(ctx context.Context, date reconcile.Date) (faults []Fault, err error) {
+	var differences []struct {
+		EntryID  string `db:"entry_id"`
+		Field    string
+		Expected string
+		Found    string
+		IsGone   bool `db:"is_gone"`
+	}
+	if err := w.Store.Select(ctx, &differences, "verify/posted_entries", postgres.Args{"date": date, "limit": maxPostedFaults + 1}); err != nil {
+		return nil, err
+	}
+	for i, d := range differences {
+		switch {
+		case i == maxPostedFaults:
+			faults = append(faults, Fault{"credit_entries", "and more"})
+		case d.IsGone:
+			faults = append(faults, Fault{"credit_entries", "entry " + d.EntryID + " was posted and is gone"})
+		default:
+			faults = append(faults, Fault{"credit_entries", fmt.Sprintf("entry %s: %s was posted as %q and is %q", d.EntryID, d.Field, d.Expected, d.Found)})
+		}
+	}
+	return faults, nil
+}
+
+// checkPublished holds what is published of the night, and the manifest of the night before, against what was recorded at their
+// publication, so that a run neither takes files that were changed for its own nor chains itself to one that was. verify says more.
+func (n *Night) checkPublished(ctx context.Context) (faults []Fault, err error) {
+	latest, err := n.Reports.Latest(ctx, n.Date)
+	if err != nil {
+		return nil, err
+	}
+	if latest.Number > 0 {
+		intact, err := n.isAsRecorded(ctx, n.Date, latest.Number, latest.Manifest)
+		if err != nil {
+			return nil, err
+		}
+		manifest, unreadable := reports.ReadManifest(latest.Manifest)
+		if !intact || unreadable != nil {
+			return []Fault{{storage.ManifestName, "was changed after publication: its hash is not the one on record"}}, nil
+		}
+		if faults, err = n.changedFiles(ctx, n.Date, latest.Number, manifest); err != nil {
+			return nil, err
+		}
+	}
+	var previous reports.PreviousNight
+	switch err := n.Store.Get(ctx, &previous, "reports/previous_night", postgres.Args{"date": n.Date}); {
+	case errors.Is(err, sql.ErrNoRows):
+		return faults, nil
+	case err != nil:
+		return nil, err
+	}
+	sum, err := n.hashPublished(ctx, previous.BusinessDate, previous.Revision, storage.ManifestName)
+	if errors.Is(err, storage.ErrNotPublished) {
+		return faults, nil // the reports may have moved to another place
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sum != previous.ManifestSHA256 {
+		faults = append(faults, Fault{"chain", fmt.Sprintf("the manifest of the night before, %s, was changed after publication", previous.BusinessDate)})
+	}
+	return faults, nil
+}
+
+// isAsRecorded says whether a manifest has the hash that was recorded for it; a publication that was cut off before it was recorded has none.
+func (n *Night) isAsRecorded(ctx context.Context, date reconcile.Date, revision int, manifest []byte) (bool, error) {
+	var onRecord string
+	err := n.Store.Get(ctx, &onRecord, "reports/published_hash", postgres.Args{"date": date, "revision": revision})
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
+	}
+	return onRecord == reports.ManifestHash(manifest), err
 }
 
 // verifyChain holds the hash of the night before that the manifest names against that night's manifest.

@@ -1,0 +1,31 @@
+-- What the ledger holds under the ids of the entries that the night is behind: its credit-backs, and the refunds that it approved; field by
+-- field, where that is not what was posted.
+WITH posted AS (
+    SELECT c.entry_id, c.account_id, 'credit_back' AS kind, c.credit_back::numeric AS credits, c.job_id, NULL AS purchase_id,
+           'reconciler:credit_back:' || c.job_id || ':' || c.credited_ever AS idempotency_key, c.booked_at
+    FROM reconciler.credit_backs c
+    WHERE c.business_date = @date::date AND c.decision = 'credited'
+    UNION ALL
+    SELECT x.entry_id, m.account_id, x.kind, x.credits, NULL, m.purchase_id, 'reconciler:' || x.kind || ':' || m.intent_id, NULL
+    FROM reconciler.refund_plan_items m
+    JOIN reconciler.refund_intents i ON i.account_id = m.account_id AND i.plan_id = m.plan_id AND i.intent_id = m.intent_id
+    CROSS JOIN LATERAL (VALUES (i.hold_entry_id, 'refund', -m.credits), (i.release_entry_id, 'refund_reversal', m.credits)) AS x (entry_id, kind, credits)
+    WHERE m.decided_on = @date::date AND x.entry_id <> ''
+)
+SELECT p.entry_id, f.field, coalesce(f.expected, '') AS expected, coalesce(f.found, '') AS found, f.field = 'id' AS is_gone
+FROM posted p
+LEFT JOIN LATERAL (SELECT * FROM source.credit_entries e WHERE e.id = p.entry_id OFFSET 0) e ON true
+CROSS JOIN LATERAL (VALUES
+    ('id', p.entry_id, e.id),
+    ('account_id', p.account_id, e.account_id),
+    ('kind', p.kind, e.kind),
+    ('credits', p.credits::text, e.credits::text),
+    ('purchase_id', p.purchase_id, e.purchase_id),
+    ('job_id', p.job_id, e.job_id),
+    ('idempotency_key', p.idempotency_key, e.idempotency_key),
+    ('created_at', to_char(coalesce(p.booked_at, e.created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+                   to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+) AS f (field, expected, found)
+WHERE f.expected IS DISTINCT FROM f.found AND (e.id IS NOT NULL OR f.field = 'id')
+ORDER BY p.entry_id COLLATE "C", f.field
+LIMIT @limit::int
