@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -230,7 +232,7 @@ func (x *refundExecutor) move(ctx context.Context, view RefundPlanView, item *Re
 	leased, cancel := x.lease.until(ctx)
 	defer cancel()
 	err := x.moveLeased(leased, view, item)
-	if deadline, _ := leased.Deadline(); err != nil && ctx.Err() == nil && !time.Now().Before(deadline) && !errors.Is(err, ErrIntegrity) {
+	if err != nil && ctx.Err() == nil && leased.Err() != nil && !errors.Is(err, ErrIntegrity) {
 		return fmt.Errorf("%w: %w", errLeaseLost, err)
 	}
 	return err
@@ -379,17 +381,19 @@ func (x *refundExecutor) settleOutcome(ctx context.Context, item *RefundItem, fr
 	case reconcile.StepWait:
 		return x.leaveOpen(ctx, item, errors.New("a check says no now, but an earlier request may still be under way: it is decided when its key has expired"))
 	default:
-		if err := x.checkSwitches(ctx, item.PlanID); err != nil {
-			return err
-		}
 		return x.send(ctx, item)
 	}
 }
 
 // send asks Stripe for the refund, with the key and parameters that it always has, and notes what came of it.
 func (x *refundExecutor) send(ctx context.Context, item *RefundItem) error {
-	// The lease is made to last for the call, and the call ends when the lease does: a process that slept through it sends nothing.
-	if err := x.write(ctx, func(context.Context, *postgres.Tx) error { return nil }); err != nil {
+	// The lease is made to last for the call, and the call ends when the lease does: a process that slept through it sends nothing. Whoever
+	// halts refunds from here on is too late for this one.
+	err := x.write(ctx, func(ctx context.Context, tx *postgres.Tx) error { return x.assertRunning(ctx, tx) })
+	if errors.Is(err, errHalted) {
+		return x.trip(ctx, item.PlanID, haltedTrip(err))
+	}
+	if err != nil {
 		return err
 	}
 	callCtx, cancel := x.lease.until(context.WithoutCancel(ctx))
@@ -398,7 +402,7 @@ func (x *refundExecutor) send(ctx context.Context, item *RefundItem) error {
 		return context.Cause(ctx)
 	}
 	x.w.step("refunds/before-send")
-	if !time.Now().Before(x.lease.expires) { // the process was paused here
+	if x.lease.over() { // the process was paused here
 		return errLeaseLost
 	}
 	refund, err := x.w.Refunds.CreateRefund(callCtx, stripefeed.RefundOrder{
@@ -543,6 +547,10 @@ type factsNow struct {
 	GrantedCredits       int64        `db:"granted_credits"`
 	TakenCredits         int64        `db:"taken_credits"`
 	UsedCredits          int64        `db:"used_credits"`
+	// The fee as the last sync saw it, in the settlement's currency; null when it saw none.
+	FeeMinor     sql.NullInt64 `db:"fee_minor"`
+	SettledMinor sql.NullInt64 `db:"settled_minor"`
+	ChargeMinor  sql.NullInt64 `db:"charge_minor"`
 }
 
 func factsOf(ctx context.Context, q postgres.Querier, item RefundItem) (facts factsNow, err error) {
@@ -569,6 +577,13 @@ func (x *refundExecutor) current(ctx context.Context, q postgres.Querier, item R
 			ID: item.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
 			AmountMinor: f.AmountMinor, Currency: f.Currency, Credits: f.Credits, UsedCredits: f.UsedCredits, RefundedBefore: f.TakenCredits != 0,
 		},
+	}
+	if f.FeeMinor.Valid {
+		fee, err := reconcile.ConvertFee(max(f.FeeMinor.Int64, 0), f.ChargeMinor.Int64, f.SettledMinor.Int64)
+		if err != nil {
+			return c, fmt.Errorf("fee of purchase %s: %w", item.PurchaseID, err)
+		}
+		c.Purchase.FeeMinor, c.Purchase.FeeKnown = fee, true
 	}
 	if f.CompletedAt.Valid {
 		version, err := x.w.Policies.At(f.CompletedAt.Time)
@@ -785,7 +800,8 @@ func (x *refundExecutor) checkAnomaly(ctx context.Context, view RefundPlanView) 
 				planned+already, unit, multiple, len(totals), median),
 		})
 	}
-	for currency, sum := range sums {
+	for _, currency := range slices.Sorted(maps.Keys(sums)) {
+		sum := sums[currency]
 		var day struct {
 			DayCount      int64 `db:"day_count"`
 			CustomerCount int64 `db:"customer_count"`
@@ -879,7 +895,9 @@ func (n *Night) findRefundBreaks(ctx context.Context, tx *postgres.Tx) (Counts, 
 	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.args(refundsJob, nil)); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "refunds/findings", n.args(refundsJob, postgres.Args{"as_of": n.AsOf()})); err != nil {
+	if _, err := tx.Exec(ctx, "refunds/findings", n.args(refundsJob, postgres.Args{
+		"as_of": n.AsOf(), "grace_before": n.AsOf().Add(-n.Settings.AwaitingFor),
+	})); err != nil {
 		return nil, err
 	}
 	return n.mergeBreaks(ctx, tx, refundsJob)

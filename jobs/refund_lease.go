@@ -77,6 +77,13 @@ func (l *refundLease) release() error {
 	return err
 }
 
+// over says whether the lease may have been taken over: by the clock that only counts while the machine runs, or by the one on the wall, which
+// goes on while it is suspended.
+func (l *refundLease) over() bool {
+	now := time.Now()
+	return !now.Before(l.expires) || !now.Round(0).Before(l.expires.Round(0))
+}
+
 // until is a context that ends when the lease does: nothing may leave after that.
 func (l *refundLease) until(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, l.expires, errLeaseLost)

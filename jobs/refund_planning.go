@@ -227,6 +227,8 @@ func (w *Worker) ApproveRefunds(ctx context.Context, planID, by, sha256 string) 
 		switch {
 		case postgres.CheckViolation(err, "maker_is_not_checker"):
 			return fmt.Errorf("%w: %s made plan %s, so somebody else has to approve it", ErrRefundUsage, view.MadeBy, planID)
+		case postgres.UniqueViolation(err, "refund_approvals_pkey"):
+			return fmt.Errorf("%w: somebody else has just approved plan %s", ErrRefundUsage, planID)
 		case err != nil:
 			return err
 		case approved != 1:

@@ -126,6 +126,9 @@ func RefusalsOf(c Current) []Refusal {
 	if p.AmountMinor != planned.AmountMinor+planned.FeeMinor {
 		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now")
 	}
+	if withheld := p.AmountMinor - RefundableMinor(p.AmountMinor, p.FeeMinor); p.FeeKnown && withheld != planned.FeeMinor {
+		refuse(RefundAgainstPolicy, "fee_minor", planned.FeeMinor, withheld, "Stripe's fee is not the one that was decided by")
+	}
 	if p.Credits != planned.Credits || c.GrantedCredits != planned.Credits {
 		refuse(RefundAgainstPolicy, "credits", planned.Credits, c.GrantedCredits, "the ledger has not granted what the purchase is of")
 	}
@@ -199,9 +202,13 @@ func DecisionDiffers(c Current) string {
 	return ""
 }
 
-// KeyLifetime is how long an idempotency key is relied on: Stripe may forget one after 24 h, and an hour is kept for clocks and for
-// requests under way (https://docs.stripe.com/api/idempotent_requests).
-const KeyLifetime = 23 * time.Hour
+// KeyLifetime is how long an idempotency key is relied on: Stripe may forget one after 24 h, and an hour is kept for clocks
+// (https://docs.stripe.com/api/idempotent_requests). Nothing is sent in its last hour, KeyRest, so that no request is under way any more
+// when a refund that Stripe doesn't have is given up.
+const (
+	KeyLifetime = 23 * time.Hour
+	KeyRest     = time.Hour
+)
 
 // NextStep is what to do about a refund whose outcome is open.
 type NextStep string
@@ -236,7 +243,7 @@ func (o OpenOutcome) Next() NextStep {
 		return StepRecord
 	case o.KeyAge >= KeyLifetime:
 		return StepGiveUp
-	case o.KeyAge < 0, o.Refused: // a clock that ran backwards tells nothing about the key
+	case o.KeyAge < 0, o.Refused, o.KeyAge >= KeyLifetime-KeyRest: // a clock that ran backwards tells nothing about the key
 		return StepWait
 	default:
 		return StepSend

@@ -97,6 +97,10 @@ func TestWhatHappenedSinceTheDecisionStopsARefund(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, reconcile.RefundAgainstPolicy, "amount_refunded"},
+		{"Stripe's fee is another one", func(l *lab, charge string) {
+			l.exec(`UPDATE reconciler.stripe_balance_transactions SET fee_minor = fee_minor + 1, net_minor = net_minor - 1
+				WHERE id = (SELECT balance_transaction_id FROM reconciler.stripe_charges WHERE id = $1)`, charge)
+		}, reconcile.RefundAgainstPolicy, "fee_minor"},
 		{"credits were used", func(l *lab, _ string) {
 			l.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at) VALUES ('late_use', $1, 'usage', -1, 'job_x', $2)", account, executing)
 		}, reconcile.RefundAgainstPolicy, "used_credits"},

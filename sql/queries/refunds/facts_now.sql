@@ -29,9 +29,12 @@ SELECT coalesce(d.decision, '') AS decision, coalesce(d.refund_minor, 0) AS deci
        coalesce(p.currency, '') AS currency, coalesce(p.credits, 0) AS credits, p.completed_at,
        least(coalesce(l.granted, 0), 9223372036854775807)::bigint AS granted_credits,
        greatest(-9223372036854775807, least(coalesce(-l.refunded, 0), 9223372036854775807))::bigint AS taken_credits,
-       greatest(0, least(coalesce(l.granted, 0), coalesce(l.net - l.before, 0), 9223372036854775807))::bigint AS used_credits
+       greatest(0, least(coalesce(l.granted, 0), coalesce(l.net - l.before, 0), 9223372036854775807))::bigint AS used_credits,
+       t.fee_minor, t.amount_minor AS settled_minor, c.amount_minor AS charge_minor
 FROM (SELECT 1) one
 LEFT JOIN reconciler.refund_decisions d ON d.account_id = @account_id::text AND d.request_id = @request_id::text AND d.decision IN ('approve', 'deny')
 LEFT JOIN {{ valid_requests }} r ON r.id = @request_id::text
 LEFT JOIN {{ valid_purchases }} p ON p.id = @purchase_id::text AND p.account_id = @account_id::text
+LEFT JOIN reconciler.stripe_charges c ON c.id = d.charge_id
+LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id
 LEFT JOIN ordered l ON l.lot_kind = 'purchase' AND l.lot_id = @purchase_id::text

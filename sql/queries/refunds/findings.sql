@@ -1,8 +1,9 @@
--- What stands in the way of approved refunds, as of the night: checks that said no, refusals and failures at Stripe, breakers that tripped.
--- Gone when a later plan tries again, when the request is withdrawn or denied, and, for breakers, when the plan has nothing left to send.
+-- What stands in the way of approved refunds, as of the night: checks that said no, refusals and failures at Stripe, outcomes that nobody has
+-- looked up, breakers that tripped. Gone when a later plan tries again, when the request is withdrawn or denied, and, for breakers, when the
+-- plan has nothing left to send. An open outcome whose charge has no refund is refund_missing_at_stripe already.
 INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
 WITH standing AS (
-    SELECT DISTINCT ON (e.account_id, e.intent_id) e.account_id, e.intent_id, e.state, e.field, e.ours, e.theirs, e.reason, e.refund_id
+    SELECT DISTINCT ON (e.account_id, e.intent_id) e.account_id, e.intent_id, e.state, e.field, e.ours, e.theirs, e.reason, e.refund_id, e.at
     FROM reconciler.refund_events e
     WHERE e.business_date <= @date::date
     ORDER BY e.account_id, e.intent_id, e.event_no DESC
@@ -25,6 +26,14 @@ SELECT account_id, @date::date, @job::text,
        CASE state WHEN 'stopped' THEN ours ELSE 'succeeded' END, CASE state WHEN 'stopped' THEN theirs ELSE state END, amount_minor, currency,
        'request ' || request_id || ', charge ' || charge_id || ', plan ' || plan_id || ': ' || reason
 FROM ended
+UNION ALL
+SELECT i.account_id, @date::date, @job::text, 'refund_failed', i.intent_id, 'outcome', 'sent', i.state, i.amount_minor, i.currency,
+       'request ' || i.request_id || ', charge ' || i.charge_id || ', plan ' || i.plan_id || ': Stripe has refunds of the charge (' || r.refunds
+           || '), and nobody has looked whether this one is among them; execute the plan again to look'
+FROM item i
+CROSS JOIN LATERAL (SELECT string_agg(r.id, ', ' ORDER BY r.created_at, r.id COLLATE "C") AS refunds
+                    FROM {{ refunds_as_of }} r WHERE r.charge_id = i.charge_id AND r.is_live) r
+WHERE i.state IN ('sending', 'unknown') AND i.at < @grace_before::timestamptz AND r.refunds IS NOT NULL
 UNION ALL
 SELECT '', @date::date, @job::text, 'refund_against_policy', t.plan_id, t.breaker, t.allowed, t.measured, 0, '', t.detail
 FROM (SELECT DISTINCT ON (t.plan_id, t.breaker) t.* FROM reconciler.refund_trips t
