@@ -253,3 +253,28 @@ refund_requests r1 stated_currency zzz is not a currency of ISO 4217 in lower ca
 		}
 	}
 }
+
+// TestClearedBreakWasLastSeenInANightThatRan: the night before the one that finds a break gone need not have been run.
+func TestClearedBreakWasLastSeenInANightThatRan(t *testing.T) {
+	missing := entered("e1", "usage", -5, "j1", "2026-03-08 12:00:00")
+	missing.Turn = 3
+	p := platform{Accounts: customer(), Jobs: []job{ran("j1", "succeeded", "", 5, "2026-03-05 12:00:00")},
+		Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), missing}}
+	s := stage{First: date("2026-03-05"), Nights: 4, Zone: time.UTC}
+	w := newWorker(t)
+	p.turn(0).load(t, w.db.DB)
+	if err := w.night(s.night(0)); err != nil {
+		t.Fatal(err)
+	}
+	p.turn(3).load(t, w.db.DB)
+	for _, i := range []int{3, 1, 3} { // nights in between that are made up for later change nothing about it
+		if err := w.night(s.night(i)); err != nil {
+			t.Fatal(err)
+		}
+		rows := w.published(t, s.night(i).Date)["breaks.csv"]
+		want := map[int]string{3: "cleared 2026-03-05 2026-03-05", 1: "open 2026-03-05 2026-03-06"}[i]
+		if len(rows) != 1 || rows[0]["status"]+" "+rows[0]["first_seen"]+" "+rows[0]["last_seen"] != want {
+			t.Errorf("night %s: %v, want %s", s.night(i).Date, rows, want)
+		}
+	}
+}

@@ -127,6 +127,8 @@ type Worker struct {
 	Drain <-chan struct{}
 	// LockPatience is how long to wait for another worker that is at another night; 0: not at all. For the same night nobody waits.
 	LockPatience time.Duration
+	// jobs, where a test sets it, are what a night consists of instead of All.
+	jobs []Job
 	// unlessDone makes RunNight leave out a night that turns out to be completed once it has the lock.
 	unlessDone bool
 }
@@ -265,13 +267,20 @@ func (n *Night) isDone(ctx context.Context) (bool, error) {
 	return len(completed) > 0, nil
 }
 
+func (n *Night) order() []Job {
+	if n.jobs != nil {
+		return n.jobs
+	}
+	return All()
+}
+
 func (n *Night) runJobs(ctx context.Context, only []string) error {
 	if err := n.open(ctx); err != nil {
 		return fmt.Errorf("night %s: open: %w", n.Date, err)
 	}
 	var failures []error
 	failed := map[string]bool{}
-	for _, job := range All() {
+	for _, job := range n.order() {
 		if len(only) > 0 && !slices.Contains(only, job.Name) {
 			continue
 		}
@@ -282,6 +291,9 @@ func (n *Night) runJobs(ctx context.Context, only []string) error {
 		if slices.ContainsFunc(job.Needs, func(name string) bool { return failed[name] }) {
 			failed[job.Name] = true
 			n.log.Warn().Str("job", job.Name).Msg("skipped: a job that it needs has failed")
+			if err := n.skipRun(ctx, job.Name); err != nil {
+				failures = append(failures, err)
+			}
 			continue
 		}
 		if err := n.runJob(ctx, job); err != nil {
@@ -374,12 +386,25 @@ func (n *Night) beginRun(ctx context.Context, job string) error {
 	return nil
 }
 
+// errSkipped is how the run of a job ends that was not begun.
+var errSkipped = errors.New("a job that it needs has failed")
+
+// skipRun puts on record that a job was left out: an earlier attempt's row would say otherwise.
+func (n *Night) skipRun(ctx context.Context, job string) error {
+	if err := n.beginRun(ctx, job); err != nil {
+		return err
+	}
+	return n.finishRun(job, nil, errSkipped)
+}
+
 // finishRun records how a run ended, also when the context is what ended it.
 func (n *Night) finishRun(job string, counts Counts, runErr error) error {
 	status, text := "completed", ""
 	switch {
 	case errors.Is(runErr, context.Canceled):
 		status, text = "stopped", "stopped before it was done"
+	case errors.Is(runErr, errSkipped):
+		status, text = "skipped", runErr.Error()
 	case runErr != nil:
 		status, text = "failed", runErr.Error()
 	}

@@ -200,10 +200,14 @@ func (n *Night) jobRuns(ctx context.Context, q postgres.Querier) ([]reports.JobR
 			continue
 		}
 		ended, ran := status[job]
-		if !ran {
+		note := ""
+		switch {
+		case !ran:
 			ended = reports.JobMissing
+		case ended == "skipped":
+			note = errSkipped.Error()
 		}
-		runs = append(runs, reports.JobRun{Job: job, Status: ended})
+		runs = append(runs, reports.JobRun{Job: job, Status: ended, Note: note})
 	}
 	return runs, nil
 }

@@ -288,7 +288,7 @@ func newBreaksImportCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:     "import FILE",
 		Short:   "Resolve the breaks of a filled-in export, all or none",
-		Long:    "import reads an export with resolution, reason and actor filled in. Rows in which all three are empty are left open. Everything is checked first;\nwith one fault nothing is applied.",
+		Long:    "import reads an export with resolution, reason and actor filled in. Rows in which all three are empty are left open. Everything is checked first;\nwith one fault nothing is applied. A resolution is one of: " + strings.Join(jobs.Resolutions, ", ") + ".",
 		Example: "  reconciler breaks import breaks-to-do.csv",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -1,10 +1,10 @@
 -- Breaks that are open at the end of the night, and those that were resolved or cleared in it, with the values they had then. One that this
--- same night both found and cleared is none: an earlier attempt at the night saw what isn't so.
+-- same night both found and cleared is none: an earlier attempt at the night saw what isn't so. One that is gone was last seen by the night before.
 SELECT b.break_id, b.kind, b.severity,
        CASE WHEN b.closed_on = @date::date THEN b.closed_as ELSE 'open' END AS status,
        b.account_id, b.subject_type, b.subject_id, b.field, l.ours, l.theirs, l.variance, l.unit,
        b.opened_on AS first_seen,
-       CASE WHEN b.closed_on = @date::date THEN greatest(b.opened_on, @date::date - 1) ELSE @date::date END AS last_seen,
+       CASE WHEN b.closed_on = @date::date THEN greatest(b.opened_on, {{ night_before }}) ELSE @date::date END AS last_seen,
        @date::date - b.opened_on AS age_days,
        CASE WHEN r.reason IS NULL THEN l.detail ELSE concat_ws(' ', nullif(l.detail, ''), 'Resolved by ' || r.actor || ': ' || r.reason) END AS detail
 FROM reconciler.breaks b
