@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,7 +30,7 @@ type BackfillOptions struct {
 // BackfillResult is what became of the nights.
 type BackfillResult struct {
 	Done, Skipped int
-	// Broken are the nights that ended with ErrIntegrity; the later ones were done all the same.
+	// Broken are the nights that ended with ErrIntegrity, and don't count as done; the later ones were done all the same.
 	Broken []reconcile.Date
 }
 
@@ -53,14 +54,8 @@ func (w *Worker) Backfill(ctx context.Context, o BackfillOptions) (result Backfi
 		}
 		nights = append(nights, d)
 	}
-	ahead, stop := w.scanAhead(ctx, nights, o.Parallel-1)
-	defer func() { err = errors.Join(err, stop()) }()
 	var broken error
-	for i, night := range nights {
-		if err := ahead(i); err != nil {
-			return result, err
-		}
-		err := w.RunNight(ctx, night)
+	ended := func(night reconcile.Date, err error) error {
 		if o.Done != nil {
 			o.Done(night, false, err)
 		}
@@ -69,9 +64,27 @@ func (w *Worker) Backfill(ctx context.Context, o BackfillOptions) (result Backfi
 			result.Broken = append(result.Broken, night)
 			broken = errors.Join(broken, err)
 		case err != nil:
+			return err
+		default:
+			result.Done++
+		}
+		return nil
+	}
+	if w.DryRun != nil {
+		err := w.rehearse(ctx, nights, ended)
+		return result, errors.Join(err, broken)
+	}
+	scanner := *w
+	scanner.scannedAhead = &scannedAhead{}
+	ahead, stop := scanner.scanAhead(ctx, nights, o.Parallel-1)
+	defer func() { err = errors.Join(err, stop()) }()
+	for i, night := range nights {
+		if err := ahead(i); err != nil {
 			return result, errors.Join(err, broken)
 		}
-		result.Done++
+		if err := ended(night, scanner.RunNight(ctx, night)); err != nil {
+			return result, errors.Join(err, broken)
+		}
 	}
 	return result, broken
 }
@@ -164,13 +177,43 @@ func (w *Worker) prescan(ctx context.Context, date reconcile.Date) error {
 		if _, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil)); err != nil {
 			return err
 		}
-		clean, _, err := n.compareJobs(ctx, tx, job)
+		clean, scanned, err := n.compareJobs(ctx, tx, job)
 		if err != nil {
 			return err
 		}
+		w.scannedAhead.note(date, scanned)
 		_, err = tx.Exec(ctx, "prescans/record", postgres.Args{"date": date, "token": w.token(), "jobs": clean.Jobs, "cost": clean.Cost, "debits": clean.Debits})
 		return err
 	})
+}
+
+// scannedAhead is what there was to match when nights were scanned ahead. A nil one has seen nothing.
+type scannedAhead struct {
+	mu     sync.Mutex
+	totals map[reconcile.Date]matchTotals
+}
+
+func (s *scannedAhead) note(date reconcile.Date, scanned matchTotals) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.totals == nil {
+		s.totals = map[reconcile.Date]matchTotals{}
+	}
+	s.totals[date] = scanned
+}
+
+// holds says whether a night still has what it had when it was scanned: rows that turned up since would be in no outcome.
+func (s *scannedAhead) holds(date reconcile.Date, scanned matchTotals) bool {
+	if s == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	then, ok := s.totals[date]
+	return ok && then == scanned
 }
 
 // takePrescan is the comparison that scanAhead has made for this night, if it has and nothing has changed since.

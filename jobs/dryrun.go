@@ -4,26 +4,77 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"slices"
 	"text/tabwriter"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
-// rehearseNight does the night's work in a transaction that is rolled back, and tells what it would have changed. Stripe is not synced:
-// what is known of it is used.
-func (w *Worker) rehearseNight(ctx context.Context, date reconcile.Date, only ...string) error {
+// ErrGaveWay says that a rehearsal of several nights has stopped because another worker waits for its night. Worth another try later.
+var ErrGaveWay = fmt.Errorf("%w: another worker waits for its night, and the dry run has given way", postgres.ErrUnavailable)
+
+// rehearse does the work of nights in one transaction that is rolled back, each night upon what the ones before would have left, and tells
+// what each would have changed. Stripe is not synced: what is known of it is used. ended is told how each night ended; what it returns
+// ends the rehearsal. Other workers wait meanwhile: after each night it gives way to them.
+func (w *Worker) rehearse(ctx context.Context, nights []reconcile.Date, ended func(night reconcile.Date, err error) error, only ...string) (err error) {
+	turn, err := w.takeTurn(ctx)
+	if err != nil {
+		return fmt.Errorf("dry run: %w", err)
+	}
+	defer func() { err = errors.Join(err, turn.Unlock()) }()
 	return w.Store.Rehearse(ctx, func(ctx context.Context, rehearsal *postgres.Store) error {
-		rehearsed := *w
-		rehearsed.Store, rehearsed.DryRun, rehearsed.Stripe, rehearsed.rehearsal = rehearsal, nil, nil, true
-		runErr := rehearsed.runNight(ctx, date, only...)
-		return errors.Join(runErr, w.tellRehearsal(ctx, rehearsal, date))
+		for i, night := range nights {
+			if i > 0 {
+				wanted, err := turn.Wanted(ctx)
+				if err == nil && wanted {
+					err = fmt.Errorf("before %s: %w", night, ErrGaveWay)
+				}
+				if err := errors.Join(err, w.stopped(ctx)); err != nil {
+					return err
+				}
+				fmt.Fprintln(w.DryRun)
+			}
+			if err := ended(night, w.rehearseNight(ctx, rehearsal, night, only...)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// maxRehearsalLines is how many credit-backs a dry run lists; the rest is counted.
+func (w *Worker) rehearseNight(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date, only ...string) error {
+	closed, err := loadPeriod(ctx, rehearsal, PeriodOf(date))
+	if err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	published := rehearsedReports{}
+	rehearsed := *w
+	rehearsed.Store, rehearsed.DryRun, rehearsed.Stripe, rehearsed.rehearsal, rehearsed.hasTurn = rehearsal, nil, nil, true, true
+	rehearsed.inspect = published.look
+	runErr := rehearsed.runNight(ctx, date, only...)
+	if runErr != nil && !errors.Is(runErr, ErrIntegrity) {
+		return runErr // the transaction may have ended with it
+	}
+	if _, err := fmt.Fprintf(w.DryRun, "Dry run of %s: nothing was changed.\n", date); err != nil {
+		return err
+	}
+	if closed.State == "closed" {
+		fmt.Fprintf(w.DryRun, "Its period %s is closed: none of this would be posted or published, but told in a difference report.\n", PeriodOf(date))
+	}
+	for _, tell := range []func(context.Context, *postgres.Store, reconcile.Date) error{w.tellCreditBacks, w.tellDecisions, w.tellRefunds, w.tellBreaks} {
+		if err := tell(ctx, rehearsal, date); err != nil {
+			return errors.Join(runErr, err)
+		}
+	}
+	return errors.Join(runErr, published.tell(w.DryRun))
+}
+
+// maxRehearsalLines is how many lines of a kind a dry run lists; the rest is counted.
 const maxRehearsalLines = 20
 
 type rehearsedCreditBack struct {
@@ -35,26 +86,35 @@ type rehearsedCreditBack struct {
 	EntryID     string `db:"entry_id"`
 }
 
-func (w *Worker) tellRehearsal(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
+func (w *Worker) tellCreditBacks(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
 	listed, count, credits, err := w.newCreditBacks(ctx, rehearsal, date)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.DryRun, "Dry run of %s: nothing was changed.\n%d credit-backs of %s credits would be posted.\n", date, count, credits)
+	fmt.Fprintf(w.DryRun, "%d credit-backs of %s credits would be posted.\n", count, credits)
+	if count == 0 {
+		return nil
+	}
+	return w.table("JOB\tACCOUNT\tFAILURE CODE\tCREDITS\tCLAUSE", count, func(table io.Writer) {
+		for _, d := range listed {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", d.JobID, d.AccountID, d.FailureCode, d.CreditBack, d.Clause)
+		}
+	})
+}
+
+// table writes up to maxRehearsalLines lines below a heading, and how many more there are.
+func (w *Worker) table(heading string, count int, write func(table io.Writer)) error {
 	table := tabwriter.NewWriter(w.DryRun, 0, 0, 2, ' ', 0)
-	if len(listed) > 0 {
-		fmt.Fprintln(table, "\nJOB\tACCOUNT\tFAILURE CODE\tCREDITS\tCLAUSE")
-	}
-	for _, d := range listed {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", d.JobID, d.AccountID, d.FailureCode, d.CreditBack, d.Clause)
-	}
+	fmt.Fprintln(table, "\n"+heading)
+	write(table)
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if more := count - len(listed); more > 0 {
+	if more := count - maxRehearsalLines; more > 0 {
 		fmt.Fprintf(w.DryRun, "… and %d more\n", more)
 	}
-	return w.tellBreaks(ctx, rehearsal, date)
+	_, err := fmt.Fprintln(w.DryRun)
+	return err
 }
 
 // newCreditBacks are those that the rehearsal has decided and the real ledger doesn't hold: the first few, and the totals of all.
@@ -89,6 +149,86 @@ func (w *Worker) newCreditBacks(ctx context.Context, rehearsal *postgres.Store, 
 	}
 }
 
+// tellDecisions lists the refund requests that would be decided for good and are not yet.
+func (w *Worker) tellDecisions(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
+	type decision struct {
+		RequestID   string `db:"request_id"`
+		AccountID   string `db:"account_id"`
+		Decision    string
+		RefundMinor int64 `db:"refund_minor"`
+		Currency    string
+		Credits     int64
+		Clauses     string
+	}
+	var decisions []decision
+	if err := rehearsal.Select(ctx, &decisions, "dry_run/decisions", postgres.Args{"date": date}); err != nil {
+		return err
+	}
+	var ids, decided []string
+	for _, d := range decisions {
+		ids = append(ids, d.RequestID)
+	}
+	if err := w.Store.Select(ctx, &decided, "dry_run/decided", postgres.Args{"ids": ids}); err != nil {
+		return err
+	}
+	decisions = slices.DeleteFunc(decisions, func(d decision) bool { return slices.Contains(decided, d.RequestID) })
+	approved := 0
+	for _, d := range decisions {
+		if d.Decision == "approve" {
+			approved++
+		}
+	}
+	fmt.Fprintf(w.DryRun, "%d refund requests would be approved, %d denied.\n", approved, len(decisions)-approved)
+	if len(decisions) == 0 {
+		return nil
+	}
+	return w.table("REQUEST\tACCOUNT\tDECISION\tREFUND\tCREDITS\tCLAUSES", len(decisions), func(table io.Writer) {
+		for _, d := range decisions[:min(len(decisions), maxRehearsalLines)] {
+			refund := "-"
+			if d.Decision == "approve" && d.Currency != "" {
+				refund = fmt.Sprintf("%d %s", d.RefundMinor, d.Currency)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", d.RequestID, d.AccountID, d.Decision, refund, d.Credits, d.Clauses)
+		}
+	})
+}
+
+// tellRefunds lists what approved plans have left to send, and says whether this worker would send it. Only the newest night would.
+func (w *Worker) tellRefunds(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
+	var plans []struct {
+		PlanID      string `db:"plan_id"`
+		ApprovedBy  string `db:"approved_by"`
+		Currency    string
+		Refunds     int64
+		AmountMinor string `db:"amount_minor"`
+		Credits     string
+	}
+	if err := w.Store.Select(ctx, &plans, "dry_run/refunds", postgres.Args{}); err != nil {
+		return err
+	}
+	if len(plans) == 0 {
+		_, err := fmt.Fprintln(w.DryRun, "No approved refund waits to be sent.")
+		return err
+	}
+	reported, err := (&Night{Worker: w}).lastReported(ctx, w.Store)
+	if err != nil {
+		return err
+	}
+	verdict := "would be sent, each after another look at Stripe and within the caps"
+	switch {
+	case reported.After(date):
+		verdict = "wait, but not for this night: the newest one sends them"
+	case !w.Settings.Refund.Execute || w.Refunds == nil:
+		verdict = "wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here"
+	}
+	fmt.Fprintf(w.DryRun, "Refunds of these approved plans %s.\n", verdict)
+	return w.table("PLAN\tAPPROVED BY\tREFUNDS\tMONEY (MINOR UNITS)\tCREDITS", len(plans), func(table io.Writer) {
+		for _, p := range plans[:min(len(plans), maxRehearsalLines)] {
+			fmt.Fprintf(table, "%s\t%s\t%d\t%s %s\t%s\n", p.PlanID, p.ApprovedBy, p.Refunds, p.AmountMinor, p.Currency, p.Credits)
+		}
+	})
+}
+
 func (w *Worker) tellBreaks(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
 	var breaks []struct {
 		Event string
@@ -98,12 +238,67 @@ func (w *Worker) tellBreaks(ctx context.Context, rehearsal *postgres.Store, date
 	if err := rehearsal.Select(ctx, &breaks, "dry_run/break_events", postgres.Args{"date": date}); err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(w.DryRun, 0, 0, 2, ' ', 0)
-	if len(breaks) > 0 {
-		fmt.Fprintln(table, "\nBREAKS OF THE NIGHT\tKIND\tCOUNT")
+	if len(breaks) == 0 {
+		_, err := fmt.Fprintln(w.DryRun, "No break would be opened, changed or cleared.")
+		return err
 	}
-	for _, b := range breaks {
-		fmt.Fprintf(table, "%s\t%s\t%d\n", b.Event, b.Kind, b.Count)
+	return w.table("BREAKS OF THE NIGHT\tKIND\tCOUNT", 0, func(table io.Writer) {
+		for _, b := range breaks {
+			fmt.Fprintf(table, "%s\t%s\t%d\n", b.Event, b.Kind, b.Count)
+		}
+	})
+}
+
+// rehearsedReports is how the night's files would differ from those that are published.
+type rehearsedReports struct {
+	prepared, published bool
+	differences         []reports.FileDifference
+}
+
+func (r *rehearsedReports) look(ctx context.Context, prepared *reports.Prepared) (err error) {
+	r.prepared = true
+	r.differences, err = prepared.Differences(ctx)
+	if errors.Is(err, storage.ErrNotPublished) {
+		return nil
 	}
-	return table.Flush()
+	r.published = true
+	return err
+}
+
+// maxDifferenceLines is how many rows of a file are shown of each side.
+const maxDifferenceLines = 5
+
+func (r *rehearsedReports) tell(out io.Writer) error {
+	switch {
+	case !r.prepared: // a job alone, or no storage
+		return nil
+	case !r.published:
+		_, err := fmt.Fprintln(out, "No reports are published for it yet.")
+		return err
+	case len(r.differences) == 0:
+		_, err := fmt.Fprintln(out, "Its reports would be what is published.")
+		return err
+	}
+	fmt.Fprintf(out, "%d files would differ from what is published, as the next revision:\n", len(r.differences))
+	for _, d := range r.differences {
+		more, less := len(d.Recomputed)+d.MoreRecomputed, len(d.Published)+d.MorePublished
+		if more+less == 0 {
+			fmt.Fprintln(out, "  "+d.File)
+			continue
+		}
+		fmt.Fprintf(out, "  %s: %d rows more, %d less\n", d.File, more, less)
+		for _, side := range []struct {
+			sign string
+			rows []string
+			all  int
+		}{{"+", d.Recomputed, more}, {"-", d.Published, less}} {
+			for _, row := range side.rows[:min(len(side.rows), maxDifferenceLines)] {
+				fmt.Fprintf(out, "    %s %s\n", side.sign, row)
+			}
+			if rest := side.all - maxDifferenceLines; rest > 0 {
+				fmt.Fprintf(out, "    %s … and %d more\n", side.sign, rest)
+			}
+		}
+	}
+	return nil
 }

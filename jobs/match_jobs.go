@@ -79,11 +79,13 @@ func (n *Night) scanJobs(ctx context.Context, tx *postgres.Tx, job string) (clea
 		return clean, scanned, err
 	}
 	if usable {
-		if _, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil)); err != nil {
+		if err := tx.Get(ctx, &scanned, "match_jobs/scanned", n.span(nil)); err != nil {
 			return clean, scanned, err
 		}
-		err = tx.Get(ctx, &scanned, "match_jobs/scanned", n.span(nil))
-		return clean, scanned, err
+		if n.scannedAhead.holds(n.Date, scanned) {
+			_, err = tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil))
+			return clean, scanned, err
+		}
 	}
 	if err := n.clearStaging(ctx, tx, job); err != nil {
 		return clean, scanned, err

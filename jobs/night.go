@@ -129,6 +129,10 @@ type Worker struct {
 	LockPatience time.Duration
 	// jobs, where a test sets it, are what a night consists of instead of All.
 	jobs []Job
+	// hasTurn: whoever calls has taken the turn already, for several nights.
+	hasTurn bool
+	// scannedAhead is what backfills have scanned ahead of its turn; nil: nothing.
+	scannedAhead *scannedAhead
 	// unlessDone makes RunNight leave out a night that turns out to be completed once it has the lock.
 	unlessDone bool
 }
@@ -185,7 +189,7 @@ func (n *Night) span(more postgres.Args) postgres.Args {
 // has it. A job that fails doesn't stop the ones that don't need it; the errors come back joined, ErrIntegrity among them where it applies.
 func (w *Worker) RunNight(ctx context.Context, date reconcile.Date, only ...string) (err error) {
 	if w.DryRun != nil {
-		return w.rehearseNight(ctx, date, only...)
+		return w.rehearse(ctx, []reconcile.Date{date}, func(_ reconcile.Date, nightErr error) error { return nightErr }, only...)
 	}
 	closed, err := loadPeriod(ctx, w.Store, PeriodOf(date))
 	if err != nil {
@@ -210,7 +214,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	if !w.rehearsal {
+	if !w.hasTurn {
 		turn, err2 := w.takeTurn(ctx)
 		if err2 != nil {
 			return fmt.Errorf("night %s: %w", date, err2)
@@ -241,21 +245,23 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 }
 
 // takeTurn takes the lock that one night at a time holds, whichever it is: nights are chained by their books, the decisions that are final
-// and the audit log, so that two at once would stand in each other's way.
+// and the audit log, so that two at once would stand in each other's way. Those who wait get it in the order in which they came, so that a
+// long backfill keeps nobody out.
 func (w *Worker) takeTurn(ctx context.Context) (*postgres.Lock, error) {
-	for began := time.Now(); ; {
-		turn, err := w.Store.TryLock(ctx, "nights")
-		if !errors.Is(err, postgres.ErrLockHeld) || time.Since(began) >= w.LockPatience {
-			return turn, err
-		}
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
 		select {
-		case <-time.After(200 * time.Millisecond):
 		case <-w.Drain:
-			return nil, context.Canceled
-		case <-ctx.Done():
-			return nil, ctx.Err()
+			stop()
+		case <-waiting.Done():
 		}
+	}()
+	turn, err := w.Store.AwaitLock(waiting, "nights", w.LockPatience)
+	if err != nil && w.stopped(ctx) != nil {
+		return nil, w.stopped(ctx)
 	}
+	return turn, err
 }
 
 // isDone says whether the whole night is completed.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -28,6 +29,13 @@ func newBackfillCommand(s *settings) *cobra.Command {
 		Short: "Do the nights of a range",
 		Long: `backfill does every night of a range in order, both ends included, and goes on where it stopped when it is started again. Nights completed
 before are left out, unless --again. A night that breaks (exit code 3) doesn't stop the later ones; one that can't be finished does.
+
+It may run beside the nightly worker: nights take turns, in the order in which they were asked for. Nights are worked out by the newest
+code and policy file; a policy version counts from its effective_from. To go by a night's own time, use the image and the policy file of then.
+
+--dry-run works the whole range out in one transaction that is rolled back, each night upon the one before, completed or not, and says what
+would be posted, decided and refunded, and how the reports would differ from those published. When another worker waits for its night, the
+dry run gives way (exit code 1).
 
 With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N, and needs no --to. It waits for the
 night before, which another pod is at: the result is that of one process.`,
@@ -59,7 +67,6 @@ night before, which another pod is at: the result is that of one process.`,
 				if dryRun {
 					w.DryRun = cmd.OutOrStdout()
 				}
-				w.LockPatience = nightPatience
 				if first, err := reconcile.ParseDate(from); err == nil && o.From == o.To && o.From.After(first) && !dryRun {
 					// One pod of several: nights are done in their order, whichever pod is the quickest.
 					if err := w.AwaitNight(cmd.Context(), o.From.AddDays(-1), nightPatience); err != nil {
@@ -68,7 +75,11 @@ night before, which another pod is at: the result is that of one process.`,
 				}
 				o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
 				result, err := w.Backfill(cmd.Context(), o)
-				fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d done before, %d with broken integrity\n", result.Done, result.Skipped, len(result.Broken))
+				if dryRun {
+					fmt.Fprintf(cmd.OutOrStdout(), "\n%d nights rehearsed, %d with broken integrity; nothing was changed\n", result.Done+len(result.Broken), len(result.Broken))
+				} else {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d done before, %d with broken integrity\n", result.Done, result.Skipped, len(result.Broken))
+				}
 				for _, night := range result.Broken {
 					fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())
 				}
@@ -88,9 +99,6 @@ night before, which another pod is at: the result is that of one process.`,
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the last night has open breaks of this severity or worse: warning or error")
 	return cmd
 }
-
-// nightPatience is how long a backfill waits for another worker's night.
-const nightPatience = 30 * time.Minute
 
 // backfillRange is the first and the last night to do. With an index it is that night of the range alone, and the range may be open.
 func backfillRange(cmd *cobra.Command, c config, fromText, toText string, index int) (from, to reconcile.Date, err error) {
@@ -142,15 +150,20 @@ func backfillProgress(stderr io.Writer, w *jobs.Worker, o jobs.BackfillOptions) 
 			}
 		}
 	}
-	started, done := time.Now(), 0
+	started, seen, worked := time.Now(), 0, 0
 	return func(night reconcile.Date, skipped bool, err error) {
-		done++
-		perNight := time.Since(started) / time.Duration(done)
+		seen++
+		if skipped {
+			w.Log.Debug().Stringer("business_date", night).Msg("night done before")
+			return
+		}
+		worked++
+		spent := time.Since(started)
 		event := w.Log.Info()
 		if err != nil && !errors.Is(err, jobs.ErrIntegrity) {
 			event = w.Log.Error()
 		}
-		event.Stringer("business_date", night).Bool("skipped", skipped).Int("done", done).Int("of", total).
-			Dur("left_ms", perNight*time.Duration(total-done)).Msg("night of the backfill done")
+		event.Stringer("business_date", night).Int("done", seen).Int("of", total).Float64("nights_per_second", math.Round(100*float64(worked)/spent.Seconds())/100).
+			Dur("left_ms", spent/time.Duration(worked)*time.Duration(total-seen)).Msg("night of the backfill done")
 	}
 }

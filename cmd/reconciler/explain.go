@@ -21,8 +21,9 @@ func newExplainCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain ID",
 		Short: "Tell the whole story of one id",
-		Long: `explain tells everything the books know about a purchase, job, refund request, charge, refund, dispute, ledger entry or break, in
-order of time: the source rows, the decisions with their clauses, the ledger entries, and the reports they are in.`,
+		Long: `explain tells everything the books know about a purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan
+or break, in order of time: the source rows, the decisions with their clauses, the ledger entries, the refunds that were planned, approved and
+sent, and the reports they are in.`,
 		Example: "  reconciler explain req_5512    why was this refund denied?\n  reconciler explain job_8841    was this failed job credited back?",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,7 +58,7 @@ func tell(ctx context.Context, store *postgres.Store, id string) (story, error) 
 		return story{}, err
 	}
 	if len(related) == 0 {
-		return story{}, usageError("nothing is known of %q: no purchase, job, refund request, charge, refund, dispute, ledger entry or break has this id", id)
+		return story{}, usageError("nothing is known of %q: no purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan or break has this id", id)
 	}
 	ids := map[string][]string{}
 	var all []string
@@ -71,7 +72,7 @@ func tell(ctx context.Context, store *postgres.Store, id string) (story, error) 
 		ids       []string
 	}{
 		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/jobs", ids["job"]},
-		{"explain/requests", ids["request"]}, {"explain/breaks", all},
+		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", all},
 	} {
 		if len(part.ids) == 0 {
 			continue

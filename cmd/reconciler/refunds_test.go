@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,15 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	c.run(exitUsage, "refunds", "approve", plan, "--by", "ANNA ")
 	c.run(exitUsage, "refunds", "approve", "plan_of_nobody", "--by", "ben")
 	c.run(exitDone, "refunds", "approve", plan, "--by", "ben")
+	rehearsal := []string{"run", "--date", reconcile.DateOf(time.Now().UTC()).AddDays(-1).String(), "--dry-run"}
+	for verdict, flags := range map[string][]string{
+		"plans wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here": key,
+		"plans would be sent, each after another look at Stripe":                    append([]string{"--execute-refunds", "true"}, key...),
+	} {
+		if told := c.run(exitDone, append(slices.Clone(rehearsal), flags...)...); !strings.Contains(told, verdict) || !strings.Contains(told, plan+"  ben") || !strings.Contains(told, "9680 usd") {
+			t.Errorf("the dry run doesn't say that %s:\n%s", verdict, told)
+		}
+	}
 	c.run(exitUsage, "refunds", "execute", plan) // no key
 	c.run(exitUsage, "refunds", "halt", "--by", "dora")
 	c.run(exitDone, "refunds", "halt", "--by", "dora", "--reason", "let me look")
@@ -130,6 +140,17 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	var view jobs.RefundPlanView
 	if err := json.Unmarshal([]byte(c.run(exitDone, "refunds", "show", plan, "--json")), &view); err != nil || view.Items[0].State != reconcile.IntentSent {
 		t.Errorf("the plan shows as %+v, %v", view, err)
+	}
+	for _, id := range []string{"req_1", "pur_1", plan, view.Items[0].IntentID()} {
+		told := strings.Join(strings.Fields(c.run(exitDone, "explain", id)), " ")
+		for _, want := range map[bool][]string{
+			true:  {"made by anna", "approved by ben", "stopped by", "of 9680 usd", "is sent"},
+			false: {"planned by anna: refund " + view.Items[0].IntentID() + " of 9680 usd", "the plan is approved by ben", "goes from planned to sending", "goes from sending to sent", "at Stripe it is re_"},
+		}[id == plan] {
+			if !strings.Contains(told, want) {
+				t.Errorf("explain %s doesn't say %q:\n%s", id, want, told)
+			}
+		}
 	}
 	if told := c.run(exitDone, "refunds", "list"); strings.Contains(told, plan) {
 		t.Errorf("the list still has it:\n%s", told)

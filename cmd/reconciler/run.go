@@ -87,6 +87,9 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 	return cmd
 }
 
+// nightPatience is how long a night waits for its turn, while another worker is at another one.
+const nightPatience = 30 * time.Minute
+
 // newWorker wires a worker from the configuration, and refuses a schema that isn't the binary's.
 func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, func(), error) {
 	w, closeStore, err := wireWorker(c)
@@ -140,7 +143,7 @@ func wireWorker(c config) (*jobs.Worker, func(), error) {
 		return nil, nil, usageError("%w", err)
 	}
 	w := &jobs.Worker{
-		Store: store, Policies: c.policies, Settings: c.jobs, Log: c.log, CodeVersion: codeVersion(), Reports: reports,
+		Store: store, Policies: c.policies, Settings: c.jobs, Log: c.log, CodeVersion: codeVersion(), Reports: reports, LockPatience: nightPatience,
 	}
 	if c.stripeKey != "" {
 		client, err := c.stripe()

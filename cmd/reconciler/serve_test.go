@@ -438,7 +438,8 @@ func TestMonthOfServe(t *testing.T) {
 		}
 		t.Errorf("completed in the order %v:\n%s", got, strings.Join(rows, "\n"))
 	}
-	done := map[string]int{}
+	// Every night is brought to its end once, the month's last ones like the first, and none begins before the one before it has ended.
+	done, ended := map[string]int{}, []string{}
 	for _, line := range strings.Split(logs.String(), "\n") {
 		var event struct {
 			Message      string `json:"message"`
@@ -446,12 +447,39 @@ func TestMonthOfServe(t *testing.T) {
 		}
 		if json.Unmarshal([]byte(line), &event) == nil && event.Message == "night done" {
 			done[event.BusinessDate]++
+			ended = append(ended, event.BusinessDate)
 		}
 	}
 	for night, times := range done {
 		if times > 1 {
 			t.Errorf("night %s was done %d times", night, times)
 		}
+	}
+	if !slices.IsSorted(ended) {
+		t.Errorf("told of nights in the order %v", ended)
+	}
+	var runs []struct {
+		Date      string
+		Revision  int
+		Published int
+		Began     time.Time
+		Ended     time.Time
+	}
+	if err := db.Select(&runs, `SELECT n.business_date::text AS date, n.revision, n.started_at AS began, n.finished_at AS ended,
+			(SELECT count(*) FROM reconciler.publications p WHERE p.business_date = n.business_date) AS published
+		FROM reconciler.runs n WHERE n.job = 'night' ORDER BY n.business_date, n.revision`); err != nil {
+		t.Fatal(err)
+	}
+	for i, run := range runs {
+		if run.Revision != 1 || run.Published != 1 {
+			t.Errorf("night %s: revision %d, %d publications; want one", run.Date, run.Revision, run.Published)
+		}
+		if i > 0 && run.Began.Before(runs[i-1].Ended) {
+			t.Errorf("night %s began at %s, before %s had ended at %s", run.Date, run.Began, runs[i-1].Date, runs[i-1].Ended)
+		}
+	}
+	if len(runs) != nights {
+		t.Errorf("%d nights on record, want %d", len(runs), nights)
 	}
 	t.Logf("%d kills, %d stops, %d outages; %d of %d nights told of their end", kills, stops, outages, len(done), nights)
 

@@ -3,10 +3,13 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 // ErrLockHeld says that another worker has the lock. It is also an ErrUnavailable: worth another try later.
@@ -21,6 +24,66 @@ type Lock struct {
 
 // TryLock takes the named lock or returns ErrLockHeld at once.
 func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
+	lock, err := s.lockConnection(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	var taken bool
+	if err := lock.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.key).Scan(&taken); err != nil {
+		return nil, errors.Join(wrap("lock "+name, err), lock.conn.Close())
+	}
+	if !taken {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, ErrLockHeld), lock.conn.Close())
+	}
+	return lock, nil
+}
+
+// AwaitLock is TryLock with patience: it waits in the row of those who asked before, and returns ErrLockHeld when that takes too long.
+func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Duration) (*Lock, error) {
+	if patience <= 0 {
+		return s.TryLock(ctx, name)
+	}
+	lock, err := s.lockConnection(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	const wait = "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)"
+	if _, err := lock.conn.ExecContext(ctx, wait, fmt.Sprint(patience.Milliseconds())); err != nil {
+		return nil, errors.Join(wrap("lock "+name, err), lock.conn.Close())
+	}
+	_, err = lock.conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lock.key)
+	var pqErr *pq.Error
+	if errors.As(err, &pqErr) && pqErr.Code == "55P03" { // lock not available
+		err = ErrLockHeld
+	}
+	if err == nil || errors.Is(err, ErrLockHeld) {
+		// The connection goes back to be used for something else one day.
+		for _, reset := range []string{"RESET lock_timeout", "RESET statement_timeout"} {
+			if _, resetErr := lock.conn.ExecContext(ctx, reset); resetErr != nil && err == nil {
+				err = resetErr
+			}
+		}
+	}
+	switch {
+	case errors.Is(err, ErrLockHeld):
+		return nil, errors.Join(fmt.Errorf("lock %s: %w, and has not let go of it in %s", name, err, patience), lock.conn.Close())
+	case err != nil:
+		return nil, errors.Join(wrap("lock "+name, err), lock.drop())
+	}
+	return lock, nil
+}
+
+// drop closes the connection for good: nobody else may get it from the pool.
+func (l *Lock) drop() error {
+	err := l.conn.Raw(func(any) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
+	return err
+}
+
+// lockConnection is the connection of a lock that isn't taken yet.
+func (s *Store) lockConnection(ctx context.Context, name string) (*Lock, error) {
 	conn, err := s.db.DB.Conn(ctx)
 	if err != nil {
 		return nil, wrap("lock "+name, err)
@@ -32,13 +95,6 @@ func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
 		set_config('tcp_keepalives_count', '4', false), set_config('idle_session_timeout', '0', false)`
 	if _, err := conn.ExecContext(ctx, manners); err != nil {
 		return nil, errors.Join(wrap("lock "+name, err), conn.Close())
-	}
-	var taken bool
-	if err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.key).Scan(&taken); err != nil {
-		return nil, errors.Join(wrap("lock "+name, err), conn.Close())
-	}
-	if !taken {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, ErrLockHeld), conn.Close())
 	}
 	return lock, nil
 }
@@ -55,6 +111,13 @@ func (l *Lock) StillHeld(ctx context.Context) error {
 		return fmt.Errorf("lock %s: %w: it was lost", l.name, ErrUnavailable)
 	}
 	return nil
+}
+
+// Wanted says whether somebody waits for the lock.
+func (l *Lock) Wanted(ctx context.Context) (wanted bool, err error) {
+	const waiting = `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objsubid = 1
+		AND ((classid::bigint << 32) | objid::bigint) = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+	return wanted, wrap("lock "+l.name, l.conn.QueryRowContext(ctx, waiting, l.key).Scan(&wanted))
 }
 
 // Unlock gives the lock back. A connection that is already gone has given it back itself.

@@ -1,9 +1,11 @@
--- What an id means, and what belongs to its story: purchase, charges, refunds, disputes, requests, job.
+-- What an id means, and what belongs to its story: purchase, charges, refunds, disputes, requests, job, refund plan.
 WITH start AS (
     SELECT @id::text AS id
     UNION SELECT b.subject_id FROM reconciler.breaks b WHERE b.break_id = @id::text
 ), request AS (
     SELECT r.id, r.purchase_id, r.job_id FROM source.refund_requests r WHERE r.id IN (SELECT id FROM start)
+    UNION SELECT r.id, r.purchase_id, r.job_id FROM source.refund_requests r
+          JOIN reconciler.refund_intents i ON i.request_id = r.id WHERE i.intent_id IN (SELECT id FROM start)
 ), charge AS (
     SELECT c.id FROM reconciler.stripe_charges c WHERE c.id IN (SELECT id FROM start)
     UNION SELECT r.charge_id FROM reconciler.stripe_refunds r WHERE r.id IN (SELECT id FROM start)
@@ -28,6 +30,7 @@ UNION SELECT 'job', id FROM job
 UNION SELECT 'request', id FROM request
 UNION SELECT 'request', r.id FROM source.refund_requests r WHERE r.purchase_id IN (SELECT id FROM purchase)
 UNION SELECT 'request', d.request_id FROM reconciler.refund_decisions d WHERE d.purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'plan', p.plan_id FROM reconciler.refund_plans p WHERE p.plan_id = @id::text
 UNION SELECT 'charge', id FROM charge
 UNION SELECT 'charge', p.stripe_charge_id FROM source.purchases p WHERE p.id IN (SELECT id FROM purchase) AND p.stripe_charge_id <> ''
 UNION SELECT 'charge', c.id FROM reconciler.stripe_charges c WHERE c.metadata_purchase_id IN (SELECT id FROM purchase)
