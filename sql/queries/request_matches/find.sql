@@ -6,6 +6,10 @@ WITH request AS MATERIALIZED (
     FROM {{ valid_requests }} r
     WHERE r.kind = 'unused_credits' AND r.requested_at < @as_of::timestamptz
       AND (r.status IN ('pending', 'approved') OR r.requested_at >= @begin::timestamptz OR r.decided_at >= @begin::timestamptz)
+), unnamed AS MATERIALIZED (
+    -- Few, and fenced off: without statistics the planner would hold every purchase ever made against every request.
+    SELECT r.* FROM request r
+    WHERE coalesce(r.purchase_id, '') = '' AND coalesce(r.invoice_id, '') = '' AND btrim(r.account_email) <> ''
 ), match AS (
     SELECT r.id AS request_id, r.requested_at, r.status, r.decided_at, p.id AS purchase_id, p.account_id,
            p.created_at < @begin::timestamptz AS at_opening
@@ -19,11 +23,11 @@ WITH request AS MATERIALIZED (
     WHERE coalesce(r.purchase_id, '') = '' AND r.invoice_id <> '' AND p.created_at < @as_of::timestamptz
     UNION ALL
     SELECT r.id, r.requested_at, r.status, r.decided_at, p.id, p.account_id, p.completed_at < @begin::timestamptz
-    FROM request r
-    JOIN source.accounts a ON lower(btrim(a.email)) = lower(btrim(r.account_email)) AND btrim(r.account_email) <> '' AND (coalesce(r.account_id, '') = '' OR a.id = r.account_id)
-    JOIN {{ valid_purchases }} p ON p.account_id = a.id AND p.amount_minor = r.stated_amount_minor AND p.currency = r.stated_currency
-     AND (p.completed_at AT TIME ZONE @zone::text)::date = r.stated_date
-    WHERE coalesce(r.purchase_id, '') = '' AND coalesce(r.invoice_id, '') = ''
+    FROM unnamed r
+    JOIN source.accounts a ON lower(btrim(a.email)) = lower(btrim(r.account_email)) AND (coalesce(r.account_id, '') = '' OR a.id = r.account_id)
+    CROSS JOIN LATERAL (SELECT * FROM {{ valid_purchases }} p WHERE p.account_id = a.id OFFSET 0) p
+    WHERE p.amount_minor = r.stated_amount_minor AND p.currency = r.stated_currency
+      AND (p.completed_at AT TIME ZONE @zone::text)::date = r.stated_date
       AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz
 )
 INSERT INTO reconciler.request_matches (account_id, business_date, job, request_id, purchase_id, requested_at, status, decided_at, denied_at, hits, opening_hits)
