@@ -2,11 +2,9 @@ package jobs
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +16,7 @@ import (
 // BackfillOptions say which nights to do, and how.
 type BackfillOptions struct {
 	From, To reconcile.Date // both included
-	// Parallel is how many nights are worked on at once, 1 or more: one is settled while the next ones are scanned ahead. Nights are
+	// Parallel is how many nights are worked on at once, 1 or more: one is settled while the next ones are read ahead. Nights are
 	// always settled in their order, so the result is the same whatever the number.
 	Parallel int
 	// Again does nights that are completed once more, instead of leaving them out.
@@ -74,15 +72,13 @@ func (w *Worker) Backfill(ctx context.Context, o BackfillOptions) (result Backfi
 		err := w.rehearse(ctx, nights, ended)
 		return result, errors.Join(err, broken)
 	}
-	scanner := *w
-	scanner.scannedAhead = &scannedAhead{}
-	ahead, stop := scanner.scanAhead(ctx, nights, o.Parallel-1)
+	ahead, stop := w.readNightsAhead(ctx, nights, o.Parallel-1)
 	defer func() { err = errors.Join(err, stop()) }()
 	for i, night := range nights {
 		if err := ahead(i); err != nil {
 			return result, errors.Join(err, broken)
 		}
-		if err := ended(night, scanner.RunNight(ctx, night)); err != nil {
+		if err := ended(night, w.RunNight(ctx, night)); err != nil {
 			return result, errors.Join(err, broken)
 		}
 	}
@@ -109,9 +105,9 @@ func (w *Worker) AwaitNight(ctx context.Context, date reconcile.Date, patience t
 	return nil
 }
 
-// scanAhead compares the sets of later nights while earlier ones are settled, at most depth at once. wait(i) returns when night i has been
-// scanned. A scan that fails is no failure of the backfill: its night then scans itself.
-func (w *Worker) scanAhead(ctx context.Context, nights []reconcile.Date, depth int) (wait func(i int) error, stop func() error) {
+// readNightsAhead reads later nights while earlier ones are settled, at most depth at once. wait(i) returns when night i has been
+// read. A reading that fails is no failure of the backfill: its night then reads itself.
+func (w *Worker) readNightsAhead(ctx context.Context, nights []reconcile.Date, depth int) (wait func(i int) error, stop func() error) {
 	if depth < 1 || w.DryRun != nil || len(nights) < 2 {
 		return func(int) error { return nil }, func() error { return nil }
 	}
@@ -137,8 +133,8 @@ func (w *Worker) scanAhead(ctx context.Context, nights []reconcile.Date, depth i
 				if ctx.Err() != nil {
 					return nil
 				}
-				if err := w.prescan(ctx, nights[i]); err != nil && ctx.Err() == nil {
-					w.Log.Warn().Err(err).Stringer("business_date", nights[i]).Msg("scanning ahead failed; the night scans itself")
+				if err := w.readNightAhead(ctx, nights[i]); err != nil && ctx.Err() == nil {
+					w.Log.Warn().Err(err).Stringer("business_date", nights[i]).Msg("reading ahead failed; the night reads itself")
 				}
 				return nil
 			})
@@ -163,68 +159,4 @@ func (w *Worker) scanAhead(ctx context.Context, nights []reconcile.Date, depth i
 		return group.Wait()
 	}
 	return wait, stop
-}
-
-// prescan does the comparison of sets of match-jobs for a night ahead of its turn: it depends on no other night.
-func (w *Worker) prescan(ctx context.Context, date reconcile.Date) error {
-	const job = "match-jobs"
-	n := &Night{Worker: w, Night: reconcile.NightOf(date, w.Settings.Defaults().Zone), Policy: w.Policies.Hash()}
-	return w.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		// Failure codes are held against the policy, which the very first night may not have registered yet.
-		if err := n.registerPolicy(ctx, tx); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil)); err != nil {
-			return err
-		}
-		clean, scanned, err := n.compareJobs(ctx, tx, job)
-		if err != nil {
-			return err
-		}
-		w.scannedAhead.note(date, scanned)
-		_, err = tx.Exec(ctx, "prescans/record", postgres.Args{"date": date, "token": w.token(), "jobs": clean.Jobs, "cost": clean.Cost, "debits": clean.Debits})
-		return err
-	})
-}
-
-// scannedAhead is what there was to match when nights were scanned ahead. A nil one has seen nothing.
-type scannedAhead struct {
-	mu     sync.Mutex
-	totals map[reconcile.Date]matchTotals
-}
-
-func (s *scannedAhead) note(date reconcile.Date, scanned matchTotals) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.totals == nil {
-		s.totals = map[reconcile.Date]matchTotals{}
-	}
-	s.totals[date] = scanned
-}
-
-// holds says whether a night still has what it had when it was scanned: rows that turned up since would be in no outcome.
-func (s *scannedAhead) holds(date reconcile.Date, scanned matchTotals) bool {
-	if s == nil {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	then, ok := s.totals[date]
-	return ok && then == scanned
-}
-
-// takePrescan is the comparison that scanAhead has made for this night, if it has and nothing has changed since.
-func (n *Night) takePrescan(ctx context.Context, tx *postgres.Tx) (clean matchTotals, usable bool, err error) {
-	var taken struct {
-		Usable             bool
-		Jobs, Cost, Debits string
-	}
-	err = tx.Get(ctx, &taken, "prescans/take", postgres.Args{"date": n.Date, "token": n.token()})
-	if errors.Is(err, sql.ErrNoRows) {
-		return clean, false, nil
-	}
-	return matchTotals{Jobs: taken.Jobs, Cost: taken.Cost, Debits: taken.Debits}, taken.Usable, err
 }

@@ -28,7 +28,7 @@ func (b *smallBusiness) lateJob(id string, finished time.Time) error {
 	return err
 }
 
-// Rows that turn up after a night was scanned ahead, and before its turn, came to control totals that didn't tie. The night scans itself then.
+// Rows that turned up after a night was scanned ahead, and before its turn, once came to control totals that didn't tie. The night reads itself then.
 func TestRowsBetweenAScanAheadAndItsNight(t *testing.T) {
 	b := newSmallBusiness(t, 3)
 	b.play(t)
@@ -38,7 +38,7 @@ func TestRowsBetweenAScanAheadAndItsNight(t *testing.T) {
 	b.worker.Store.Intercept = func(_ context.Context, statement string, done bool) error {
 		mu.Lock()
 		defer mu.Unlock()
-		if statement == "prescans/record" && done { // its snapshot is taken: what comes now it hasn't seen
+		if statement == "reading/ahead" && done { // what comes now it has not seen
 			scanned[statement]++
 			id := fmt.Sprintf("job_zz_late_%d", scanned[statement])
 			late = errors.Join(late, b.lateJob(id, reconcile.NightOf(b.date(scanned[statement]), time.UTC).Begin.Add(time.Hour)))
@@ -50,8 +50,8 @@ func TestRowsBetweenAScanAheadAndItsNight(t *testing.T) {
 	if err := errors.Join(err, late); err != nil || result.Done != 3 {
 		t.Fatalf("%+v: %v", result, err)
 	}
-	if scanned["prescans/record"] != 2 {
-		t.Fatalf("%d nights were scanned ahead, want 2", scanned["prescans/record"])
+	if scanned["reading/ahead"] != 2 {
+		t.Fatalf("%d nights were read ahead, want 2", scanned["reading/ahead"])
 	}
 	const totals = "SELECT string_agg(c::text, ';' ORDER BY business_date, check_name, unit) FROM reconciler.control_totals c WHERE job = 'match-jobs'"
 	ahead := b.text(t, totals)
@@ -59,7 +59,7 @@ func TestRowsBetweenAScanAheadAndItsNight(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := b.text(t, totals); again != ahead {
-		t.Errorf("scanned ahead, the control totals are\n%s\nand otherwise\n%s", ahead, again)
+		t.Errorf("read ahead, the control totals are\n%s\nand otherwise\n%s", ahead, again)
 	}
 	if rejected := b.text(t, "SELECT count(*)::text FROM reconciler.breaks WHERE subject_id LIKE 'job_zz_late_%'"); rejected != "0" {
 		t.Errorf("%s breaks of jobs that have their debit", rejected)

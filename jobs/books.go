@@ -54,9 +54,6 @@ func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx) (Counts, error)
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
 	n.step("books/rolled")
-	if err := n.noteLateWriters(ctx, tx); err != nil {
-		return nil, err
-	}
 	var missing error
 	counts["journal_entries"], err = n.keepJournal(ctx, tx, ledger, goesOn)
 	switch {
@@ -102,15 +99,8 @@ func (n *Night) bookPurchases(ctx context.Context, tx *postgres.Tx, goesOn bool)
 }
 
 func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (counts Counts, ledger ledgerEntries, err error) {
-	moved := "books/all_accounts"
-	if goesOn {
-		moved = "books/moved_accounts"
-	}
 	span := n.span(postgres.Args{"date": n.Date})
-	if _, err := tx.Exec(ctx, moved, span); err != nil {
-		return nil, ledger, err
-	}
-	if _, err := tx.Exec(ctx, "books/analyze_moves", postgres.Args{}); err != nil {
+	if _, err := tx.Exec(ctx, "books/buying_accounts", with(span, postgres.Args{"goes_on": goesOn})); err != nil {
 		return nil, ledger, err
 	}
 	var lots struct {
@@ -129,6 +119,9 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (
 	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.span(nil)); err != nil {
 		return nil, ledger, err
 	}
+	if err := n.sameLedger(ctx, tx, ledger); err != nil {
+		return nil, ledger, err
+	}
 	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
 		"date": n.Date, "goes_on": goesOn, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
 		"purchases": ledger.Purchases, "promotions": ledger.Promotions, "usage": ledger.Usage, "credit_backs": ledger.CreditBacks,
@@ -142,35 +135,26 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (
 	if _, err := tx.Exec(ctx, "books/forget_later_positions", postgres.Args{"date": n.Date}); err != nil {
 		return nil, ledger, err
 	}
-	_, err = tx.Exec(ctx, "books/clear_moves", postgres.Args{"date": n.Date})
+	for _, statement := range []string{"reading/clear_moves", "reading/clear_ledger", "reading/clear_jobs"} {
+		if _, err := tx.Exec(ctx, statement, postgres.Args{"date": n.Date}); err != nil {
+			return nil, ledger, err
+		}
+	}
+	_, err = tx.Exec(ctx, "candidates/clear", n.args("match-jobs", nil))
 	return Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
-// noteLateWriters counts what was written to the night's ledger while the night was being worked on as read by this night, before the
-// next one takes it for a late item and counts it again.
-func (n *Night) noteLateWriters(ctx context.Context, tx *postgres.Tx) error {
-	reported, err := n.lastReported(ctx, tx)
-	if err != nil || reported.After(n.Date) {
+// sameLedger holds the ledger, counted by kind as the books are closed, against what the night has read and gone by.
+func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries) error {
+	var read struct{ Credits, Usage string }
+	if err := tx.Get(ctx, &read, "books/moves_total", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	var differs bool
-	if err := tx.Get(ctx, &differs, "books/read_otherwise", postgres.Args{"date": n.Date}); err != nil || !differs {
-		return err
+	all := "0"
+	for _, amount := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
+		all = plus(all, amount)
 	}
-	n.log.Warn().Msg("the night's ledger was still being written to while it was read")
-	for _, step := range []struct {
-		statement string
-		args      postgres.Args
-	}{
-		{"late/forget_totals", postgres.Args{"date": n.Date}},
-		{"late/record_totals", n.span(postgres.Args{"date": n.Date, "buckets": ledgerBuckets})},
-		{"late/total_up", postgres.Args{"date": n.Date, "buckets": ledgerBuckets}},
-	} {
-		if _, err := tx.Exec(ctx, step.statement, step.args); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(n.stillTheSame("credits of the ledger", read.Credits, all), n.stillTheSame("credits of usage", read.Usage, now.Usage))
 }
 
 // controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -17,8 +18,8 @@ type matchTotals struct {
 	Carried string
 }
 
-// matchJobs reconciles the night's finished jobs with their debits: a comparison of sets finds what is not plainly clean, the exact
-// rules judge that, and the control totals prove that no row was lost between the two.
+// matchJobs reconciles the night's finished jobs with their debits: the reading has found what is not plainly clean, the exact rules judge
+// that, and the control totals prove that no row was lost between the two.
 func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "match-jobs"
 	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -33,7 +34,10 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 var matchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2", "jit": "off", "plan_cache_mode": "force_custom_plan"}}
 
 func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
-	clean, scanned, err := n.scanJobs(ctx, tx, job)
+	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil)); err != nil {
+		return nil, err
+	}
+	scanned, err := n.scannedJobs(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +62,7 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := n.controlMatchJobs(ctx, tx, job, clean, scanned, outcomes, stuck, stuckAfter)
+	jobs, err := n.controlMatchJobs(ctx, tx, job, scanned, outcomes, stuck, stuckAfter)
 	if err != nil {
 		return nil, err
 	}
@@ -67,33 +71,27 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 		return nil, err
 	}
 	counts["jobs_matched"], counts["jobs_broken"], counts["jobs_stuck"] = jobs.int64("matched"), jobs.int64("breaks"), stuck
-	_, err = tx.Exec(ctx, "candidates/clear", n.args(job, nil))
-	return counts, err
+	return counts, nil
 }
 
-// scanJobs leaves what isn't plainly clean in the candidates, and totals up the rest; a backfill may have done so ahead. scanned is what
-// there was, counted apart from the comparison.
-func (n *Night) scanJobs(ctx context.Context, tx *postgres.Tx, job string) (clean, scanned matchTotals, err error) {
-	clean, usable, err := n.takePrescan(ctx, tx)
-	if err != nil {
-		return clean, scanned, err
+// scannedJobs counts what there is to match, apart from any comparison. When that isn't what the night has read, the platform was still
+// writing, and the exceptions are those of another moment.
+func (n *Night) scannedJobs(ctx context.Context, tx *postgres.Tx) (scanned matchTotals, err error) {
+	var now struct {
+		Jobs, Cost, Entries, Credits, Debits string
+		LateDebits                           string `db:"late_debits"`
 	}
-	if usable {
-		if err := tx.Get(ctx, &scanned, "match_jobs/scanned", n.span(nil)); err != nil {
-			return clean, scanned, err
-		}
-		if n.scannedAhead.holds(n.Date, scanned) {
-			_, err = tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil))
-			return clean, scanned, err
-		}
+	if err := tx.Get(ctx, &now, "match_jobs/scanned", n.span(postgres.Args{"some_moved": n.reading.someMoved})); err != nil {
+		return scanned, err
 	}
-	if err := n.clearStaging(ctx, tx, job); err != nil {
-		return clean, scanned, err
-	}
-	return n.compareJobs(ctx, tx, job)
+	err = errors.Join(
+		n.stillTheSame("jobs", n.reading.all.Jobs, now.Jobs), n.stillTheSame("credits of jobs", n.reading.all.Cost, now.Cost),
+		n.stillTheSame("entries", n.reading.entries, now.Entries), n.stillTheSame("credits of entries", n.reading.credits, now.Credits),
+		n.stillTheSame("credits of debits", n.reading.all.Debits, now.Debits))
+	return matchTotals{Jobs: now.Jobs, Cost: now.Cost, Debits: plus(now.Debits, now.LateDebits)}, err
 }
 
-func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, clean, scanned matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {
+func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, scanned matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {
 	var carried string
 	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.args(job, nil)); err != nil {
 		return nil, err
@@ -102,6 +100,7 @@ func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job strin
 	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}); err != nil {
 		return nil, err
 	}
+	clean := n.reading.clean
 	clean.Outcome, clean.Carried = "matched", "0"
 	jobs, cost, debits, again := tally{}, tally{}, tally{}, tally{}
 	for _, o := range append(outcomes, clean) {

@@ -41,7 +41,7 @@ func (n *Night) matchGrants(ctx context.Context, tx *postgres.Tx, job string) (C
 		return nil, err
 	}
 	var balances struct{ Accounts, Matched, Breaks string }
-	if err := tx.Get(ctx, &balances, "match_purchases/negative_balances", n.span(n.args(job, nil))); err != nil {
+	if err := tx.Get(ctx, &balances, "match_purchases/negative_balances", n.args(job, postgres.Args{"begin": n.Begin})); err != nil {
 		return nil, err
 	}
 	if _, err := tx.Exec(ctx, "match_purchases/late_items", n.args(job, nil)); err != nil {

@@ -131,8 +131,6 @@ type Worker struct {
 	jobs []Job
 	// hasTurn: whoever calls has taken the turn already, for several nights.
 	hasTurn bool
-	// scannedAhead is what backfills have scanned ahead of its turn; nil: nothing.
-	scannedAhead *scannedAhead
 	// unlessDone makes RunNight leave out a night that turns out to be completed once it has the lock.
 	unlessDone bool
 }
@@ -146,6 +144,7 @@ type Night struct {
 	whole    bool   // all jobs are run, and the night is reported at the end
 	// command is what runs instead of the night itself, and by whose hand: the audit log says so.
 	command struct{ name, actor string }
+	reading reading
 	log     zerolog.Logger
 }
 
@@ -280,14 +279,28 @@ func (n *Night) order() []Job {
 	return All()
 }
 
+// runJobs does the jobs, and starts over when the platform was still writing rows of this night: all of its jobs have to go by the same rows.
 func (n *Night) runJobs(ctx context.Context, only []string) error {
+	const attempts = 3
+	done := map[string]bool{}
+	for attempt := 1; ; attempt++ {
+		err := n.tryJobs(ctx, only, done)
+		if !errors.Is(err, errStillWritten) || attempt == attempts {
+			return err
+		}
+		n.log.Warn().Err(err).Msg("starting over: rows of this night have turned up since it was read")
+	}
+}
+
+// tryJobs does the jobs but for a sync that is done already.
+func (n *Night) tryJobs(ctx context.Context, only []string, done map[string]bool) error {
 	if err := n.open(ctx); err != nil {
 		return fmt.Errorf("night %s: open: %w", n.Date, err)
 	}
 	var failures []error
 	failed := map[string]bool{}
 	for _, job := range n.order() {
-		if len(only) > 0 && !slices.Contains(only, job.Name) {
+		if len(only) > 0 && !slices.Contains(only, job.Name) || job.Name == "sync-stripe" && done[job.Name] {
 			continue
 		}
 		if err := n.stopped(ctx); err != nil {
@@ -302,7 +315,12 @@ func (n *Night) runJobs(ctx context.Context, only []string) error {
 			}
 			continue
 		}
-		if err := n.runJob(ctx, job); err != nil {
+		err := n.runJob(ctx, job)
+		if errors.Is(err, errStillWritten) {
+			return err
+		}
+		done[job.Name] = err == nil
+		if err != nil {
 			failed[job.Name] = true
 			failures = append(failures, err)
 		}
@@ -329,14 +347,16 @@ func (n *Night) runJob(ctx context.Context, job Job) (err error) {
 // ErrPanic says that a job panicked: a mistake in the worker, which another try won't mend.
 var ErrPanic = errors.New("panic")
 
-// runSafely makes an error of a panic, so that one job's mistake is neither the end of the other jobs nor of a long-lived process.
+// catchPanic makes an error of a panic, so that one mistake is neither the end of the other jobs nor of a long-lived process.
+func (n *Night) catchPanic(job string, err *error) {
+	if cause := recover(); cause != nil {
+		n.log.Error().Str("job", job).Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
+		*err = fmt.Errorf("%w: %v", ErrPanic, cause)
+	}
+}
+
 func (n *Night) runSafely(ctx context.Context, job Job) (counts Counts, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			n.log.Error().Str("job", job.Name).Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
-			err = fmt.Errorf("%w: %v", ErrPanic, cause)
-		}
-	}()
+	defer n.catchPanic(job.Name, &err)
 	if err := n.noteStates(ctx, job.Name); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/big"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -13,23 +12,48 @@ import (
 	queries "github.com/hummingbytes/reconciler/sql"
 )
 
-// ledgerBuckets is how finely the totals of a night's ledger are kept. More buckets name late entries more surely and cost more rows.
-const ledgerBuckets = 1024
-
-// open prepares what every job of the night relies on, whichever of them is run: the policy's versions, the rows that break the
-// contract, and the rows that turned up in periods already reported.
-func (n *Night) open(ctx context.Context) error {
-	return n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+// open prepares what every job of the night relies on, whichever of them is run: the policy's versions, the rows that turned up in periods
+// already reported, and the night's own rows, read once, with those that break the contract.
+func (n *Night) open(ctx context.Context) (err error) {
+	defer n.catchPanic("open", &err)
+	var isRead bool
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := n.registerPolicy(ctx, tx); err != nil {
+			return err
+		}
+		if err := n.bookLateRows(ctx, tx); err != nil {
+			return fmt.Errorf("late rows: %w", err)
+		}
+		if err := n.prepareReading(ctx, tx); err != nil {
+			return err
+		}
+		var err error
+		isRead, err = n.isReadAhead(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !isRead {
+		if err := n.read(ctx); err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+	}
+	n.step("open/read")
+	return n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reading/own_credit_backs", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved})); err != nil {
 			return err
 		}
 		if err := n.rejectRows(ctx, tx); err != nil {
 			return fmt.Errorf("rejects: %w", err)
 		}
-		if err := n.bookLateRows(ctx, tx); err != nil {
-			return fmt.Errorf("late rows: %w", err)
+		if err := n.recordTotals(ctx, tx); err != nil {
+			return err
 		}
-		return nil
+		if err := n.findMoves(ctx, tx); err != nil {
+			return err
+		}
+		return n.compareJobs(ctx, tx)
 	})
 }
 
@@ -55,12 +79,19 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 	controls := newControls(n, job)
 	for _, source := range queries.SourceRelations {
 		relation := source.Name
-		rejectArgs, countArgs := n.span(postgres.Args{"date": n.Date}), n.span(nil)
-		if relation == "subscriptions" { // looked at as a whole, whatever the night
-			rejectArgs, countArgs = postgres.Args{"date": n.Date}, postgres.Args{}
-		}
+		rejectArgs := n.span(postgres.Args{"date": n.Date})
 		var seen struct{ Rows, Kept string }
-		if err := tx.Get(ctx, &seen, "rejects/"+relation+"_counts", countArgs); err != nil {
+		var err error
+		switch relation {
+		case "jobs", "credit_entries":
+			err = tx.Get(ctx, &seen, "reading/seen", postgres.Args{"date": n.Date, "relation": relation})
+		case "subscriptions": // looked at as a whole, whatever the night
+			rejectArgs = postgres.Args{"date": n.Date}
+			err = tx.Get(ctx, &seen, "rejects/"+relation+"_counts", postgres.Args{})
+		default:
+			err = tx.Get(ctx, &seen, "rejects/"+relation+"_counts", n.span(nil))
+		}
+		if err != nil {
 			return err
 		}
 		rejected := "0"
@@ -75,6 +106,9 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 			}
 			seen.Rows, seen.Kept = rejected, "0"
 		}
+		if err := n.stillTheSame("rows of "+relation, seen.Rows, plus(seen.Kept, rejected)); err != nil {
+			return err
+		}
 		controls.add("source "+relation, "rows", seen.Rows, seen.Kept, "0", rejected)
 	}
 	return controls.record(ctx, tx)
@@ -83,45 +117,84 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 type changedNight struct {
 	BusinessDate reconcile.Date `db:"business_date"`
 	Relation     string
-	Buckets      int
 	Begins       time.Time
 	Ends         time.Time
 }
 
-// bookLateRows compares the last reported nights with what they had read. Entries that turned up since are booked in the night that is
-// still open; nights that gained jobs or purchases are read again by it. Then it notes what this night reads itself.
+// bookLateRows compares reported nights with what they had read. Entries that turned up since are booked in the night that is still open;
+// nights that gained jobs or purchases are read again by it.
 func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 	reported, err := n.lastReported(ctx, tx)
 	if err != nil {
 		return err
 	}
-	isOpen := reported.IsZero() || !n.Date.Before(reported)
-	first, last := n.Date.AddDays(-n.Settings.LateLookbackNights), n.Date.AddDays(-1)
-	if !isOpen {
+	if !n.isOpen(reported) {
 		// A rerun of an old night books nothing of other nights, but its own new rows belong to the night after the last reported one.
-		first, last = n.Date, n.Date
+		return n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, false, reported)
 	}
-	if err := n.bookLateRowsOf(ctx, tx, first, last, isOpen, reported); err != nil {
+	dates, err := n.nightsToLookBackAt(ctx, tx)
+	if err != nil {
 		return err
 	}
-	if !isOpen {
+	return n.bookLateRowsOf(ctx, tx, dates, true, reported)
+}
+
+// isOpen says whether no later night has been reported.
+func (n *Night) isOpen(reported reconcile.Date) bool {
+	return reported.IsZero() || !n.Date.Before(reported)
+}
+
+// lookBackRows is how many rows of older nights are always counted again; of a platform that has more, as many as the night itself may have.
+const lookBackRows = 2_000_000
+
+// nightsToLookBackAt are the nights that are held against what they had read: those of the look-back, and of all older ones so many that
+// counting them again costs no more than the night does. A long history is gone through in turns.
+func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates []reconcile.Date, err error) {
+	var older []struct {
+		BusinessDate reconcile.Date `db:"business_date"`
+		Rows         int64
+	}
+	first := n.Date.AddDays(-n.Settings.LateLookbackNights)
+	if err := tx.Select(ctx, &older, "late/older_nights", postgres.Args{"before": first}); err != nil {
+		return nil, err
+	}
+	var rows, largest int64
+	for _, night := range older {
+		rows, largest = rows+night.Rows, max(largest, night.Rows)
+	}
+	turns := 1 + int(rows/max(lookBackRows, largest))
+	for _, night := range older {
+		if n.Date.DaysSince(night.BusinessDate)%turns == 0 {
+			dates = append(dates, night.BusinessDate)
+		}
+	}
+	for d := first; d.Before(n.Date); d = d.AddDays(1) {
+		dates = append(dates, d)
+	}
+	return dates, nil
+}
+
+// recordTotals notes what this night has read, for later nights to tell late rows by.
+func (n *Night) recordTotals(ctx context.Context, tx *postgres.Tx) error {
+	reported, err := n.lastReported(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if !n.isOpen(reported) {
 		_, err := tx.Exec(ctx, "late/note_reread", n.span(postgres.Args{"date": n.Date}))
 		return err
 	}
 	if _, err := tx.Exec(ctx, "late/forget_totals", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "late/record_totals", n.span(postgres.Args{"date": n.Date, "buckets": ledgerBuckets})); err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, "late/total_up", postgres.Args{"date": n.Date, "buckets": ledgerBuckets})
+	_, err = tx.Exec(ctx, "late/record_totals", n.span(postgres.Args{"date": n.Date}))
 	return err
 }
 
-func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, first, last reconcile.Date, isOpen bool, reported reconcile.Date) error {
+func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, isOpen bool, reported reconcile.Date) error {
 	var dates []string
 	var begins, ends []time.Time
-	for d := first; !d.After(last); d = d.AddDays(1) {
+	for _, d := range nights {
 		night := reconcile.NightOf(d, n.Settings.Zone)
 		dates, begins, ends = append(dates, d.String()), append(begins, night.Begin), append(ends, night.End)
 	}
@@ -153,11 +226,11 @@ func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, first, last
 	return nil
 }
 
+// lateCandidate is an entry of an account that has other entries in a reported night than were read.
 type lateCandidate struct {
-	Bucket     int
-	Gained     int
-	GainedHash string `db:"gained_hash"`
 	AccountID  string `db:"account_id"`
+	Gained     int    // by how many entries the account has more
+	GainedHash int64  `db:"gained_hash"` // of the ids that differ, by exclusive or
 	ID         string
 	Hash       int64
 	Credits    string
@@ -165,21 +238,24 @@ type lateCandidate struct {
 
 func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedNight, bookedOn reconcile.Date) error {
 	var rows []lateCandidate
-	if err := tx.Select(ctx, &rows, "late/changed_buckets", postgres.Args{"date": c.BusinessDate, "begins": c.Begins, "ends": c.Ends, "buckets": c.Buckets}); err != nil {
+	if err := tx.Select(ctx, &rows, "late/changed_accounts", postgres.Args{"date": c.BusinessDate, "begins": c.Begins, "ends": c.Ends}); err != nil {
 		return err
+	}
+	unexplained := 0
+	if len(rows) == 0 {
+		unexplained++ // all that an account had is gone, or the night was read by a version that noted no accounts
 	}
 	bookedAt := reconcile.NightOf(bookedOn, n.Settings.Zone).Begin
 	for len(rows) > 0 {
 		size := 1
-		for size < len(rows) && rows[size].Bucket == rows[0].Bucket {
+		for size < len(rows) && rows[size].AccountID == rows[0].AccountID {
 			size++
 		}
-		bucket := rows[:size]
+		account := rows[:size]
 		rows = rows[size:]
-		late, ok := lateOf(bucket)
+		late, ok := lateOf(account)
 		if !ok {
-			n.log.Warn().Stringer("night", c.BusinessDate).Int("bucket", bucket[0].Bucket).
-				Msg("a reported night's ledger was changed in a way that no late entry explains: verify it")
+			unexplained++
 			continue
 		}
 		for _, row := range late {
@@ -191,23 +267,22 @@ func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedN
 			}
 		}
 	}
+	if unexplained > 0 {
+		n.log.Warn().Stringer("night", c.BusinessDate).Int("accounts", unexplained).
+			Msg("a reported night's ledger was changed in a way that no late entry explains: verify it")
+	}
 	return nil
 }
 
-// lateOf names the rows of a bucket that its totals did not have.
-func lateOf(bucket []lateCandidate) ([]lateCandidate, bool) {
-	sum, ok := new(big.Int).SetString(bucket[0].GainedHash, 10)
-	if !ok {
-		return nil, false
-	}
-	wrapped := new(big.Int).And(sum, new(big.Int).SetUint64(^uint64(0))).Uint64() // two's complement: modulo 2^64
-	hashed := make([]reconcile.HashedRow, len(bucket))
-	byID := make(map[string]lateCandidate, len(bucket))
-	for i, row := range bucket {
+// lateOf names the entries of an account that were not there when the night was read.
+func lateOf(account []lateCandidate) ([]lateCandidate, bool) {
+	hashed := make([]reconcile.HashedRow, len(account))
+	byID := make(map[string]lateCandidate, len(account))
+	for i, row := range account {
 		hashed[i] = reconcile.HashedRow{ID: row.ID, Hash: uint64(row.Hash)}
 		byID[row.ID] = row
 	}
-	named, ok := reconcile.LateRows(hashed, bucket[0].Gained, wrapped)
+	named, ok := reconcile.LateRows(hashed, account[0].Gained, uint64(account[0].GainedHash))
 	if !ok {
 		return nil, false
 	}

@@ -112,6 +112,9 @@ func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string)
 	if err := n.matchRequests(ctx, tx, job); err != nil {
 		return nil, err
 	}
+	if err := n.lookAtWindows(ctx, tx, job); err != nil {
+		return nil, err
+	}
 	var accounts []string
 	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", n.args(job, nil)); err != nil {
 		return nil, err

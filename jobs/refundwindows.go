@@ -12,7 +12,7 @@ import (
 
 // accountBatch is how many accounts' lots are worked out at a time, windowBatch how many of their windows are held in memory.
 const (
-	accountBatch = 2000
+	accountBatch = 50_000
 	windowBatch  = 20000
 )
 
@@ -75,30 +75,22 @@ func (n *Night) refundWindows(ctx context.Context, tx *postgres.Tx, job string) 
 	if err := n.matchRequests(ctx, tx, job); err != nil {
 		return nil, err
 	}
-	var longest time.Duration
-	for _, version := range n.Policies.Versions() {
-		longest = max(longest, version.RefundWindow)
-	}
-	_, err := tx.Exec(ctx, "refund_windows/candidates", n.span(n.args(job, postgres.Args{
-		"as_of": n.AsOf(), "longest_window_seconds": int64(longest / time.Second),
-	})))
-	if err != nil {
+	if err := n.lookAtWindows(ctx, tx, job); err != nil {
 		return nil, err
 	}
 	counts := Counts{}
-	after := ""
-	for {
-		var accounts []string
-		if err := tx.Select(ctx, &accounts, "candidates/next_accounts", n.args(job, postgres.Args{"after": after, "limit": accountBatch})); err != nil {
+	for after := ""; ; {
+		var through string
+		if err := tx.Get(ctx, &through, "refund_windows/next_accounts", postgres.Args{"date": n.Date, "after": after, "limit": accountBatch}); err != nil {
 			return nil, err
 		}
-		if len(accounts) == 0 {
+		if through == "" {
 			break
 		}
-		after = accounts[len(accounts)-1]
-		if err := n.windowsOf(ctx, tx, job, accounts, counts); err != nil {
+		if err := n.windowsOf(ctx, tx, job, after, through, counts); err != nil {
 			return nil, err
 		}
+		after = through
 	}
 	var opened struct{ Scanned, Recorded string }
 	if err := tx.Get(ctx, &opened, "refund_windows/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
@@ -112,12 +104,25 @@ func (n *Night) refundWindows(ctx context.Context, tx *postgres.Tx, job string) 
 	return counts, n.clearRequests(ctx, tx, job)
 }
 
-func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job string, accounts []string, counts Counts) error {
+// lookAtWindows adds the accounts to those that moved whose windows may be open or change by something else than entries.
+func (n *Night) lookAtWindows(ctx context.Context, tx *postgres.Tx, job string) error {
+	var longest time.Duration
+	for _, version := range n.Policies.Versions() {
+		longest = max(longest, version.RefundWindow)
+	}
+	_, err := tx.Exec(ctx, "refund_windows/look_at", n.args(job, postgres.Args{
+		"begin": n.Begin, "as_of": n.AsOf(), "longest_window_seconds": int64(longest / time.Second),
+	}))
+	return err
+}
+
+// windowsOf states the windows of the accounts after one and through another.
+func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job, afterAccount, throughAccount string, counts Counts) error {
 	after := ""
 	for more := true; more; {
 		var facts []windowFacts
 		err := tx.Select(ctx, &facts, "refund_windows/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "accounts": accounts, "after": after, "limit": windowBatch,
+			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "after_account": afterAccount, "through_account": throughAccount, "after": after, "limit": windowBatch,
 		}))
 		if err != nil || len(facts) == 0 {
 			return err

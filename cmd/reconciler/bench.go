@@ -182,7 +182,7 @@ func runBench(ctx context.Context, o benchOptions) (report benchReport, err erro
 	if err != nil {
 		return report, err
 	}
-	report.Textbook, report.Ours = catalog.Statement("bench/textbook").Text, catalog.Statement("match_jobs/fingerprints").Text
+	report.Textbook, report.Ours = catalog.Statement("bench/textbook").Text, catalog.Statement("reading/jobs").Text+"\n"+catalog.Statement("reading/ledger").Text+"\n"+catalog.Statement("reading/agreement").Text
 	for _, take := range []func(context.Context, *benchReport) error{lab.night, lab.history, lab.backfill} {
 		if err := take(ctx, &report); err != nil {
 			return report, err

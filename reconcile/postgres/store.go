@@ -251,12 +251,17 @@ func (r *runner) bind(statement string, args Args) (string, []any, error) {
 	return s.Text, values, nil
 }
 
-// bindable turns slices into PostgreSQL arrays; everything else is the driver's.
+// bindable turns slices into PostgreSQL arrays, a nil one into an empty array: NULL would make every comparison with it unknown. Everything
+// else is the driver's.
 func bindable(value any) any {
-	switch reflect.ValueOf(value).Kind() {
+	v := reflect.ValueOf(value)
+	switch v.Kind() {
 	case reflect.Slice:
 		if _, bytes := value.([]byte); bytes {
 			return value
+		}
+		if v.IsNil() {
+			value = reflect.MakeSlice(v.Type(), 0, 0).Interface()
 		}
 		return pq.Array(value)
 	default:

@@ -156,7 +156,7 @@ func TestReadOnlyTransactionsReadOneStateAndWriteNothing(t *testing.T) {
 		if after := count(ctx, tx); len(before) != 0 || len(after) != 0 {
 			t.Errorf("the state changed from %v to %v within a snapshot", before, after)
 		}
-		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": night, "token": "x", "jobs": "0", "cost": "0", "debits": "0"})
+		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": night, "token": "x", "known": ""})
 		return err
 	})
 	if err == nil || !strings.Contains(err.Error(), "read-only") {
@@ -179,7 +179,7 @@ func TestFailedTransactionsLeaveNothing(t *testing.T) {
 	store := open(t, db, postgres.Options{})
 	failure := errors.New("no")
 	write := func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "jobs": "0", "cost": "0", "debits": "0"})
+		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "known": ""})
 		return err
 	}
 	for name, end := range map[string]func(ctx context.Context, cancel func()) error{
@@ -202,7 +202,7 @@ func TestFailedTransactionsLeaveNothing(t *testing.T) {
 		}()
 		cancel()
 		var left int
-		if err := db.Get(&left, "SELECT count(*) FROM reconciler.prescans"); err != nil || left != 0 {
+		if err := db.Get(&left, "SELECT count(*) FROM reconciler.readings_ahead"); err != nil || left != 0 {
 			t.Errorf("%s left %d rows, %v", name, left, err)
 		}
 	}
@@ -220,12 +220,12 @@ func TestLocksOfOthersAreNotWaitedForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = blocker.Rollback() }()
-	if _, err := blocker.Exec("LOCK TABLE reconciler.prescans"); err != nil {
+	if _, err := blocker.Exec("LOCK TABLE reconciler.readings_ahead"); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
 	err = store.InTx(t.Context(), postgres.TxOptions{LockTimeout: 200 * time.Millisecond}, func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "jobs": "0", "cost": "0", "debits": "0"})
+		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "known": ""})
 		return err
 	})
 	if !errors.Is(err, postgres.ErrUnavailable) || time.Since(began) > 4*time.Second {
@@ -301,13 +301,13 @@ func TestASnapshotThatWasOvertakenIsTakenAgain(t *testing.T) {
 			return err
 		}
 		if calls == 1 {
-			db.MustExec("INSERT INTO reconciler.prescans (business_date, token, jobs, cost, debits) VALUES ('2026-01-01', 'other', 0, 0, 0)")
+			db.MustExec("INSERT INTO reconciler.readings_ahead (business_date, token, known) VALUES ('2026-01-01', 'other', '')")
 		}
-		_, err := tx.Exec(ctx, "prescans/record", postgres.Args{"date": night, "token": "mine", "jobs": "0", "cost": "0", "debits": "0"})
+		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": night, "token": "mine", "known": ""})
 		return err
 	})
 	var token string
-	if getErr := db.Get(&token, "SELECT token FROM reconciler.prescans"); err != nil || getErr != nil || calls != 2 || token != "mine" {
+	if getErr := db.Get(&token, "SELECT token FROM reconciler.readings_ahead"); err != nil || getErr != nil || calls != 2 || token != "mine" {
 		t.Errorf("after %d calls %v; %q is there, %v", calls, err, token, getErr)
 	}
 }

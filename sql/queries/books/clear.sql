@@ -1,5 +1,4 @@
 WITH positions AS (DELETE FROM reconciler.account_positions WHERE business_date = @date::date),
 steps AS (DELETE FROM reconciler.liability_steps WHERE business_date = @date::date),
-lots AS (DELETE FROM reconciler.refunded_lots WHERE business_date = @date::date),
-moves AS (DELETE FROM reconciler.account_moves WHERE business_date = @date::date)
+lots AS (DELETE FROM reconciler.refunded_lots WHERE business_date = @date::date)
 DELETE FROM reconciler.roll_forward WHERE business_date = @date::date

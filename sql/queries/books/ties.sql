@@ -4,7 +4,7 @@ SELECT f.measure, f.closing::text AS closing, f.closing_from_lots::text AS closi
        coalesce(CASE WHEN f.measure = 'credits' THEN p.opening + t.amount + coalesce(l.credits, 0) END, p.closing, f.opening)::text AS previous_closing
 FROM reconciler.roll_forward f
 LEFT JOIN reconciler.roll_forward p ON p.business_date = f.business_date - 1 AND p.measure = f.measure
-LEFT JOIN reconciler.input_totals t ON t.business_date = f.business_date - 1 AND t.relation = 'credit_entries' AND t.bucket = -1
+LEFT JOIN reconciler.input_totals t ON t.business_date = f.business_date - 1 AND t.relation = 'credit_entries'
 LEFT JOIN (SELECT booked_on, sum(credits) AS credits FROM reconciler.late_items WHERE booked_on = @date::date - 1 GROUP BY 1) l ON true
 WHERE f.business_date = @date::date
 ORDER BY f.measure <> 'credits', f.measure COLLATE "C"

@@ -1,4 +1,5 @@
--- The night's failed, interrupted and canceled jobs, and older ones that a late debit or a newly known failure code may make due.
+-- The night's failed, interrupted and canceled jobs, and older ones that a late debit or a newly known failure code may make due. The reading has
+-- left debits of jobs that didn't finish in the night among the candidates of match-jobs.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 SELECT @date::date, @job::text, '', x.id, bool_or(x.in_scan)
 FROM (
@@ -7,9 +8,12 @@ FROM (
     WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')
     UNION ALL
     SELECT j.id, false
-    FROM {{ entries_of_night }} e
-    JOIN {{ valid_jobs }} j ON j.id = e.job_id
-    WHERE e.kind IN ('usage', 'adjustment') AND j.status IN ('failed', 'interrupted') AND j.finished_at < @begin::timestamptz
+    FROM (SELECT {{ subject_id }} AS job_id FROM reconciler.candidates
+          WHERE business_date = @date::date AND job = 'match-jobs' AND NOT in_scan AND debits <> 0
+          UNION
+          SELECT e.job_id FROM {{ entries_of_night }} e WHERE e.kind = 'adjustment' AND e.job_id IS NOT NULL) named
+    CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = named.job_id OFFSET 0) j
+    WHERE j.status IN ('failed', 'interrupted') AND j.finished_at < @begin::timestamptz
     UNION ALL
     SELECT c.job_id, false
     FROM reconciler.credit_backs c

@@ -1,7 +1,7 @@
 -- Reported nights whose rows are no longer those that were read then. Count and sum only: cheap; the buckets are looked at where they differ.
-SELECT n.business_date, t.relation, t.buckets, n.begins, n.ends
+SELECT n.business_date, t.relation, n.begins, n.ends
 FROM unnest(@dates::date[], @begins::timestamptz[], @ends::timestamptz[]) AS n (business_date, begins, ends)
-JOIN reconciler.input_totals t ON t.business_date = n.business_date AND t.bucket = -1
+JOIN reconciler.input_totals t ON t.business_date = n.business_date
 CROSS JOIN LATERAL (SELECT count(*) AS rows, coalesce(sum(x.amount), 0) AS amount FROM {{ night_rows }} x WHERE x.relation = t.relation) now
 WHERE (now.rows, now.amount) IS DISTINCT FROM (t.rows, t.amount)
   AND EXISTS (SELECT FROM reconciler.runs r WHERE r.business_date = n.business_date AND r.job = 'reports' AND r.status = 'completed')

@@ -4,4 +4,4 @@ SET rows = now.rows, amount = now.amount
 FROM (SELECT count(*) AS rows, coalesce(sum(x.amount), 0) AS amount
       FROM (SELECT @begins::timestamptz AS begins, @ends::timestamptz AS ends) n CROSS JOIN LATERAL {{ night_rows }} x
       WHERE x.relation = @relation::text) now
-WHERE t.business_date = @rescanned::date AND t.relation = @relation::text AND t.bucket = -1
+WHERE t.business_date = @rescanned::date AND t.relation = @relation::text

@@ -1,5 +1,9 @@
--- What there was to match, counted without any join: the other side of the control totals.
-SELECT j.jobs::text AS jobs, j.cost::text AS cost, e.debits::text AS debits
+-- What there is to match, counted without any comparison: the other side of the control totals, and the proof that what was read is still all.
+SELECT j.jobs::text AS jobs, j.cost::text AS cost, e.entries::text AS entries, e.credits::text AS credits, e.debits::text AS debits, l.debits::text AS late_debits
 FROM (SELECT count(*) AS jobs, coalesce(sum(credit_cost), 0) AS cost
       FROM {{ valid_jobs }} j WHERE finished_at >= @begin::timestamptz AND finished_at < @end::timestamptz) j,
-     (SELECT coalesce(-sum(credits), 0) AS debits FROM {{ entries_of_night }} e WHERE kind = 'usage') e
+     (SELECT count(*) AS entries, coalesce(sum(e.credits), 0) AS credits, coalesce(-sum(e.credits) FILTER (WHERE e.kind = 'usage'), 0) AS debits
+      FROM source.credit_entries e
+      WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz AND {{ entry_is_valid }}
+        AND (NOT @some_moved::boolean OR NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))) e,
+     (SELECT coalesce(-sum(e.credits), 0) AS debits FROM {{ late_entries_of_night }} e WHERE e.kind = 'usage') l

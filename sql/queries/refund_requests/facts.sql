@@ -37,6 +37,10 @@ WITH request AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM match m WHERE m.request_id = r.id)
       AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz
     ORDER BY r.id, x.other_date::int + x.other_amount::int + x.other_currency::int, p.completed_at DESC, p.id COLLATE "C"
+), account AS MATERIALIZED (
+    SELECT m.account_id, {{ net_through_night }}
+    FROM reconciler.account_moves m
+    WHERE m.business_date = @date::date AND m.account_id = ANY (@accounts::text[])
 ), lot_use AS MATERIALIZED {{ lot_use }}
 SELECT r.id AS request_id, r.kind,
        (SELECT min(d.business_date) FROM reconciler.refund_decisions d

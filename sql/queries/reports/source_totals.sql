@@ -1,4 +1,4 @@
 SELECT relation, coalesce(reread_rows, rows) AS rows, coalesce(reread_amount, amount) AS amount, coalesce(reread_id_hash, id_hash) AS id_hash
 FROM reconciler.input_totals
-WHERE business_date = @date::date AND bucket = -1
+WHERE business_date = @date::date
 ORDER BY relation COLLATE "C"

@@ -1,4 +1,4 @@
--- What can't be compared by fingerprint, and is looked at exactly: jobs named by entries other than debits, or by late ones.
+-- What fingerprints say nothing of, and is looked at exactly: jobs named by entries other than debits, or by late ones.
 -- Literal kinds, so that an index of the entries that are no debits can be used.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id)
 SELECT DISTINCT @date::date, @job::text, e.account_id, {{ entry_subject }}

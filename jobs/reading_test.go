@@ -1,0 +1,103 @@
+package jobs_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hummingbytes/reconciler/jobs"
+)
+
+// withheld splits the rows of a night off a platform: what its slowest writers write while the night is being worked on.
+func withheld(s stage, p platform, night int) (early, late platform) {
+	within := func(at *time.Time) bool { return at != nil && s.night(night).Contains(*at) }
+	isLate := 0
+	some := func(in bool) bool {
+		if in {
+			isLate++
+		}
+		return in && isLate%2 == 0
+	}
+	early, late = p, platform{}
+	early.Purchases = slices.DeleteFunc(slices.Clone(p.Purchases), func(r purchase) bool {
+		out := some(within(r.CompletedAt))
+		if out {
+			late.Purchases = append(late.Purchases, r)
+		}
+		return out
+	})
+	early.Jobs = slices.DeleteFunc(slices.Clone(p.Jobs), func(r job) bool {
+		out := some(within(r.FinishedAt) && within(r.CreatedAt)) // one that was created before would have been seen by then
+		if out {
+			late.Jobs = append(late.Jobs, r)
+		}
+		return out
+	})
+	early.Entries = slices.DeleteFunc(slices.Clone(p.Entries), func(r entry) bool {
+		out := some(within(r.CreatedAt))
+		if out {
+			late.Entries = append(late.Entries, r)
+		}
+		return out
+	})
+	return early, late
+}
+
+// Rows of a night that were written while it was worked on once stayed out of its roll-forward, and of every later one. Now the night starts
+// over, and ends as if they had been there from the start.
+func TestRowsWrittenWhileTheirNightIsWorkedOn(t *testing.T) {
+	w, s := newWorker(t), testStage
+	p := crowd(s, 4000, 60)
+	w.play(t, s, p, 0, 1, 2, 3)
+	want := w.published(t, s.night(1).Date)
+	early, late := withheld(s, p, 1)
+	if len(late.Purchases) < 1 || len(late.Jobs) < 3 || len(late.Entries) < 9 {
+		t.Fatalf("the platforms are too tame: %d, %d, %d", len(late.Purchases), len(late.Jobs), len(late.Entries))
+	}
+	for _, step := range []string{"open/read", "match-jobs/scanned", "match-jobs/judged", "credit-backs/recorded", "credit-backs/posted", "books/rolled", "reports/prepared"} {
+		t.Run(step, func(t *testing.T) {
+			w.play(t, s, early, 0)
+			written := 0
+			w.Step = func(name string) {
+				if name == step && written == 0 {
+					written++
+					late.load(t, w.db.DB)
+				}
+			}
+			defer func() { w.Step = nil }()
+			w.again(t, s, 1)
+			if written == 0 {
+				t.Fatal("the step was never reached")
+			}
+			if step != "books/rolled" && step != "reports/prepared" { // by then the night has been read for the last time
+				if diff := cmp.Diff(want, w.published(t, s.night(1).Date)); diff != "" {
+					t.Error(diff)
+				}
+			}
+			w.again(t, s, 2, 3)
+		})
+	}
+}
+
+// A platform that goes on and on writing rows of the night can't be reconciled for it: the night says so, and is good once it stops.
+func TestNightThatIsStillWrittenTo(t *testing.T) {
+	w, s := newWorker(t), testStage
+	early, late := withheld(s, crowd(s, 4000, 60), 1)
+	w.play(t, s, early, 0)
+	entries := pick(late.Entries, func(e entry) bool { return keepsContractEntry(e) && *e.Credits != 0 })
+	w.Step = func(name string) {
+		if name == "open/read" {
+			(platform{Entries: entries[:1]}).load(t, w.db.DB)
+			entries = entries[1:]
+		}
+	}
+	if err := w.night(s.night(1)); err == nil || errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "run it again") {
+		t.Errorf("a night that is written to again and again ends with %v", err)
+	}
+	w.Step = nil
+	w.again(t, s, 1, 2, 3)
+}

@@ -1,0 +1,1 @@
+DELETE FROM reconciler.account_jobs WHERE business_date = @date::date

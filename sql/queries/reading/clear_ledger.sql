@@ -1,0 +1,1 @@
+DELETE FROM reconciler.account_ledger WHERE business_date = @date::date

@@ -1,0 +1,16 @@
+-- The night's jobs, once: what there is of each account, and two fingerprints of the debits that should be there for its finished ones. A
+-- fingerprint is the exclusive or of a hash of each (job, credits), with a seed that nobody knew before. Where an account's debits are as many
+-- as its jobs ask for and both fingerprints are the same, they are those jobs' debits, each once, but for a chance of 2^-128 an account (random
+-- functions assumed): below 2^-100 a night for up to 2^28 accounts. A job that one debit of its cost does not settle asks for a debit that can't be. A job
+-- of no cost asks for none. The fence keeps the rules from being worked out again for every sum.
+INSERT INTO reconciler.account_jobs (account_id, business_date, seen, kept, jobs, cost, id_hash, debits, first, second)
+SELECT coalesce(account_id, ''), @date::date, count(*), count(finished), count(*) FILTER (WHERE finished), coalesce(sum(credit_cost) FILTER (WHERE finished), 0),
+       coalesce(bit_xor(hashtextextended(id, 0)) FILTER (WHERE finished), 0), count(amount) FILTER (WHERE finished),
+       coalesce(bit_xor(hashtextextended(id, amount # @first_seed::bigint)) FILTER (WHERE finished), 0),
+       coalesce(bit_xor(hashtextextended(id, amount # @second_seed::bigint)) FILTER (WHERE finished), 0)
+FROM (SELECT j.account_id, j.id, j.credit_cost, CASE WHEN NOT {{ job_is_plain }} THEN 1 WHEN j.credit_cost > 0 THEN -j.credit_cost END AS amount,
+             CASE WHEN {{ job_is_valid }} THEN coalesce(j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz, false) END AS finished
+      FROM source.jobs j
+      WHERE {{ job_of_night }}
+      OFFSET 0) j
+GROUP BY 1
