@@ -468,6 +468,10 @@ func (b *bothBooks) requireBooks(night reconcile.Night) {
 			CROSS JOIN LATERAL (SELECT coalesce(-sum(l.closing), 0) AS closing FROM reconciler.ledger_balances l
 				WHERE l.business_date = r.business_date AND l.currency = r.measure AND l.role IN ('refund_liability', 'contract_liability')) l
 			WHERE r.business_date = $1 AND r.measure <> 'credits' AND r.closing <> l.closing`,
+		"cash that all transactions don't come to": `SELECT c.currency || ' ' || c.closing_minor || ' ' || t.whole || ' ' || t.pending FROM reconciler.stripe_cash c
+			CROSS JOIN LATERAL (SELECT coalesce(sum(t.net_minor), 0) AS whole, coalesce(sum(t.net_minor) FILTER (WHERE t.available_on > c.as_of), 0) AS pending
+				FROM reconciler.stripe_balance_transactions t WHERE t.currency = c.currency AND t.created_at < c.as_of) t
+			WHERE c.business_date = $1 AND (c.closing_minor <> t.whole OR c.pending_minor <> t.pending)`,
 		"entries that don't balance": "SELECT entry_id || ' ' || currency FROM reconciler.journal_lines WHERE business_date = $1 GROUP BY entry_id, currency HAVING sum(amount_minor) <> 0",
 		"clearing that is not cleared": `SELECT role || ' ' || currency || ' ' || closing FROM reconciler.ledger_balances
 			WHERE business_date = $1 AND role IN ('purchase_clearing', 'refund_clearing', 'stripe_suspense') AND closing <> 0`,

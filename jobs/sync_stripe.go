@@ -249,5 +249,6 @@ func (n *Night) stripeArgs(job string) postgres.Args {
 		"overdue_before":           n.AsOf().Add(-itemisedWithin),
 		"available_within_seconds": int64(availableWithin / time.Second),
 		"categories":               reportingCategories,
+		"from_the_first":           n.Settings.Matching == MatchExact, // as verification sets it
 	}
 }

@@ -5,6 +5,14 @@ WITH r AS (
     FROM unnest(@id::text[], @type::text[], @reporting_category::text[], @amount_minor::bigint[], @fee_minor::bigint[], @fee_tax_minor::bigint[],
         @net_minor::bigint[], @currency::text[], @status::text[], @source_id::text[], @created_at::bigint[], @available_on::bigint[])
         AS r(id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status, source_id, created_at, available_on)
+), stale AS (
+    -- Nights whose closing does not hold any more: the next one does not go on from them.
+    UPDATE reconciler.stripe_cash c SET is_stale = true
+    FROM (SELECT min(r.created_at) AS created_at
+          FROM r LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = r.id
+          WHERE r.created_at < (SELECT y.as_of FROM reconciler.stripe_cash y WHERE y.as_of IS NOT NULL ORDER BY y.business_date DESC LIMIT 1)
+            AND t.net_minor IS DISTINCT FROM r.net_minor) x
+    WHERE c.as_of > x.created_at AND NOT c.is_stale
 )
 INSERT INTO reconciler.stripe_balance_transactions AS t (
     id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status, source_id, created_at, available_on, seen_at

@@ -1,33 +1,52 @@
--- Opening to closing per currency, from every balance transaction that there ever was; and Stripe's Balance object, where one was read
--- within a day after the night.
+-- Opening to closing per currency; and Stripe's Balance object, where one was read within a day after the night. It goes on from the newest
+-- night before whose closing still holds, or with @from_the_first from the first balance transaction that there ever was: the sum is the
+-- same, and verification asks for it.
 INSERT INTO reconciler.stripe_cash (business_date, currency, opening_minor, activity_minor, payouts_minor, available_minor, pending_minor,
-    balance_at, after_minor, stripe_available_minor, stripe_pending_minor, residual_minor)
+    balance_at, after_minor, stripe_available_minor, stripe_pending_minor, residual_minor, as_of)
 WITH taken AS (
     SELECT min(b.taken_at) AS taken_at FROM reconciler.stripe_balances b
     WHERE b.taken_at >= @as_of::timestamptz AND b.taken_at < @as_of::timestamptz + interval '24 hours'
-), ours AS (
+), anchor AS (
+    SELECT coalesce(min(c.as_of), '-infinity') AS as_of, min(c.business_date) AS business_date
+    FROM (SELECT c.as_of, c.business_date FROM reconciler.stripe_cash c
+          WHERE c.business_date < @date::date AND c.as_of <= @begin::timestamptz AND NOT c.is_stale AND NOT @from_the_first::boolean
+          ORDER BY c.business_date DESC LIMIT 1) c
+), since AS (
     SELECT t.currency,
-           coalesce(sum(t.net_minor) FILTER (WHERE t.created_at < @begin::timestamptz), 0) AS opening,
+           coalesce(sum(t.net_minor) FILTER (WHERE t.created_at < @begin::timestamptz), 0) AS before,
            coalesce(sum(t.net_minor) FILTER (WHERE t.created_at >= @begin::timestamptz AND t.created_at < @as_of::timestamptz
                                                AND t.reporting_category NOT IN ('payout', 'payout_reversal')), 0) AS activity,
            coalesce(sum(t.net_minor) FILTER (WHERE t.created_at >= @begin::timestamptz AND t.created_at < @as_of::timestamptz
                                                AND t.reporting_category IN ('payout', 'payout_reversal')), 0) AS payouts,
-           coalesce(sum(t.net_minor) FILTER (WHERE t.created_at < @as_of::timestamptz AND t.available_on <= @as_of::timestamptz), 0) AS available,
-           coalesce(sum(t.net_minor) FILTER (WHERE t.created_at < @as_of::timestamptz AND t.available_on > @as_of::timestamptz), 0) AS pending,
            coalesce(sum(t.net_minor) FILTER (WHERE t.created_at >= @as_of::timestamptz), 0) AS after
     FROM reconciler.stripe_balance_transactions t
     CROSS JOIN taken
-    WHERE t.created_at < @as_of::timestamptz OR t.created_at < taken.taken_at -- of the second itself nobody knows; an old night must not change its mind
+    WHERE t.created_at >= (SELECT as_of FROM anchor)
+      -- of the second itself nobody knows; an old night must not change its mind
+      AND t.created_at < greatest(@as_of::timestamptz, coalesce(taken.taken_at, @as_of::timestamptz))
     GROUP BY t.currency
+), pending AS (
+    SELECT t.currency, sum(t.net_minor) AS pending
+    FROM reconciler.stripe_balance_transactions t
+    WHERE t.available_on > @as_of::timestamptz AND t.created_at < @as_of::timestamptz
+    GROUP BY t.currency
+), ours AS (
+    SELECT currency, coalesce(y.closing_minor, 0) + coalesce(s.before, 0) AS opening, coalesce(s.activity, 0) AS activity, coalesce(s.payouts, 0) AS payouts,
+           coalesce(p.pending, 0) AS pending, coalesce(s.after, 0) AS after
+    FROM (SELECT c.currency, c.closing_minor FROM reconciler.stripe_cash c JOIN anchor USING (business_date)) y
+    FULL JOIN since s USING (currency)
+    LEFT JOIN pending p USING (currency)
 ), theirs AS (
     SELECT b.currency, b.available_minor, b.pending_minor FROM reconciler.stripe_balances b JOIN taken ON taken.taken_at = b.taken_at
 )
-SELECT @date::date, currency, coalesce(o.opening, 0), coalesce(o.activity, 0), coalesce(o.payouts, 0), coalesce(o.available, 0), coalesce(o.pending, 0),
+SELECT @date::date, currency, coalesce(o.opening, 0), coalesce(o.activity, 0), coalesce(o.payouts, 0),
+       coalesce(o.opening + o.activity + o.payouts - o.pending, 0), coalesce(o.pending, 0),
        taken.taken_at, coalesce(o.after, 0),
        CASE WHEN taken.taken_at IS NOT NULL THEN coalesce(s.available_minor, 0) END,
        CASE WHEN taken.taken_at IS NOT NULL THEN coalesce(s.pending_minor, 0) END,
        CASE WHEN taken.taken_at IS NOT NULL THEN
-           coalesce(o.opening + o.activity + o.payouts + o.after, 0) - coalesce(s.available_minor, 0) - coalesce(s.pending_minor, 0) END
+           coalesce(o.opening + o.activity + o.payouts + o.after, 0) - coalesce(s.available_minor, 0) - coalesce(s.pending_minor, 0) END,
+       @as_of::timestamptz
 FROM ours o
 FULL JOIN theirs s USING (currency)
 CROSS JOIN taken

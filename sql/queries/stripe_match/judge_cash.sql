@@ -6,11 +6,12 @@ WITH facts AS (
            c.balance_at IS NOT NULL AND abs(t.available - c.stripe_available_minor) > t.moving AS is_split_wrong
     FROM reconciler.stripe_cash c
     LEFT JOIN reconciler.stripe_cash y ON y.business_date = c.business_date - 1 AND y.currency = c.currency
-    LEFT JOIN LATERAL (SELECT coalesce(sum(t.net_minor) FILTER (WHERE t.available_on <= c.balance_at), 0) AS available,
-                              coalesce(sum(abs(t.net_minor)) FILTER (WHERE t.available_on > c.balance_at - make_interval(secs => @available_within_seconds::bigint)
-                                                                       AND t.available_on <= c.balance_at + make_interval(secs => @available_within_seconds::bigint)), 0) AS moving
+    LEFT JOIN LATERAL (SELECT c.closing_minor + c.after_minor
+                                  - coalesce(sum(t.net_minor) FILTER (WHERE t.available_on > c.balance_at AND t.created_at < c.balance_at), 0) AS available,
+                              coalesce(sum(abs(t.net_minor)) FILTER (WHERE t.available_on <= c.balance_at + make_interval(secs => @available_within_seconds::bigint)), 0) AS moving
                        FROM reconciler.stripe_balance_transactions t
-                       WHERE t.currency = c.currency AND t.created_at <= c.balance_at) t ON true
+                       WHERE t.currency = c.currency AND t.created_at <= c.balance_at
+                         AND t.available_on > c.balance_at - make_interval(secs => @available_within_seconds::bigint)) t ON true
     WHERE c.business_date = @date::date
 ), judged AS (
     SELECT f.*, CASE WHEN opening_minor <> closed_minor THEN 'opening' WHEN residual_minor <> 0 THEN 'balance' WHEN is_split_wrong THEN 'available' ELSE '' END AS field

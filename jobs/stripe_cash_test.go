@@ -1,0 +1,81 @@
+package jobs_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A balance transaction that turns up when later nights are closed already: the night that learns of it does not go on from their closing,
+// says that it opens otherwise than the night before closed, and the one after is clean.
+func TestCashDoesNotGoOnFromAClosingThatNoLongerHolds(t *testing.T) {
+	b := newBothBooks(t)
+	b.day(3)
+	b.night()
+	b.day(3)
+	hide := func(step string) {
+		if step == "sync-stripe/synced" {
+			b.exec(`DELETE FROM reconciler.stripe_balance_transactions WHERE id = (SELECT id FROM reconciler.stripe_balance_transactions
+				WHERE currency = 'usd' AND reporting_category = 'charge' ORDER BY created_at DESC, id LIMIT 1)`)
+		}
+	}
+	var found [][]string
+	for night := range 4 {
+		if night > 0 {
+			b.day(3)
+		}
+		b.worker.Step = nil
+		if night == 0 {
+			b.worker.Step = hide
+		}
+		b.night()
+		cash := []string{}
+		for _, text := range b.openBreaks() {
+			if strings.HasPrefix(text, "balance_residual ") {
+				cash = append(cash, text)
+			}
+		}
+		found = append(found, cash)
+	}
+	want := [][]string{{"balance_residual usd balance"}, {"balance_residual usd opening"}, {}, {}}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Error(diff)
+	}
+	var untied int
+	if err := b.db.QueryRow(`SELECT count(*) FROM reconciler.stripe_cash c WHERE c.business_date >= '2026-01-07' AND c.closing_minor <>
+		(SELECT coalesce(sum(t.net_minor), 0) FROM reconciler.stripe_balance_transactions t WHERE t.currency = c.currency AND t.created_at < c.as_of)`).Scan(&untied); err != nil || untied > 0 {
+		t.Errorf("%d closings are not the sum of all transactions, %v", untied, err)
+	}
+}
+
+// A night goes on from the closing before it and reads no older transaction; verification adds up all of them, and finds one that was
+// altered in our tables.
+func TestVerifyFindsAnOldTransactionThatWasAltered(t *testing.T) {
+	b := newBothBooks(t)
+	b.report()
+	for range 3 {
+		b.day(3)
+		b.night()
+	}
+	b.exec(`UPDATE reconciler.stripe_balance_transactions SET amount_minor = amount_minor + 7, net_minor = net_minor + 7
+		WHERE id = (SELECT id FROM reconciler.stripe_balance_transactions WHERE currency = 'usd' ORDER BY created_at, id LIMIT 1)`)
+	b.day(3)
+	night := b.night()
+	b.requireTied(night)
+	if found := b.openBreaks(); len(found) > 0 {
+		t.Errorf("the night itself finds %q", found)
+	}
+	faults, err := b.worker.Verify(context.Background(), night.Date)
+	if err != nil {
+		t.Fatal(err)
+	}
+	where := []string{}
+	for _, fault := range faults {
+		where = append(where, fault.Where)
+	}
+	if !strings.Contains(strings.Join(where, " "), "stripe_cash.csv") {
+		t.Errorf("verification finds %q only", faults)
+	}
+}
