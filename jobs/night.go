@@ -139,9 +139,11 @@ type Worker struct {
 type Night struct {
 	*Worker
 	reconcile.Night
-	Policy   string // hash of the policies: what failure classes and versions are stored under
-	Revision int    // the revision of the report that this run works on
-	whole    bool   // all jobs are run, and the night is reported at the end
+	Policy    string   // hash of the policies: what failure classes and versions are stored under
+	Revision  int      // the revision of the report that this run works on
+	whole     bool     // all jobs are run, and the night is reported at the end
+	ambiguous []string // relations of the platform in which an id may be there more than once
+	surplus   []surplusRows
 	// command is what runs instead of the night itself, and by whose hand: the audit log says so.
 	command struct{ name, actor string }
 	reading reading
@@ -221,6 +223,9 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		defer func() { err = errors.Join(err, turn.Unlock()) }()
 	}
 
+	if err := n.guardSource(ctx); err != nil {
+		return fmt.Errorf("night %s: look at the source: %w", date, err)
+	}
 	if err := w.Store.Get(ctx, &n.Revision, "runs/revision", postgres.Args{"date": date}); err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
 	}

@@ -21,6 +21,9 @@ func (n *Night) open(ctx context.Context) (err error) {
 		if err := n.registerPolicy(ctx, tx); err != nil {
 			return err
 		}
+		if err := n.rejectDuplicates(ctx, tx); err != nil {
+			return fmt.Errorf("duplicates: %w", err)
+		}
 		if err := n.bookLateRows(ctx, tx); err != nil {
 			return fmt.Errorf("late rows: %w", err)
 		}
@@ -77,6 +80,9 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 		return err
 	}
 	controls := newControls(n, job)
+	for _, surplus := range n.surplus {
+		controls.add("source "+surplus.relation+", rows beyond the first of an id", "rows", surplus.rows, "0", "0", surplus.rows)
+	}
 	for _, source := range queries.SourceRelations {
 		relation := source.Name
 		rejectArgs := n.span(postgres.Args{"date": n.Date})

@@ -231,7 +231,11 @@ func (n *Night) keepExceptions(ctx context.Context, tx *postgres.Tx, job string,
 // readNightAhead reads a night before its turn: that depends on no other night. A night that has been read before is left alone, as what it
 // had read then is what late rows are told by.
 func (w *Worker) readNightAhead(ctx context.Context, date reconcile.Date) error {
-	night := &Night{Worker: w, Night: reconcile.NightOf(date, w.Settings.Defaults().Zone), Policy: w.Policies.Hash()}
+	night := &Night{Worker: &Worker{}, Night: reconcile.NightOf(date, w.Settings.Defaults().Zone), Policy: w.Policies.Hash()}
+	*night.Worker = *w
+	if err := night.guardSource(ctx); err != nil || len(night.ambiguous) > 0 {
+		return err // which of several rows counts is only known once the nights before have been opened
+	}
 	var wasRead bool
 	err := w.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := tx.Get(ctx, &wasRead, "reading/was_read", postgres.Args{"date": night.Date}); err != nil || wasRead {

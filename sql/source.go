@@ -82,3 +82,9 @@ var SourceRelations = []SourceRelation{
 		optional("stripe_invoice_id", typeText),
 	}},
 }
+
+// firstSeen is the column that says which of several rows of one id came first.
+var firstSeen = map[string]string{
+	"accounts": "created_at", "purchases": "created_at", "jobs": "created_at", "credit_entries": "created_at", "refund_requests": "requested_at",
+	"subscriptions": "current_period_start", "subscription_changes": "requested_at",
+}

@@ -3,7 +3,7 @@
 // decide anything, and no SQL text of the worker lives outside it.
 //
 // A statement is one file below queries/, named by its path ("match_jobs/find_breaks"). It says @name for a parameter,
-// source.jobs for a relation of the platform (whatever schema that is), and {{ name }} for a fragment of fragments/, so that
+// source.jobs for a relation of the platform (whatever schema that is; see Catalog for every_row_of.jobs), and {{ name }} for a fragment of fragments/, so that
 // a rule that several statements share is written once.
 package sql
 
@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -49,34 +50,38 @@ type Statement struct {
 	Params []string
 }
 
-// Catalog is all statements, bound to the schema that holds the platform's relations.
+// Catalog is all statements, bound to the schema that holds the platform's relations. Of a relation whose ids may not be unique, source.jobs
+// is its rows less the surplus ones that rejects name, and every_row_of.jobs all of them; of others, the two are the same.
 type Catalog struct {
 	statements map[string]Statement
 }
 
 var (
-	sourceRelation = regexp.MustCompile(`\bsource\.([a-z_]+)`)
+	// With what it is written into, where it is, and what it is called in the statement; keywords are written in capitals.
+	sourceRelation = regexp.MustCompile(`(\bINTO\s+)?\b(source|every_row_of)\.([a-z_]+)(\s+[a-z_]+\b)?`)
 	fragmentUse    = regexp.MustCompile(`\{\{\s*([a-z_/]+)\s*\}\}`)
 )
 
 // catalogs keeps what loadCatalog has made: a process may open many stores, and the statements are the same for all.
-var catalogs sync.Map // of *Catalog by source schema
+var catalogs sync.Map // of *Catalog by source schema and what is ambiguous in it
 
 // NewCatalog is every embedded statement for the given source schema; the same one for every caller.
+// Relations named after it may hold rows whose id is not unique.
 // An unknown fragment or a statement that doesn't parse is an error: it can only be a mistake in this package.
-func NewCatalog(sourceSchema string) (*Catalog, error) {
-	if known, ok := catalogs.Load(sourceSchema); ok {
+func NewCatalog(sourceSchema string, ambiguous ...string) (*Catalog, error) {
+	key := strings.Join(append([]string{sourceSchema}, ambiguous...), "\x00")
+	if known, ok := catalogs.Load(key); ok {
 		return known.(*Catalog), nil
 	}
-	c, err := loadCatalog(sourceSchema)
+	c, err := loadCatalog(sourceSchema, ambiguous)
 	if err != nil {
 		return nil, err
 	}
-	known, _ := catalogs.LoadOrStore(sourceSchema, c)
+	known, _ := catalogs.LoadOrStore(key, c)
 	return known.(*Catalog), nil
 }
 
-func loadCatalog(sourceSchema string) (*Catalog, error) {
+func loadCatalog(sourceSchema string, ambiguous []string) (*Catalog, error) {
 	c := &Catalog{statements: map[string]Statement{}}
 	err := fs.WalkDir(queries, "queries", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".sql" {
@@ -91,7 +96,7 @@ func loadCatalog(sourceSchema string) (*Catalog, error) {
 		if err != nil {
 			return fmt.Errorf("statement %s: %w", name, err)
 		}
-		text = sourceRelation.ReplaceAllString(text, pq.QuoteIdentifier(sourceSchema)+".$1")
+		text = bindSource(text, pq.QuoteIdentifier(sourceSchema), ambiguous)
 		text, params := numberParams(strings.TrimSpace(text))
 		// The name travels with the text, so that pg_stat_activity and the server's log say which statement it is.
 		c.statements[name] = Statement{Name: name, Text: "/* " + name + " */ " + text, Params: params}
@@ -102,6 +107,29 @@ func loadCatalog(sourceSchema string) (*Catalog, error) {
 	}
 	return c, nil
 }
+
+// bindSource puts the platform's relations where a statement names them.
+func bindSource(text, schema string, ambiguous []string) string {
+	return sourceRelation.ReplaceAllStringFunc(text, func(use string) string {
+		parts := sourceRelation.FindStringSubmatch(use)
+		into, from, relation, alias := parts[1], parts[2], parts[3], parts[4]
+		table := schema + "." + relation
+		if into != "" || from == "every_row_of" || !slices.Contains(ambiguous, relation) {
+			return into + table + alias
+		}
+		if alias == "" {
+			alias = " " + relation
+		}
+		return fmt.Sprintf(withoutSurplus, table, relation, firstSeen[relation]) + alias
+	})
+}
+
+// withoutSurplus leaves one row of each id that is known to have more, the first. On one line, so that it fits wherever a relation is named.
+const withoutSurplus = "(SELECT s.* FROM %[1]s s WHERE NOT EXISTS (SELECT FROM " + surplusIDs + " AND d.row_id = s.id)" +
+	" UNION ALL SELECT k.* FROM (SELECT DISTINCT d.row_id FROM " + surplusIDs + ") d" +
+	" CROSS JOIN LATERAL (SELECT s.* FROM %[1]s s WHERE s.id = d.row_id ORDER BY s.%[3]s, s::text COLLATE \"C\" LIMIT 1) k)"
+
+const surplusIDs = "reconciler.rejects d WHERE d.relation = '%[2]s' AND d.field = 'id' AND d.problem LIKE 'is not unique%%'"
 
 // Statement returns the statement of that name. Asking for one that doesn't exist is a programming error, hence the panic;
 // a test prepares every name that the code uses.

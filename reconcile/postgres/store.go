@@ -95,6 +95,17 @@ func (s *Store) SourceSchema() string { return s.sourceSchema }
 // Catalog is the statements, bound to the source schema.
 func (s *Store) Catalog() *queries.Catalog { return s.catalog }
 
+// WithAmbiguous is the same store for a source in which the ids of some relations need not be unique; see queries.Catalog.
+func (s *Store) WithAmbiguous(relations []string) (*Store, error) {
+	catalog, err := queries.NewCatalog(s.sourceSchema, relations...)
+	if err != nil {
+		return nil, err
+	}
+	guarded := *s
+	guarded.catalog = catalog
+	return &guarded, nil
+}
+
 // Args are a statement's parameters by name. Every parameter of the statement must be there and no other: both are mistakes.
 type Args map[string]any
 

@@ -18,7 +18,7 @@ WITH subject AS (
            coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
            coalesce(l.debited_account, '') AS debited_account, coalesce(l.credited_account, '') AS credited_account
     FROM subject s
-    LEFT JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND NOT s.is_entry AND j.created_at < @as_of::timestamptz OFFSET 0) j ON true
+    LEFT JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND NOT s.is_entry AND j.created_at < @as_of::timestamptz ORDER BY j.created_at LIMIT 1) j ON true
     {{ job_class }}
     CROSS JOIN LATERAL (
         SELECT sum(a.net) FILTER (WHERE a.own) AS own_net, sum(a.debits) FILTER (WHERE a.own) AS own_debits, sum(a.credited) FILTER (WHERE a.own) AS own_credited,

@@ -13,7 +13,7 @@ WITH subject AS (
            coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed,
            l.own, l.own_grants, l.other, l.other_account
     FROM subject s
-    LEFT JOIN LATERAL (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND NOT s.is_entry AND p.created_at < @as_of::timestamptz OFFSET 0) p ON true
+    LEFT JOIN LATERAL (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND NOT s.is_entry AND p.created_at < @as_of::timestamptz ORDER BY p.created_at LIMIT 1) p ON true
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(e.credits) FILTER (WHERE e.account_id = p.account_id), 0) AS own,
                count(*) FILTER (WHERE e.account_id = p.account_id AND e.kind = 'purchase') AS own_grants,

@@ -1,0 +1,27 @@
+-- Jobs of the night whose id is there more than once, and those among the ones that it looks at exactly, of whatever night.
+WITH suspect AS MATERIALIZED (
+    SELECT x.id FROM every_row_of.jobs x
+    WHERE x.created_at >= {{ duplicates_since }} AND x.created_at < @end::timestamptz OR x.finished_at >= {{ duplicates_since }} AND x.finished_at < @end::timestamptz
+    GROUP BY x.id
+    HAVING count(*) > 1
+    UNION
+    SELECT x.id FROM every_row_of.jobs x
+    WHERE x.finished_at >= @begin::timestamptz AND x.finished_at < @end::timestamptz AND x.status IN ('failed', 'interrupted', 'canceled')
+    UNION
+    SELECT x.id FROM every_row_of.jobs x WHERE (x.finished_at IS NULL OR x.finished_at >= @end::timestamptz) AND x.created_at < @end::timestamptz
+    UNION
+    SELECT e.job_id FROM every_row_of.credit_entries e
+    WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz AND e.kind <> 'usage'
+    UNION
+    SELECT b.subject_id FROM reconciler.breaks b WHERE b.subject_type = 'job' AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)
+    UNION
+    SELECT c.job_id FROM reconciler.credit_backs c WHERE c.decision = 'pending' AND c.business_date < @date::date
+    UNION
+    SELECT r.job_id FROM every_row_of.refund_requests r WHERE r.status IN ('pending', 'approved') OR r.requested_at >= @begin::timestamptz OR r.decided_at >= @begin::timestamptz
+), twice AS (
+    SELECT s.id, t.account_id, t.rows
+    FROM suspect s
+    CROSS JOIN LATERAL (SELECT coalesce(min(x.account_id COLLATE "C"), '') AS account_id, count(*) AS rows
+                        FROM (SELECT * FROM every_row_of.jobs x WHERE x.id = s.id OFFSET 0) x WHERE (x.created_at < @end::timestamptz) IS NOT FALSE) t
+    WHERE s.id <> '' AND t.rows > 1
+), {{ reject_surplus }}
