@@ -6,7 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
+	"log"
 	"maps"
 	"net/url"
 	"os"
@@ -44,6 +46,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		os.Exit(child())
 	}
+	log.SetOutput(io.Discard) // net/http tells of answers that come twice, body and all
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given { // labs wait for servers, leases and time-outs more than they compute

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -205,20 +206,23 @@ func TestAnOutcomeLeftOpenForDaysIsABreak(t *testing.T) {
 				t.Errorf("after some hours there are the breaks %q", found)
 			}
 			want := map[bool]string{true: "refund_failed outcome", false: "refund_missing_at_stripe refund"}[acted]
-			for after := 1; after <= 3; after++ {
+			last := 1
+			if *long {
+				last = 3
+			}
+			for after := 1; after <= last; after++ {
 				night(after, false)
 				if found := strings.Join(about(), "; "); found != want {
 					t.Errorf("night %d: the breaks %q, want %q", after, found, want)
 				}
 			}
-			night(4, true)
+			night(last+1, true)
 			item = l.item("pur_0")
 			wantState := map[bool]reconcile.IntentState{true: reconcile.IntentSent, false: reconcile.IntentRejected}[acted]
 			if item.State != wantState {
 				t.Errorf("it is %s, want %s", item.State, wantState)
 			}
-			night(5, true)
-			if found := strings.Join(about(), "; "); acted && found != "" || !acted && found != "refund_failed rejected" {
+			if found := about(); acted && len(found) > 0 || !acted && !slices.Contains(found, "refund_failed rejected") {
 				t.Errorf("after somebody looked there are the breaks %q", found)
 			}
 			for _, v := range l.violations(acted) {
