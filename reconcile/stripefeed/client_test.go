@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,6 +94,23 @@ func TestClientSpeaksToTheOfficialMock(t *testing.T) {
 		return rows[0].store(newColumns())
 	}); err != nil {
 		t.Errorf("invoice lines: %v", err)
+	}
+	// The other ways in which lists are asked for, as the mock refuses parameters that the specification doesn't have.
+	running := subscriptions.listing
+	running.query = nil
+	checkMock[subscription](t, c, running)
+	paidOut := transactions.listing
+	paidOut.query = url.Values{"payout": {"po_1"}}
+	checkMock[balanceTransaction](t, c, paidOut)
+	if _, err := c.ReadCharge(ctx, "ch_1"); err != nil && !errors.Is(err, ErrAnomaly) { // the mock has one of its own, whatever is asked for
+		t.Errorf("a charge: %v", err)
+	}
+	if _, err := c.RefundsOf(ctx, "ch_1"); !errors.Is(err, ErrAnomaly) { // likewise
+		t.Errorf("a charge's refunds: %v", err)
+	}
+	order := RefundOrder{ChargeID: "ch_1", AmountMinor: 7, IdempotencyKey: "k", Metadata: map[string]string{"reconciler_intent": "ri_1"}}
+	if made, err := c.CreateRefund(ctx, order); err != nil || made.AmountMinor != 7 || made.ChargeID != "ch_1" {
+		t.Errorf("making a refund: %+v, %v", made, err)
 	}
 }
 
