@@ -296,7 +296,7 @@ func TestTheLeaseOutlivesItsHolder(t *testing.T) {
 	}
 }
 
-// TestExecutorsRacing lets several executors go at the same plan at once.
+// TestExecutorsRacing lets several executors go at the same plan at once; in every other round one of them is a whole night.
 func TestExecutorsRacing(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -308,12 +308,20 @@ func TestExecutorsRacing(t *testing.T) {
 	for round := range rounds {
 		l := w.open(t)
 		done := make(chan error)
-		for range 3 {
+		if round%2 == 1 {
+			l.clock.set(nightTime)
+		}
+		for racer := range 3 {
+			night := round%2 == 1 && racer == 0
 			go func() {
 				for {
-					worker, closeWorker, err := l.worker(false)
-					if err == nil {
+					worker, closeWorker, err := l.worker(night)
+					if err == nil && night {
+						err = worker.RunNight(context.Background(), secondDay)
+					} else if err == nil {
 						_, err = worker.ExecuteRefunds(context.Background(), w.planID, "Carol")
+					}
+					if closeWorker != nil {
 						closeWorker()
 					}
 					if err == nil || !retryable(err) {
@@ -339,34 +347,46 @@ func TestExecutorsRacing(t *testing.T) {
 	counts.tell(t, "executors racing")
 }
 
-// TestConnectionsTerminated has the server end the executor's sessions while it is at work, again and again.
+// TestConnectionsTerminated has the server end the sessions of an executor, and of a whole night in the long form, while it is at work, again
+// and again.
 func TestConnectionsTerminated(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	clean := w.open(t)
 	clean.execute(nil)
-	want := clean.ending()
+	want := map[bool]ending{false: clean.ending()}
 	clean.drop()
+	if *long {
+		clean = w.open(t)
+		clean.night(true)
+		want[true] = clean.ending()
+		clean.drop()
+	}
 	rounds := 2
 	if *long {
-		rounds = 40
+		rounds = 80
 	}
 	random := rand.New(rand.NewPCG(7, 8))
 	var counts tally
-	all := make([][12]time.Duration, rounds)
+	type terminations struct {
+		night  bool
+		delays [12]time.Duration
+	}
+	all := make([]terminations, rounds)
 	for round := range all {
-		for i := range all[round] {
-			all[round][i] = time.Duration(2+random.IntN(40)) * time.Millisecond
+		all[round].night = *long && round%2 == 1
+		for i := range all[round].delays {
+			all[round].delays[i] = time.Duration(2+random.IntN(map[bool]int{false: 40, true: 100}[all[round].night])) * time.Millisecond
 		}
 	}
 	t.Run("round", func(t *testing.T) {
-		sweep(t, all, func(t *testing.T, delays [12]time.Duration) {
+		sweep(t, all, func(t *testing.T, plan terminations) {
 			l := w.open(t)
 			stop := make(chan struct{})
 			finished := make(chan int)
 			go func() {
 				terminated := 0
-				for _, delay := range delays { // then it has to get through
+				for _, delay := range plan.delays { // then it has to get through
 					select {
 					case <-stop:
 						finished <- terminated
@@ -380,14 +400,18 @@ func TestConnectionsTerminated(t *testing.T) {
 				}
 				finished <- terminated
 			}()
-			l.execute(func(w *jobs.Worker) { w.Settings.Refund.Lease = time.Second })
+			if plan.night {
+				l.night(true)
+			} else {
+				l.execute(func(w *jobs.Worker) { w.Settings.Refund.Lease = time.Second })
+			}
 			close(stop)
 			terminated := <-finished
 			violations := l.violations(true)
-			if diff := l.ending().differs(want); diff != "" {
+			if diff := l.ending().differs(want[plan.night]); diff != "" {
 				violations = append(violations, diff)
 			}
-			counts.add(1, terminated > 0, violations, t, fmt.Sprintf("%d sessions ended", terminated))
+			counts.add(1, terminated > 0, violations, t, fmt.Sprintf("%d sessions ended, night %v", terminated, plan.night))
 		})
 	})
 	counts.tell(t, "sessions ended by the server")
