@@ -76,9 +76,9 @@ night before, which another pod is at: the result is that of one process.`,
 				o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
 				result, err := w.Backfill(cmd.Context(), o)
 				if dryRun {
-					fmt.Fprintf(cmd.OutOrStdout(), "\n%d nights rehearsed, %d with broken integrity; nothing was changed\n", result.Done+len(result.Broken), len(result.Broken))
+					fmt.Fprintf(cmd.OutOrStdout(), "\n%s rehearsed, %d with broken integrity; nothing was changed\n", counted(result.Done+len(result.Broken), "night"), len(result.Broken))
 				} else {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d done before, %d with broken integrity\n", result.Done, result.Skipped, len(result.Broken))
+					fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d done before, %d with broken integrity\n", counted(result.Done, "night"), result.Skipped, len(result.Broken))
 				}
 				for _, night := range result.Broken {
 					fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())

@@ -89,7 +89,8 @@ func withStore(cmd *cobra.Command, s *settings, fn func(c config, store *postgre
 	return fn(c, store)
 }
 
-// withReader runs fn, which only looks, on the replica where there is one. What it reads may be as old as the replica is behind.
+// withReader runs fn, which only looks, on the replica where there is one, and on the primary when the replica can't be asked. What it reads
+// may be as old as the replica is behind; when that is much, it says so.
 func withReader(cmd *cobra.Command, s *settings, fn func(c config, store *postgres.Store) error) error {
 	return withStore(cmd, s, func(c config, store *postgres.Store) (err error) {
 		if c.replicaURL == "" {
@@ -101,6 +102,14 @@ func withReader(cmd *cobra.Command, s *settings, fn func(c config, store *postgr
 			return usageError("RECONCILER_REPLICA_URL: %s", unreadable(c.databaseURL, err))
 		}
 		defer func() { err = errors.Join(err, replica.Close()) }()
+		state, err := askReplica(cmd.Context(), replica)
+		if err != nil {
+			c.log.Warn().Err(err).Msg("the replica can't be asked; this is read from the primary")
+			return fn(c, store)
+		}
+		if state.stale() {
+			c.log.Warn().Str("age", state.age()).Msg("the replica is behind; this may be out of date")
+		}
 		return fn(c, replica)
 	})
 }
@@ -132,7 +141,7 @@ func newBreaksListCommand(s *settings) *cobra.Command {
 				if err := table.Flush(); err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%d breaks\n", count)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", counted(count, "break"))
 				return nil
 			})
 		},
@@ -313,7 +322,7 @@ func newBreaksImportCommand(s *settings) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%d breaks are resolved\n", len(resolutions))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s resolved\n", counted(len(resolutions), "break"))
 				return nil
 			})
 		},

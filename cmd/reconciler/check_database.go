@@ -510,13 +510,9 @@ func (c *checkup) replica(ctx context.Context) {
 		return
 	}
 	defer store.Close()
-	var state struct {
-		Standby       bool
-		SecondsBehind *float64 `db:"seconds_behind"`
-		Streaming     bool
-	}
-	if err := store.Get(ctx, &state, "check/replica", postgres.Args{}); err != nil {
-		c.add(check, outcomeFailed, fix, "can't be asked: %v", err)
+	state, err := askReplica(ctx, store)
+	if err != nil {
+		c.add(check, outcomeFailed, fix, "can't be asked, and commands that only read ask the primary instead: %v", err)
 		return
 	}
 	if _, err := sql.PendingMigrations(ctx, store.DB()); err != nil {
@@ -526,15 +522,38 @@ func (c *checkup) replica(ctx context.Context) {
 	switch {
 	case !state.Standby:
 		c.add(check, outcomeWarning, "point RECONCILER_REPLICA_URL at a replica, or take it out", "is no replica, but a primary of its own")
-	case !state.Streaming && state.SecondsBehind != nil && *state.SecondsBehind == 0:
-		c.add(check, outcomeWarning, "see whether its primary lets it stream", "gets nothing from a primary at the moment; what has reached it is all there")
-	case state.SecondsBehind == nil || *state.SecondsBehind > maxReplicaLag.Seconds():
-		behind := "unknown how far"
-		if state.SecondsBehind != nil {
-			behind = (time.Duration(*state.SecondsBehind) * time.Second).String()
-		}
-		c.add(check, outcomeWarning, "see what holds its replay up", "is behind: %s", behind)
+	case !state.Streaming:
+		c.add(check, outcomeWarning, "see whether its primary lets it stream", "gets nothing from a primary at the moment; what it shows is %s old", state.age())
+	case state.stale():
+		c.add(check, outcomeWarning, "see what holds its replay up", "is behind: what it shows is %s old", state.age())
 	default:
-		c.add(check, outcomeOK, "", "%s behind", (time.Duration(*state.SecondsBehind * float64(time.Second))).Round(time.Millisecond))
+		c.add(check, outcomeOK, "", "%s behind", state.age())
 	}
+}
+
+// replicaState is how fresh a replica is.
+type replicaState struct {
+	Standby       bool
+	SecondsBehind *float64 `db:"seconds_behind"`
+	Streaming     bool
+}
+
+// replicaPatience is how long a command that only reads waits for a replica before it asks the primary.
+const replicaPatience = 5 * time.Second
+
+func askReplica(ctx context.Context, store *postgres.Store) (state replicaState, err error) {
+	ctx, cancel := context.WithTimeout(ctx, replicaPatience)
+	defer cancel()
+	return state, store.Get(ctx, &state, "check/replica", postgres.Args{})
+}
+
+func (s replicaState) stale() bool {
+	return s.Standby && (s.SecondsBehind == nil || *s.SecondsBehind > maxReplicaLag.Seconds())
+}
+
+func (s replicaState) age() string {
+	if s.SecondsBehind == nil {
+		return "nobody knows how"
+	}
+	return time.Duration(*s.SecondsBehind * float64(time.Second)).Round(time.Millisecond).String()
 }

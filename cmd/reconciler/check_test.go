@@ -233,3 +233,12 @@ func TestCheckOfStripeKeys(t *testing.T) {
 		t.Errorf("a key that may do anything: %+v", line)
 	}
 }
+
+// A replica, or a role that may only read, is named as what it is; after a failover another try may find the new primary.
+func TestNightOnAServerThatTakesNoWrites(t *testing.T) {
+	_, as := installed(t)
+	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
+	if _, log := runWith(t, exitRetry, as("reconciler_readonly"), t.TempDir(), "run", "--date", "2026-03-02"); !strings.Contains(log, "the server takes no writes") {
+		t.Errorf("it says:\n%s", log)
+	}
+}

@@ -152,7 +152,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 			Settings: map[string]string{"autovacuum": "on", "autovacuum_naptime": "1s"},
 		})
 		if err != nil {
-			return fmt.Errorf("start PostgreSQL: %w", err)
+			return fmt.Errorf("start PostgreSQL: %w\nor let the demo play in an empty database of yours: --database-url", err)
 		}
 		defer func() { err = errors.Join(err, server.Stop()) }()
 		d.config.databaseURL = server.URL("postgres")

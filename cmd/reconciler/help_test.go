@@ -44,6 +44,9 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 			if flag.Usage == "" {
 				t.Errorf("--%s says nothing of itself", flag.Name)
 			}
+			if isSetting(flag.Name) && cmd.Root().PersistentFlags().Lookup(flag.Name) != flag {
+				t.Errorf("--%s hides the setting of that name", flag.Name)
+			}
 		})
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,7 +32,7 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 	s.register(root.PersistentFlags())
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		// --timezone for --reconciler-timezone: the prefix tells environment variables apart, flags don't need it.
-		if full := "reconciler-" + name; isSetting(full) {
+		if full := "reconciler-" + name; isSetting(full) && !slices.Contains(fullNamesOnly, name) {
 			name = full
 		}
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
@@ -46,6 +47,9 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 	}
 	return root
 }
+
+// fullNamesOnly are settings whose short name is a command's own flag: demo --accounts is how many customers there are.
+var fullNamesOnly = []string{"accounts"}
 
 // nameOneOf makes a group of commands refuse to be called by itself, or by a name that it doesn't have: cobra would show help and succeed.
 func nameOneOf(group *cobra.Command) {

@@ -69,7 +69,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 				}
 				if catchUp {
 					result, err := w.CatchUp(cmd.Context())
-					fmt.Fprintf(cmd.OutOrStdout(), "%d nights done, %d with broken integrity\n", len(result.Done), len(result.Broken))
+					fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d with broken integrity\n", counted(len(result.Done), "night"), len(result.Broken))
 					if err != nil {
 						return err
 					}

@@ -325,5 +325,5 @@ func codeVersion() string {
 	return info.Main.Version
 }
 
-// buildVersion is set by the linker for releases.
-var buildVersion string
+// buildVersion and buildRevision are set by the linker for releases.
+var buildVersion, buildRevision string

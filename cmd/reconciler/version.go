@@ -64,7 +64,7 @@ func newVersionCommand(*settings) *cobra.Command {
 }
 
 func binaryFacts() (versionFacts, error) {
-	facts := versionFacts{Version: codeVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	facts := versionFacts{Version: codeVersion(), Revision: buildRevision, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch s.Key {

@@ -41,14 +41,14 @@ func TestDockerfile(t *testing.T) {
 			build += strings.Join(run.CmdLine, " ") + "\n"
 		}
 	}
-	for _, flag := range []string{"CGO_ENABLED=0", "-trimpath", "-buildvcs=false", "-buildid=", "-X main.buildVersion=$VERSION"} {
+	for _, flag := range []string{"CGO_ENABLED=0", "-trimpath", "-buildvcs=false", "-buildid=", "-X main.buildVersion=$VERSION", "-X main.buildRevision=$REVISION"} {
 		if !strings.Contains(build, flag) {
 			t.Errorf("the build lacks %s", flag)
 		}
 	}
 	// The linker says nothing about a variable that isn't there.
-	if !strings.Contains(read(t, "../../cmd/reconciler/settings.go"), "\nvar buildVersion string\n") {
-		t.Error("command reconciler has no variable buildVersion to set")
+	if !strings.Contains(read(t, "../../cmd/reconciler/settings.go"), "\nvar buildVersion, buildRevision string\n") {
+		t.Error("command reconciler has no variables buildVersion and buildRevision to set")
 	}
 	final := stages[1]
 	for _, image := range []string{stages[0].BaseName, final.BaseName} {

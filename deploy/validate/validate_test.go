@@ -24,6 +24,37 @@ func TestManifestsAreValid(t *testing.T) {
 	}
 }
 
+// Every pod of an overlay finds the certificate of the database's authority where the README says that DATABASE_URL finds it.
+func TestOverlaysMountTheDatabasesAuthority(t *testing.T) {
+	const folder = "/etc/reconciler/database-ca"
+	if !strings.Contains(read(t, "../README.md"), "sslrootcert="+folder+"/ca.crt") {
+		t.Errorf("the README does not say that it is in %s", folder)
+	}
+	for _, overlay := range kustomizations {
+		if !strings.Contains(overlay, "overlays/") {
+			continue
+		}
+		manifests := string(build(t, overlay))
+		if pods, mounts := strings.Count(manifests, "restartPolicy: Never")+strings.Count(manifests, "kind: Deployment"), strings.Count(manifests, "mountPath: "+folder+"\n"); pods == 0 || mounts != pods {
+			t.Errorf("%s: %d of %d pods have it", overlay, mounts, pods)
+		}
+	}
+}
+
+// Nothing is there before the first step that makes it: a Job's account and settings come with the overlay.
+func TestReadmeAppliesInTheRightOrder(t *testing.T) {
+	readme := read(t, "../README.md")
+	at := -1
+	for _, step := range []string{"kubectl apply -f deploy/base/namespace.yaml", "create secret generic reconciler-database-owner", "kubectl apply -k deploy/overlays/production\n",
+		"kubectl apply -k deploy/overlays/production/migrate", "once check check"} {
+		next := strings.Index(readme, step)
+		if next <= at {
+			t.Errorf("%q comes too early, or not at all", step)
+		}
+		at = next
+	}
+}
+
 // Every kustomization of deploy/ must be built by the test above, by itself or as a part of another.
 func TestNoKustomizationIsForgotten(t *testing.T) {
 	used := strings.Join(kustomizations, "\n")
@@ -71,7 +102,7 @@ func TestMistakesAreNoticed(t *testing.T) {
 		{"retry in place beside a failure policy", example, "restartPolicy: Never", "restartPolicy: OnFailure", "restartPolicy"},
 		{"exit codes of a container that is not there", example, "containerName: reconciler", "containerName: worker", "must be one of the container"},
 		{"request above the limit", example, "memory: 128Mi", "memory: 1Gi", "must be less than or equal to memory limit"},
-		{"mount without a volume", example, "name: tmp\n          enableServiceLinks", "name: temporary\n          enableServiceLinks", "volumeMounts[0].name"},
+		{"mount without a volume", example, "name: database-ca\n              readOnly: true", "name: databases-ca\n              readOnly: true", "volumeMounts[1].name"},
 		{"metadata block outside the range", example, "- 169.254.0.0/16", "- 169.254.0.0/99", "169.254.0.0/99"},
 		{"per-index limit without indexes", backfill, "completionMode: Indexed", "completionMode: NonIndexed", "requires indexed completion mode"},
 		{"selector that misses its pods", serve, "      app.kubernetes.io/component: serve\n      app.kubernetes.io/name: reconciler\n  strategy", "      app.kubernetes.io/component: server\n      app.kubernetes.io/name: reconciler\n  strategy", "`selector` does not match template `labels`"},

@@ -51,6 +51,12 @@ func insecure(err error) bool {
 		errors.As(err, &file) || err != nil && strings.Contains(err.Error(), "tls: private key does not match")
 }
 
+// readOnly says whether the server takes no writes: a replica, or a primary that has just become one.
+func readOnly(err error) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && (pqErr.Code == "25006" || pqErr.Code == "0A000" && strings.Contains(pqErr.Message, "during recovery"))
+}
+
 // overtaken says whether another transaction has changed what a snapshot had still seen otherwise: its end of the audit log, too, which
 // shows as a key that is taken.
 func overtaken(err error) bool {

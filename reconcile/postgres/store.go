@@ -295,6 +295,9 @@ func wrap(operation string, err error) error {
 	if transient(err) {
 		return fmt.Errorf("%s: %w: %w", operation, ErrUnavailable, err)
 	}
+	if readOnly(err) { // after a failover the name may lead to the new primary soon
+		return fmt.Errorf("%s: %w: the server takes no writes, as a replica or a role that may only read: %w", operation, ErrUnavailable, err)
+	}
 	if insecure(err) {
 		return fmt.Errorf("%s: %s: %w", operation, SetupProblem(err), err)
 	}
