@@ -259,6 +259,16 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 		}
 		c.add("nights", outcomeWarning, "mend the cause, then: reconciler run --date "+night.BusinessDate.String(), "%s is not completed, and no schedule comes back to it: %s", night.BusinessDate, how)
 	}
+	var missing []reconcile.Date
+	if err := store.Select(ctx, &missing, "check/nights_missing", postgres.Args{}); err != nil {
+		c.add("nights", outcomeFailed, "see the message", "%v", err)
+		return
+	}
+	if len(missing) > 0 {
+		first, last := missing[0], missing[len(missing)-1]
+		c.add("nights", outcomeWarning, fmt.Sprintf("reconciler backfill --from %s --to %s; nights that are done are left out", first, last),
+			"%s of the past never done, from %s to %s, though earlier and later ones are", counted(len(missing), "night"), first, last)
+	}
 	var newest struct {
 		BusinessDate reconcile.Date `db:"business_date"`
 		StartedAt    time.Time      `db:"started_at"`
@@ -270,7 +280,7 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 		c.add("nights", outcomeOK, "", "none completed yet")
 	case err != nil:
 		c.add("nights", outcomeFailed, "see the message", "%v", err)
-	case len(broken) == 0:
+	case len(broken)+len(missing) == 0:
 		c.add("nights", outcomeOK, "", "completed up to %s", newest.BusinessDate)
 	}
 }
