@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -55,7 +56,7 @@ type statementCost struct {
 }
 
 // profiled is how many statements a profile names.
-const profiled = 12
+const profiled = 32
 
 func (r *benchReport) profile(of string, s sampled) {
 	p := profile{Of: of}
@@ -67,6 +68,19 @@ func (r *benchReport) profile(of string, s sampled) {
 	})
 	p.Statements = p.Statements[:min(profiled, len(p.Statements))]
 	r.Profiles = append(r.Profiles, p)
+}
+
+// benchParts are what there is to measure.
+var benchParts = []struct {
+	name string
+	take func(*lab, context.Context, *benchReport) error
+}{{"night", (*lab).night}, {"history", (*lab).history}, {"backfill", (*lab).backfill}}
+
+func benchPartNames() (names []string) {
+	for _, part := range benchParts {
+		names = append(names, part.name)
+	}
+	return names
 }
 
 func newBenchCommand(s *settings) *cobra.Command {
@@ -86,6 +100,11 @@ With --jobs 10000000 it needs about 12 GB of disk and half an hour on two cores.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.jobs < 10_000 || o.runs < 1 {
 				return usageError("bench: --jobs must be 10000 or more, --runs 1 or more")
+			}
+			for _, part := range o.parts {
+				if !slices.Contains(benchPartNames(), part) {
+					return usageError("bench: --only takes %s, not %q", strings.Join(benchPartNames(), ", "), part)
+				}
 			}
 			if err := s.flags.Set("database-url", "postgres:///set-by-bench"); err != nil {
 				return err
@@ -110,6 +129,7 @@ With --jobs 10000000 it needs about 12 GB of disk and half an hour on two cores.
 	}
 	cmd.Flags().Int64Var(&o.jobs, "jobs", 1_000_000, "jobs of the measured night, and as many debits")
 	cmd.Flags().IntVar(&o.runs, "runs", 5, "runs of each measure")
+	cmd.Flags().StringSliceVar(&o.parts, "only", benchPartNames(), "parts to measure")
 	cmd.Flags().StringVar(&o.dir, "dir", "", "an empty folder for the database (default: a temporary one)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON instead of a table")
 	return cmd
@@ -183,8 +203,11 @@ func runBench(ctx context.Context, o benchOptions) (report benchReport, err erro
 		return report, err
 	}
 	report.Textbook, report.Ours = catalog.Statement("bench/textbook").Text, catalog.Statement("reading/jobs").Text+"\n"+catalog.Statement("reading/ledger").Text+"\n"+catalog.Statement("reading/agreement").Text
-	for _, take := range []func(context.Context, *benchReport) error{lab.night, lab.history, lab.backfill} {
-		if err := take(ctx, &report); err != nil {
+	for _, part := range benchParts {
+		if !slices.Contains(o.parts, part.name) {
+			continue
+		}
+		if err := part.take(lab, ctx, &report); err != nil {
 			return report, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,6 +29,7 @@ import (
 type benchOptions struct {
 	jobs     int64
 	runs     int
+	parts    []string
 	dir      string
 	config   config
 	progress io.Writer
@@ -166,12 +168,15 @@ func (b *bed) settle(ctx context.Context) error {
 // run does a night, and notes how long each job of it took.
 func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (time.Duration, error) {
 	b.took, b.statements = map[string]time.Duration{}, map[string]time.Duration{}
-	var began time.Time
+	var mu sync.Mutex // jobs and ledger are read side by side
+	began := map[string]time.Time{}
 	b.worker.Store.Intercept = func(_ context.Context, statement string, done bool) error {
+		mu.Lock()
+		defer mu.Unlock()
 		if done {
-			b.statements[statement] += time.Since(began)
+			b.statements[statement] += time.Since(began[statement])
 		}
-		began = time.Now()
+		began[statement] = time.Now()
 		return nil
 	}
 	defer func() { b.worker.Store.Intercept = nil }()
