@@ -116,7 +116,7 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (
 			return nil, ledger, err
 		}
 	}
-	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.span(nil)); err != nil {
+	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved})); err != nil {
 		return nil, ledger, err
 	}
 	if err := n.sameLedger(ctx, tx, ledger); err != nil {
@@ -144,9 +144,13 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (
 	return Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
-// sameLedger holds the ledger, counted by kind as the books are closed, against what the night has read and gone by.
+// sameLedger holds the ledger as it is when the books are closed against what the night has read and gone by.
 func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries) error {
-	var read struct{ Credits, Usage string }
+	var rows struct{ Read, Now string }
+	if err := tx.Get(ctx, &rows, "books/rows_now", n.span(postgres.Args{"date": n.Date})); err != nil {
+		return err
+	}
+	var read string
 	if err := tx.Get(ctx, &read, "books/moves_total", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
@@ -154,7 +158,7 @@ func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntri
 	for _, amount := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
 		all = plus(all, amount)
 	}
-	return errors.Join(n.stillTheSame("credits of the ledger", read.Credits, all), n.stillTheSame("credits of usage", read.Usage, now.Usage))
+	return errors.Join(n.stillTheSame("rows of the ledger", rows.Read, rows.Now), n.stillTheSame("credits of the ledger", read, all))
 }
 
 // controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing
@@ -198,13 +202,18 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 // ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that turned up too late for any night
 // to look for it, or that was changed or removed after its night, shows in the difference: more nights of look-back
 // (RECONCILER_LATE_LOOKBACK_NIGHTS) book the late ones, and verify names the night that changed. An older night says again what it said: what
-// has turned up since is booked in the open one.
+// has turned up since is booked in the open one. Of a long history that is only looked at when a month ends, before anybody closes it.
 func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string) (string, error) {
 	reported, err := n.lastReported(ctx, tx)
-	if err != nil {
+	if err != nil || reported.After(n.Date) {
+		return closing, err
+	}
+	var rows int64
+	if err := tx.Get(ctx, &rows, "books/entries_noted", postgres.Args{"date": n.Date}); err != nil {
 		return "", err
 	}
-	if reported.After(n.Date) {
+	endsMonth := n.Date.AddDays(1).Month != n.Date.Month
+	if rows > lookBackRows && !endsMonth {
 		return closing, nil
 	}
 	var ledger string

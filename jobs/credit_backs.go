@@ -73,13 +73,15 @@ func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (C
 	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
+	for _, older := range []string{"credit_backs/older_jobs", "credit_backs/credited_by_others"} {
+		if _, err := tx.Exec(ctx, older, n.span(n.args(job, nil))); err != nil {
+			return nil, err
+		}
+	}
+	if err := n.classifyFailures(ctx, tx, job); err != nil { // those of the night's own jobs were when it was read
+		return nil, err
+	}
 	if _, err := tx.Exec(ctx, "credit_backs/failed_jobs", n.span(n.args(job, nil))); err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, "credit_backs/credited_by_others", n.span(n.args(job, nil))); err != nil {
-		return nil, err
-	}
-	if err := n.classifyFailures(ctx, tx, job); err != nil {
 		return nil, err
 	}
 	booking, err := n.booking(ctx, tx)

@@ -429,10 +429,10 @@ func counted(n int, thing string) string {
 func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args) {
 	var found []struct {
 		Relation  string
-		IsView    bool           `db:"is_view"`
-		Columns   pq.StringArray `db:"columns"`
-		UniqueKey bool           `db:"unique_key"`
-		UniqueID  bool           `db:"unique_id"`
+		IsView    bool `db:"is_view"`
+		Indexes   pq.StringArray
+		UniqueKey bool `db:"unique_key"`
+		UniqueID  bool `db:"unique_id"`
 	}
 	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
 		c.add("indexes", outcomeFailed, "see the message", "%v", err)
@@ -447,10 +447,10 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 			continue
 		}
 		for _, index := range sql.SourceRelations[i].Indexes {
-			if !slices.Contains(f.Columns, index.Column) {
+			if !slices.Contains(f.Indexes, index.String()) {
 				complete = false
-				c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s.%s (%s)", pq.QuoteIdentifier(store.SourceSchema()), f.Relation, index.Column),
-					"%s has none that begins with %s: %s", f.Relation, index.Column, index.Cost)
+				c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s.%s %s", pq.QuoteIdentifier(store.SourceSchema()), f.Relation, index),
+					"%s has none on %s: %s", f.Relation, index, index.Cost)
 			}
 		}
 		if !f.UniqueID {
@@ -472,7 +472,7 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 func indexColumns(relation sql.SourceRelation) string {
 	var columns []string
 	for _, index := range relation.Indexes {
-		columns = append(columns, index.Column)
+		columns = append(columns, index.String())
 	}
 	if columns == nil {
 		return "nothing in particular"

@@ -129,7 +129,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 			result: outcomeFailed, check: "source platform.subscriptions", found: "no such table or view", fix: "RECONCILER_SOURCE_SCHEMA", code: exitUsage},
 		{name: "no index", wrong: "ALTER INDEX platform.jobs_created_at RENAME TO kept; UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'platform.kept'::regclass",
 			mended: "UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'platform.kept'::regclass; ALTER INDEX platform.kept RENAME TO jobs_created_at",
-			result: outcomeWarning, check: "indexes", found: "jobs has none that begins with created_at: ", fix: "CREATE INDEX CONCURRENTLY"},
+			result: outcomeWarning, check: "indexes", found: "jobs has none on (created_at): ", fix: "CREATE INDEX CONCURRENTLY"},
 		{name: "never analyzed", wrong: "INSERT INTO platform.accounts SELECT 'a' || i, i || '@example.com', 'active', '2026-01-01' FROM generate_series(1, 200000) i", mended: "TRUNCATE platform.accounts CASCADE",
 			result: outcomeWarning, check: "statistics", found: "accounts", fix: `ANALYZE "platform".accounts`},
 		{name: "few connections", wrong: "ALTER ROLE reconciler_app CONNECTION LIMIT 3", mended: "ALTER ROLE reconciler_app CONNECTION LIMIT -1",

@@ -44,6 +44,7 @@ CREATE TABLE platform.jobs (
 );
 CREATE INDEX jobs_finished_at ON platform.jobs (finished_at);
 CREATE INDEX jobs_created_at ON platform.jobs (created_at);
+CREATE INDEX jobs_not_succeeded ON platform.jobs (finished_at) WHERE status <> 'succeeded';
 
 CREATE TABLE platform.credit_entries (
     id              text PRIMARY KEY,
@@ -60,8 +61,9 @@ CREATE INDEX credit_entries_created_at ON platform.credit_entries (created_at);
 CREATE INDEX credit_entries_job ON platform.credit_entries (job_id);
 CREATE INDEX credit_entries_purchase ON platform.credit_entries (purchase_id) WHERE purchase_id IS NOT NULL;
 CREATE INDEX credit_entries_account ON platform.credit_entries (account_id, created_at);
--- The few entries that make lots, apart from the many debits: closing the books reads these of every account that moved.
-CREATE INDEX credit_entries_lots ON platform.credit_entries (account_id) WHERE kind IN ('purchase', 'promo', 'adjustment', 'refund', 'refund_reversal');
+-- The few entries that are no debits, apart from the many that are: of every account that moved, and of the night.
+CREATE INDEX credit_entries_account_others ON platform.credit_entries (account_id) WHERE kind <> 'usage';
+CREATE INDEX credit_entries_others ON platform.credit_entries (created_at) WHERE kind <> 'usage';
 
 CREATE TABLE platform.refund_requests (
     id                  text PRIMARY KEY,

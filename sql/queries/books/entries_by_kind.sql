@@ -1,4 +1,5 @@
--- What the ledger's entries of the night say.
+-- What the ledger's entries of the night say: debits as they were read, which books/rows_now holds against what is there; all others, few as they
+-- are, once more. Literal kinds, so that an index of the entries that are no debits can be used.
 SELECT coalesce(sum(credits) FILTER (WHERE kind = 'purchase'), 0)::text AS purchases,
        coalesce(sum(credits) FILTER (WHERE kind = 'promo'), 0)::text AS promotions,
        coalesce(sum(credits) FILTER (WHERE kind = 'usage'), 0)::text AS usage,
@@ -6,8 +7,17 @@ SELECT coalesce(sum(credits) FILTER (WHERE kind = 'purchase'), 0)::text AS purch
        coalesce(sum(credits) FILTER (WHERE kind IN ('refund', 'refund_reversal')), 0)::text AS refunds,
        coalesce(sum(credits) FILTER (WHERE kind = 'adjustment'), 0)::text AS adjustments,
        coalesce(sum(credits) FILTER (WHERE kind = 'late'), 0)::text AS late_items,
-       coalesce(sum(entries) FILTER (WHERE kind = 'usage'), 0)::bigint AS debits,
+       coalesce(sum(entries) FILTER (WHERE kind = 'usage') - sum(entries) FILTER (WHERE kind NOT IN ('usage', 'late')),
+                sum(entries) FILTER (WHERE kind = 'usage'), 0)::bigint AS debits,
        coalesce(sum(entries) FILTER (WHERE kind = 'credit_back'), 0)::bigint AS credit_back_entries,
        coalesce(sum(entries) FILTER (WHERE kind = 'late'), 0)::bigint AS late_entries
-FROM (SELECT CASE WHEN late THEN 'late' ELSE kind END AS kind, sum(credits) AS credits, count(*) AS entries
-      FROM {{ entries_of_night }} x GROUP BY 1) e
+FROM (SELECT e.kind, sum(e.credits) AS credits, count(*) AS entries
+      FROM source.credit_entries e
+      WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz AND e.kind <> 'usage' AND {{ entry_is_valid }}
+        AND (NOT @some_moved::boolean OR NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))
+      GROUP BY 1
+      UNION ALL
+      SELECT 'late', sum(e.credits), count(*) FROM {{ late_entries_of_night }} e
+      UNION ALL
+      -- All entries that were read, for now: debits are what is left of them.
+      SELECT 'usage', -sum(l.usage), sum(l.kept) FROM reconciler.account_ledger l WHERE l.business_date = @date::date) e

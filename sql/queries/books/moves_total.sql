@@ -1,3 +1,2 @@
--- What the night has read of the ledger, in total.
-SELECT coalesce(sum(m.credits), 0)::text AS credits, coalesce(-sum(m.usage), 0)::text AS usage
-FROM reconciler.account_moves m WHERE m.business_date = @date::date
+-- What the night has read of the ledger, in credits.
+SELECT coalesce(sum(m.credits), 0)::text FROM reconciler.account_moves m WHERE m.business_date = @date::date

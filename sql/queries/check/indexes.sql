@@ -1,6 +1,6 @@
--- The leading column of every valid index on the platform's tables; views have none of their own, so they are not judged.
-SELECT c.relname AS relation, c.relkind = 'v' AS is_view, coalesce(array_agg(DISTINCT a.attname::text) FILTER (WHERE a.attname IS NOT NULL), '{}') AS columns,
-       coalesce(bool_or(i.indisunique AND i.indnkeyatts = 1 AND a.attname = 'idempotency_key'), false) AS unique_key,
+-- Every valid index on the platform's tables by its leading column, and the part of the rows that are in it; views have none of their own, so they are not judged.
+SELECT c.relname AS relation, c.relkind = 'v' AS is_view, coalesce(array_agg(DISTINCT '(' || a.attname || ')' || coalesce(' WHERE ' || pg_get_expr(i.indpred, i.indrelid), '')) FILTER (WHERE a.attname IS NOT NULL), '{}') AS indexes,
+       coalesce(bool_or(i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'idempotency_key'), false) AS unique_key,
        coalesce(bool_or(i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'id'), false) AS unique_id
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace

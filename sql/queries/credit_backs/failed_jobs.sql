@@ -1,30 +1,6 @@
--- The night's failed, interrupted and canceled jobs, and older ones that a late debit or a newly known failure code may make due. The reading has
--- left debits of jobs that didn't finish in the night among the candidates of match-jobs.
+-- The night's failed, interrupted and canceled jobs.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
-SELECT @date::date, @job::text, '', x.id, bool_or(x.in_scan)
-FROM (
-    SELECT j.id, true AS in_scan
-    FROM {{ valid_jobs }} j
-    WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')
-    UNION ALL
-    SELECT j.id, false
-    FROM (SELECT {{ subject_id }} AS job_id FROM reconciler.candidates
-          WHERE business_date = @date::date AND job = 'match-jobs' AND NOT in_scan AND debits <> 0
-          UNION
-          SELECT e.job_id FROM {{ entries_of_night }} e WHERE e.kind = 'adjustment' AND e.job_id IS NOT NULL) named
-    CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = named.job_id OFFSET 0) j
-    WHERE j.status IN ('failed', 'interrupted') AND j.finished_at < @begin::timestamptz
-    UNION ALL
-    SELECT c.job_id, false
-    FROM reconciler.credit_backs c
-    WHERE c.decision = 'pending' AND c.business_date < @date::date
-      AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
-                      WHERE d.account_id = c.account_id AND d.job_id = c.job_id AND d.business_date > c.business_date
-                        AND d.business_date < @date::date AND d.decision <> 'pending')
-    UNION ALL
-    SELECT j.id, false
-    FROM reconciler.rescans r
-    JOIN {{ valid_jobs }} j ON j.finished_at >= r.begins AND j.finished_at < r.ends
-    WHERE r.business_date = @date::date AND r.relation = 'jobs' AND j.status IN ('failed', 'interrupted')
-) x
-GROUP BY x.id
+SELECT DISTINCT @date::date, @job::text, '', j.id, true
+FROM {{ valid_jobs }} j
+WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')
+ON CONFLICT (business_date, job, account_id, subject_id) DO UPDATE SET in_scan = true
