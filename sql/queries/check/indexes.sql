@@ -1,5 +1,6 @@
--- Every valid index on the platform's tables by its leading column, and the part of the rows that are in it; views have none of their own, so they are not judged.
-SELECT c.relname AS relation, c.relkind = 'v' AS is_view, coalesce(array_agg(DISTINCT '(' || a.attname || ')' || coalesce(' WHERE ' || pg_get_expr(i.indpred, i.indrelid), '')) FILTER (WHERE a.attname IS NOT NULL), '{}') AS indexes,
+-- Every valid index on the platform's tables by its leading column, and the part of the rows that are in it, where that leaves out more than rows
+-- without a value; views have none of their own, so they are not judged.
+SELECT c.relname AS relation, c.relkind = 'v' AS is_view, coalesce(array_agg(DISTINCT '(' || a.attname || ')' || coalesce(' WHERE ' || nullif(pg_get_expr(i.indpred, i.indrelid), '(' || a.attname || ' IS NOT NULL)'), '')) FILTER (WHERE a.attname IS NOT NULL), '{}') AS indexes,
        coalesce(bool_or(i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'idempotency_key'), false) AS unique_key,
        coalesce(bool_or(i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'id'), false) AS unique_id
 FROM pg_class c
