@@ -14,19 +14,20 @@ import (
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
-// longestWrite is what a write of the platform may take beside a night: far more than it needs, far less than a lock would cost.
-const longestWrite = 2 * time.Second
+// longestWait is how long a write of the platform may wait for a lock beside a night. How long the write takes in all is the machine's affair.
+const longestWait = "1s"
 
 // The platform goes on writing while nights run: nobody waits for the worker, and every total ties. Where it writes rows of the very night all
 // the time, the night says that it has to be run again.
 func TestNightsBesideAPlatformThatWrites(t *testing.T) {
+	t.Parallel()
 	const nights = 4
 	db := testdb.New(t)
 	if err := playInto(db, simulation.Options{Seed: 7, Nights: nights, Accounts: 60, JobsPerNight: 2000, FaultsPerKind: 1}); err != nil {
 		t.Fatal(err)
 	}
-	var account string
-	if err := db.Get(&account, "SELECT min(id) FROM platform.accounts"); err != nil {
+	var accounts []string
+	if err := db.Select(&accounts, "SELECT id FROM platform.accounts ORDER BY id LIMIT 3"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -35,7 +36,7 @@ func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 	var late atomic.Bool
 	var mu sync.Mutex
 	longest, writes := time.Duration(0), 0
-	for writer := range 3 {
+	for writer, account := range accounts { // one each: they don't wait for each other
 		writers.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				id, at := fmt.Sprintf("job_w%d_%06d", writer, i), startOf(demoStart.AddDays(nights)).Add(time.Duration(i)*time.Millisecond)
@@ -44,6 +45,9 @@ func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 				}
 				began := time.Now()
 				tx, err := db.BeginTxx(t.Context(), nil)
+				if err == nil {
+					_, err = tx.Exec("SET LOCAL lock_timeout = '" + longestWait + "'")
+				}
 				if err == nil {
 					_, err = tx.Exec("INSERT INTO platform.jobs (id, account_id, kind, model, status, credit_cost, created_at, finished_at) VALUES ($1, $2, 'image', 'm', 'succeeded', 3, $3, $3)", id, account, at)
 				}
@@ -87,8 +91,8 @@ func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 	}
 	stop()
 	writers.Wait()
-	if writes < 100 || longest > longestWrite {
-		t.Errorf("%d writes, the longest took %s", writes, longest)
+	if writes < 100 {
+		t.Errorf("only %d writes beside %d nights", writes, nights)
 	}
 	t.Logf("%d writes beside %d nights, the longest took %s", writes, nights, longest)
 	var untied int
@@ -99,6 +103,7 @@ func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 
 // Pods of an indexed Job do their nights at once; none fails another, and the result is that of one process.
 func TestPodsOfABackfillAtOnce(t *testing.T) {
+	t.Parallel()
 	const nights = 4
 	db := testdb.New(t)
 	if err := playInto(db, simulation.Options{Seed: 7, Nights: nights, FaultsPerKind: 1}); err != nil {
