@@ -23,6 +23,9 @@ const axeVariable = "AXE_CORE"
 func TestPagesAreAccessible(t *testing.T) {
 	browser, script := findBrowser(), findAxe()
 	if browser == "" || script == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("browser %q, axe-core %q (%s): CI has to have both", browser, script, axeVariable)
+		}
 		t.Logf("browser %q, axe-core %q: not asked", browser, script)
 		return
 	}
@@ -48,6 +51,7 @@ func TestPagesAreAccessible(t *testing.T) {
 				continue // nothing on it that the busy night's page doesn't have
 			}
 			t.Run(name+"/"+look, func(t *testing.T) {
+				t.Parallel()
 				for _, violation := range judge(t, browser, axe, page, look) {
 					t.Error(violation)
 				}

@@ -3,8 +3,10 @@ package faultlab_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -38,19 +40,22 @@ func installReferee(t *testing.T) (folder string) {
 			return ""
 		}
 	}
-	folder = filepath.Join(os.TempDir(), "faultlab-referee-0.0.16")
-	if _, err := os.Stat(filepath.Join(folder, "installed")); err != nil {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
+	folder = filepath.Join(os.TempDir(), fmt.Sprintf("faultlab-referee-0.0.16-%d", os.Getuid()))
+	if _, err := os.Stat(folder); err != nil {
+		unfinished, err := os.MkdirTemp("", "faultlab-referee-")
+		if err != nil {
 			t.Fatal(err)
 		}
-		install := exec.Command("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", "--silent", refereePackage)
+		defer os.RemoveAll(unfinished)
+		install := exec.Command("npm", "install", "--prefix", unfinished, "--no-audit", "--no-fund", "--ignore-scripts", "--silent", "--fetch-retries=1", refereePackage)
 		if out, err := install.CombinedOutput(); err != nil {
 			if os.Getenv("CI") != "" {
 				t.Fatalf("npm install %s: %v\n%s", refereePackage, err, out)
 			}
 			return ""
 		}
-		if err := os.WriteFile(filepath.Join(folder, "installed"), nil, 0o644); err != nil {
+		// Another test process may have put it there meanwhile.
+		if err := os.Rename(unfinished, folder); err != nil && !errors.Is(err, fs.ErrExist) {
 			t.Fatal(err)
 		}
 	}
