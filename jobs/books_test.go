@@ -39,13 +39,22 @@ func newBooks(t *testing.T) *booksOfAMonth {
 	return m
 }
 
-// plant lets happen what an ordinary month need not have: a dispute that is lost, and the refund of a used lot with another behind it.
+// plant lets happen what an ordinary fortnight need not have: a dispute that is lost, a refund that fails later, and the refund of a used lot
+// with another behind it.
 func (m *booksOfAMonth) plant() {
 	m.t.Helper()
 	disputed := m.buy(5000, "eur")
 	m.later(2, func() {
 		dispute := ok[stripetest.Dispute](m.t)(m.stripe.OpenDispute(stripetest.DisputeParams{Charge: disputed.charge}))
 		m.later(3, func() { ok[stripetest.Dispute](m.t)(m.stripe.LoseDispute(dispute.ID)) })
+	})
+	returned := m.buy(1500, "usd")
+	m.later(1, func() {
+		refund := m.giveBack(returned)
+		m.later(2, func() {
+			ok[stripetest.Refund](m.t)(m.stripe.FailRefund(refund.ID, "expired_or_canceled_card"))
+			m.entry(returned, "refund_reversal", returned.credits)
+		})
 	})
 	first := m.buy(1000, "usd")
 	m.advance(time.Minute)
@@ -173,13 +182,17 @@ func (s sums) get(key string) string {
 	return s[key].String()
 }
 
-// TestAMonthOfBooksFoots adds everything that a month of nights says about the books up, across its files.
+// TestAMonthOfBooksFoots adds everything that a month of nights says about the books up, across its files; the short form, a fortnight.
 func TestAMonthOfBooksFoots(t *testing.T) {
+	days := 14
+	if *longBusiness {
+		days = 31
+	}
 	m := newBooks(t)
 	ledger := sums{} // balance of each account since the first night, by account
 	closed := map[string]string{}
 	seen := map[string]bool{}
-	for day := range 31 {
+	for day := range days {
 		m.play(5)
 		if day == 2 {
 			m.plant()

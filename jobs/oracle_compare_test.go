@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
 var (
-	oracleCases = flag.Int("oracle.cases", 240, "how many random platforms the worker is held against the oracle with")
+	oracleCases = flag.Int("oracle.cases", testdb.Cases(240, 120), "how many random platforms the worker is held against the oracle with")
 	oracleSeed  = flag.Int("oracle.seed", 1, "the seed of the first of them; the others follow it")
 	oracleAll   = flag.Bool("oracle.all", false, "show every difference as it is found, uncut, instead of cutting the first one down")
 	oracleBatch = flag.Int("oracle.batch", 60, "how many platforms share a database: their rows don't meet, and a night costs little more for many than for one")

@@ -25,7 +25,7 @@ import (
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
-var longBusiness = flag.Bool("long", false, "run the long forms: a whole year of 10,000 purchases")
+var longBusiness = flag.Bool("long", false, "run the long forms: a whole year of 10,000 purchases, a month of books, ..")
 
 // bothBooks is a platform and its Stripe account, played by hand on a simulated clock.
 type bothBooks struct {

@@ -12,9 +12,10 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
-var longRows = flag.Int("rows", 60_000, "rows of the long night")
+var longRows = flag.Int("rows", testdb.Cases(60_000, 20_000), "rows of the long night")
 
 // A night with ten times the rows needs no more memory, its page stays small, and its workbook goes on where a sheet ends.
 // The whole million: go test ./reports -run LongNight -rows 1000000

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
 // endless answers a list of so many charges without keeping any.
@@ -57,8 +59,9 @@ func TestMemoryIsFlat(t *testing.T) {
 		}
 		return most.Load()
 	}
-	few, many := peak(6_000), peak(60_000)
-	t.Logf("live heap: %.1f MiB at 6,000 rows, %.1f MiB at 60,000", float64(few)/(1<<20), float64(many)/(1<<20))
+	rows := testdb.Cases(30_000, 12_000)
+	few, many := peak(6_000), peak(rows)
+	t.Logf("live heap: %.1f MiB at 6,000 rows, %.1f MiB at %d", float64(few)/(1<<20), float64(many)/(1<<20), rows)
 	if many > few+few/2 {
 		t.Error("it grows")
 	}

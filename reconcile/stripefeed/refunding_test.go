@@ -19,11 +19,17 @@ func refundable(t *testing.T, patience time.Duration) (*stripetest.Stripe, strip
 	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 	double := stripetest.New(stripetest.Options{Clock: func() time.Time { return now }, Seed: 3})
 	t.Cleanup(func() { double.Close() })
-	base, err := double.Listen()
+	charge, err := double.CreateCharge(stripetest.ChargeParams{Amount: 10_000, Currency: "usd"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	charge, err := double.CreateCharge(stripetest.ChargeParams{Amount: 10_000, Currency: "usd"})
+	return double, charge, refunding(t, double, patience)
+}
+
+// refunding is a client of a double that may refund, and waits so long for each answer.
+func refunding(t *testing.T, double *stripetest.Stripe, patience time.Duration) *stripefeed.Client {
+	t.Helper()
+	base, err := double.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +40,7 @@ func refundable(t *testing.T, patience time.Duration) (*stripetest.Stripe, strip
 	if err != nil {
 		t.Fatal(err)
 	}
-	return double, charge, client
+	return client
 }
 
 // patienceFor is short where the call would hang anyway.
@@ -54,6 +60,7 @@ func order(charge stripetest.Charge) stripefeed.RefundOrder {
 func TestCreateRefundKnowsWhatItDoesNotKnow(t *testing.T) {
 	for _, kind := range stripetest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
 			double, charge, client := refundable(t, patienceFor(kind))
 			double.SetFaults(stripetest.Fault{Match: stripetest.Match{Method: http.MethodPost}, Kind: kind, Delay: 10 * time.Millisecond})
 			refund, err := client.CreateRefund(context.Background(), order(charge))
@@ -72,6 +79,7 @@ func TestCreateRefundKnowsWhatItDoesNotKnow(t *testing.T) {
 			}
 			// The same order with the same key makes no second one; an answer that was lost is found by the metadata.
 			double.SetFaults()
+			client = refunding(t, double, 10*time.Second)
 			if !errors.Is(err, stripefeed.ErrRejected) && kind != stripetest.StoredServerError {
 				if _, err := client.CreateRefund(context.Background(), order(charge)); err != nil && kind != stripetest.ServerErrorAfter {
 					t.Errorf("sent again: %v", err)
@@ -133,10 +141,12 @@ func TestDefiniteRefusals(t *testing.T) {
 func TestRefundsOfNeverReadsShort(t *testing.T) {
 	for _, kind := range stripetest.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
-			double, charge, client := refundable(t, patienceFor(kind))
-			if _, err := client.CreateRefund(context.Background(), order(charge)); err != nil {
+			t.Parallel()
+			double, charge, patient := refundable(t, 10*time.Second)
+			if _, err := patient.CreateRefund(context.Background(), order(charge)); err != nil {
 				t.Fatal(err)
 			}
+			client := refunding(t, double, patienceFor(kind))
 			double.SetFaults(stripetest.Fault{Match: stripetest.Match{Method: http.MethodGet, Times: -1}, Kind: kind})
 			refunds, err := client.RefundsOf(context.Background(), charge.ID)
 			if err == nil && len(refunds) != 1 {

@@ -63,6 +63,15 @@ func Run(m *testing.M) int {
 	return code
 }
 
+// Cases is how many cases a test tries: fewer under the race detector, where each takes several times as long. What must hold in them is
+// the same.
+func Cases(ordinarily, underRaceDetector int) int {
+	if raceDetector {
+		return underRaceDetector
+	}
+	return ordinarily
+}
+
 // New returns a fresh database with the platform's reference schema and all migrations, without rows of its own. It is dropped when the
 // test ends.
 func New(t testing.TB) *DB {
