@@ -43,7 +43,11 @@ night before, which another pod is at: the result is that of one process.`,
   reconciler backfill --from 2026-01-01 --to 2026-01-31 --dry-run`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withMetrics(s, cmd, !dryRun, func() error {
+			tells := toldEverything
+			if dryRun {
+				tells = toldNothing
+			}
+			return withMetrics(s, cmd, tells, func() error {
 				c, err := s.load(cmd.ErrOrStderr())
 				if err != nil {
 					return err

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,7 +54,7 @@ func newMetrics() *metrics {
 	}
 	m.completed = gauge("reconciler_last_completed_night_timestamp_seconds", "When the newest completed night was completed, in Unix time; 0 before the first.")
 	m.lastRun = gauges("reconciler_last_run_timestamp_seconds", "When each job of the night last ended, in Unix time.", "step")
-	m.exitCode = gauge(exitCodeMetric, "Exit code of the last run.")
+	m.exitCode = gauge(exitCodeMetric, "Exit code of the last run for whole nights.")
 	m.broken = gauge("reconciler_nights_broken", "Nights that were begun, are not completed, and to which no schedule comes back, as a later one is completed.")
 	m.breaksOpen = gauges("reconciler_breaks_open", "Open breaks at the end of the newest night.", "severity", "kind")
 	m.overdue = gauge("reconciler_reviews_overdue", "Refund requests past their review date at the end of the newest night.")
@@ -167,8 +169,17 @@ func (s *settings) metricsTargets() metricsTargets {
 // metricsPatience bounds what a run spends on its figures, after its work is done.
 const metricsPatience = 15 * time.Second
 
+// told says which figures a run leaves.
+type told int
+
+const (
+	toldNothing    told = iota // of a rehearsal
+	toldFigures                // of a single job: all but the exit code, which stays that of the last night
+	toldEverything             // of whole nights
+)
+
 // leaveMetrics leaves a run's figures where the settings say. It never changes how the run ended: what fails is only logged.
-func leaveMetrics(targets metricsTargets, log zerolog.Logger, code int, openStore func() (*postgres.Store, error)) {
+func leaveMetrics(targets metricsTargets, log zerolog.Logger, tells told, code int, openStore func() (*postgres.Store, error)) {
 	if targets == (metricsTargets{}) {
 		return
 	}
@@ -187,55 +198,66 @@ func leaveMetrics(targets metricsTargets, log zerolog.Logger, code int, openStor
 	}()
 	if err != nil {
 		log.Warn().Err(err).Msg("the database can't be asked for its figures; only the exit code is left")
+		if tells == toldFigures {
+			return
+		}
+	}
+	var known prometheus.Gatherer = m.registry
+	switch {
+	case err != nil:
+		known = m.with(func(name string) bool { return name == exitCodeMetric })
+	case tells == toldFigures:
+		known = m.with(func(name string) bool { return name != exitCodeMetric })
 	}
 	if targets.pushURL != "" {
-		if err := m.push(ctx, targets.pushURL, err == nil); err != nil {
+		if err := pushFigures(ctx, targets.pushURL, known, err == nil && tells == toldEverything); err != nil {
 			log.Warn().Err(err).Msg("the figures could not be pushed; the run itself is not affected")
 		}
 	}
 	if targets.textfile != "" {
-		if err := m.write(targets.textfile, err == nil); err != nil {
+		if err := writeTextfile(targets.textfile, known, err == nil && tells == toldEverything); err != nil {
 			log.Warn().Err(err).Msg("the figures could not be written; the run itself is not affected")
 		}
 	}
 }
 
-// push replaces what the Pushgateway has of this worker, or only the exit code when nothing else is known.
-func (m *metrics) push(ctx context.Context, url string, complete bool) error {
-	pusher := push.New(url, pushJob).Client(&http.Client{Timeout: metricsPatience})
-	if complete {
-		return pusher.Gatherer(m.registry).PushContext(ctx)
+// pushFigures replaces what the Pushgateway has of this worker; when the figures are not all, it leaves the others as they are.
+func pushFigures(ctx context.Context, url string, figures prometheus.Gatherer, all bool) error {
+	pusher := push.New(url, pushJob).Client(&http.Client{Timeout: metricsPatience}).Gatherer(figures)
+	if all {
+		return pusher.PushContext(ctx)
 	}
-	return pusher.Gatherer(m.only(exitCodeMetric)).AddContext(ctx)
+	return pusher.AddContext(ctx)
 }
 
-// write replaces the file at once. What isn't known any better is kept from the file that was there.
-func (m *metrics) write(path string, complete bool) error {
-	gatherer := prometheus.Gatherer(m.registry)
-	if !complete {
-		old, err := readTextfile(path)
-		if err != nil {
-			return err
-		}
-		gatherer = prometheus.Gatherers{m.only(exitCodeMetric), prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return old, nil })}
+// writeTextfile replaces the file at once; when the figures are not all, the others are kept from the file that was there.
+func writeTextfile(path string, figures prometheus.Gatherer, all bool) error {
+	if all {
+		return prometheus.WriteToTextfile(path, figures)
 	}
-	return prometheus.WriteToTextfile(path, gatherer)
+	families, err := figures.Gather()
+	if err != nil {
+		return err
+	}
+	kept, err := readTextfile(path)
+	if err != nil {
+		return err
+	}
+	kept = slices.DeleteFunc(kept, func(old *dto.MetricFamily) bool {
+		return slices.ContainsFunc(families, func(family *dto.MetricFamily) bool { return family.GetName() == old.GetName() })
+	})
+	return prometheus.WriteToTextfile(path, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return append(families, kept...), nil }))
 }
 
-// only is the registry reduced to one family.
-func (m *metrics) only(name string) prometheus.Gatherer {
+// with is the registry reduced to some families.
+func (m *metrics) with(wanted func(name string) bool) prometheus.Gatherer {
 	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
 		families, err := m.registry.Gather()
-		for _, family := range families {
-			if family.GetName() == name {
-				return []*dto.MetricFamily{family}, err
-			}
-		}
-		return nil, err
+		return slices.DeleteFunc(families, func(family *dto.MetricFamily) bool { return !wanted(family.GetName()) }), err
 	})
 }
 
-// readTextfile are the families of an earlier file, the exit code aside; none when there is no file.
+// readTextfile are the families of an earlier file; none when there is no file.
 func readTextfile(path string) ([]*dto.MetricFamily, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -250,13 +272,7 @@ func readTextfile(path string) ([]*dto.MetricFamily, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	var kept []*dto.MetricFamily
-	for name, family := range families {
-		if name != exitCodeMetric {
-			kept = append(kept, family)
-		}
-	}
-	return kept, nil
+	return slices.Collect(maps.Values(families)), nil
 }
 
 // freshMetrics serves figures that are read when somebody asks, at most every few seconds.
@@ -286,17 +302,17 @@ func (f *freshMetrics) Gather() ([]*dto.MetricFamily, error) {
 	return f.registry.Gather()
 }
 
-// withMetrics does a command and, when that was for whole nights, leaves its figures, however it ended.
-func withMetrics(s *settings, cmd *cobra.Command, wholeNights bool, do func() error) error {
+// withMetrics does a command and leaves its figures, however it ended.
+func withMetrics(s *settings, cmd *cobra.Command, tells told, do func() error) error {
 	err := do()
-	if !wholeNights {
+	if tells == toldNothing {
 		return err
 	}
 	log, logErr := s.logger(cmd.ErrOrStderr())
 	if logErr != nil { // one of the reasons for exit code 2, which must be told all the same
 		log = zerolog.New(newRedactor(cmd.ErrOrStderr(), s.secrets()))
 	}
-	leaveMetrics(s.metricsTargets(), log, codeOf(cmd.Context(), err), func() (*postgres.Store, error) {
+	leaveMetrics(s.metricsTargets(), log, tells, codeOf(cmd.Context(), err), func() (*postgres.Store, error) {
 		store, err := postgres.Open(postgres.Options{URL: s.value("DATABASE_URL"), SourceSchema: s.value("RECONCILER_SOURCE_SCHEMA"), MaxConnections: 1})
 		if err != nil {
 			return nil, errors.New("DATABASE_URL: " + unreadable(s.value("DATABASE_URL"), err))

@@ -32,7 +32,8 @@ same books and the same report bytes.
 With --catch-up it does every night since the last completed one, in order, up to yesterday: what a scheduler should call. Where none was
 ever begun it does yesterday alone.
 
-Whole nights leave their figures at RECONCILER_PUSHGATEWAY_URL or in RECONCILER_METRICS_TEXTFILE, where these are set.
+Figures are left at RECONCILER_PUSHGATEWAY_URL or in RECONCILER_METRICS_TEXTFILE, where these are set; a single job leaves the exit code of the
+last night as it is.
 
 Jobs: ` + strings.Join(jobs.Names(), ", "),
 		Example: `  reconciler run                              last night
@@ -43,7 +44,14 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 		Args:      arguments(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: jobs.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withMetrics(s, cmd, len(args) == 0 && !dryRun, func() error {
+			tells := toldEverything
+			switch {
+			case dryRun:
+				tells = toldNothing
+			case len(args) > 0:
+				tells = toldFigures
+			}
+			return withMetrics(s, cmd, tells, func() error {
 				c, err := s.load(cmd.ErrOrStderr())
 				if err != nil {
 					return err
