@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -244,8 +245,29 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 	err = n.runJobs(ctx, only)
 	if whole {
 		err = errors.Join(err, n.finishRun("night", nil, err))
+		n.tellAuditHead(ctx)
 	}
 	return err
+}
+
+// tellAuditHead puts the end of the audit log's chain into this log, which is kept elsewhere: whoever rewrote the whole chain would have to
+// change what was told of it as well. It can't be in the report, whose bytes know no clock.
+func (n *Night) tellAuditHead(ctx context.Context) {
+	if n.rehearsal {
+		return
+	}
+	var head struct {
+		Link   int64
+		Sha256 string
+	}
+	err := n.Store.Get(ctx, &head, "audit/last_link", postgres.Args{})
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // nothing was ever changed
+	case err != nil:
+		n.log.Warn().Err(err).Msg("the end of the audit log can't be told")
+	default:
+		n.log.Info().Str("run", n.runID()).Int64("link", head.Link).Str("sha256", head.Sha256).Msg("end of the audit log")
+	}
 }
 
 // takeTurn takes the lock that one night at a time holds, whichever it is: nights are chained by their books, the decisions that are final

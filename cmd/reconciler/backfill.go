@@ -101,6 +101,7 @@ night before, which another pod is at: the result is that of one process.`,
 	cmd.Flags().BoolVar(&again, "again", false, "nights completed before, too")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "work everything out, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the last night has open breaks of this severity or worse: warning or error")
+	completes(cmd, "fail-on", "warning", "error")
 	return cmd
 }
 

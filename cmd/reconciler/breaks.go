@@ -59,6 +59,7 @@ type breakFilter struct {
 func (f *breakFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.kind, "kind", "", "only breaks of this kind")
 	cmd.Flags().StringVar(&f.severity, "severity", "", "only breaks of this severity: info, warning or error")
+	completes(cmd, "severity", "info", "warning", "error")
 	cmd.Flags().StringVar(&f.account, "account", "", "only breaks of this account")
 	cmd.Flags().BoolVar(&f.all, "all", false, "closed ones too")
 }

@@ -73,6 +73,19 @@ func exampleParses(t *testing.T, line string) {
 	}
 }
 
+// What a flag may be set to is known to the shell as it is to the command.
+func TestFlagsComplete(t *testing.T) {
+	for line, want := range map[string]string{
+		"run --fail-on ": "warning\nerror\n", "run ma": "match-jobs\nmatch-purchases\n", "breaks list --severity ": "info\nwarning\nerror\n", "check --log-level ": "debug\n",
+		"report --format ": "quickbooks\n", "serve --reconciler-matching ": "fast\nexact\n",
+	} {
+		var out, log bytes.Buffer
+		if code := run(context.Background(), append([]string{"__complete"}, strings.Split(line, " ")...), &out, &log); code != exitDone || !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%q completes to %q (exit code %d), want %q", line, out.String(), code, want)
+		}
+	}
+}
+
 func TestWrongUsageOfEveryCommandExitsWith2(t *testing.T) {
 	// Should one of them begin to work all the same, it finds no database.
 	t.Setenv("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none?sslmode=disable")

@@ -69,6 +69,7 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 	}
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
 	cmd.Flags().StringVar(&format, "format", "", strings.Join(reports.ExportFormats(), ", "))
+	completes(cmd, "format", reports.ExportFormats()...)
 	cmd.Flags().StringVar(&options.Currency, "currency", "", "only this currency; QuickBooks and Xero take one at a time")
 	cmd.Flags().StringVar(&options.Subsidiary, "subsidiary", "Parent Company", "the subsidiary that NetSuite books for")
 	cmd.Flags().StringVar(&output, "output", "", "write to this file (default: standard output)")

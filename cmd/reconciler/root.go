@@ -40,6 +40,11 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 	for _, add := range commands {
 		root.AddCommand(add(s))
 	}
+	for flag, values := range map[string][]string{
+		"log-level": {"debug", "info", "warn", "error"}, "log-format": {"json", "console"}, "reconciler-stripe-mode": {"live", "test"}, "reconciler-matching": {"fast", "exact"},
+	} {
+		completes(root, flag, values...)
+	}
 	for _, group := range root.Commands() {
 		if group.HasSubCommands() && !group.Runnable() {
 			nameOneOf(group)
@@ -71,6 +76,13 @@ func nameOneOf(group *cobra.Command) {
 
 // commands are registered by the files that hold them.
 var commands []func(*settings) *cobra.Command
+
+// completes tells the shell which values a flag may have.
+func completes(cmd *cobra.Command, flag string, values ...string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag, which every test of the command line notices
+	}
+}
 
 // arguments turns cobra's check of positional arguments into a usage error.
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {

@@ -92,6 +92,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 	cmd.Flags().BoolVar(&catchUp, "catch-up", false, "every night since the last completed one, in order, up to yesterday")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "work everything out, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the night has open breaks of this severity or worse: warning or error")
+	completes(cmd, "fail-on", "warning", "error")
 	return cmd
 }
 

@@ -583,8 +583,47 @@ func publishedFiles(t testing.TB, folder string) map[string][]byte {
 	return files
 }
 
-// The same nights by run, one by one; by one backfill; by a parallel one; by pods of an indexed Job; by run --catch-up; and by serve: the
-// same bytes.
+// filesOfANight are those that everybody relies on; all that are published are compared.
+var filesOfANight = []string{
+	"summary.html", "reconciliation.xlsx", "summary.json", "breaks.csv", "credit_backs.csv", "refund_windows.csv", "refund_decisions.csv", "roll_forward.csv",
+	"stripe_activity.csv", "payouts.csv", "disputes.csv", "subscriptions.csv", "control_totals.csv", "journal.csv", "journal.hledger", "manifest.json",
+}
+
+// run --catch-up, which a CronJob calls, does the nights since the last one as run does them one by one. It goes by the real clock.
+func TestCatchUpIsTheSameNights(t *testing.T) {
+	const nights = 3
+	today := reconcile.DateOf(time.Now().UTC())
+	first := today.AddDays(-nights)
+	played := simulation.Options{Seed: 6, Start: first, Nights: nights, FaultsPerKind: 1}
+	folders := [2]string{t.TempDir(), t.TempDir()}
+	for i, folder := range folders {
+		db := testdb.New(t)
+		if err := playInto(db, played); err != nil {
+			t.Fatal(err)
+		}
+		runWith(t, exitDone, db.URL, folder, "run", "--date", first.String())
+		if i == 0 {
+			runWith(t, exitDone, db.URL, folder, "run", "--date", first.AddDays(1).String())
+			runWith(t, exitDone, db.URL, folder, "run", "--date", first.AddDays(2).String())
+			continue
+		}
+		said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up")
+		if want := "2 nights done, 0 with broken integrity\n"; said != want {
+			if reconcile.DateOf(time.Now().UTC()) != today {
+				return // midnight has passed meanwhile, and another night was due
+			}
+			t.Errorf("it says %q, want %q", said, want)
+		}
+		if said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up"); reconcile.DateOf(time.Now().UTC()) == today && said != "0 nights done, 0 with broken integrity\n" {
+			t.Errorf("the second time it says %q", said)
+		}
+	}
+	if reconcile.DateOf(time.Now().UTC()) == today {
+		compareFolders(t, folders[0], folders[1])
+	}
+}
+
+// The same nights by run, one by one; by one backfill; by a parallel one; by pods of an indexed Job; and by serve: the same bytes.
 func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 	t.Parallel()
 	const nights = 4
@@ -629,6 +668,13 @@ func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 			}
 			way.do(t, db, folder)
 			compareFolders(t, reference, folder)
+			for _, night := range nightsBetween(demoStart, nights) {
+				for _, file := range filesOfANight {
+					if _, err := os.Stat(filepath.Join(folder, night, file)); err != nil {
+						t.Error(err)
+					}
+				}
+			}
 		})
 	}
 }
