@@ -6,13 +6,17 @@ WITH r AS (
         @net_minor::bigint[], @currency::text[], @status::text[], @source_id::text[], @created_at::bigint[], @available_on::bigint[])
         AS r(id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status, source_id, created_at, available_on)
 ), stale AS (
-    -- Nights whose closing does not hold any more: the next one does not go on from them.
+    -- Nights whose closing does not hold any more: the next one does not go on from them. Locked in order, as windows are read side by side.
     UPDATE reconciler.stripe_cash c SET is_stale = true
-    FROM (SELECT min(r.created_at) AS created_at
-          FROM r LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = r.id
-          WHERE r.created_at < (SELECT y.as_of FROM reconciler.stripe_cash y WHERE y.as_of IS NOT NULL ORDER BY y.business_date DESC LIMIT 1)
-            AND t.net_minor IS DISTINCT FROM r.net_minor) x
-    WHERE c.as_of > x.created_at AND NOT c.is_stale
+    FROM (SELECT s.business_date, s.currency FROM reconciler.stripe_cash s
+          WHERE NOT s.is_stale AND s.as_of > (
+              SELECT min(r.created_at)
+              FROM r LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = r.id
+              WHERE r.created_at < (SELECT y.as_of FROM reconciler.stripe_cash y WHERE y.as_of IS NOT NULL ORDER BY y.business_date DESC LIMIT 1)
+                AND t.net_minor IS DISTINCT FROM r.net_minor)
+          ORDER BY s.business_date, s.currency
+          FOR UPDATE) x
+    WHERE c.business_date = x.business_date AND c.currency = x.currency
 )
 INSERT INTO reconciler.stripe_balance_transactions AS t (
     id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status, source_id, created_at, available_on, seen_at
