@@ -150,11 +150,11 @@ func (n *Night) isOpen(reported reconcile.Date) bool {
 	return reported.IsZero() || !n.Date.Before(reported)
 }
 
-// lookBackRows is how many rows of older nights are always counted again; of a platform that has more, as many as the night itself may have.
-const lookBackRows = 2_000_000
+// lookBackRows is how many rows of earlier nights are always added up again; of a platform that has more, nights are only counted.
+var lookBackRows int64 = 2_000_000
 
 // nightsToLookBackAt are the nights that are held against what they had read: those of the look-back, and of all older ones so many that
-// counting them again costs no more than the night does. A long history is gone through in turns.
+// counting them again costs less than the night does. A long history is gone through in turns.
 func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates []reconcile.Date, err error) {
 	var older []struct {
 		BusinessDate reconcile.Date `db:"business_date"`
@@ -168,7 +168,7 @@ func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates 
 	for _, night := range older {
 		rows, largest = rows+night.Rows, max(largest, night.Rows)
 	}
-	turns := 1 + int(rows/max(lookBackRows, largest))
+	turns := 1 + int(rows/max(lookBackRows, largest, 1))
 	for _, night := range older {
 		if n.Date.DaysSince(night.BusinessDate)%turns == 0 {
 			dates = append(dates, night.BusinessDate)
@@ -178,6 +178,44 @@ func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates 
 		dates = append(dates, d)
 	}
 	return dates, nil
+}
+
+// nightsThatChanged says which nights have to be looked at thoroughly: all, where that is cheap; else those that have other numbers of rows than
+// they noted, or had rows that broke the contract and may have been mended since.
+func (n *Night) nightsThatChanged(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date) (thorough []bool, err error) {
+	var dates []string
+	for _, d := range nights {
+		dates = append(dates, d.String())
+	}
+	type numbers struct{ Jobs, Entries int64 }
+	var noted []struct {
+		BusinessDate reconcile.Date `db:"business_date"`
+		numbers
+		SomeRejected bool `db:"some_rejected"`
+	}
+	if err := tx.Select(ctx, &noted, "late/noted", postgres.Args{"dates": dates}); err != nil {
+		return nil, err
+	}
+	var rows int64
+	for _, night := range noted {
+		rows += night.Jobs + night.Entries
+	}
+	unchanged := map[reconcile.Date]bool{}
+	for _, night := range noted {
+		if rows <= lookBackRows || night.SomeRejected {
+			continue
+		}
+		var now numbers
+		interval := reconcile.NightOf(night.BusinessDate, n.Settings.Zone)
+		if err := tx.Get(ctx, &now, "late/rows_now", postgres.Args{"begins": interval.Begin, "ends": interval.End}); err != nil {
+			return nil, err
+		}
+		unchanged[night.BusinessDate] = now == night.numbers
+	}
+	for _, d := range nights {
+		thorough = append(thorough, !unchanged[d])
+	}
+	return thorough, nil
 }
 
 // recordTotals notes what this night has read, for later nights to tell late rows by.
@@ -198,14 +236,20 @@ func (n *Night) recordTotals(ctx context.Context, tx *postgres.Tx) error {
 }
 
 func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, isOpen bool, reported reconcile.Date) error {
+	thorough, err := n.nightsThatChanged(ctx, tx, nights)
+	if err != nil {
+		return err
+	}
+	args := postgres.Args{"thorough": thorough}
 	var dates []string
 	var begins, ends []time.Time
 	for _, d := range nights {
 		night := reconcile.NightOf(d, n.Settings.Zone)
 		dates, begins, ends = append(dates, d.String()), append(begins, night.Begin), append(ends, night.End)
 	}
+	args["dates"], args["begins"], args["ends"] = dates, begins, ends
 	var changed []changedNight
-	if err := tx.Select(ctx, &changed, "late/changed_nights", postgres.Args{"dates": dates, "begins": begins, "ends": ends}); err != nil {
+	if err := tx.Select(ctx, &changed, "late/changed_nights", args); err != nil {
 		return err
 	}
 	bookedOn := n.Date

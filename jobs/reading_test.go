@@ -101,3 +101,37 @@ func TestNightThatIsStillWrittenTo(t *testing.T) {
 	w.Step = nil
 	w.again(t, s, 1, 2, 3)
 }
+
+// Of a history too long to be added up again every night, rows that turn up are found all the same: of the last nights at once, of older ones
+// when it is their turn.
+func TestLateEntriesOfALongHistory(t *testing.T) {
+	defer jobs.SetLookBackRows(0)()
+	w, s := newWorker(t), testStage
+	w.Settings.LateLookbackNights = 1
+	p := crowd(s, 900, 30)
+	var late []entry
+	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
+		isLate := keepsContractEntry(e) && len(late) < 12 && s.night(0).Contains(*e.CreatedAt)
+		if isLate {
+			late = append(late, e)
+		}
+		return isLate
+	})
+	w.play(t, s, p, 0, 1, 2)
+	(platform{Entries: late}).load(t, w.db.DB)
+	booked := 0
+	for night := 3; night < 12 && booked == 0; night++ { // three older nights: each has its turn within as many
+		w.again(t, s, night)
+		if err := w.db.Get(&booked, "SELECT count(*) FROM reconciler.late_items"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if booked != len(late) {
+		t.Errorf("%d of %d late entries were booked", booked, len(late))
+	}
+	w.again(t, s, 12, 13)
+	var untied int
+	if err := w.db.Get(&untied, "SELECT count(*) FROM reconciler.control_totals WHERE difference <> 0"); err != nil || untied != 0 {
+		t.Errorf("%d totals don't tie, %v", untied, err)
+	}
+}
