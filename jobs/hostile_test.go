@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -276,5 +277,40 @@ func TestClearedBreakWasLastSeenInANightThatRan(t *testing.T) {
 		if len(rows) != 1 || rows[0]["status"]+" "+rows[0]["first_seen"]+" "+rows[0]["last_seen"] != want {
 			t.Errorf("night %s: %v, want %s", s.night(i).Date, rows, want)
 		}
+	}
+}
+
+// TestLeastAndEmptyValuesDoNotStopTheNight: the least bigint has no positive counterpart, and an empty id names nothing.
+func TestLeastAndEmptyValuesDoNotStopTheNight(t *testing.T) {
+	at := "2026-03-05 12:00:00"
+	named := func(e entry, job, purchase *string) entry {
+		e.JobID, e.PurchaseID = job, purchase
+		return e
+	}
+	p := platform{Accounts: customer(),
+		Jobs: []job{ran("j1", "succeeded", "", math.MaxInt64, at)},
+		Entries: []entry{
+			entered("e1", "usage", math.MinInt64, "j1", at), entered("e2", "adjustment", math.MinInt64, "j1", at), entered("e3", "adjustment", math.MinInt64, "", at),
+			named(entered("e4", "usage", -2, "", at), ref(""), nil), named(entered("e5", "usage", -3, "", at), ref(""), nil),
+			named(entered("e6", "purchase", 4, "", at), nil, ref("")), named(entered("e7", "purchase", 5, "", at), nil, ref("")),
+		}}
+	w := newWorker(t)
+	s := stage{First: date("2026-03-05"), Nights: 1, Zone: time.UTC}
+	for _, matching := range []jobs.Matching{jobs.MatchFast, jobs.MatchExact} {
+		w.matching = matching
+		w.play(t, s, p, 0)
+		var got []string
+		for _, b := range w.published(t, s.First)["breaks.csv"] {
+			if b["kind"] != "negative_balance" {
+				got = append(got, b["kind"]+" "+b["subject_id"]+" "+b["variance"]+" "+b["detail"])
+			}
+		}
+		slices.Sort(got)
+		compareLines(t, s.First, wantLines(`
+debit_amount_mismatch j1 -9223372036854775809 costs 9223372036854775807 credits, net debits are 18446744073709551616 in 1 debits
+debit_without_job entry:e4 -2 account acct-0 was debited 2 credits; the entry names no job
+debit_without_job entry:e5 -3 account acct-0 was debited 3 credits; the entry names no job
+grant_without_purchase entry:e6 -4 4 credits granted; the entry names no purchase
+grant_without_purchase entry:e7 -5 5 credits granted; the entry names no purchase`), got)
 	}
 }

@@ -127,7 +127,7 @@ func bindSource(text, schema string, ambiguous []string) string {
 // withoutSurplus leaves one row of each id that is known to have more, the first. On one line, so that it fits wherever a relation is named.
 const withoutSurplus = "(SELECT s.* FROM %[1]s s WHERE NOT EXISTS (SELECT FROM " + surplusIDs + " AND d.row_id = s.id)" +
 	" UNION ALL SELECT k.* FROM (SELECT DISTINCT d.row_id FROM " + surplusIDs + ") d" +
-	" CROSS JOIN LATERAL (SELECT s.* FROM %[1]s s WHERE s.id = d.row_id ORDER BY s.%[3]s, s::text COLLATE \"C\" LIMIT 1) k)"
+	" CROSS JOIN LATERAL (SELECT s.* FROM (SELECT s.* FROM %[1]s s WHERE s.id = d.row_id OFFSET 0) s ORDER BY s.%[3]s, s::text COLLATE \"C\" LIMIT 1) k)"
 
 const surplusIDs = "reconciler.rejects d WHERE d.relation = '%[2]s' AND d.field = 'id' AND d.problem LIKE 'is not unique%%'"
 

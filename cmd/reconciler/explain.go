@@ -71,7 +71,7 @@ func tell(ctx context.Context, store *postgres.Store, id string) (story, error) 
 		statement string
 		ids       []string
 	}{
-		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/jobs", ids["job"]},
+		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/jobs", ids["job"]}, {"explain/entries", ids["entry"]},
 		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", all},
 	} {
 		if len(part.ids) == 0 {

@@ -12,7 +12,7 @@ FROM (SELECT c.subject_id, c.in_scan
       FROM reconciler.candidates c
       WHERE c.business_date = @date::date AND c.job = @job::text AND c.subject_id COLLATE "C" > @after::text
       ORDER BY c.subject_id COLLATE "C" OFFSET 0) c
-CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id ORDER BY j.created_at LIMIT 1) j
+CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j ORDER BY j.created_at LIMIT 1) j
 {{ job_class }}
 LEFT JOIN LATERAL (
     SELECT -sum(n.credits) FILTER (WHERE n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,

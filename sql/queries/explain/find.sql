@@ -30,6 +30,9 @@ UNION SELECT 'job', id FROM job
 UNION SELECT 'request', id FROM request
 UNION SELECT 'request', r.id FROM source.refund_requests r WHERE r.purchase_id IN (SELECT id FROM purchase)
 UNION SELECT 'request', d.request_id FROM reconciler.refund_decisions d WHERE d.purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'entry', e.id FROM source.credit_entries e
+      WHERE (e.id IN (SELECT id FROM start) OR 'entry:' || e.id IN (SELECT id FROM start)) AND coalesce(e.job_id, '') = '' AND coalesce(e.purchase_id, '') = ''
+UNION SELECT 'subject', 'entry:' || e.id FROM source.credit_entries e WHERE e.id = @id::text AND coalesce(e.job_id, '') = '' AND coalesce(e.purchase_id, '') = ''
 UNION SELECT 'plan', p.plan_id FROM reconciler.refund_plans p WHERE p.plan_id = @id::text
 UNION SELECT 'charge', id FROM charge
 UNION SELECT 'charge', p.stripe_charge_id FROM source.purchases p WHERE p.id IN (SELECT id FROM purchase) AND p.stripe_charge_id <> ''

@@ -7,7 +7,7 @@ SELECT j.finished_at, 'platform.jobs ' || j.id, '', 'it ' || j.status || coalesc
 FROM source.jobs j WHERE j.id = ANY (@ids::text[]) AND j.finished_at IS NOT NULL
 UNION ALL
 SELECT e.created_at, 'platform.credit_entries ' || e.id, '',
-       CASE WHEN e.credits < 0 THEN 'ledger: ' || -e.credits || ' credits taken from account ' ELSE 'ledger: ' || e.credits || ' credits given to account ' END
+       CASE WHEN e.credits < 0 THEN 'ledger: ' || -e.credits::numeric || ' credits taken from account ' ELSE 'ledger: ' || e.credits || ' credits given to account ' END
        || e.account_id || ' (' || e.kind || ')' || coalesce(': ' || e.memo, '')
 FROM source.credit_entries e WHERE e.job_id = ANY (@ids::text[])
 UNION ALL

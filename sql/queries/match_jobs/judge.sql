@@ -18,7 +18,8 @@ WITH subject AS (
            coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
            coalesce(l.debited_account, '') AS debited_account, coalesce(l.credited_account, '') AS credited_account
     FROM subject s
-    LEFT JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND NOT s.is_entry AND j.created_at < @as_of::timestamptz ORDER BY j.created_at LIMIT 1) j ON true
+    LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND NOT s.is_entry AND j.created_at < @as_of::timestamptz OFFSET 0) j
+                       ORDER BY j.created_at LIMIT 1) j ON true
     {{ job_class }}
     CROSS JOIN LATERAL (
         SELECT sum(a.net) FILTER (WHERE a.own) AS own_net, sum(a.debits) FILTER (WHERE a.own) AS own_debits, sum(a.credited) FILTER (WHERE a.own) AS own_credited,
@@ -36,7 +37,7 @@ WITH subject AS (
                     -- An entry that names no job stands for itself.
                     SELECT e.account_id, e.kind, e.credits
                     FROM {{ entries }} e
-                    WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND e.job_id IS NULL
+                    WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND coalesce(e.job_id, '') = ''
                       AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
                     OFFSET 0) e
               GROUP BY 1, 2) a) l
@@ -70,7 +71,7 @@ WITH subject AS (
                CASE WHEN v.debit_fault = 'debit_without_job' OR v.debit_fault = 'debit_account_mismatch' AND v.own_net = v.cost THEN -v.other_net
                     ELSE v.cost - v.own_net END AS variance,
                CASE v.debit_fault
-                   WHEN 'debit_without_job' THEN 'account ' || v.debited_account || ' was debited ' || v.other_net || ' credits; there is no such job'
+                   WHEN 'debit_without_job' THEN 'account ' || v.debited_account || ' was debited ' || v.other_net || ' credits; ' || CASE WHEN v.is_entry THEN 'the entry names no job' ELSE 'there is no such job' END
                    WHEN 'debit_account_mismatch' THEN 'debited to account ' || v.debited_account || ': ' || v.other_net || ' credits; to the account that ran it: ' || v.own_net || ' of ' || v.cost
                    WHEN 'job_without_debit' THEN 'the job ' || v.status || ' and costs ' || v.cost || ' credits; no debit names it'
                    WHEN 'duplicate_debit' THEN v.own_debits || ' debits of ' || v.cost || ' credits each'
@@ -83,6 +84,7 @@ WITH subject AS (
                (v.own_credited + v.other_credited)::text,
                CASE v.credit_fault WHEN 'credit_back_exceeds_debit' THEN v.own_net ELSE 0 END - v.own_credited - v.other_credited,
                CASE WHEN v.credit_fault = 'credit_back_exceeds_debit' THEN 'net debits ' || v.own_net || ', credited back ' || v.own_credited
+                    WHEN v.is_entry THEN 'the entry names no job'
                     WHEN NOT v.known THEN 'there is no such job'
                     WHEN v.other_credited <> 0 THEN 'credited to account ' || v.credited_account || '; account ' || v.account_id || ' ran the job'
                     WHEN NOT v.finished THEN 'the job has not finished'

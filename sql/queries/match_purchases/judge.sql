@@ -13,7 +13,8 @@ WITH subject AS (
            coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed,
            l.own, l.own_grants, l.other, l.other_account
     FROM subject s
-    LEFT JOIN LATERAL (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND NOT s.is_entry AND p.created_at < @as_of::timestamptz ORDER BY p.created_at LIMIT 1) p ON true
+    LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND NOT s.is_entry AND p.created_at < @as_of::timestamptz OFFSET 0) p
+                       ORDER BY p.created_at LIMIT 1) p ON true
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(e.credits) FILTER (WHERE e.account_id = p.account_id), 0) AS own,
                count(*) FILTER (WHERE e.account_id = p.account_id AND e.kind = 'purchase') AS own_grants,
@@ -25,7 +26,7 @@ WITH subject AS (
               UNION ALL
               SELECT e.account_id, e.kind, e.credits
               FROM {{ entries }} e
-              WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND e.purchase_id IS NULL
+              WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND coalesce(e.purchase_id, '') = ''
                 AND e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
               OFFSET 0) e) l
 ), verdict AS MATERIALIZED (
@@ -49,7 +50,7 @@ WITH subject AS (
            CASE WHEN fault = 'grant_without_purchase' THEN -(own + other) WHEN own = credits THEN -other ELSE credits - own END,
            'credits',
            CASE fault
-               WHEN 'grant_without_purchase' THEN own + other || ' credits granted; ' || CASE WHEN known THEN 'the purchase is not completed (' || status || ')' ELSE 'there is no such purchase' END
+               WHEN 'grant_without_purchase' THEN own + other || ' credits granted; ' || CASE WHEN known THEN 'the purchase is not completed (' || status || ')' WHEN is_entry THEN 'the entry names no purchase' ELSE 'there is no such purchase' END
                WHEN 'purchase_without_grant' THEN credits || ' credits purchased, no grant names the purchase'
                WHEN 'duplicate_grant' THEN own_grants || ' grants of ' || credits || ' credits each'
                ELSE CASE WHEN other <> 0 THEN 'granted to account ' || other_account || ': ' || other || ' credits; to the buyer''s account: ' || own || ' of ' || credits

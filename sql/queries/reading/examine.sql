@@ -3,12 +3,12 @@ WITH looked_at AS MATERIALIZED (
     SELECT account_id, job_id, count(cost) AS jobs, coalesce(sum(cost), 0) AS cost, bool_and(plain) AS plain,
            coalesce(sum(net), 0) AS net, coalesce(sum(debit), 0) AS debits, count(*) - count(cost) AS entries, count(debit) AS usages
     FROM (SELECT j.account_id, {{ job_subject }} AS job_id, j.credit_cost AS cost, {{ job_is_plain }} AND j.created_at >= @begin::timestamptz AS plain,
-                 NULL::bigint AS net, NULL::bigint AS debit
+                 NULL::numeric AS net, NULL::numeric AS debit
           FROM {{ valid_jobs }} j
           WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.account_id = ANY (@suspects::text[])
           UNION ALL
           SELECT e.account_id, {{ entry_subject }}, NULL, NULL,
-                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits END, CASE e.kind WHEN 'usage' THEN -e.credits END
+                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits::numeric END, CASE e.kind WHEN 'usage' THEN -e.credits::numeric END
           FROM source.credit_entries e
           WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz AND e.account_id = ANY (@suspects::text[])
             AND (e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.job_id IS NOT NULL)
@@ -16,7 +16,7 @@ WITH looked_at AS MATERIALIZED (
             AND (NOT @some_moved::boolean OR NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))
           UNION ALL
           SELECT e.account_id, {{ entry_subject }}, NULL, NULL,
-                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits END, CASE e.kind WHEN 'usage' THEN -e.credits END
+                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits::numeric END, CASE e.kind WHEN 'usage' THEN -e.credits::numeric END
           FROM {{ late_entries_of_night }} e
           WHERE e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.job_id IS NOT NULL) side
     GROUP BY 1, 2
