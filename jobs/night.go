@@ -253,7 +253,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 // tellAuditHead puts the end of the audit log's chain into this log, which is kept elsewhere: whoever rewrote the whole chain would have to
 // change what was told of it as well. It can't be in the report, whose bytes know no clock.
 func (n *Night) tellAuditHead(ctx context.Context) {
-	if n.rehearsal {
+	if n.rehearsal || ctx.Err() != nil {
 		return
 	}
 	var head struct {

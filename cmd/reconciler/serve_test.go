@@ -256,7 +256,7 @@ func TestServeDrains(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = blocker.Rollback() }()
-			if _, err := blocker.Exec("LOCK TABLE reconciler.candidates IN SHARE MODE"); err != nil {
+			if _, err := blocker.Exec("LOCK TABLE reconciler.findings IN SHARE MODE"); err != nil {
 				t.Fatal(err)
 			}
 			settings := serveSettings(db.URL, t.TempDir(), startOf(demoStart.AddDays(1)).Add(time.Hour), 1)
