@@ -3,5 +3,8 @@ id <> '' AND account_id <> '' AND model IS NOT NULL
    AND kind IN ('image', 'video', 'fine_tune')
    AND credit_cost >= 0
    AND created_at {{ sane_time }}
-   AND CASE WHEN status IN ('succeeded', 'failed', 'interrupted', 'canceled') THEN finished_at {{ sane_time }} AND finished_at >= created_at
-            ELSE status IN ('queued', 'running') AND finished_at IS NULL END
+   AND CASE status
+           WHEN 'succeeded' THEN finished_at BETWEEN created_at AND timestamptz '2199-12-31 23:59:59Z'
+           ELSE status IN ('failed', 'interrupted', 'canceled') AND finished_at BETWEEN created_at AND timestamptz '2199-12-31 23:59:59Z'
+                OR status IN ('queued', 'running') AND finished_at IS NULL
+       END
