@@ -312,11 +312,16 @@ func (w *Worker) FlipRefundSwitch(ctx context.Context, halt bool, by, reason str
 		if err != nil {
 			return err
 		}
+		already := fmt.Errorf("%w: refunds are %s already", ErrRefundUsage, map[bool]string{true: "halted", false: "running"}[halt])
 		if last.Halted() == halt {
-			return fmt.Errorf("%w: refunds are %s already", ErrRefundUsage, map[bool]string{true: "halted", false: "running"}[halt])
+			return already
 		}
 		no := last.ActionNo + 1
-		if _, err := tx.Exec(ctx, "refunds/flip_switch", postgres.Args{"action_no": no, "action": action, "actor": by, "reason": reason, "at": now}); err != nil {
+		_, err = tx.Exec(ctx, "refunds/flip_switch", postgres.Args{"action_no": no, "action": action, "actor": by, "reason": reason, "at": now})
+		if postgres.UniqueViolation(err, "refund_switch_pkey") { // by somebody else, at the same moment
+			return already
+		}
+		if err != nil {
 			return err
 		}
 		return auditAs(ctx, tx, by, "refunds "+action, now, []AuditChange{{

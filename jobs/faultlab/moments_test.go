@@ -232,6 +232,37 @@ func TestAnOutcomeLeftOpenForDaysIsABreak(t *testing.T) {
 	}
 }
 
+// TestHaltingAtOnce has several people flip the kill switch at the same moment: it is flipped, and the others are told that it is.
+func TestHaltingAtOnce(t *testing.T) {
+	t.Parallel()
+	l := start(t).open(t)
+	w, closeWorker := l.must(false)
+	defer closeWorker()
+	ctx := context.Background()
+	for _, halt := range []bool{true, false} {
+		done := make(chan error)
+		for i := range 4 {
+			go func() { done <- w.FlipRefundSwitch(ctx, halt, fmt.Sprintf("operator %d", i), "now") }()
+		}
+		flipped := 0
+		for range 4 {
+			switch err := <-done; {
+			case err == nil:
+				flipped++
+			case !errors.Is(err, jobs.ErrRefundUsage):
+				t.Error(err)
+			}
+		}
+		last, err := jobs.RefundSwitchNow(ctx, l.store)
+		if err != nil || flipped != 1 || last.Halted() != halt {
+			t.Errorf("flipped %d times, now halted %v, %v", flipped, last.Halted(), err)
+		}
+	}
+	for _, v := range l.violations(false) {
+		t.Error(v)
+	}
+}
+
 // TestApproversRacing lets several people approve a plan at once: one of them does, the others are told.
 func TestApproversRacing(t *testing.T) {
 	t.Parallel()
