@@ -294,6 +294,20 @@ func TestRateLimitsAreKept(t *testing.T) {
 	}
 }
 
+// A call that would have to wait for its turn for longer than it may is worth another try.
+func TestNoTimeToWaitForATurn(t *testing.T) {
+	c := serve(t, Options{EndpointPerSecond: 1, TotalPerSecond: 1e6}, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, emptyList) })
+	if err := list(c); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	err := pages(ctx, c, listing{path: "/v1/charges", object: "charge"}, func([]*charge, time.Time) error { return nil })
+	if !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Bodies are full of personal data: not a word of them may reach the log or an error, and the key must reach neither.
 func TestNothingOfBodiesOrKeysIsLogged(t *testing.T) {
 	const private = "jane.doe@example.com"

@@ -112,10 +112,14 @@ func (l *limits) wait(ctx context.Context, endpoint string) error {
 		l.endpoints[endpoint] = bucket
 	}
 	l.mu.Unlock()
-	if err := bucket.Wait(ctx); err != nil {
-		return err
+	err := bucket.Wait(ctx)
+	if err == nil {
+		err = l.total.Wait(ctx)
 	}
-	return l.total.Wait(ctx)
+	if err != nil && ctx.Err() == nil { // there is no time left to wait for a turn
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
 }
 
 // quietLogger takes the library's messages without their arguments: these can hold parts of bodies.
