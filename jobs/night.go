@@ -145,6 +145,7 @@ type Night struct {
 	whole     bool     // all jobs are run, and the night is reported at the end
 	ambiguous []string // relations of the platform in which an id may be there more than once
 	surplus   []surplusRows
+	unguarded *postgres.Store // reads every row of every relation; see guardSource
 	// command is what runs instead of the night itself, and by whose hand: the audit log says so.
 	command struct{ name, actor string }
 	reading reading
@@ -224,7 +225,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		defer func() { err = errors.Join(err, turn.Unlock()) }()
 	}
 
-	if err := n.guardSource(ctx); err != nil {
+	if err := n.findAmbiguous(ctx); err != nil {
 		return fmt.Errorf("night %s: look at the source: %w", date, err)
 	}
 	if err := w.Store.Get(ctx, &n.Revision, "runs/revision", postgres.Args{"date": date}); err != nil {

@@ -16,13 +16,13 @@ import (
 // already reported, and the night's own rows, read once, with those that break the contract.
 func (n *Night) open(ctx context.Context) (err error) {
 	defer n.catchPanic("open", &err)
+	if err := n.guardSource(ctx); err != nil {
+		return fmt.Errorf("duplicates: %w", err)
+	}
 	var isRead bool
 	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := n.registerPolicy(ctx, tx); err != nil {
 			return err
-		}
-		if err := n.rejectDuplicates(ctx, tx); err != nil {
-			return fmt.Errorf("duplicates: %w", err)
 		}
 		if err := n.bookLateRows(ctx, tx); err != nil {
 			return fmt.Errorf("late rows: %w", err)

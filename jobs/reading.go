@@ -233,7 +233,7 @@ func (n *Night) keepExceptions(ctx context.Context, tx *postgres.Tx, job string,
 func (w *Worker) readNightAhead(ctx context.Context, date reconcile.Date) error {
 	night := &Night{Worker: &Worker{}, Night: reconcile.NightOf(date, w.Settings.Defaults().Zone), Policy: w.Policies.Hash()}
 	*night.Worker = *w
-	if err := night.guardSource(ctx); err != nil || len(night.ambiguous) > 0 {
+	if err := night.findAmbiguous(ctx); err != nil || len(night.ambiguous) > 0 {
 		return err // which of several rows counts is only known once the nights before have been opened
 	}
 	var wasRead bool
