@@ -151,7 +151,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		{name: "metrics file", args: []string{"--metrics-textfile", filepath.Join(file, "x.prom")}, result: outcomeWarning, check: "metrics file"},
 		{name: "replica that is none", args: []string{"--replica-url", as("reconciler_readonly")}, result: outcomeWarning, check: "replica", found: "no replica"},
 		{name: "replica out of reach", args: []string{"--replica-url", "postgres://x@127.0.0.1:1/x"}, result: outcomeFailed, check: "replica", fix: "RECONCILER_REPLICA_URL", code: exitUsage},
-		{name: "mode of the key", args: []string{"--stripe-mode", "live", "--stripe-api-key", "rk_test_aaaaaaaaaaaa"}, result: outcomeFailed, check: "Stripe", found: "test key", code: exitUsage},
+		{name: "mode of the key", args: []string{"--stripe-mode", "live", "--stripe-api-key", "rk_test_aaaaaaaaaaaa"}, result: outcomeFailed, check: "settings", found: "is not a live key", code: exitUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := administrator.Exec(c.wrong); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
 // setting is one line of the configuration: an environment variable and the flag of the same name.
@@ -141,6 +142,16 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	}
 	if c.databaseURL == "" {
 		fault("DATABASE_URL", "is not set; set it to postgres://user:password@host/database")
+	} else if err := postgres.CheckURL(c.databaseURL); err != nil {
+		fault("DATABASE_URL", "%s", unreadable(c.databaseURL, err))
+	}
+	if c.replicaURL = s.value("RECONCILER_REPLICA_URL"); c.replicaURL != "" {
+		if err := postgres.CheckURL(c.replicaURL); err != nil {
+			fault("RECONCILER_REPLICA_URL", "%s", unreadable(c.replicaURL, err))
+		}
+	}
+	if _, err := storage.Open(c.reportsURL); err != nil {
+		fault("REPORTS_URL", "%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "REPORTS_URL"), ": "))
 	}
 	if c.stripeBase != "" {
 		if u, err := url.Parse(c.stripeBase); err != nil || u.Scheme == "" || u.Host == "" {
@@ -153,6 +164,8 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	for _, env := range []string{"STRIPE_API_KEY", "STRIPE_REFUND_KEY"} {
 		if key := s.value(env); key != "" && !stripeKeyForm.MatchString(key) {
 			fault(env, "is not a Stripe secret or restricted key (sk_… or rk_…, test or live)")
+		} else if mode := c.stripeMode; (mode == "live" || mode == "test") && key != "" && !strings.HasPrefix(key[len("rk_"):], mode) {
+			fault(env, "is not a %s key, which RECONCILER_STRIPE_MODE asks for", mode)
 		}
 	}
 	if c.stripeKey != "" && c.stripeKey == c.stripeRefundKey {
@@ -185,7 +198,6 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 		}
 		return value
 	}
-	c.replicaURL = s.value("RECONCILER_REPLICA_URL")
 	c.stripePerEndpoint, c.stripeInAll = number("RECONCILER_STRIPE_PER_ENDPOINT", 1), number("RECONCILER_STRIPE_IN_ALL", 1)
 	c.connections = int(number("RECONCILER_DATABASE_CONNECTIONS", 4))
 	c.statementLimit = time.Duration(number("RECONCILER_STATEMENT_TIMEOUT_SECONDS", 0)) * time.Second

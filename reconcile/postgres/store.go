@@ -43,6 +43,12 @@ type Store struct {
 	Intercept func(ctx context.Context, statement string, done bool) error
 }
 
+// CheckURL says what is wrong with a database's URL, without connecting. Its error may quote the URL, secrets and all.
+func CheckURL(databaseURL string) error {
+	_, err := pq.NewConfig(databaseURL)
+	return err
+}
+
 // Open connects lazily: the first statement tells whether the database can be reached.
 func Open(o Options) (*Store, error) {
 	if o.SourceSchema == "" {
