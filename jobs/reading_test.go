@@ -135,3 +135,15 @@ func TestLateEntriesOfALongHistory(t *testing.T) {
 		t.Errorf("%d totals don't tie, %v", untied, err)
 	}
 }
+
+// What fingerprints pass over is what the exact comparison calls clean: both leave the same rows and files behind.
+func TestFastMatchingComesToTheSameAsExact(t *testing.T) {
+	w, s := newWorker(t), testStage
+	var states [2]map[string]string
+	for i, matching := range []jobs.Matching{jobs.MatchExact, jobs.MatchFast} {
+		w.matching = matching
+		w.play(t, s, crowd(s, 7000, 60), 0, 1, 2, 3)
+		states[i] = w.state(t)
+	}
+	compareStates(t, "by fingerprint", states[0], states[1])
+}
