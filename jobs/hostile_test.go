@@ -314,3 +314,46 @@ grant_without_purchase entry:e6 -4 4 credits granted; the entry names no purchas
 grant_without_purchase entry:e7 -5 5 credits granted; the entry names no purchase`), got)
 	}
 }
+
+// TestRowsThatBreakTheContractAndTurnUpLateAreNamedOnce: by the night that is open when they turn up, whatever is run again afterwards.
+func TestRowsThatBreakTheContractAndTurnUpLateAreNamedOnce(t *testing.T) {
+	broken := ran("j1", "exploded", "", 5, "2026-03-05 12:00:00")
+	unsigned := entered("e1", "usage", 5, "j1", "2026-03-05 12:00:00")
+	unpaid := bought("p1", -1, "2026-03-05 12:00:00")
+	unclear := asked("r1", "p1", "2026-03-05 12:00:00")
+	unclear.Status = ref("maybe")
+	broken.Turn, unsigned.Turn, unpaid.Turn, unclear.Turn = 1, 1, 1, 1
+	begun := ran("j2", "exploded", "", 5, "2026-03-06 12:00:00") // created in the night before, and no late row
+	begun.CreatedAt, begun.Turn = ref(utc("2026-03-05 23:00:00")), 1
+	p := platform{Accounts: customer(), Jobs: []job{broken, begun}, Entries: []entry{unsigned}, Purchases: []purchase{unpaid}, Requests: []request{unclear}}
+	s := stage{First: date("2026-03-05"), Nights: 3, Zone: time.UTC}
+	w := newWorker(t)
+	p.turn(0).load(t, w.db.DB)
+	w.again(t, s, 0)
+	p.turn(1).load(t, w.db.DB)
+	w.again(t, s, 1)
+	late := wantLines(`
+credit_entries e1 credits turned up late: has the wrong sign for its kind
+jobs j1 status turned up late: is not queued, running, succeeded, failed, interrupted or canceled
+jobs j2 status is not queued, running, succeeded, failed, interrupted or canceled
+purchases p1 credits turned up late: is null or negative
+refund_requests r1 status turned up late: is not pending, approved, denied or withdrawn`)
+	for _, again := range []int{1, 2, 0, 1, 2} {
+		w.again(t, s, again)
+		for i, want := range [][]string{nil, late, nil} {
+			if i == 2 && again == 1 {
+				continue
+			}
+			var got []string
+			for _, r := range w.published(t, s.night(i).Date)["rejects.csv"] {
+				if i > 0 || r["row_id"] != "j2" { // the night that it was created in names it when it is run again, as any night does its own
+					got = append(got, r["relation"]+" "+r["row_id"]+" "+r["field"]+" "+r["problem"])
+				}
+			}
+			compareLines(t, s.night(i).Date, want, got)
+			if i == 1 && again == 1 {
+				break
+			}
+		}
+	}
+}

@@ -80,6 +80,13 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 		return err
 	}
 	controls := newControls(n, job)
+	var late []struct{ Relation, Rows string }
+	if err := tx.Select(ctx, &late, "late/rejected", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	for _, l := range late {
+		controls.add("source "+l.Relation+", turned up late", "rows", l.Rows, "0", "0", l.Rows)
+	}
 	for _, surplus := range n.surplus {
 		controls.add("source "+surplus.relation+", rows beyond the first of an id", "rows", surplus.rows, "0", "0", surplus.rows)
 	}
@@ -143,6 +150,31 @@ func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 		return err
 	}
 	return n.bookLateRowsOf(ctx, tx, dates, true, reported)
+}
+
+// rejectLateRows names the rows of earlier nights that break the contract and that those nights could not name yet: of nights that
+// have other numbers of rows than were read, and of purchases and requests, which are few, whatever they have.
+func (n *Night) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, thorough []bool) error {
+	if _, err := tx.Exec(ctx, "late/forget_rejects", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	for i, d := range nights {
+		night := reconcile.NightOf(d, n.Settings.Zone)
+		relations := []string{"purchases", "refund_requests"}
+		if thorough[i] {
+			relations = append(relations, "jobs", "credit_entries")
+		}
+		for _, relation := range relations {
+			args := postgres.Args{"date": n.Date, "night": d, "begins": night.Begin, "ends": night.End}
+			if relation == "jobs" || relation == "purchases" {
+				args["begin"] = n.Begin
+			}
+			if _, err := tx.Exec(ctx, "late/reject_"+relation, args); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // isOpen says whether no later night has been reported.
@@ -239,6 +271,11 @@ func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []re
 	thorough, err := n.nightsThatChanged(ctx, tx, nights)
 	if err != nil {
 		return err
+	}
+	if isOpen {
+		if err := n.rejectLateRows(ctx, tx, nights, thorough); err != nil {
+			return err
+		}
 	}
 	args := postgres.Args{"thorough": thorough}
 	var dates []string

@@ -279,6 +279,39 @@ func (o *oracle) rejects(n reconcile.Night) []rejectRow {
 	return rows
 }
 
+// lateRejects break the contract too, and turn up when the night that they are stamped in has been reported: the open one names them.
+func (o *oracle) lateRejects(n reconcile.Night, turnedUp platform) []rejectRow {
+	late := func(stamps ...*time.Time) bool {
+		was := func(t *time.Time) bool {
+			return t != nil && slices.ContainsFunc(o.reported, func(r reconcile.Night) bool { return r.Contains(*t) })
+		}
+		ahead := func(t *time.Time) bool { return t != nil && !t.Before(n.Begin) }
+		return slices.ContainsFunc(stamps, was) && !slices.ContainsFunc(stamps[1:], ahead)
+	}
+	var rows []rejectRow
+	for _, r := range turnedUp.Purchases {
+		if !keepsContractPurchase(r) && late(r.CreatedAt, r.CompletedAt) {
+			rows = append(rows, rejectRow{"purchases", r.ID})
+		}
+	}
+	for _, r := range turnedUp.Jobs {
+		if !keepsContractJob(r) && late(r.CreatedAt, r.FinishedAt) {
+			rows = append(rows, rejectRow{"jobs", r.ID})
+		}
+	}
+	for _, r := range turnedUp.Entries {
+		if !keepsContractEntry(r) && late(r.CreatedAt) {
+			rows = append(rows, rejectRow{"credit_entries", r.ID})
+		}
+	}
+	for _, r := range turnedUp.Requests {
+		if !keepsContractRequest(r) && late(r.RequestedAt) {
+			rows = append(rows, rejectRow{"refund_requests", r.ID})
+		}
+	}
+	return rows
+}
+
 // night is the whole night of a business date, with the rows that have turned up before it. Nights are asked for in order.
 func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	o.books.add(more)
@@ -291,7 +324,7 @@ func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	v.RollForward = o.rollForward(n)
 	v.Controls = o.controls(n, v)
 	v.Money = o.money(n)
-	v.Rejects = o.rejects(n)
+	v.Rejects = append(o.rejects(n), o.lateRejects(n, more)...)
 	o.post(n, v)
 	o.reported = append(o.reported, n)
 	return v

@@ -5,25 +5,12 @@ WITH looked_at AS MATERIALIZED (
     FROM source.credit_entries e
     WHERE (created_at >= @begin::timestamptz AND created_at < @end::timestamptz OR created_at IS NULL OR created_at < timestamptz '2000-01-01 00:00:00Z' OR created_at > timestamptz '2199-12-31 23:59:59Z')
       AND ({{ entry_is_valid }}) IS NOT TRUE
-), fault AS (
-    SELECT x.n, coalesce(x.account_id, '') AS account_id, coalesce(nullif(x.id, ''), '(none)') AS row_id, f.field, f.value, f.problem
-    FROM looked_at x
-    CROSS JOIN LATERAL (VALUES
-        ('id', x.id, 'is empty', coalesce(x.id, '') = ''),
-        ('account_id', x.account_id, 'is empty', coalesce(x.account_id, '') = ''),
-        ('kind', x.kind, 'is not a kind of entry that the ledger knows', (x.kind IN ('purchase', 'promo', 'usage', 'credit_back', 'refund', 'refund_reversal', 'adjustment')) IS NOT TRUE),
-        ('credits', x.credits::text, 'is null', x.credits IS NULL),
-        ('credits', x.credits::text, 'has the wrong sign for its kind', x.kind IN ('usage', 'refund') AND x.credits > 0 OR x.kind IN ('purchase', 'promo', 'credit_back', 'refund_reversal') AND x.credits < 0),
-        ('created_at', x.created_at::text, 'is null, before 2000 or after 2199', (x.created_at {{ sane_time }}) IS NOT TRUE)
-    ) AS f (field, value, problem, bad)
-    WHERE f.bad
-    UNION ALL
-    SELECT x.n, coalesce(x.account_id, ''), coalesce(nullif(x.id, ''), '(none)'), '(row)', '', 'breaks the contract' FROM looked_at x
-), kept AS (
+), {{ credit_entries_faults }}, kept AS (
     INSERT INTO reconciler.rejects (account_id, business_date, relation, row_id, field, value, problem)
     SELECT account_id, @date::date, 'credit_entries', row_id, field, coalesce(min(value), 'null'), min(problem)
     FROM fault f
-    WHERE field <> '(row)' OR NOT EXISTS (SELECT FROM fault g WHERE g.n = f.n AND g.field <> '(row)')
+    WHERE (field <> '(row)' OR NOT EXISTS (SELECT FROM fault g WHERE g.n = f.n AND g.field <> '(row)'))
+      AND NOT EXISTS (SELECT FROM reconciler.rejects l WHERE l.relation = 'credit_entries' AND l.row_id = f.row_id AND l.problem LIKE 'turned up late%')
     GROUP BY account_id, row_id, field
 )
 SELECT count(*)::text FROM looked_at

@@ -5,28 +5,12 @@ WITH looked_at AS MATERIALIZED (
     FROM source.refund_requests e
     WHERE (requested_at >= @begin::timestamptz AND requested_at < @end::timestamptz OR requested_at IS NULL OR requested_at < timestamptz '2000-01-01 00:00:00Z' OR requested_at > timestamptz '2199-12-31 23:59:59Z')
       AND ({{ request_is_valid }}) IS NOT TRUE
-), fault AS (
-    SELECT x.n, coalesce(x.account_id, '') AS account_id, coalesce(nullif(x.id, ''), '(none)') AS row_id, f.field, f.value, f.problem
-    FROM looked_at x
-    CROSS JOIN LATERAL (VALUES
-        ('id', x.id, 'is empty', coalesce(x.id, '') = ''),
-        ('kind', x.kind, 'is not unused_credits or failed_job', (x.kind IN ('unused_credits', 'failed_job')) IS NOT TRUE),
-        ('account_email', CASE WHEN x.account_email IS NULL THEN NULL ELSE '(set)' END, 'is null', x.account_email IS NULL),
-        ('reason', CASE WHEN x.reason IS NULL THEN NULL ELSE '(set)' END, 'is null', x.reason IS NULL),
-        ('status', x.status, 'is not pending, approved, denied or withdrawn', (x.status IN ('pending', 'approved', 'denied', 'withdrawn')) IS NOT TRUE),
-        ('requested_at', x.requested_at::text, 'is null, before 2000 or after 2199', (x.requested_at {{ sane_time }}) IS NOT TRUE),
-        ('decided_at', x.decided_at::text, 'is before 2000, after 2199 or before requested_at', (x.decided_at {{ sane_time }} AND x.decided_at >= x.requested_at) IS FALSE),
-        ('stated_amount_minor', x.stated_amount_minor::text, 'is negative', x.stated_amount_minor < 0),
-        ('stated_currency', x.stated_currency, 'is not a currency of ISO 4217 in lower case', x.stated_currency NOT IN ({{ currencies }}))
-    ) AS f (field, value, problem, bad)
-    WHERE f.bad
-    UNION ALL
-    SELECT x.n, coalesce(x.account_id, ''), coalesce(nullif(x.id, ''), '(none)'), '(row)', '', 'breaks the contract' FROM looked_at x
-), kept AS (
+), {{ refund_requests_faults }}, kept AS (
     INSERT INTO reconciler.rejects (account_id, business_date, relation, row_id, field, value, problem)
     SELECT account_id, @date::date, 'refund_requests', row_id, field, coalesce(min(value), 'null'), min(problem)
     FROM fault f
-    WHERE field <> '(row)' OR NOT EXISTS (SELECT FROM fault g WHERE g.n = f.n AND g.field <> '(row)')
+    WHERE (field <> '(row)' OR NOT EXISTS (SELECT FROM fault g WHERE g.n = f.n AND g.field <> '(row)'))
+      AND NOT EXISTS (SELECT FROM reconciler.rejects l WHERE l.relation = 'refund_requests' AND l.row_id = f.row_id AND l.problem LIKE 'turned up late%')
     GROUP BY account_id, row_id, field
 )
 SELECT count(*)::text FROM looked_at

@@ -1,0 +1,16 @@
+-- Rows stamped in a reported night, [@begins, @ends), and not in this one, that break the contract and have not been named by an earlier night: they turned up since.
+WITH looked_at AS MATERIALIZED (
+    SELECT row_number() OVER () AS n, e.*
+    FROM source.jobs e
+    WHERE (created_at >= @begins::timestamptz AND created_at < @ends::timestamptz OR finished_at >= @begins::timestamptz AND finished_at < @ends::timestamptz)
+      AND ({{ job_is_valid }}) IS NOT TRUE
+      AND EXISTS (SELECT FROM reconciler.runs n WHERE n.business_date = @night::date AND n.job = 'reports' AND n.status = 'completed')
+      AND (finished_at < @begin::timestamptz OR finished_at IS NULL)
+      AND NOT EXISTS (SELECT FROM reconciler.rejects x WHERE x.relation = 'jobs' AND x.row_id = coalesce(nullif(e.id, ''), '(none)') AND x.business_date < @date::date)
+), {{ jobs_faults }}
+INSERT INTO reconciler.rejects (account_id, business_date, relation, row_id, field, value, problem)
+SELECT account_id, @date::date, 'jobs', row_id, field, coalesce(min(value), 'null'), 'turned up late: ' || min(problem)
+FROM fault f
+WHERE field <> '(row)' OR NOT EXISTS (SELECT FROM fault g WHERE g.n = f.n AND g.field <> '(row)')
+GROUP BY account_id, row_id, field
+ON CONFLICT DO NOTHING
