@@ -109,6 +109,13 @@ func TestEveryStatementOfANightMayFail(t *testing.T) {
 		t.Error(v)
 	}
 	clean.drop()
+	// What comes after the night is on record as completed is only told to its log: it need not fail.
+	over := 0
+	for _, p := range places.places {
+		if p.statement == "runs/finish" && p.done {
+			over = p.nth
+		}
+	}
 	var counts tally
 	t.Run("place", func(t *testing.T) {
 		sweep(t, sample(places.places, 2), func(t *testing.T, p place) {
@@ -121,7 +128,7 @@ func TestEveryStatementOfANightMayFail(t *testing.T) {
 			err := broken.RunNight(context.Background(), secondDay)
 			closeBroken()
 			violations := l.violations(false)
-			if err == nil && fault.hit.Load() {
+			if err == nil && fault.hit.Load() && p.nth <= over {
 				violations = append(violations, "the run says that all is well")
 			}
 			l.night(true)
