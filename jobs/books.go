@@ -183,7 +183,7 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 			if err != nil {
 				return err
 			}
-			c.add("closing equals the ledger", t.Measure, ledger, t.Closing, "0", "0")
+			c.add(closingIsLedger, t.Measure, ledger, t.Closing, "0", "0")
 		}
 	}
 	var journal []struct {
@@ -202,21 +202,24 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 // ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that turned up too late for any night
 // to look for it, or that was changed or removed after its night, shows in the difference: more nights of look-back
 // (RECONCILER_LATE_LOOKBACK_NIGHTS) book the late ones, and verify names the night that changed. An older night says again what it said: what
-// has turned up since is booked in the open one. Of a long history that is only looked at when a month ends, before anybody closes it.
+// has turned up since is booked in the open one. A long ledger is only summed when a month ends, before anybody closes it; when a night that
+// was looked back at has changed; and for as long as it doesn't tie.
 func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string) (string, error) {
 	reported, err := n.lastReported(ctx, tx)
 	if err != nil || reported.After(n.Date) {
 		return closing, err
 	}
-	var rows int64
-	if err := tx.Get(ctx, &rows, "books/entries_noted", postgres.Args{"date": n.Date}); err != nil {
-		return "", err
-	}
-	endsMonth := n.Date.AddDays(1).Month != n.Date.Month
-	if rows > lookBackRows && !endsMonth {
-		return closing, nil
+	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !n.ledgerChanged {
+		var due bool
+		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": closingIsLedger, "many": turnRows})
+		if err != nil || !due {
+			return closing, err
+		}
 	}
 	var ledger string
 	err = tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()})
 	return ledger, err
 }
+
+// closingIsLedger is the name of a control.
+const closingIsLedger = "closing equals the ledger"

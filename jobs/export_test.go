@@ -2,7 +2,16 @@ package jobs
 
 // SetLookBackRows makes a history long for tests that has only so many rows.
 func SetLookBackRows(rows int64) (restore func()) {
-	before := lookBackRows
-	lookBackRows = rows
-	return func() { lookBackRows = before }
+	before, turn := lookBackRows, turnRows
+	lookBackRows, turnRows = rows, min(rows, turn)
+	return func() { lookBackRows, turnRows = before, turn }
 }
+
+// SetTurnRows makes a history long enough for tests to be gone through in turns, row by row.
+func SetTurnRows(rows int64) (restore func()) {
+	turn := turnRows
+	turnRows = rows
+	return func() { turnRows = turn }
+}
+
+var TurnOf = turnOf

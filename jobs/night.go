@@ -149,7 +149,9 @@ type Night struct {
 	// command is what runs instead of the night itself, and by whose hand: the audit log says so.
 	command struct{ name, actor string }
 	reading reading
-	log     zerolog.Logger
+	// ledgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
+	ledgerChanged bool
+	log           zerolog.Logger
 }
 
 func (w *Worker) now() time.Time {

@@ -132,11 +132,14 @@ type changedNight struct {
 	Relation     string
 	Begins       time.Time
 	Ends         time.Time
+	Gained       int64  // by how many rows the night has more than were read
+	GainedAmount string `db:"gained_amount"` // and by how many credits
 }
 
 // bookLateRows compares reported nights with what they had read. Entries that turned up since are booked in the night that is still open;
 // nights that gained jobs or purchases are read again by it.
 func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
+	n.ledgerChanged = false
 	reported, err := n.lastReported(ctx, tx)
 	if err != nil {
 		return err
@@ -154,18 +157,27 @@ func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 
 // rejectLateRows names the rows of earlier nights that break the contract and that those nights could not name yet: of nights that
 // have other numbers of rows than were read, and of purchases and requests, which are few, whatever they have.
-func (n *Night) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, thorough []bool) error {
+func (n *Night) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []lookedBack) error {
 	if _, err := tx.Exec(ctx, "late/forget_rejects", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	for i, d := range nights {
-		night := reconcile.NightOf(d, n.Settings.Zone)
-		relations := []string{"purchases", "refund_requests"}
-		if thorough[i] {
-			relations = append(relations, "jobs", "credit_entries")
+	var all, thorough []reconcile.Night
+	for _, night := range nights {
+		if !night.reported {
+			continue // it names its rows itself once it is run
 		}
-		for _, relation := range relations {
-			args := postgres.Args{"date": n.Date, "night": d, "begins": night.Begin, "ends": night.End}
+		all = append(all, night.Night)
+		if night.thorough {
+			thorough = append(thorough, night.Night)
+		}
+	}
+	for _, relation := range []string{"purchases", "refund_requests", "jobs", "credit_entries"} {
+		of := all
+		if relation == "jobs" || relation == "credit_entries" {
+			of = thorough
+		}
+		for _, period := range periods(of) {
+			args := postgres.Args{"date": n.Date, "begins": period.Begin, "ends": period.End}
 			if relation == "jobs" || relation == "purchases" {
 				args["begin"] = n.Begin
 			}
@@ -177,16 +189,29 @@ func (n *Night) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []re
 	return nil
 }
 
+// periods are the same times as nights in ascending order, with nights that follow one another as one.
+func periods(nights []reconcile.Night) (joined []reconcile.Night) {
+	for _, night := range nights {
+		if last := len(joined) - 1; last >= 0 && joined[last].End.Equal(night.Begin) {
+			joined[last].End = night.End
+			continue
+		}
+		joined = append(joined, night)
+	}
+	return joined
+}
+
 // isOpen says whether no later night has been reported.
 func (n *Night) isOpen(reported reconcile.Date) bool {
 	return reported.IsZero() || !n.Date.Before(reported)
 }
 
-// lookBackRows is how many rows of earlier nights are always added up again; of a platform that has more, nights are only counted.
-var lookBackRows int64 = 2_000_000
+// Of a platform that has more than lookBackRows rows in the nights that are looked back at, nights are only counted. Of nights before the
+// look-back, so many are looked at in one night as have turnRows rows, or one; a ledger of more entries is not summed every night.
+var lookBackRows, turnRows int64 = 2_000_000, 25_000
 
-// nightsToLookBackAt are the nights that are held against what they had read: those of the look-back, and of all older ones so many that
-// counting them again costs less than the night does. A long history is gone through in turns.
+// nightsToLookBackAt are the nights that are held against what they had read: those of the look-back, and of all older ones as many as cost
+// little beside the night itself. A long history is gone through in turns.
 func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates []reconcile.Date, err error) {
 	var older []struct {
 		BusinessDate reconcile.Date `db:"business_date"`
@@ -196,15 +221,16 @@ func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates 
 	if err := tx.Select(ctx, &older, "late/older_nights", postgres.Args{"before": first}); err != nil {
 		return nil, err
 	}
-	var rows, largest int64
+	var turns [][]reconcile.Date // of neighbours, which are read as one
+	rows := turnRows
 	for _, night := range older {
-		rows, largest = rows+night.Rows, max(largest, night.Rows)
-	}
-	turns := 1 + int(rows/max(lookBackRows, largest, 1))
-	for _, night := range older {
-		if n.Date.DaysSince(night.BusinessDate)%turns == 0 {
-			dates = append(dates, night.BusinessDate)
+		if rows += night.Rows; rows > turnRows {
+			turns, rows = append(turns, nil), night.Rows
 		}
+		turns[len(turns)-1] = append(turns[len(turns)-1], night.BusinessDate)
+	}
+	if len(turns) > 0 {
+		dates = turns[turnOf(n.Date.DaysSince(older[0].BusinessDate), len(turns))]
 	}
 	for d := first; d.Before(n.Date); d = d.AddDays(1) {
 		dates = append(dates, d)
@@ -212,42 +238,60 @@ func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates 
 	return dates, nil
 }
 
-// nightsThatChanged says which nights have to be looked at thoroughly: all, where that is cheap; else those that have other numbers of rows than
-// they noted, or had rows that broke the contract and may have been mended since.
-func (n *Night) nightsThatChanged(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date) (thorough []bool, err error) {
-	var dates []string
-	for _, d := range nights {
-		dates = append(dates, d.String())
+// turnOf says whose turn of so many it is on a day. Each comes within twice their number of days, also while there is one more every day, when
+// the remainder of the division by their number would stay the same.
+func turnOf(day, turns int) int {
+	cycle := 1
+	for cycle < turns {
+		cycle *= 2
+	}
+	if turn := day % cycle; turn < turns {
+		return turn
+	}
+	return day%cycle - cycle/2
+}
+
+// lookedBack is an earlier night that is held against what it had read.
+type lookedBack struct {
+	reconcile.Night
+	reported bool
+	thorough bool // row by row; else only its purchases, as its numbers of other rows are those that it noted
+}
+
+// lookBackAt says which of the nights have been reported, and which have to be looked at thoroughly: all, where that is cheap; else those that
+// have other numbers of rows than they noted, or had rows that broke the contract and may have been mended since.
+func (n *Night) lookBackAt(ctx context.Context, tx *postgres.Tx, dates []reconcile.Date) (nights []lookedBack, err error) {
+	var named []string
+	for _, d := range dates {
+		named = append(named, d.String())
 	}
 	type numbers struct{ Jobs, Entries int64 }
 	var noted []struct {
 		BusinessDate reconcile.Date `db:"business_date"`
 		numbers
+		WasRead      bool `db:"was_read"`
 		SomeRejected bool `db:"some_rejected"`
+		Reported     bool
 	}
-	if err := tx.Select(ctx, &noted, "late/noted", postgres.Args{"dates": dates}); err != nil {
+	if err := tx.Select(ctx, &noted, "late/noted", postgres.Args{"dates": named}); err != nil {
 		return nil, err
 	}
 	var rows int64
 	for _, night := range noted {
 		rows += night.Jobs + night.Entries
 	}
-	unchanged := map[reconcile.Date]bool{}
 	for _, night := range noted {
-		if rows <= lookBackRows || night.SomeRejected {
-			continue
+		looked := lookedBack{Night: reconcile.NightOf(night.BusinessDate, n.Settings.Zone), reported: night.Reported, thorough: true}
+		if rows > lookBackRows && night.WasRead && !night.SomeRejected {
+			var now numbers
+			if err := tx.Get(ctx, &now, "late/rows_now", postgres.Args{"begins": looked.Begin, "ends": looked.End}); err != nil {
+				return nil, err
+			}
+			looked.thorough = now != night.numbers
 		}
-		var now numbers
-		interval := reconcile.NightOf(night.BusinessDate, n.Settings.Zone)
-		if err := tx.Get(ctx, &now, "late/rows_now", postgres.Args{"begins": interval.Begin, "ends": interval.End}); err != nil {
-			return nil, err
-		}
-		unchanged[night.BusinessDate] = now == night.numbers
+		nights = append(nights, looked)
 	}
-	for _, d := range nights {
-		thorough = append(thorough, !unchanged[d])
-	}
-	return thorough, nil
+	return nights, nil
 }
 
 // recordTotals notes what this night has read, for later nights to tell late rows by.
@@ -268,23 +312,28 @@ func (n *Night) recordTotals(ctx context.Context, tx *postgres.Tx) error {
 }
 
 func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, isOpen bool, reported reconcile.Date) error {
-	thorough, err := n.nightsThatChanged(ctx, tx, nights)
+	looked, err := n.lookBackAt(ctx, tx, nights)
 	if err != nil {
 		return err
 	}
 	if isOpen {
-		if err := n.rejectLateRows(ctx, tx, nights, thorough); err != nil {
+		if err := n.rejectLateRows(ctx, tx, looked); err != nil {
 			return err
 		}
 	}
-	args := postgres.Args{"thorough": thorough}
 	var dates []string
 	var begins, ends []time.Time
-	for _, d := range nights {
-		night := reconcile.NightOf(d, n.Settings.Zone)
-		dates, begins, ends = append(dates, d.String()), append(begins, night.Begin), append(ends, night.End)
+	var thorough []bool
+	for _, night := range looked {
+		if !night.reported {
+			continue
+		}
+		dates, begins, ends, thorough = append(dates, night.Date.String()), append(begins, night.Begin), append(ends, night.End), append(thorough, night.thorough)
 	}
-	args["dates"], args["begins"], args["ends"] = dates, begins, ends
+	if len(dates) == 0 {
+		return nil
+	}
+	args := postgres.Args{"dates": dates, "begins": begins, "ends": ends, "thorough": thorough}
 	var changed []changedNight
 	if err := tx.Select(ctx, &changed, "late/changed_nights", args); err != nil {
 		return err
@@ -333,6 +382,7 @@ func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedN
 		unexplained++ // all that an account had is gone, or the night was read by a version that noted no accounts
 	}
 	bookedAt := reconcile.NightOf(bookedOn, n.Settings.Zone).Begin
+	booked, bookedCredits := int64(0), "0"
 	for len(rows) > 0 {
 		size := 1
 		for size < len(rows) && rows[size].AccountID == rows[0].AccountID {
@@ -352,9 +402,11 @@ func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedN
 			if err != nil {
 				return fmt.Errorf("entry %s: %w", row.ID, err)
 			}
+			booked, bookedCredits = booked+1, plus(bookedCredits, row.Credits)
 		}
 	}
-	if unexplained > 0 {
+	if unexplained > 0 || booked != c.Gained || bigInt(bookedCredits).Cmp(bigInt(c.GainedAmount)) != 0 {
+		n.ledgerChanged = true
 		n.log.Warn().Stringer("night", c.BusinessDate).Int("accounts", unexplained).
 			Msg("a reported night's ledger was changed in a way that no late entry explains: verify it")
 	}

@@ -107,7 +107,6 @@ func TestNightThatIsStillWrittenTo(t *testing.T) {
 func TestLateEntriesOfALongHistory(t *testing.T) {
 	defer jobs.SetLookBackRows(0)()
 	w, s := newWorker(t), testStage
-	w.Settings.LateLookbackNights = 1
 	p := crowd(s, 900, 30)
 	var late []entry
 	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
@@ -118,6 +117,7 @@ func TestLateEntriesOfALongHistory(t *testing.T) {
 		return isLate
 	})
 	w.play(t, s, p, 0, 1, 2)
+	w.Settings.LateLookbackNights = 1
 	(platform{Entries: late}).load(t, w.db.DB)
 	booked := 0
 	for night := 3; night < 12 && booked == 0; night++ { // three older nights: each has its turn within as many
@@ -133,6 +133,84 @@ func TestLateEntriesOfALongHistory(t *testing.T) {
 	var untied int
 	if err := w.db.Get(&untied, "SELECT count(*) FROM reconciler.control_totals WHERE difference <> 0"); err != nil || untied != 0 {
 		t.Errorf("%d totals don't tie, %v", untied, err)
+	}
+}
+
+// Of a ledger too long to be summed every night, an entry that somebody changes is seen when it is the turn of its night, and from then on every
+// night until it is mended.
+func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
+	defer jobs.SetTurnRows(1)()
+	w, s := newWorker(t), testStage
+	w.play(t, s, crowd(s, 900, 30), 0, 1, 2, 3)
+	w.Settings.LateLookbackNights = 1
+	change := func(by int) {
+		t.Helper()
+		var changed string
+		err := w.db.Get(&changed, `UPDATE platform.credit_entries SET credits = credits + $1 WHERE id = (
+			SELECT id FROM platform.credit_entries WHERE kind = 'usage' AND credits < -1 AND created_at >= $2 AND created_at < $3 ORDER BY id LIMIT 1) RETURNING id`,
+			by, s.night(1).Begin, s.night(1).End)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	untied := func(night int) bool {
+		t.Helper()
+		err := w.night(s.night(night))
+		if err != nil && (!errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by -1 credits`)) {
+			t.Fatal(err)
+		}
+		return err != nil
+	}
+	change(-1)
+	night := 4
+	for ; !untied(night); night++ {
+		if night == 12 {
+			t.Fatal("nobody saw that an entry of an old night was changed")
+		}
+	}
+	if night == 4 {
+		t.Error("one of several older nights was looked at at once: this tests no turns")
+	}
+	if !untied(night + 1) {
+		t.Error("the night after doesn't say any more that an entry was changed")
+	}
+	change(+1)
+	w.again(t, s, night+2, night+3)
+}
+
+// Turns were once taken by dividing by their number, and stayed at the same one where there was one more every night.
+func TestEveryOldNightHasItsTurn(t *testing.T) {
+	for _, perTurn := range []int{1, 2, 3, 30} {
+		last := map[int]int{}
+		for day := 1; day < 1500; day++ {
+			turns := (day + perTurn - 1) / perTurn
+			last[jobs.TurnOf(day, turns)] = day
+			for turn := range turns {
+				since, ok := last[turn]
+				if !ok {
+					since = turn * perTurn // it had not begun before
+				}
+				if waited := day - since; waited > 2*turns+perTurn {
+					t.Fatalf("day %d of a turn every %d: turn %d of %d has waited for %d days", day, perTurn, turn, turns, waited)
+				}
+			}
+		}
+	}
+}
+
+// A ledger too long to be summed every night is summed when a month ends, before anybody closes it: what no turn has come to shows then.
+func TestLongLedgerIsSummedWhenAMonthEnds(t *testing.T) {
+	defer jobs.SetLookBackRows(0)()
+	w, s := newWorker(t), testStage
+	s.First = date("2026-03-28")
+	w.play(t, s, crowd(s, 900, 30), 0, 1)
+	w.Settings.LateLookbackNights = 1
+	if _, err := w.db.Exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) SELECT 'old', id, 'promo', 7, '2025-01-01Z' FROM platform.accounts LIMIT 1"); err != nil {
+		t.Fatal(err)
+	}
+	w.again(t, s, 2)
+	if err := w.night(s.night(3)); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by 7 credits`) {
+		t.Errorf("the last night of March ends with %v", err)
 	}
 }
 

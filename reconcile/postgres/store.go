@@ -74,6 +74,7 @@ func Open(o Options) (*Store, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
+	config.BinaryParameters = true // a statement and its parameters travel together: one round trip instead of two
 	connector, err := pq.NewConnectorConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)

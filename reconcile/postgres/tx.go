@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 )
 
 // TxOptions are set with SET LOCAL at the beginning of a transaction.
@@ -111,12 +115,12 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 	for name, value := range o.Settings {
 		settings[name] = value
 	}
-	for name, value := range settings {
-		if _, err := tx.ExecContext(ctx, "SELECT set_config($1, $2, true)", name, fmt.Sprint(value)); err != nil {
-			return wrap("set "+name, err)
-		}
+	var set strings.Builder // all in one message
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		fmt.Fprintf(&set, "SET LOCAL %s = %s;", pq.QuoteIdentifier(name), pq.QuoteLiteral(fmt.Sprint(settings[name])))
 	}
-	return nil
+	_, err := tx.ExecContext(ctx, set.String())
+	return wrap("set up the transaction", err)
 }
 
 // Rehearse runs fn on a store whose every statement and transaction happens in one transaction that is rolled back at the end, whatever

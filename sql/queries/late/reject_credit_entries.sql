@@ -1,10 +1,9 @@
--- Rows stamped in a reported night, [@begins, @ends), and not in this one, that break the contract and have not been named by an earlier night: they turned up since.
+-- Rows stamped in reported nights, [@begins, @ends), and not in this one, that break the contract and have not been named by an earlier night: they turned up since.
 WITH looked_at AS MATERIALIZED (
     SELECT row_number() OVER () AS n, e.*
     FROM source.credit_entries e
     WHERE created_at >= @begins::timestamptz AND created_at < @ends::timestamptz
       AND ({{ entry_is_valid }}) IS NOT TRUE
-      AND EXISTS (SELECT FROM reconciler.runs n WHERE n.business_date = @night::date AND n.job = 'reports' AND n.status = 'completed')
       AND NOT EXISTS (SELECT FROM reconciler.rejects x WHERE x.relation = 'credit_entries' AND x.row_id = coalesce(nullif(e.id, ''), '(none)') AND x.business_date < @date::date)
 ), {{ credit_entries_faults }}
 INSERT INTO reconciler.rejects (account_id, business_date, relation, row_id, field, value, problem)
