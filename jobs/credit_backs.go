@@ -132,38 +132,24 @@ func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error
 }
 
 func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) error {
-	// In batches by key: the driver can't read and write at once on one connection, and a night's failures needn't fit in memory.
-	var after string
-	for {
-		var batch []creditBackFacts
-		args := n.args(job, postgres.Args{"policy": n.Policy, "begin": n.Begin, "as_of": n.AsOf(), "after": after, "limit": batchRows})
-		if err := tx.Select(ctx, &batch, "credit_backs/facts", args); err != nil {
-			return err
-		}
-		if len(batch) == 0 {
-			return nil
-		}
-		last := len(batch) < batchRows
-		after = batch[len(batch)-1].JobID
+	args := n.args(job, postgres.Args{"policy": n.Policy, "begin": n.Begin, "as_of": n.AsOf()})
+	return postgres.InPages(ctx, tx, "credit_backs/facts", args, batchRows, func(page []creditBackFacts) error {
 		var rows []creditBackRow
-		for _, facts := range batch {
+		for _, facts := range page {
 			if row, keep := decideCreditBack(facts); keep {
 				rows = append(rows, row)
 			}
+		}
+		if len(rows) == 0 {
+			return nil
 		}
 		encoded, err := json.Marshal(rows)
 		if err != nil {
 			return err
 		}
-		if len(rows) > 0 {
-			if _, err := tx.Exec(ctx, "credit_backs/record", postgres.Args{"date": n.Date, "rows": string(encoded), "booked_at": bookedAt}); err != nil {
-				return err
-			}
-		}
-		if last {
-			return nil
-		}
-	}
+		_, err = tx.Exec(ctx, "credit_backs/record", postgres.Args{"date": n.Date, "rows": string(encoded), "booked_at": bookedAt})
+		return err
+	})
 }
 
 // decideCreditBack applies clause 3 to one job. A job of an earlier night is only worth a row when something is credited, by us or by others.

@@ -71,7 +71,7 @@ func (n *Night) read(ctx context.Context) error {
 	}
 	for _, side := range sides {
 		group.Go(func() error {
-			return n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+			return n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
 				if _, err := tx.Exec(ctx, side.clear, postgres.Args{"date": n.Date}); err != nil {
 					return err
 				}
@@ -299,4 +299,4 @@ func with(args, more postgres.Args) postgres.Args {
 func plus(a, b string) string { return new(big.Int).Add(bigInt(a), bigInt(b)).String() }
 
 // BenchTx are the settings that comparisons of sets run with, so that what they are measured against runs with the same.
-func BenchTx() postgres.TxOptions { return matchingTx }
+func BenchTx() postgres.TxOptions { return readingTx }

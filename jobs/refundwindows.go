@@ -10,11 +10,8 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// accountBatch is how many accounts' lots are worked out at a time, windowBatch how many of their windows are held in memory.
-const (
-	accountBatch = 50_000
-	windowBatch  = 20000
-)
+// accountBatch is how many accounts' lots are worked out at a time.
+const accountBatch = 50_000
 
 // refundWindows states every refund window that was open or requested at the night's opening, or that opened or changed state in it.
 func refundWindows(ctx context.Context, n *Night) (counts Counts, err error) {
@@ -118,36 +115,27 @@ func (n *Night) lookAtWindows(ctx context.Context, tx *postgres.Tx, job string) 
 
 // windowsOf states the windows of the accounts after one and through another.
 func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job, afterAccount, throughAccount string, counts Counts) error {
-	after := ""
-	for more := true; more; {
-		var facts []windowFacts
-		err := tx.Select(ctx, &facts, "refund_windows/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "after_account": afterAccount, "through_account": throughAccount, "after": after, "limit": windowBatch,
-		}))
-		if err != nil || len(facts) == 0 {
-			return err
-		}
-		more = len(facts) == windowBatch // asking once more would work out all their lots again, for nothing
-		after = facts[len(facts)-1].PurchaseID
+	args := n.args(job, postgres.Args{
+		"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "after_account": afterAccount, "through_account": throughAccount,
+	})
+	return postgres.InPages(ctx, tx, "refund_windows/facts", args, batchRows, func(page []windowFacts) error {
 		var rows []windowRow
-		for _, f := range facts {
-			if row, keep := n.window(f); keep {
+		for _, facts := range page {
+			if row, keep := n.window(facts); keep {
 				rows = append(rows, row)
 				counts["windows_"+row.State]++
 			}
 		}
 		if len(rows) == 0 {
-			continue
+			return nil
 		}
 		encoded, err := json.Marshal(rows)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "refund_windows/record", postgres.Args{"date": n.Date, "rows": string(encoded)}); err != nil {
-			return err
-		}
-	}
-	return nil
+		_, err = tx.Exec(ctx, "refund_windows/record", postgres.Args{"date": n.Date, "rows": string(encoded)})
+		return err
+	})
 }
 
 // window states one purchase's window at opening and at the end of the night, and says whether the night has to show it.

@@ -20,10 +20,17 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
+// memoryGoal is what the garbage collector works harder for, in bytes: several times what the worker holds on to, so that what it lets go is
+// collected before it takes more from the system. It is no limit: what is needed is taken.
+const memoryGoal = 36 << 20
+
 func main() {
 	log.SetOutput(io.Discard) // net/http writes pieces of bodies there: personal data
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // a night waits for the database: memory is dearer than the half second of CPU
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryGoal)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -161,6 +162,49 @@ func TestReadOnlyTransactionsReadOneStateAndWriteNothing(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "read-only") {
 		t.Errorf("a write in a transaction that reads: %v", err)
+	}
+}
+
+func TestPagesAreAllRowsInOrderAsTheyWereWhateverIsWrittenBetween(t *testing.T) {
+	store := open(t, testdb.New(t), postgres.Options{})
+	type column struct{ Relation, Column, Type string }
+	args := postgres.Args{"schema": "platform", "relations": []string{"jobs", "credit_entries"}}
+	night := reconcile.Date{Year: 2026, Month: 3, Day: 2}
+	for _, size := range []int{1, 7, 18, 1000} { // 18 columns: a last page that is full, too
+		err := store.InTx(t.Context(), postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+			var all, paged []column
+			if err := tx.Select(ctx, &all, "check/columns", args); err != nil {
+				return err
+			}
+			for range 2 { // a statement may be paged through again
+				paged = nil
+				err := postgres.InPages(ctx, tx, "check/columns", args, size, func(page []column) error {
+					if len(page) > size {
+						t.Errorf("%d rows in a page of %d", len(page), size)
+					}
+					paged = append(paged, page...)
+					_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": night, "token": fmt.Sprint(len(paged)), "known": ""})
+					return err
+				})
+				if err != nil {
+					return err
+				}
+			}
+			if len(all) != 18 || !slices.Equal(all, paged) {
+				t.Errorf("pages of %d: %d rows, not the %d that there are", size, len(paged), len(all))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	failure := errors.New("no")
+	err := store.InTx(t.Context(), postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+		return postgres.InPages(ctx, tx, "check/columns", args, 5, func([]column) error { return failure })
+	})
+	if !errors.Is(err, failure) {
+		t.Errorf("a page that was refused: %v", err)
 	}
 }
 

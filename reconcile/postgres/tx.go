@@ -105,6 +105,7 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 		"TimeZone":                            "UTC",
 		"lock_timeout":                        o.LockTimeout.Milliseconds(),
 		"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
+		"cursor_tuple_fraction":               1, // InPages reads to the end
 	}
 	if o.StatementTimeout > 0 {
 		settings["statement_timeout"] = o.StatementTimeout.Milliseconds()
@@ -121,6 +122,49 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 	}
 	_, err := tx.ExecContext(ctx, set.String())
 	return wrap("set up the transaction", err)
+}
+
+// InPages reads the rows of a statement through fn, so many at a time and in their order, while fn is free to run other statements in the same
+// transaction: worked out once, held by the server, and as of the moment at which the reading began, whatever fn writes. fn must not keep the page.
+func InPages[T any](ctx context.Context, tx *Tx, statement string, args Args, size int, fn func(page []T) error) error {
+	text, values, err := tx.bind(statement, args)
+	if err != nil {
+		return err
+	}
+	cursor := pq.QuoteIdentifier("pages of " + statement)
+	if err := tx.paging(ctx, statement, "DECLARE "+cursor+" NO SCROLL CURSOR FOR "+text, values...); err != nil {
+		return err
+	}
+	var page []T
+	for more := true; more; {
+		page = page[:0]
+		if err := tx.store.intercept(ctx, statement, false); err != nil {
+			return wrap(statement, err)
+		}
+		if err := tx.tx.SelectContext(ctx, &page, fmt.Sprintf("FETCH %d FROM %s", size, cursor)); err != nil {
+			return wrap(statement, err)
+		}
+		if err := tx.store.intercept(ctx, statement, true); err != nil {
+			return wrap(statement, err)
+		}
+		more = len(page) == size
+		if len(page) > 0 {
+			if err := fn(page); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.paging(ctx, statement, "CLOSE "+cursor)
+}
+
+func (tx *Tx) paging(ctx context.Context, statement, text string, values ...any) error {
+	if err := tx.store.intercept(ctx, statement, false); err != nil {
+		return wrap(statement, err)
+	}
+	if _, err := tx.tx.ExecContext(ctx, text, values...); err != nil {
+		return wrap(statement, err)
+	}
+	return wrap(statement, tx.store.intercept(ctx, statement, true))
 }
 
 // Rehearse runs fn on a store whose every statement and transaction happens in one transaction that is rolled back at the end, whatever

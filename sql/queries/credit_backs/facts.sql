@@ -7,10 +7,10 @@ SELECT j.account_id, j.id AS job_id, j.kind, CASE WHEN j.finished_at >= @as_of::
        least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
        least(greatest(coalesce(e.debited_elsewhere, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
        coalesce(e.credited_by_others, 0)::text AS credited_by_others
--- In order of their ids before anything is looked up: a page costs its own jobs, not all of them.
+-- In order of their ids, near which jobs and debits are, and before anything is looked up: so that the first page doesn't wait for the last.
 FROM (SELECT c.subject_id, c.in_scan
       FROM reconciler.candidates c
-      WHERE c.business_date = @date::date AND c.job = @job::text AND c.subject_id COLLATE "C" > @after::text
+      WHERE c.business_date = @date::date AND c.job = @job::text
       ORDER BY c.subject_id COLLATE "C" OFFSET 0) c
 CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j ORDER BY j.created_at LIMIT 1) j
 {{ job_class }}
@@ -24,5 +24,3 @@ LEFT JOIN LATERAL (
 CROSS JOIN LATERAL (SELECT count(*) AS credited FROM reconciler.credit_backs d
                     WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited' OFFSET 0) d
 WHERE (j.finished_at < @as_of::timestamptz OR c.in_scan AND j.created_at < @as_of::timestamptz) AND d.credited = 0
-ORDER BY c.subject_id COLLATE "C"
-LIMIT @limit::int

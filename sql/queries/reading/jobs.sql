@@ -2,9 +2,11 @@
 -- fingerprint is the exclusive or of a hash of each (job, credits), with a seed that nobody knew before. Where an account's debits are as many
 -- as its jobs ask for and both fingerprints are the same, they are those jobs' debits, each once, but for a chance of 2^-128 an account (random
 -- functions assumed): below 2^-100 a night for up to 2^28 accounts. A job that one debit of its cost does not settle asks for a debit that can't be. A job
--- of no cost asks for none. The fence keeps the rules from being worked out again for every sum.
+-- of no cost asks for none. Costs are added up as debits are in reading/ledger. The fence keeps the rules from being worked out again for every sum.
 INSERT INTO reconciler.account_jobs (account_id, business_date, seen, kept, jobs, cost, id_hash, debits, first, second)
-SELECT coalesce(account_id, ''), @date::date, count(*), count(finished), count(*) FILTER (WHERE finished), coalesce(sum(credit_cost) FILTER (WHERE finished), 0),
+SELECT coalesce(account_id, ''), @date::date, count(*), count(finished), count(*) FILTER (WHERE finished),
+       coalesce(sum(CASE WHEN credit_cost <= 2147483647 THEN credit_cost::int4 END) FILTER (WHERE finished), 0)
+           + coalesce(sum(credit_cost) FILTER (WHERE finished AND credit_cost > 2147483647), 0),
        coalesce(bit_xor(hashtextextended(id, 0)) FILTER (WHERE finished), 0), count(amount) FILTER (WHERE finished),
        coalesce(bit_xor(hashtextextended(id, amount # @first_seed::bigint)) FILTER (WHERE finished), 0),
        coalesce(bit_xor(hashtextextended(id, amount # @second_seed::bigint)) FILTER (WHERE finished), 0)

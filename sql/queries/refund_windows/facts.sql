@@ -30,11 +30,8 @@ FROM (SELECT u.* FROM {{ lot_use }} u WHERE u.lot_kind = 'purchase' AND u.purcha
 JOIN reconciler.policy_versions v ON v.policy = @policy::text AND u.completed_at >= v.effective_from AND u.completed_at < v.effective_to
 LEFT JOIN held h ON h.purchase_id = u.lot_id
 LEFT JOIN {{ purchase_charges }} c ON c.purchase_id = u.lot_id AND c.account_id = u.account_id
-WHERE u.lot_id COLLATE "C" > @after::text
-  AND (u.completed_at + make_interval(secs => v.refund_window_seconds) >= @begin::timestamptz
-       OR (least(u.used_opening, u.purchased) > 0) <> (least(u.used_closing, u.purchased) > 0)
-       OR (u.refunded_opening < 0) <> (u.refunded_closing < 0)
-       OR h.purchase_id IS NOT NULL
-       OR u.lot_id IN (SELECT b.purchase_id FROM {{ purchases_set_back }} b))
-ORDER BY u.lot_id COLLATE "C"
-LIMIT @limit::int
+WHERE u.completed_at + make_interval(secs => v.refund_window_seconds) >= @begin::timestamptz
+   OR (least(u.used_opening, u.purchased) > 0) <> (least(u.used_closing, u.purchased) > 0)
+   OR (u.refunded_opening < 0) <> (u.refunded_closing < 0)
+   OR h.purchase_id IS NOT NULL
+   OR u.lot_id IN (SELECT b.purchase_id FROM {{ purchases_set_back }} b)
