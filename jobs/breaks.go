@@ -17,39 +17,51 @@ func (n *Night) mergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (C
 		kinds, severities, subjectTypes = append(kinds, string(rule.Kind)), append(severities, string(rule.Severity)), append(subjectTypes, rule.SubjectType)
 	}
 	counts := Counts{}
+	var outset struct {
+		Found    int64
+		Standing bool
+	}
+	if err := tx.Get(ctx, &outset, "breaks/outset", n.args(job, nil)); err != nil {
+		return nil, fmt.Errorf("merge breaks of %s: %w", job, err)
+	}
+	anyFound := outset.Found > 0
 	args := n.args(job, postgres.Args{"as_of": n.AsOf()})
+	var all int64
 	for _, step := range []struct {
 		statement, count string
+		needed           bool // else it can't find anything
 		args             postgres.Args
 	}{
-		{"breaks/keep_account", "breaks_of_other_accounts", n.args(job, nil)},
-		{"breaks/close_gone", "breaks_cleared", args},
-		{"breaks/reopen_found", "breaks_reopened", args},
-		{"breaks/note_changes", "breaks_changed", args},
-		{"breaks/open_found", "breaks_opened", n.args(job, postgres.Args{"as_of": n.AsOf(), "kinds": kinds, "severities": severities, "subject_types": subjectTypes})},
+		{"breaks/keep_account", "breaks_of_other_accounts", anyFound && outset.Standing, n.args(job, nil)},
+		{"breaks/close_gone", "breaks_cleared", outset.Standing, args},
+		{"breaks/reopen_found", "breaks_reopened", anyFound && outset.Standing, args},
+		{"breaks/note_changes", "breaks_changed", anyFound && outset.Standing, args},
+		{"breaks/open_found", "breaks_opened", anyFound, with(args, postgres.Args{"kinds": kinds, "severities": severities, "subject_types": subjectTypes})},
+		{"breaks/clear_findings", "breaks_found", anyFound, n.args(job, nil)},
 	} {
+		counts[step.count] = 0
+		if !step.needed {
+			continue
+		}
 		changed, err := tx.Exec(ctx, step.statement, step.args)
 		if err != nil {
 			return nil, fmt.Errorf("merge breaks of %s: %w", job, err)
 		}
 		counts[step.count] = changed
+		if step.count != "breaks_found" {
+			all += changed
+		}
 	}
-	found, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil))
-	if err != nil {
-		return nil, fmt.Errorf("merge breaks of %s: %w", job, err)
+	if all == 0 {
+		return counts, nil // nothing has happened to any break
 	}
-	counts["breaks_found"] = found
 	return counts, n.auditBreaks(ctx, tx, job)
 }
 
 // clearStaging empties what an interrupted run of the job may have left.
 func (n *Night) clearStaging(ctx context.Context, tx *postgres.Tx, job string) error {
-	for _, statement := range []string{"breaks/clear_findings", "candidates/clear"} {
-		if _, err := tx.Exec(ctx, statement, n.args(job, nil)); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := tx.Exec(ctx, "breaks/clear_staging", n.args(job, nil))
+	return err
 }
 
 // classifyFailures holds every failure code among the job's candidates against the policy version in force when the job finished.

@@ -109,37 +109,15 @@ func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string)
 	if _, err := tx.Exec(ctx, "refund_requests/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
-	if err := n.matchRequests(ctx, tx, job); err != nil {
-		return nil, err
-	}
-	if err := n.lookAtWindows(ctx, tx, job); err != nil {
-		return nil, err
-	}
-	var accounts []string
-	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", n.args(job, nil)); err != nil {
+	undecided, err := n.matchRequests(ctx, tx, job)
+	if err != nil {
 		return nil, err
 	}
 	counts := Counts{}
-	after := ""
-	for more := true; more; {
-		var facts []requestFacts
-		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "accounts": accounts, "after": after, "limit": batchRows, "zone": n.Settings.Zone.String(),
-		}))
-		if err != nil {
+	if undecided {
+		if err := n.decideAll(ctx, tx, job, counts); err != nil {
 			return nil, err
 		}
-		if len(facts) == 0 {
-			break
-		}
-		more = len(facts) == batchRows
-		after = facts[len(facts)-1].RequestID
-		if err := n.decideRequests(ctx, tx, facts, counts); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := tx.Exec(ctx, "refund_requests/overdue", n.args(job, nil)); err != nil {
-		return nil, err
 	}
 	var total struct{ Scanned, Decided, Waiting string }
 	if err := tx.Get(ctx, &total, "refund_requests/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
@@ -158,6 +136,37 @@ func (n *Night) refundRequests(ctx context.Context, tx *postgres.Tx, job string)
 		counts[name] = count
 	}
 	return counts, n.clearRequests(ctx, tx, job)
+}
+
+// decideAll decides every request that is to be decided tonight, and finds reviews that are overdue.
+func (n *Night) decideAll(ctx context.Context, tx *postgres.Tx, job string, counts Counts) error {
+	if err := n.lookAtWindows(ctx, tx, job); err != nil {
+		return err
+	}
+	var accounts []string
+	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", n.args(job, nil)); err != nil {
+		return err
+	}
+	after := ""
+	for more := true; more; {
+		var facts []requestFacts
+		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
+			"begin": n.Begin, "as_of": n.AsOf(), "accounts": accounts, "after": after, "limit": batchRows, "zone": n.Settings.Zone.String(),
+		}))
+		if err != nil {
+			return err
+		}
+		if len(facts) == 0 {
+			break
+		}
+		more = len(facts) == batchRows
+		after = facts[len(facts)-1].RequestID
+		if err := n.decideRequests(ctx, tx, facts, counts); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, "refund_requests/overdue", n.args(job, nil))
+	return err
 }
 
 func (n *Night) decideRequests(ctx context.Context, tx *postgres.Tx, facts []requestFacts, counts Counts) error {

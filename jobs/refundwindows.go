@@ -69,7 +69,7 @@ func (n *Night) refundWindows(ctx context.Context, tx *postgres.Tx, job string) 
 	if _, err := tx.Exec(ctx, "refund_windows/clear", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
-	if err := n.matchRequests(ctx, tx, job); err != nil {
+	if _, err := n.matchRequests(ctx, tx, job); err != nil {
 		return nil, err
 	}
 	if err := n.lookAtWindows(ctx, tx, job); err != nil {
@@ -181,15 +181,19 @@ func (n *Night) feeInCharge(purchase string, fee, charge, settled sql.NullInt64)
 	return &converted
 }
 
-// matchRequests finds the purchases that tonight's requests mean, for the job that asks.
-func (n *Night) matchRequests(ctx context.Context, tx *postgres.Tx, job string) error {
+// matchRequests finds the purchases that tonight's requests mean, for the job that asks, and says whether any request is to be decided.
+func (n *Night) matchRequests(ctx context.Context, tx *postgres.Tx, job string) (undecided bool, err error) {
 	if _, err := tx.Exec(ctx, "request_matches/clear", n.args(job, nil)); err != nil {
-		return err
+		return false, err
 	}
-	_, err := tx.Exec(ctx, "request_matches/find", n.args(job, postgres.Args{
+	var due struct{ Matching, Undecided bool }
+	if err := tx.Get(ctx, &due, "request_matches/due", postgres.Args{"begin": n.Begin, "as_of": n.AsOf()}); err != nil || !due.Matching {
+		return due.Undecided, err
+	}
+	_, err = tx.Exec(ctx, "request_matches/find", n.args(job, postgres.Args{
 		"begin": n.Begin, "as_of": n.AsOf(), "zone": n.Settings.Zone.String(),
 	}))
-	return err
+	return due.Undecided, err
 }
 
 func (n *Night) clearRequests(ctx context.Context, tx *postgres.Tx, job string) error {

@@ -96,7 +96,7 @@ func (j stripeJob) run(ctx context.Context, n *Night, tx *postgres.Tx) (Counts, 
 		scopes = append(scopes, scope.name)
 	}
 	s.args["scopes"] = scopes
-	clear := append([]string{"breaks/clear_findings", "stripe_match/clear_checks", "stripe_match/clear_candidates"}, j.clear...)
+	clear := append([]string{"stripe_match/clear_staging"}, j.clear...)
 	if err := s.exec(ctx, clear...); err != nil {
 		return nil, err
 	}
@@ -150,10 +150,7 @@ func (j stripeJob) run(ctx context.Context, n *Night, tx *postgres.Tx) (Counts, 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.exec(ctx, "stripe_match/drop_matched", "stripe_match/clear_candidates"); err != nil {
-		return nil, err
-	}
-	return counts, n.auditBreaks(ctx, tx, j.name)
+	return counts, s.exec(ctx, "stripe_match/drop_matched", "stripe_match/clear_candidates")
 }
 
 // control holds what the checks came to against what was counted apart from them.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -68,7 +69,7 @@ func newWorkbook(out io.Writer) (*workbook, error) {
 	w := &workbook{archive: zip.NewWriter(out), book: excelize.NewFile(), rowsPerSheet: dataRowsPerSheet,
 		sheets: []*sheetInfo{{name: "Summary", family: "Summary"}}}
 	// The rows' XML repeats itself so much that the fastest level packs it nearly as well.
-	w.archive.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) { return flate.NewWriter(out, flate.BestSpeed) })
+	w.archive.RegisterCompressor(zip.Deflate, compressor)
 	return w, w.addStyles()
 }
 
@@ -593,6 +594,31 @@ func (w *workbook) describeSheets() error {
 	}
 	w.book.SetActiveSheet(0)
 	return nil
+}
+
+// compressors are kept to be used again: each holds tables of most of a megabyte, and a workbook has dozens of parts.
+var compressors = sync.Pool{New: func() any {
+	c, err := flate.NewWriter(io.Discard, flate.BestSpeed)
+	if err != nil {
+		panic(err) // it only refuses levels that don't exist
+	}
+	return c
+}}
+
+// pooledCompressor goes back to compressors when it is closed.
+type pooledCompressor struct{ *flate.Writer }
+
+func compressor(out io.Writer) (io.WriteCloser, error) {
+	c := compressors.Get().(*flate.Writer)
+	c.Reset(out)
+	return &pooledCompressor{c}, nil
+}
+
+func (p *pooledCompressor) Close() error {
+	err := p.Writer.Close()
+	compressors.Put(p.Writer)
+	p.Writer = nil
+	return err
 }
 
 // partWriter passes excelize's parts on into the archive, but for the sheets, which are there already.

@@ -1,2 +1,2 @@
 -- The latest night that has been reported, whichever nights were run before or after it.
-SELECT max(business_date) AS business_date, max(as_of) AS as_of FROM reconciler.runs WHERE job = 'reports' AND status = 'completed'
+SELECT business_date, as_of FROM reconciler.runs WHERE job = 'reports' AND status = 'completed' ORDER BY business_date DESC, revision DESC LIMIT 1
