@@ -81,9 +81,6 @@ func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (C
 	if err := n.classifyFailures(ctx, tx, job); err != nil { // those of the night's own jobs were when it was read
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "credit_backs/failed_jobs", n.span(n.args(job, nil))); err != nil {
-		return nil, err
-	}
 	booking, err := n.booking(ctx, tx)
 	if err != nil {
 		return nil, err

@@ -1,18 +1,22 @@
--- What the decision about each of them follows from. A job that this night has credited already is settled.
+-- What the decision follows from about each job that failed or was stopped in the night, and about the candidates. A job that this night has
+-- credited already is settled.
 SELECT j.account_id, j.id AS job_id, j.kind, CASE WHEN j.finished_at >= @as_of::timestamptz THEN 'running' ELSE j.status END AS status,
-       coalesce(j.failure_code, '') AS failure_code, CASE WHEN j.finished_at < @as_of::timestamptz THEN j.finished_at END AS finished_at, c.in_scan,
+       coalesce(j.failure_code, '') AS failure_code, CASE WHEN j.finished_at < @as_of::timestamptz THEN j.finished_at END AS finished_at, j.in_scan,
        coalesce(v.version, '') AS version, coalesce(f.class, 'unknown') AS class, coalesce(f.rule, '') AS rule, coalesce(f.reason, '') AS reason,
        least(coalesce(e.debited, 0), 9223372036854775807)::bigint AS debited,
        least(coalesce(e.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
        least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
        least(greatest(coalesce(e.debited_elsewhere, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
        coalesce(e.credited_by_others, 0)::text AS credited_by_others
--- In order of their ids, near which jobs and debits are, and before anything is looked up: so that the first page doesn't wait for the last.
-FROM (SELECT c.subject_id, c.in_scan
-      FROM reconciler.candidates c
-      WHERE c.business_date = @date::date AND c.job = @job::text
-      ORDER BY c.subject_id COLLATE "C" OFFSET 0) c
-CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j ORDER BY j.created_at LIMIT 1) j
+FROM (SELECT j.*, true AS in_scan
+      FROM {{ valid_jobs }} j
+      WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')
+      UNION ALL
+      -- All others, one by one: of earlier nights, or credited back by others.
+      SELECT j.*, c.in_scan
+      FROM (SELECT c.subject_id, c.in_scan FROM reconciler.candidates c WHERE c.business_date = @date::date AND c.job = @job::text OFFSET 0) c
+      CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j
+      WHERE (j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')) IS NOT TRUE) j
 {{ job_class }}
 LEFT JOIN LATERAL (
     SELECT -sum(n.credits) FILTER (WHERE n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
@@ -23,4 +27,4 @@ LEFT JOIN LATERAL (
     FROM (SELECT e.*, e.account_id = j.account_id AS own, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = j.id OFFSET 0) n) e ON true
 CROSS JOIN LATERAL (SELECT count(*) AS credited FROM reconciler.credit_backs d
                     WHERE d.account_id = j.account_id AND d.job_id = j.id AND d.business_date = @date::date AND d.decision = 'credited' OFFSET 0) d
-WHERE (j.finished_at < @as_of::timestamptz OR c.in_scan AND j.created_at < @as_of::timestamptz) AND d.credited = 0
+WHERE (j.finished_at < @as_of::timestamptz OR j.in_scan AND j.created_at < @as_of::timestamptz) AND d.credited = 0
