@@ -22,8 +22,27 @@ type matchTotals struct {
 // that, and the control totals prove that no row was lost between the two.
 func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "match-jobs"
-	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = n.matchJobs(ctx, tx, job)
+	err = n.Store.InTx(ctx, matchingTx, func(inTx context.Context, tx *postgres.Tx) error {
+		// The night was read before this snapshot is taken, and what there is will be counted after it: what turns up in between shows in the count.
+		if _, err := tx.Exec(inTx, "breaks/clear_findings", n.args(job, nil)); err != nil {
+			return err
+		}
+		var scanned matchTotals
+		scan := n.beside(ctx, func(ctx context.Context) (err error) {
+			scanned, err = n.scannedJobs(ctx)
+			return err
+		})
+		defer scan.giveUp()
+		judged, err := n.judgeJobs(inTx, tx, job)
+		if err != nil {
+			return err
+		}
+		if err := scan.wait(); err != nil {
+			return err
+		}
+		n.step("match-jobs/scanned")
+		n.step("match-jobs/judged")
+		counts, err = n.concludeJobs(inTx, tx, job, scanned, judged)
 		return err
 	})
 	return counts, err
@@ -40,15 +59,8 @@ var readingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, 
 	"jit_above_cost": "140000", "jit_optimize_above_cost": "140000", "jit_inline_above_cost": "-1",
 }}
 
-func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
-	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil)); err != nil {
-		return nil, err
-	}
-	scanned, err := n.scannedJobs(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
-	n.step("match-jobs/scanned")
+// judgeJobs applies the exact rules to what is not plainly clean.
+func (n *Night) judgeJobs(ctx context.Context, tx *postgres.Tx, job string) (outcomes []matchTotals, err error) {
 	if _, err := tx.Exec(ctx, "match_jobs/rescan", n.args(job, nil)); err != nil {
 		return nil, err
 	}
@@ -59,11 +71,12 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 	if err := n.classifyFailures(ctx, tx, job); err != nil {
 		return nil, err
 	}
-	var outcomes []matchTotals
-	if err := tx.Select(ctx, &outcomes, "match_jobs/judge", n.args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy})); err != nil {
-		return nil, err
-	}
-	n.step("match-jobs/judged")
+	err = tx.Select(ctx, &outcomes, "match_jobs/judge", n.args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy}))
+	return outcomes, err
+}
+
+// concludeJobs proves that no row was lost between reading and judging, and gives the findings to the breaks.
+func (n *Night) concludeJobs(ctx context.Context, tx *postgres.Tx, job string, scanned matchTotals, outcomes []matchTotals) (Counts, error) {
 	stuckAfter := int64(n.Settings.JobStuckAfter / time.Second)
 	stuck, err := tx.Exec(ctx, "match_jobs/stuck", n.args(job, postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}))
 	if err != nil {
@@ -83,12 +96,15 @@ func (n *Night) matchJobs(ctx context.Context, tx *postgres.Tx, job string) (Cou
 
 // scannedJobs counts what there is to match, apart from any comparison. When that isn't what the night has read, the platform was still
 // writing, and the exceptions are those of another moment.
-func (n *Night) scannedJobs(ctx context.Context, tx *postgres.Tx) (scanned matchTotals, err error) {
+func (n *Night) scannedJobs(ctx context.Context) (scanned matchTotals, err error) {
 	var now struct {
 		Jobs, Cost, Entries, Credits, Debits string
 		LateDebits                           string `db:"late_debits"`
 	}
-	if err := tx.Get(ctx, &now, "match_jobs/scanned", n.span(postgres.Args{"some_moved": n.reading.someMoved})); err != nil {
+	err = n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.Get(ctx, &now, "match_jobs/scanned", n.span(postgres.Args{"some_moved": n.reading.someMoved}))
+	})
+	if err != nil {
 		return scanned, err
 	}
 	err = errors.Join(

@@ -31,33 +31,34 @@ func (n *Night) open(ctx context.Context) (err error) {
 			return err
 		}
 		var err error
-		isRead, err = n.isReadAhead(ctx, tx)
-		return err
+		if isRead, err = n.isReadAhead(ctx, tx); err != nil || !isRead {
+			return err
+		}
+		return n.addOwnCreditBacks(ctx, tx)
 	})
 	if err != nil {
 		return err
 	}
 	if !isRead {
-		if err := n.read(ctx); err != nil {
+		if err := n.read(ctx, n.addOwnCreditBacks); err != nil {
 			return fmt.Errorf("read: %w", err)
 		}
 	}
 	n.step("open/read")
-	return n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "reading/own_credit_backs", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved})); err != nil {
-			return err
-		}
-		if err := n.rejectRows(ctx, tx); err != nil {
-			return fmt.Errorf("rejects: %w", err)
-		}
-		if err := n.recordTotals(ctx, tx); err != nil {
-			return err
-		}
-		if err := n.findMoves(ctx, tx); err != nil {
-			return err
-		}
-		return n.compareJobs(ctx, tx)
-	})
+	return n.sideBySide(ctx,
+		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.compareJobs) },
+		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.noteReading) })
+}
+
+// noteReading names the rows that break the contract, keeps totals of the others for later nights, and finds the accounts that they have moved.
+func (n *Night) noteReading(ctx context.Context, tx *postgres.Tx) error {
+	if err := n.rejectRows(ctx, tx); err != nil {
+		return fmt.Errorf("rejects: %w", err)
+	}
+	if err := n.recordTotals(ctx, tx); err != nil {
+		return err
+	}
+	return n.findMoves(ctx, tx)
 }
 
 func (n *Night) registerPolicy(ctx context.Context, tx *postgres.Tx) error {

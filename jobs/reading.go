@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/lib/pq"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -52,35 +51,40 @@ type reading struct {
 
 // read reads the night's jobs and ledger once, account by account; all that any job of the night needs of all the rows follows from this.
 // The two go side by side, each in a transaction of its own: what changes in between shows when exceptions are judged.
-func (n *Night) read(ctx context.Context) error {
+// What else the ledger's reading needs is done in its transaction.
+func (n *Night) read(ctx context.Context, more ...func(ctx context.Context, tx *postgres.Tx) error) error {
 	seeds, err := newSeeds()
 	if err != nil {
 		return err
 	}
 	args := n.span(postgres.Args{"date": n.Date, "first_seed": seeds[0], "second_seed": seeds[1]})
-	sides := []struct {
-		clear, statement string
-		args             postgres.Args
-	}{
-		{"reading/clear_jobs", "reading/jobs", with(args, postgres.Args{"known_failures": n.reading.known})},
-		{"reading/clear_ledger", "reading/ledger", with(args, postgres.Args{"some_moved": n.reading.someMoved})},
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	if n.rehearsal {
-		group.SetLimit(1) // all of it happens in one transaction
-	}
-	for _, side := range sides {
-		group.Go(func() error {
+	side := func(clear, statement string, args postgres.Args, more ...func(ctx context.Context, tx *postgres.Tx) error) func(ctx context.Context) error {
+		return func(ctx context.Context) error {
 			return n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
-				if _, err := tx.Exec(ctx, side.clear, postgres.Args{"date": n.Date}); err != nil {
+				if _, err := tx.Exec(ctx, clear, postgres.Args{"date": n.Date}); err != nil {
 					return err
 				}
-				_, err := tx.Exec(ctx, side.statement, side.args)
-				return err
+				if _, err := tx.Exec(ctx, statement, args); err != nil {
+					return err
+				}
+				for _, do := range more {
+					if err := do(ctx, tx); err != nil {
+						return err
+					}
+				}
+				return nil
 			})
-		})
+		}
 	}
-	return group.Wait()
+	return n.sideBySide(ctx,
+		side("reading/clear_jobs", "reading/jobs", with(args, postgres.Args{"known_failures": n.reading.known})),
+		side("reading/clear_ledger", "reading/ledger", with(args, postgres.Args{"some_moved": n.reading.someMoved}), more...))
+}
+
+// addOwnCreditBacks adds what the night before has posted to what was read of the ledger.
+func (n *Night) addOwnCreditBacks(ctx context.Context, tx *postgres.Tx) error {
+	_, err := tx.Exec(ctx, "reading/own_credit_backs", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved}))
+	return err
 }
 
 // oddity is a failure code that has not been classified yet, a job that an entry older than the night names, or both.
