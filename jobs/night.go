@@ -227,6 +227,8 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 		defer func() { err = errors.Join(err, turn.Unlock()) }()
 	}
 
+	w.Store.KeepStatements()
+
 	if err := n.findAmbiguous(ctx); err != nil {
 		return fmt.Errorf("night %s: look at the source: %w", date, err)
 	}

@@ -22,7 +22,7 @@ func transient(err error) bool {
 		case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, lock or object state, operator, system
 			return pqErr.Code != "55000" // a wrong object state doesn't mend itself
 		}
-		return false
+		return outdated(err)
 	}
 	if insecure(err) {
 		return false

@@ -355,3 +355,63 @@ func TestASnapshotThatWasOvertakenIsTakenAgain(t *testing.T) {
 		t.Errorf("after %d calls %v; %q is there, %v", calls, err, token, getErr)
 	}
 }
+
+// Kept statements outlive neither their fit nor a failure, and are planned with their values each time.
+func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
+	db := testdb.New(t)
+	store := open(t, db, postgres.Options{MaxConnections: 1})
+	read := func() error {
+		return store.InTx(t.Context(), postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+			var columns []struct{ Relation, Column, Type string }
+			return tx.Select(ctx, &columns, "check/columns", postgres.Args{"schema": "platform", "relations": []string{"jobs"}})
+		})
+	}
+	kept := func() (statements, generic int) {
+		t.Helper()
+		err := store.DB().QueryRowContext(t.Context(), "SELECT count(*), coalesce(sum(generic_plans), 0) FROM pg_prepared_statements").Scan(&statements, &generic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return statements, generic
+	}
+	for range 3 {
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if statements, _ := kept(); statements != 0 {
+		t.Errorf("%d statements are kept by a store that was not told to", statements)
+	}
+	store.KeepStatements()
+	for range 20 {
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if statements, generic := kept(); statements != 1 || generic != 0 {
+		t.Errorf("%d statements are kept, and were run %d times with a generic plan; want 1 and never", statements, generic)
+	}
+	if _, err := store.DB().ExecContext(t.Context(), "CREATE VIEW public.changing AS SELECT 1::int AS n"); err != nil {
+		t.Fatal(err)
+	}
+	ask := func() error {
+		var n int64
+		return store.DB().QueryRowContext(t.Context(), "SELECT n FROM public.changing WHERE n > $1", 0).Scan(&n)
+	}
+	for range 3 {
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := store.DB().ExecContext(t.Context(), "DROP VIEW public.changing; CREATE VIEW public.changing AS SELECT 1::bigint AS n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err == nil || !errors.Is(postgres.Unavailable("ask", err), postgres.ErrUnavailable) {
+		t.Errorf("a statement that no longer fits fails with %v, want something worth another try", err)
+	}
+	for range 3 {
+		if err := ask(); err != nil {
+			t.Errorf("and again: %v", err)
+		}
+	}
+}

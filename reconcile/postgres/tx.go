@@ -105,7 +105,8 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 		"TimeZone":                            "UTC",
 		"lock_timeout":                        o.LockTimeout.Milliseconds(),
 		"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
-		"cursor_tuple_fraction":               1, // InPages reads to the end
+		"plan_cache_mode":                     "force_custom_plan", // a statement that is kept is planned with its values all the same
+		"cursor_tuple_fraction":               1,                   // InPages reads to the end
 	}
 	if o.StatementTimeout > 0 {
 		settings["statement_timeout"] = o.StatementTimeout.Milliseconds()

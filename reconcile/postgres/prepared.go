@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"sync/atomic"
+
+	"github.com/lib/pq"
+)
+
+// KeepStatements makes connections keep every statement prepared that they are given a second time: the server parses and rewrites it once,
+// not once a night. Only for who has made sure that a connection is a session of the server (see SharesSessions).
+func (s *Store) KeepStatements() { s.keeping.Store(true) }
+
+// preparing is a connector whose connections can keep statements prepared.
+type preparing struct {
+	driver.Connector
+	keeping *atomic.Bool
+}
+
+func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := p.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &preparingConn{pqConn: conn.(pqConn), keeping: p.keeping, seen: map[string]keptStatement{}}, nil
+}
+
+// pqConn is what a connection of lib/pq can do.
+type pqConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.QueryerContext
+	driver.SessionResetter
+	driver.Validator
+}
+
+type keptStatement interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type preparingConn struct {
+	pqConn
+	keeping *atomic.Bool
+	seen    map[string]keptStatement // by their texts, of which there are only so many; nil: was run once, and is not prepared
+}
+
+// kept is the prepared statement of a text; nil while the text itself is to be run. One without parameters is no dearer as text.
+func (c *preparingConn) kept(ctx context.Context, text string, args []driver.NamedValue) (keptStatement, error) {
+	if len(args) == 0 || !c.keeping.Load() {
+		return nil, nil
+	}
+	statement, again := c.seen[text]
+	if statement != nil || !again {
+		c.seen[text] = statement
+		return statement, nil
+	}
+	prepared, err := c.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	statement = prepared.(keptStatement)
+	c.seen[text] = statement
+	return statement, nil
+}
+
+// QueryContext runs a statement that returns rows.
+func (c *preparingConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	statement, err := c.kept(ctx, text, args)
+	if err != nil {
+		return nil, err
+	}
+	if statement == nil {
+		return c.pqConn.QueryContext(ctx, text, args)
+	}
+	rows, err := statement.QueryContext(ctx, args)
+	return rows, c.forgetOutdated(text, err)
+}
+
+// ExecContext runs a statement that returns none.
+func (c *preparingConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	statement, err := c.kept(ctx, text, args)
+	if err != nil {
+		return nil, err
+	}
+	if statement == nil {
+		return c.pqConn.ExecContext(ctx, text, args)
+	}
+	result, err := statement.ExecContext(ctx, args)
+	return result, c.forgetOutdated(text, err)
+}
+
+// forgetOutdated has a statement prepared anew the next time when the server says that the prepared one won't do any more.
+func (c *preparingConn) forgetOutdated(text string, err error) error {
+	if outdated(err) {
+		delete(c.seen, text)
+	}
+	return err
+}
+
+// outdated says whether a prepared statement no longer fits: a relation that it reads has other columns than when it was prepared.
+func outdated(err error) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Code == "0A000" && strings.HasPrefix(pqErr.Message, "cached plan must not change")
+}
