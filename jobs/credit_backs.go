@@ -2,8 +2,8 @@ package jobs
 
 import (
 	"context"
-
-	"encoding/json"
+	"crypto/md5"
+	"encoding/hex"
 	"fmt"
 	"math/big"
 	"slices"
@@ -43,24 +43,32 @@ type creditBackFacts struct {
 	ByOthers       string     `db:"credited_by_others"` // in this night, in credits
 }
 
-// creditBackRow is a row of reconciler.credit_backs.
+// creditBackRow is a row of reconciler.credit_backs, but for the night.
 type creditBackRow struct {
-	AccountID      string `json:"account_id"`
-	JobID          string `json:"job_id"`
-	Kind           string `json:"kind"`
-	Status         string `json:"status"`
-	FailureCode    string `json:"failure_code"`
-	Class          string `json:"class"`
-	Rule           string `json:"rule"`
-	PolicyVersion  string `json:"policy_version"`
-	FinishedAt     string `json:"finished_at"` // infinity while it has not finished
-	Debited        int64  `json:"debited"`
-	CreditedBefore int64  `json:"credited_before"`
-	CreditedEver   int64  `json:"credited_ever"`
-	CreditBack     int64  `json:"credit_back"`
-	Decision       string `json:"decision"`
-	Clause         string `json:"clause"`
-	Reason         string `json:"reason"`
+	AccountID, JobID, Kind, Status, FailureCode, Class, Rule, PolicyVersion string
+	FinishedAt                                                              any // a time, or "infinity" while the job has not finished
+	Debited, CreditedBefore, CreditedEver, CreditBack                       int64
+	Decision, Clause, Reason                                                string
+}
+
+// columns are the row as credit_backs/record lists it.
+func (r creditBackRow) columns(date reconcile.Date, bookedAt time.Time) []any {
+	var entryID string
+	var booked any // null
+	if r.CreditBack > 0 {
+		entryID, booked = creditBackEntryID(r.JobID, r.CreditedEver), bookedAt
+	}
+	return []any{
+		r.AccountID, r.JobID, date.String(), r.Kind, r.Status, r.FailureCode, r.Class, r.Rule, r.PolicyVersion, r.FinishedAt,
+		r.Debited, r.CreditedBefore, r.CreditedEver, r.CreditBack, r.Decision, r.Clause, r.Reason, entryID, booked,
+	}
+}
+
+// creditBackEntryID names the ledger's entry after the job and what it had been credited before, so that the same credit-back has the same
+// name whoever tries it, and whenever.
+func creditBackEntryID(jobID string, creditedEver int64) string {
+	digest := md5.Sum([]byte(jobID + "|" + formatInt(creditedEver))) // a name, not a secret
+	return "cb_" + hex.EncodeToString(digest[:])[:24]
 }
 
 // batchRows is how many rows travel in one statement.
@@ -131,21 +139,13 @@ func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error
 func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) error {
 	args := n.args(job, postgres.Args{"policy": n.Policy, "begin": n.Begin, "as_of": n.AsOf()})
 	return postgres.InPages(ctx, tx, "credit_backs/facts", args, batchRows, func(page []creditBackFacts) error {
-		var rows []creditBackRow
-		for _, facts := range page {
-			if row, keep := decideCreditBack(facts); keep {
-				rows = append(rows, row)
+		return tx.Copy(ctx, "credit_backs/record", func(yield func([]any) bool) {
+			for _, facts := range page {
+				if row, keep := decideCreditBack(facts); keep && !yield(row.columns(n.Date, bookedAt)) {
+					return
+				}
 			}
-		}
-		if len(rows) == 0 {
-			return nil
-		}
-		encoded, err := json.Marshal(rows)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, "credit_backs/record", postgres.Args{"date": n.Date, "rows": string(encoded), "booked_at": bookedAt})
-		return err
+		})
 	})
 }
 
@@ -170,7 +170,7 @@ func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
 		CreditBack: decision.Credits, Decision: string(decision.Outcome), Clause: decision.Clause, Reason: decision.Reason,
 	}
 	if f.FinishedAt != nil {
-		row.FinishedAt = f.FinishedAt.Format(time.RFC3339Nano)
+		row.FinishedAt = *f.FinishedAt
 	}
 	if decision.Credits == 0 {
 		row.CreditedEver = f.CreditedBefore // what later nights credit must not show in a rerun of this one

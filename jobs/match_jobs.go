@@ -68,11 +68,34 @@ func (n *Night) judgeJobs(ctx context.Context, tx *postgres.Tx, job string) (out
 	if _, err := tx.Exec(ctx, "candidates/carry_over", n.args(job, postgres.Args{"except_kinds": except})); err != nil {
 		return nil, err
 	}
+	outcomes, unclassified, err := n.judgeCandidates(ctx, tx, job)
+	if err != nil || !unclassified {
+		return outcomes, err
+	}
+	// A failure code that was never met before is rare: looking for them first would look up every candidate once more, every night.
 	if err := n.classifyFailures(ctx, tx, job); err != nil {
 		return nil, err
 	}
-	err = tx.Select(ctx, &outcomes, "match_jobs/judge", n.args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy}))
+	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.args(job, nil)); err != nil {
+		return nil, err
+	}
+	outcomes, _, err = n.judgeCandidates(ctx, tx, job)
 	return outcomes, err
+}
+
+// judgeCandidates also says whether a failure code has not been held against the policy yet.
+func (n *Night) judgeCandidates(ctx context.Context, tx *postgres.Tx, job string) (outcomes []matchTotals, unclassified bool, err error) {
+	var rows []struct {
+		matchTotals
+		Unclassified bool
+	}
+	if err := tx.Select(ctx, &rows, "match_jobs/judge", n.args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy})); err != nil {
+		return nil, false, err
+	}
+	for _, row := range rows {
+		outcomes, unclassified = append(outcomes, row.matchTotals), unclassified || row.Unclassified
+	}
+	return outcomes, unclassified, nil
 }
 
 // concludeJobs proves that no row was lost between reading and judging, and gives the findings to the breaks.

@@ -14,6 +14,7 @@ WITH subject AS (
            -- Finished tonight and no candidate of its own: the scan has counted it as clean, and something on another account brought it here.
            coalesce(s.jobs = 0 AND j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz, false) AS counted_clean,
            CASE WHEN j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled') THEN coalesce(f.class, 'unknown') END AS class,
+           v.version IS NOT NULL AND f.class IS NULL AS unclassified,
            coalesce(l.own_net, 0) AS own_net, coalesce(l.own_debits, 0) AS own_debits, coalesce(l.own_credited, 0) AS own_credited,
            coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
            coalesce(l.debited_account, '') AS debited_account, coalesce(l.credited_account, '') AS credited_account
@@ -100,15 +101,16 @@ WITH subject AS (
     SELECT CASE WHEN debit_fault IS NOT NULL OR credit_fault IS NOT NULL OR class_fault IS NOT NULL THEN 'breaks'
                 WHEN rejected OR known AND NOT finished THEN 'awaiting'
                 ELSE 'matched' END AS outcome,
-           jobs, night_cost, night_debits, carried, counted_clean, cost
+           jobs, night_cost, night_debits, carried, counted_clean, cost, class = 'unknown' AND unclassified AS unclassified
     FROM verdict
 )
-SELECT x.outcome, sum(x.jobs)::text AS jobs, sum(x.cost)::text AS cost, sum(x.debits)::text AS debits, sum(x.carried)::text AS carried
+SELECT x.outcome, sum(x.jobs)::text AS jobs, sum(x.cost)::text AS cost, sum(x.debits)::text AS debits, sum(x.carried)::text AS carried,
+       coalesce(bool_or(x.unclassified), false) AS unclassified
 FROM outcome o
 CROSS JOIN LATERAL (
-    SELECT o.outcome, o.jobs, o.night_cost AS cost, o.night_debits AS debits, o.carried
+    SELECT o.outcome, o.jobs, o.night_cost AS cost, o.night_debits AS debits, o.carried, o.unclassified
     UNION ALL
-    SELECT v.outcome, v.jobs, v.jobs * o.cost, v.jobs * o.cost, 0
+    SELECT v.outcome, v.jobs, v.jobs * o.cost, v.jobs * o.cost, 0, false
     FROM (VALUES ('matched', -1), ('breaks', 1)) AS v (outcome, jobs)
     WHERE o.counted_clean AND o.outcome = 'breaks') x
 GROUP BY 1
