@@ -17,12 +17,16 @@ import (
 // Exactly once: the record's unique key and the entry's idempotency key both come from the job and from what it had been credited before.
 func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "credit-backs"
-	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, lookupTx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = n.creditBacks(ctx, tx, job)
 		return err
 	})
 	return counts, err
 }
+
+// lookupTx is for what looks up one job after the other. Its statements are planned while tables are empty that they then fill: a plan that
+// reads such a table from end to end, because it is short yet, would do so for every job.
+var lookupTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
 
 type creditBackFacts struct {
 	AccountID      string     `db:"account_id"`

@@ -15,3 +15,6 @@ func SetTurnRows(rows int64) (restore func()) {
 }
 
 var TurnOf = turnOf
+
+// LookupTx is what statements that look up one row after the other run with.
+var LookupTx = lookupTx
