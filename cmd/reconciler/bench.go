@@ -74,7 +74,7 @@ func (r *benchReport) profile(of string, s sampled) {
 var benchParts = []struct {
 	name string
 	take func(*lab, context.Context, *benchReport) error
-}{{"night", (*lab).night}, {"history", (*lab).history}, {"backfill", (*lab).backfill}}
+}{{"night", (*lab).night}, {"history", (*lab).history}, {"backfill", (*lab).backfill}, {"traps", (*lab).traps}}
 
 func benchPartNames() (names []string) {
 	for _, part := range benchParts {

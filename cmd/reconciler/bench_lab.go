@@ -130,6 +130,17 @@ func (l *lab) newBed(ctx context.Context, name, template string) (*bed, error) {
 	return b, nil
 }
 
+// reopen connects the worker anew, so that settings of the database hold, and to a platform in another schema.
+func (b *bed) reopen(schema string) error {
+	store, err := postgres.Open(postgres.Options{URL: b.wire.url, SourceSchema: schema})
+	if err != nil {
+		return err
+	}
+	err = b.worker.Store.Close()
+	b.worker.Store = store
+	return err
+}
+
 func (b *bed) close() error { return errors.Join(b.worker.Store.Close(), b.wire.close()) }
 
 // drop gives the disk space back.
@@ -137,12 +148,16 @@ func (b *bed) drop(ctx context.Context) error {
 	if err := b.close(); err != nil {
 		return err
 	}
-	admin, err := postgres.Open(postgres.Options{URL: b.lab.server.URL("postgres")})
+	return b.lab.forget(ctx, b.name)
+}
+
+func (l *lab) forget(ctx context.Context, database string) error {
+	admin, err := postgres.Open(postgres.Options{URL: l.server.URL("postgres")})
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	_, err = admin.DB().ExecContext(ctx, "DROP DATABASE "+b.name)
+	_, err = admin.DB().ExecContext(ctx, "DROP DATABASE "+database)
 	return err
 }
 
