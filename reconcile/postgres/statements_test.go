@@ -49,6 +49,52 @@ func TestEveryStatementPrepares(t *testing.T) {
 	}
 }
 
+// TestNoRowIsLookedUpByTheTimesThatAreSane: of tables that were never analyzed a planner expects few rows between any two times. It read the
+// index of all times for every single entry that it looked up by its job: a hundred times the work, and more with every row.
+func TestNoRowIsLookedUpByTheTimesThatAreSane(t *testing.T) {
+	db := testdb.New(t)
+	db.MustExec(`INSERT INTO platform.jobs SELECT 'job_' || n, 'acc', 'image', 'model', 'failed', '', 1, d, d
+		FROM generate_series(1, 20000) n CROSS JOIN LATERAL (SELECT timestamptz '2026-03-02Z' + n * interval '1 s' AS d) d`)
+	db.MustExec(`INSERT INTO platform.credit_entries SELECT 'ent_' || id, account_id, 'usage', -1, NULL, id, id, '', created_at FROM platform.jobs`)
+	db.MustExec(`INSERT INTO platform.purchases SELECT id, account_id, 'credits', 1, 1, 'usd', 'completed', id, id, id, created_at, created_at FROM platform.jobs`)
+	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained := 0
+	for _, name := range catalog.Names() {
+		text := catalog.Statement(name).Text
+		if !strings.Contains(text, "2199-12-31") {
+			continue
+		}
+		tx := db.MustBegin()
+		tx.MustExec("SET LOCAL plan_cache_mode = force_generic_plan")
+		tx.MustExec("PREPARE statement AS " + text)
+		var nulls string
+		var plan []string
+		err := tx.Get(&nulls, "SELECT coalesce('(' || nullif(array_to_string(array_fill('NULL'::text, ARRAY[cardinality(parameter_types)]), ', '), '') || ')', '') FROM pg_prepared_statements WHERE name = 'statement'")
+		if err == nil {
+			err = tx.Select(&plan, "EXPLAIN (COSTS off) EXECUTE statement"+nulls)
+		}
+		tx.MustExec("DEALLOCATE statement")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range plan {
+			if strings.Contains(line, "Index Cond") && strings.Contains(line, "2000-01-01") && strings.Contains(line, "2199-12-31") {
+				t.Errorf("%s: %s", name, strings.TrimSpace(line))
+			}
+		}
+		explained++
+	}
+	if explained == 0 {
+		t.Error("no statement has those times: this test looks for the wrong ones")
+	}
+}
+
 // A name in the code that no file bears would only show when the statement is run.
 func TestEveryNamedStatementExists(t *testing.T) {
 	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
