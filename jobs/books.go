@@ -211,7 +211,7 @@ func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string
 	}
 	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !n.ledgerChanged {
 		var due bool
-		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": closingIsLedger, "many": turnRows})
+		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": closingIsLedger, "many": ledgerRows})
 		if err != nil || !due {
 			return closing, err
 		}

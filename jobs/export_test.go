@@ -2,16 +2,16 @@ package jobs
 
 // SetLookBackRows makes a history long for tests that has only so many rows.
 func SetLookBackRows(rows int64) (restore func()) {
-	before, turn := lookBackRows, turnRows
-	lookBackRows, turnRows = rows, min(rows, turn)
-	return func() { lookBackRows, turnRows = before, turn }
+	back, turn, ledger := lookBackRows, turnRows, ledgerRows
+	lookBackRows, turnRows, ledgerRows = rows, min(rows, turn), min(rows, ledger)
+	return func() { lookBackRows, turnRows, ledgerRows = back, turn, ledger }
 }
 
-// SetTurnRows makes a history long enough for tests to be gone through in turns, row by row.
+// SetTurnRows makes a history that has only so many rows long enough for tests to be gone through in turns, row by row.
 func SetTurnRows(rows int64) (restore func()) {
-	turn := turnRows
-	turnRows = rows
-	return func() { turnRows = turn }
+	turn, ledger := turnRows, ledgerRows
+	turnRows, ledgerRows = rows, rows
+	return func() { turnRows, ledgerRows = turn, ledger }
 }
 
 var TurnOf = turnOf

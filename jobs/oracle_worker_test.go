@@ -53,19 +53,26 @@ func newWorker(t testing.TB) *worker {
 // reset empties the database and the reports, which is a lot faster than another database.
 func (w *worker) reset(t testing.TB, zone *time.Location) {
 	t.Helper()
-	var tables []string
-	err := w.db.Select(&tables, `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-		WHERE schemaname IN ('platform', 'reconciler') AND tablename NOT LIKE '%goose%'`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.db.Exec("TRUNCATE " + strings.Join(tables, ", ")); err != nil {
+	// TRUNCATE would make new files of every table and index, which costs ten times as much for a few rows. What others refer to goes after them.
+	if _, err := w.db.Exec(`DO $$ DECLARE t text; again boolean; BEGIN
+		LOOP
+			again := false;
+			FOR t IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('platform', 'reconciler') AND tablename NOT LIKE '%goose%' LOOP
+				BEGIN
+					EXECUTE 'DELETE FROM ' || t;
+				EXCEPTION WHEN foreign_key_violation THEN again := true;
+				END;
+			END LOOP;
+			EXIT WHEN NOT again;
+		END LOOP;
+	END $$`); err != nil {
 		t.Fatal(err)
 	}
 	w.Settings = jobs.Settings{Zone: zone, Matching: w.matching}
 	if err := os.RemoveAll(w.folder); err != nil {
 		t.Fatal(err)
 	}
+	var err error
 	if w.Reports, err = storage.OpenFolder(w.folder); err != nil {
 		t.Fatal(err)
 	}
