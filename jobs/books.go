@@ -16,8 +16,15 @@ var closingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, 
 // missing, the error comes with the books as they are: they must be seen.
 func (n *Night) closeNight(ctx context.Context) (counts Counts, err error) {
 	var untied untiedBooks
+	var rows rowCount
+	count := n.beside(ctx, func(ctx context.Context) error {
+		return n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+			return tx.Get(ctx, &rows, "books/rows_now", n.span(postgres.Args{"date": n.Date}))
+		})
+	})
+	defer count.giveUp()
 	err = n.Store.InTx(ctx, closingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = n.closeBooks(ctx, tx)
+		counts, err = n.closeBooks(ctx, tx, func() (rowCount, error) { err := count.wait(); return rows, err })
 		if errors.As(err, &untied) {
 			return nil
 		}
@@ -38,7 +45,7 @@ func (n *Night) closeNight(ctx context.Context) (counts Counts, err error) {
 // closeBooks rolls the liability forward through the night, in credits and in money per currency, once from the ledger's entries and once
 // from the lots, and fails with ErrIntegrity where the two differ or where the night doesn't open with what the one before closed with.
 // It is a step of the job reports, and leaves the same rows whenever it is repeated.
-func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx) (Counts, error) {
+func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx, count func() (rowCount, error)) (Counts, error) {
 	if _, err := tx.Exec(ctx, "books/clear", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
@@ -49,7 +56,7 @@ func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx) (Counts, error)
 	if err := n.bookPurchases(ctx, tx, goesOn); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	counts, ledger, err := n.rollForward(ctx, tx, goesOn)
+	counts, ledger, err := n.rollForward(ctx, tx, goesOn, count)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
@@ -98,7 +105,7 @@ func (n *Night) bookPurchases(ctx context.Context, tx *postgres.Tx, goesOn bool)
 	return err
 }
 
-func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (counts Counts, ledger ledgerEntries, err error) {
+func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool, count func() (rowCount, error)) (counts Counts, ledger ledgerEntries, err error) {
 	span := n.span(postgres.Args{"date": n.Date})
 	if _, err := tx.Exec(ctx, "books/buying_accounts", with(span, postgres.Args{"goes_on": goesOn})); err != nil {
 		return nil, ledger, err
@@ -119,7 +126,7 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (
 	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved})); err != nil {
 		return nil, ledger, err
 	}
-	if err := n.sameLedger(ctx, tx, ledger); err != nil {
+	if err := n.sameLedger(ctx, tx, ledger, count); err != nil {
 		return nil, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
@@ -144,10 +151,13 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool) (
 	return Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
+// rowCount is how many rows of the ledger the night has read, and how many there are when its books are closed.
+type rowCount struct{ Read, Now string }
+
 // sameLedger holds the ledger as it is when the books are closed against what the night has read and gone by.
-func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries) error {
-	var rows struct{ Read, Now string }
-	if err := tx.Get(ctx, &rows, "books/rows_now", n.span(postgres.Args{"date": n.Date})); err != nil {
+func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries, count func() (rowCount, error)) error {
+	rows, err := count()
+	if err != nil {
 		return err
 	}
 	var read string

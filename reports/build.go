@@ -169,19 +169,12 @@ func table[T any](ctx context.Context, b *built, fileName, sheetName string, o s
 	if rows == nil {
 		return nil
 	}
-	var current T
-	row := reflect.ValueOf(&current).Elem()
-	return rows(ctx, func(next T) error {
-		current = next
+	spread := newSpread[T](ctx, writers)
+	return spread.finish(rows(ctx, func(next T) error {
 		count++
 		add(next)
-		for _, write := range writers {
-			if err := write(row); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+		return spread.write(next)
+	}))
 }
 
 // reportFile is a file of the folder being written.
