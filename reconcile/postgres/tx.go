@@ -108,6 +108,7 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 		"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
 		"plan_cache_mode":                     "force_custom_plan", // a statement that is kept is planned with its values all the same
 		"cursor_tuple_fraction":               1,                   // InPages reads to the end
+		"jit_above_cost":                      -1,                  // compiling takes longer than what is compiled, readings of whole nights aside
 	}
 	if o.StatementTimeout > 0 {
 		settings["statement_timeout"] = o.StatementTimeout.Milliseconds()
