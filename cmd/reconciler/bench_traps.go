@@ -162,13 +162,13 @@ func (l *lab) traps(ctx context.Context, r *benchReport) error {
 			}
 			without, with = append(without, usual), append(with, caught)
 		}
-		r.atMost("  "+t.name, 0, "times", ratios(took(with), took(without)), dearer(with[0], without[0]))
+		r.atMost(t.name, 0, "times", ratios(took(with), took(without)), dearer(with[0], without[0]))
 		plain = append(plain, took(without)...)
 		if err := l.forget(ctx, name); err != nil {
 			return err
 		}
 	}
-	r.atMost("the plain night", 0, "s", plain, fmt.Sprintf("%d jobs; the outcome was the same each time", l.jobs/10))
+	r.atMost("the plain night that these are held against", 0, "s", plain, fmt.Sprintf("%d jobs; the outcome was the same each time", l.jobs/10))
 	return l.forget(ctx, "plain")
 }
 
