@@ -15,7 +15,8 @@ func TestTrapsAreLaid(t *testing.T) {
 		"no statistics: a bulk load a moment ago":    "SELECT NOT EXISTS (SELECT FROM pg_stats WHERE schemaname = 'platform' AND tablename IN ('accounts', 'purchases', 'jobs', 'credit_entries'))",
 		"stale statistics: analyzed at a thousandth": "SELECT reltuples = 3 FROM pg_class WHERE oid = 'platform.jobs'::regclass",
 		"views": "SELECT count(*) = 7 FROM pg_views WHERE schemaname = 'seen'",
-		"views that compute a column: lower(kind)": "SELECT count(*) = 5 FROM pg_views WHERE schemaname = 'seen' AND definition LIKE '%lower(%'",
+		"views that compute a column: lower(kind)":           "SELECT count(*) = 5 FROM pg_views WHERE schemaname = 'seen' AND definition LIKE '%lower(%'",
+		"the same, with partial indexes on what it computes": "SELECT count(*) = 2 FROM pg_indexes WHERE tablename = 'credit_entries' AND indexdef LIKE '%lower(kind)%'",
 		"8 partitions by hash of id": `SELECT count(*) = 16 FROM pg_inherits WHERE EXISTS (SELECT FROM pg_stats WHERE format('%I.%I', schemaname, tablename)::regclass = inhrelid)
 			AND EXISTS (SELECT FROM pg_index WHERE indrelid = 'platform.jobs'::regclass AND indisunique)`,
 		"26 partitions by month of created_at": `SELECT (SELECT count(*) FROM pg_inherits WHERE inhparent IN ('platform.jobs'::regclass, 'platform.credit_entries'::regclass)) = 52

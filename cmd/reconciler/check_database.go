@@ -428,11 +428,13 @@ func counted(n int, thing string) string {
 
 func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args) {
 	var found []struct {
-		Relation  string
-		IsView    bool `db:"is_view"`
-		Indexes   pq.StringArray
-		UniqueKey bool `db:"unique_key"`
-		UniqueID  bool `db:"unique_id"`
+		Relation         string
+		IsView           bool `db:"is_view"`
+		IsPartitioned    bool `db:"is_partitioned"`
+		Indexes          pq.StringArray
+		UniqueKey        bool `db:"unique_key"`
+		UniqueID         bool `db:"unique_id"`
+		UniqueKeyInParts bool `db:"unique_key_in_parts"`
 	}
 	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
 		c.add("indexes", outcomeFailed, "see the message", "%v", err)
@@ -446,26 +448,47 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 			c.add("indexes", outcomeSkipped, "", "%s is a view; every night searches its rows for ids that are there twice; see that the tables behind it are indexed by %s", f.Relation, indexColumns(sql.SourceRelations[i]))
 			continue
 		}
+		table := pq.QuoteIdentifier(store.SourceSchema()) + "." + f.Relation
+		if f.IsPartitioned {
+			table = "each partition of " + table // the whole can't be indexed concurrently
+		}
 		for _, index := range sql.SourceRelations[i].Indexes {
 			if !slices.Contains(f.Indexes, index.String()) {
 				complete = false
-				c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s.%s %s", pq.QuoteIdentifier(store.SourceSchema()), f.Relation, index),
-					"%s has none on %s: %s", f.Relation, index, index.Cost)
+				c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s %s", table, index), "%s has none on %s: %s", f.Relation, index, index.Cost)
 			}
 		}
 		if !f.UniqueID {
 			complete = false
-			c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s.%s (id)", pq.QuoteIdentifier(store.SourceSchema()), f.Relation),
-				"nothing keeps %s.id unique: every night searches its rows for ids that are there twice, and takes the first row of each", f.Relation)
+			fix := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (id)", table)
+			if f.IsPartitioned {
+				fix += "; only partitions by hash of id keep it unique as a whole"
+			}
+			c.add("indexes", outcomeWarning, fix, "nothing keeps %s.id unique: every night searches its rows for ids that are there twice, and takes the first row of each", f.Relation)
 		}
 		if f.Relation == "credit_entries" && !f.UniqueKey {
 			complete = false
-			c.add("indexes", outcomeFailed, fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s.credit_entries (idempotency_key)", pq.QuoteIdentifier(store.SourceSchema())),
-				"credit_entries.idempotency_key is not unique: the ledger itself would take a credit-back twice")
+			c.idempotencyKey(table, f.IsPartitioned, f.UniqueID, f.UniqueKeyInParts)
 		}
 	}
 	if complete {
 		c.add("indexes", outcomeOK, "", "all there")
+	}
+}
+
+// idempotencyKey judges a ledger that doesn't keep its key unique as a whole, as a partitioned table can't. The worker makes the ids of its entries
+// of the same as their keys, and a night that is run again books at the same instant.
+func (c *checkup) idempotencyKey(table string, isPartitioned, uniqueID, uniqueInParts bool) {
+	fix := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (idempotency_key)", table)
+	switch {
+	case isPartitioned && uniqueID:
+		c.add("indexes", outcomeWarning, "nothing for the worker's sake; see that no other writer relies on the key",
+			"credit_entries.idempotency_key is not unique across partitions: the ledger refuses the worker's entries a second time by their ids")
+	case isPartitioned && uniqueInParts:
+		c.add("indexes", outcomeWarning, "partition by hash of id, if that is to be ruled out",
+			"credit_entries.idempotency_key is unique within each partition only: the ledger itself would take a credit-back again that is booked in another one")
+	default:
+		c.add("indexes", outcomeFailed, fix, "credit_entries.idempotency_key is not unique: the ledger itself would take a credit-back twice")
 	}
 }
 

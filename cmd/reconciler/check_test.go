@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -176,6 +177,43 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 				t.Errorf("no line %s %s with %q and %q among %+v", c.result, c.check, c.found, c.fix, lines)
 			}
 		})
+	}
+}
+
+// Of a partitioned table the check-up asks only what such a table can have: indexes on each partition, and a key that is unique as a whole
+// only where the table is partitioned by it.
+func TestCheckOfPartitionedTables(t *testing.T) {
+	t.Setenv("REPORTS_URL", t.TempDir())
+	const (
+		search  = "warning: nothing keeps %[1]s.id unique: every night searches its rows for ids that are there twice, and takes the first row of each; CREATE UNIQUE INDEX CONCURRENTLY ON each partition of \"platform\".%[1]s (id); only partitions by hash of id keep it unique as a whole\n"
+		byIDs   = "warning: credit_entries.idempotency_key is not unique across partitions: the ledger refuses the worker's entries a second time by their ids; nothing for the worker's sake; see that no other writer relies on the key\n"
+		inParts = "warning: credit_entries.idempotency_key is unique within each partition only: the ledger itself would take a credit-back again that is booked in another one; partition by hash of id, if that is to be ruled out\n"
+		nowhere = "FAILED: credit_entries.idempotency_key is not unique: the ledger itself would take a credit-back twice; CREATE UNIQUE INDEX CONCURRENTLY ON each partition of \"platform\".credit_entries (idempotency_key)\n"
+		reading = "warning: jobs has none on (finished_at): finding the night's jobs reads all of them; CREATE INDEX CONCURRENTLY ON each partition of \"platform\".jobs (finished_at)\n"
+	)
+	for _, c := range []struct{ trap, and, want string }{
+		{"8 partitions by hash of id", "", byIDs},
+		{"26 partitions by month of created_at", "", fmt.Sprintf(search, "credit_entries") + inParts + fmt.Sprintf(search, "jobs")},
+		{"26 partitions by month of created_at", "DROP INDEX platform.credit_entries_3_idempotency_key_idx; DROP INDEX platform.jobs_finished_at_idx",
+			fmt.Sprintf(search, "credit_entries") + nowhere + reading + fmt.Sprintf(search, "jobs")},
+	} {
+		administrator, as := installed(t)
+		runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
+		all := traps()
+		for _, statement := range all[slices.IndexFunc(all, func(x trap) bool { return x.name == c.trap })].lay {
+			administrator.MustExec(statement)
+		}
+		administrator.MustExec("GRANT SELECT ON platform.jobs, platform.credit_entries TO reconciler_app; GRANT INSERT ON platform.credit_entries TO reconciler_app;" + c.and)
+		code, lines := checked(t, as("reconciler_app"))
+		got := ""
+		for _, line := range lines {
+			if line.Check == "indexes" {
+				got += fmt.Sprintf("%s: %s; %s\n", line.Result, line.Found, line.Fix)
+			}
+		}
+		if got != c.want || (code == exitDone) == strings.Contains(c.want, "FAILED") {
+			t.Errorf("%s, %s: exit code %d, got\n%swant\n%s", c.trap, c.and, code, got, c.want)
+		}
 	}
 }
 

@@ -1,12 +1,23 @@
 -- Every valid index on the platform's tables by its leading column, and the part of the rows that are in it, where that leaves out more than rows
--- without a value; views have none of their own, so they are not judged.
-SELECT c.relname AS relation, c.relkind = 'v' AS is_view, coalesce(array_agg(DISTINCT '(' || a.attname || ')' || coalesce(' WHERE ' || nullif(pg_get_expr(i.indpred, i.indrelid), '(' || a.attname || ' IS NOT NULL)'), '')) FILTER (WHERE a.attname IS NOT NULL), '{}') AS indexes,
-       coalesce(bool_or(i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'idempotency_key'), false) AS unique_key,
-       coalesce(bool_or(i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = 'id'), false) AS unique_id
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisvalid
-LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
-WHERE n.nspname = @schema::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (@relations::text[])
-GROUP BY 1, 2
+-- without a value; of a partitioned table those that each partition has. Views have none of their own, so they are not judged.
+WITH relations AS (
+    SELECT c.oid, c.relname, c.relkind,
+           CASE WHEN c.relkind = 'p' THEN ARRAY(SELECT p.relid::oid FROM pg_partition_tree(c.oid) p WHERE p.isleaf) ELSE ARRAY[c.oid] END AS parts
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = @schema::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (@relations::text[])
+), indexes AS (
+    SELECT r.oid, i.indrelid, i.indrelid = r.oid AS whole, i.indrelid = ANY (r.parts) AS in_part, a.attname AS leading,
+           i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AS is_unique,
+           '(' || a.attname || ')' || coalesce(' WHERE ' || nullif(pg_get_expr(i.indpred, i.indrelid), '(' || a.attname || ' IS NOT NULL)'), '') AS definition
+    FROM relations r
+    JOIN pg_index i ON (i.indrelid = r.oid OR i.indrelid = ANY (r.parts)) AND i.indisvalid
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+)
+SELECT r.relname AS relation, r.relkind = 'v' AS is_view, r.relkind = 'p' AS is_partitioned,
+       ARRAY(SELECT i.definition FROM indexes i WHERE i.oid = r.oid AND i.in_part GROUP BY 1 HAVING count(DISTINCT i.indrelid) = cardinality(r.parts)) AS indexes,
+       EXISTS (SELECT FROM indexes i WHERE i.oid = r.oid AND i.whole AND i.is_unique AND i.leading = 'idempotency_key') AS unique_key,
+       EXISTS (SELECT FROM indexes i WHERE i.oid = r.oid AND i.whole AND i.is_unique AND i.leading = 'id') AS unique_id,
+       (SELECT count(DISTINCT i.indrelid) FROM indexes i WHERE i.oid = r.oid AND i.in_part AND i.is_unique AND i.leading = 'idempotency_key') = cardinality(r.parts) AS unique_key_in_parts
+FROM relations r
 ORDER BY 1
