@@ -61,6 +61,8 @@ type built struct {
 	input   Input
 	summary *Summary
 	files   []FileEntry
+	// finished is the manifest of the revision that was finished last.
+	finished Manifest
 
 	workbook *workbook
 }
@@ -233,6 +235,9 @@ func (b *built) note(entry FileEntry) {
 
 // finish writes what names the revision: the page and summary.json, and the manifest that goes with them.
 func (b *built) finish(revision int) (Manifest, error) {
+	if b.finished.Revision == revision {
+		return b.finished, nil
+	}
 	b.summary.Revision = revision
 	b.summary.Trends[len(b.summary.Trends)-1].Revision = revision
 	err := b.file("summary.json", func(out io.Writer) error { return writeJSON(out, b.summary) })
@@ -242,7 +247,8 @@ func (b *built) finish(revision int) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, err
 	}
-	return b.manifest(revision), nil
+	b.finished = b.manifest(revision)
+	return b.finished, nil
 }
 
 // complete writes what finish does, and the manifest's file.
