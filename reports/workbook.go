@@ -570,7 +570,9 @@ func (w *workbook) describeSheets() error {
 		return err
 	}
 	tables := map[string]int{}
-	for _, info := range w.sheets[summarySheetNumber:] {
+	// For each table that is added excelize reads all those before it again, for their numbers and names. So it gets just the numbers to read.
+	parts := map[any]any{}
+	for number, info := range w.sheets[summarySheetNumber:] {
 		if _, err := w.book.NewSheet(info.name); err != nil {
 			return err
 		}
@@ -591,6 +593,15 @@ func (w *workbook) describeSheets() error {
 			StyleName: "TableStyleLight1", ShowRowStripes: &stripes}); err != nil {
 			return err
 		}
+		path := fmt.Sprintf("xl/tables/table%d.xml", number+1)
+		part, ok := w.book.Pkg.Swap(path, fmt.Appendf(nil, `<table xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" id="%d"/>`, number+1))
+		if !ok {
+			return fmt.Errorf("sheet %s: its table is not in %s", info.name, path)
+		}
+		parts[path] = part
+	}
+	for path, part := range parts {
+		w.book.Pkg.Store(path, part)
 	}
 	w.book.SetActiveSheet(0)
 	return nil
