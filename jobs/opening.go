@@ -209,7 +209,7 @@ func (n *Night) isOpen(reported reconcile.Date) bool {
 
 // Of a platform that has more than lookBackRows rows in the nights that are looked back at, nights are only counted. Of nights before the
 // look-back, so many are looked at in one night as have turnRows rows, or one. A ledger of more than ledgerRows entries is not summed every night.
-var lookBackRows, turnRows, ledgerRows int64 = 2_000_000, 10_000, 25_000
+var lookBackRows, turnRows, ledgerRows int64 = 2_000_000, 10_000, 100_000
 
 // nightsToLookBackAt are the nights that are held against what they had read: those of the look-back, and of all older ones as many as cost
 // little beside the night itself. A long history is gone through in turns.
