@@ -106,7 +106,7 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 		"TimeZone":                            "UTC",
 		"lock_timeout":                        o.LockTimeout.Milliseconds(),
 		"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
-		"plan_cache_mode":                     "force_custom_plan", // a statement that is kept is planned with its values all the same
+		"plan_cache_mode":                     "force_custom_plan", // statements are made to be planned with their values, also where they are kept prepared
 		"cursor_tuple_fraction":               1,                   // InPages reads to the end
 		"jit_above_cost":                      -1,                  // compiling takes longer than what is compiled, readings of whole nights aside
 	}

@@ -311,8 +311,7 @@ func (s *syncer) settle(ctx context.Context, since int64) error {
 			return err
 		}
 	}
-	noJIT := postgres.TxOptions{Settings: map[string]any{"jit": "off"}}
-	return s.o.Store.InTx(ctx, noJIT, func(ctx context.Context, tx *postgres.Tx) error {
+	return s.o.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
 		_, err := tx.Exec(ctx, "stripe/date_states", postgres.Args{"since": since})
 		return err
 	})
