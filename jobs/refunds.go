@@ -150,3 +150,34 @@ func (n *Night) controlRefunds(ctx context.Context, tx *postgres.Tx) error {
 	c.add("credits held for refunds", "credits", total.Ledger, total.Held, "0", "0")
 	return c.record(ctx, tx)
 }
+
+// refundsJob is what the breaks of refunds are found by.
+const refundsJob = "refunds"
+
+// reportBreaks brings the breaks of refunds up to date at once: the night of today will find the same ones again.
+func (x *refundExecutor) reportBreaks(ctx context.Context) error {
+	night := reconcile.NightOf(x.date, x.w.Settings.Zone)
+	night.End = x.w.instant()
+	if night.End.Before(night.Begin) {
+		night.End = night.Begin
+	}
+	n := &Night{Worker: x.w, Night: night, log: x.w.Log}
+	n.command.name, n.command.actor = x.run, x.actor
+	return x.w.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
+		_, err := n.findRefundBreaks(ctx, tx)
+		return err
+	})
+}
+
+// findRefundBreaks finds what stands in the way of refunds as of the night, and merges it into the breaks.
+func (n *Night) findRefundBreaks(ctx context.Context, tx *postgres.Tx) (Counts, error) {
+	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.args(refundsJob, nil)); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "refunds/findings", n.args(refundsJob, postgres.Args{
+		"as_of": n.AsOf(), "grace_before": n.AsOf().Add(-n.Settings.AwaitingFor),
+	})); err != nil {
+		return nil, err
+	}
+	return n.mergeBreaks(ctx, tx, refundsJob)
+}
