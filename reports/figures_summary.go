@@ -1,0 +1,213 @@
+package reports
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+// summary is all of it, with the trends of the nights before.
+func (f *figures) summary(before []NightFigures) *Summary {
+	s := &Summary{Schema: 1, Facts: f.facts, Breaks: f.breaks,
+		RollForward: orEmpty(f.rollForward), StripeActivity: orEmpty(f.activity), ControlTotals: orEmpty(f.controls),
+		StripeCash: orEmpty(f.cash), Notifications: f.notifications}
+	s.Jobs = orEmpty(s.Jobs)
+	f.summarizeBreaks(s)
+	f.summarizeCreditBacks(s)
+	f.summarizeWindows(s)
+	f.summarizeRequests(s)
+	f.summarizeStripe(s)
+	f.summarizeSubscriptions(s)
+	s.Rejects = RejectFigures{Rows: f.rejects.total, ByRelation: []RejectGroup{}, first: f.rejects.first}
+	for _, key := range f.rejects.byRelation.order {
+		s.Rejects.ByRelation = append(s.Rejects.ByRelation, RejectGroup{key[0], key[1], *f.rejects.byRelation.byKey[key]})
+	}
+	if f.rejects.byRelation.rest > 0 {
+		s.Rejects.ByRelation = append(s.Rejects.ByRelation, RejectGroup{"others", "", f.rejects.byRelation.rest})
+	}
+	s.Status, s.StatusReasons = statusOf(s)
+	s.Trends = append(slices.Clone(before), s.Night())
+	return s
+}
+
+func (f *figures) summarizeBreaks(s *Summary) {
+	s.Breaks.AtStake = f.breakStake.amounts()
+	s.Breaks.ByAge = f.byAge[:]
+	s.Breaks.BySeverity = []SeverityFigures{}
+	for _, severity := range []reconcile.Severity{reconcile.Error, reconcile.Warning, reconcile.Info} {
+		figures := SeverityFigures{Severity: severity, AtStake: []Amount{}}
+		if t := f.bySeverity[severity]; t != nil {
+			figures.Open, figures.AtStake = t.open, t.stake.amounts()
+		}
+		s.Breaks.BySeverity = append(s.Breaks.BySeverity, figures)
+	}
+	place := map[reconcile.BreakKind]int{}
+	for i, rule := range reconcile.BreakRules {
+		place[rule.Kind] = i + 1 // 0: a kind that isn't in the catalogue goes first, as nobody expects it
+	}
+	s.Breaks.ByKind = []KindFigures{}
+	for _, t := range f.byKind {
+		figures := t.KindFigures
+		figures.AtStake, figures.Net, figures.top = t.stake.amounts(), t.net.amounts(), t.top.items
+		s.Breaks.ByKind = append(s.Breaks.ByKind, figures)
+	}
+	slices.SortFunc(s.Breaks.ByKind, func(a, b KindFigures) int {
+		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(place[a.Kind], place[b.Kind]), cmp.Compare(a.Kind, b.Kind))
+	})
+}
+
+func (f *figures) summarizeCreditBacks(s *Summary) {
+	c := &f.creditBacks
+	s.CreditBacks = CreditBackFigures{Jobs: c.jobs, ByDecision: []CreditBackGroup{}, ByClass: []CreditBackGroup{}, ByCode: []CreditBackGroup{}}
+	group := func(name, class string, t *creditBackTally) CreditBackGroup {
+		return CreditBackGroup{name, class, t.jobs, t.debited.number(), t.credited.number()}
+	}
+	var none creditBackTally
+	for _, name := range []string{"credited", "not_due", "pending"} {
+		t := c.byDecision.byKey[name]
+		if t == nil {
+			t = &none
+		}
+		s.CreditBacks.ByDecision = append(s.CreditBacks.ByDecision, group(name, "", t))
+	}
+	for _, name := range []string{"system", "user", "unknown"} {
+		t := c.byClass.byKey[name]
+		if t == nil {
+			t = &none
+		}
+		s.CreditBacks.ByClass = append(s.CreditBacks.ByClass, group(name, "", t))
+	}
+	for _, key := range c.byCode.order {
+		s.CreditBacks.ByCode = append(s.CreditBacks.ByCode, group(key.code, key.class, c.byCode.byKey[key]))
+	}
+	slices.SortFunc(s.CreditBacks.ByCode, func(a, b CreditBackGroup) int {
+		return cmp.Or(cmp.Compare(b.Jobs, a.Jobs), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Class, b.Class))
+	})
+	for _, tooMany := range s.CreditBacks.ByCode[min(topCodes, len(s.CreditBacks.ByCode)):] {
+		s.CreditBacks.MoreCodes += tooMany.Jobs
+	}
+	s.CreditBacks.MoreCodes += c.byCode.rest.jobs
+	s.CreditBacks.ByCode = s.CreditBacks.ByCode[:min(topCodes, len(s.CreditBacks.ByCode))]
+}
+
+func (f *figures) summarizeWindows(s *Summary) {
+	s.RefundWindows = WindowFigures{ByState: []WindowGroup{}, Closing: []ClosingWindow{}, next: f.windows.next.items}
+	states := reconcile.WindowStates()
+	slices.Reverse(states) // what may still cost money first
+	for _, state := range states {
+		t := f.windows.byState.byKey[string(state)]
+		if t == nil {
+			t = &windowTally{}
+		}
+		s.RefundWindows.ByState = append(s.RefundWindows.ByState, WindowGroup{string(state), t.count, t.credits.number(), t.money.amounts()})
+	}
+	for i, hours := range closingHours {
+		t := &f.windows.closing[i]
+		s.RefundWindows.Closing = append(s.RefundWindows.Closing, ClosingWindow{hours, t.count, t.money.amounts()})
+	}
+}
+
+func (f *figures) summarizeRequests(s *Summary) {
+	r := &f.requests
+	s.RefundRequests = RequestFigures{Requests: r.total, Undecided: r.undecided, Overdue: r.overdue, DueSoon: r.dueSoon,
+		ByDecision: []DecisionGroup{}, ByDaysLeft: []DaysLeftGroup{}, urgent: r.urgent.items, final: r.final.items}
+	for _, decision := range []reconcile.Decision{reconcile.DecisionApprove, reconcile.DecisionDeny, reconcile.DecisionNeedsInformation, reconcile.DecisionWaiting} {
+		t := r.byDecision.byKey[string(decision)]
+		if t == nil {
+			t = &decisionTally{}
+		}
+		s.RefundRequests.ByDecision = append(s.RefundRequests.ByDecision, DecisionGroup{string(decision), t.count, t.money.amounts()})
+	}
+	for i, name := range daysLeftBuckets {
+		s.RefundRequests.ByDaysLeft = append(s.RefundRequests.ByDaysLeft, DaysLeftGroup{name, r.byDaysLeft[i]})
+	}
+}
+
+func (f *figures) summarizeStripe(s *Summary) {
+	p := &f.payouts
+	s.Payouts = PayoutFigures{Payouts: p.total, InTransit: []PayoutGroup{}, ByStatus: []PayoutGroup{}, Residual: p.residual.amounts(), NotItemised: p.notItemised.amounts(), transit: p.transit.items}
+	for _, key := range p.byStatus.order {
+		t := p.byStatus.byKey[key]
+		group := PayoutGroup{key[0], key[1], t.count, t.amount.number()}
+		s.Payouts.ByStatus = append(s.Payouts.ByStatus, group)
+		if inTransit(key[0]) {
+			s.Payouts.InTransit = append(s.Payouts.InTransit, group)
+		}
+	}
+	byStatus := func(a, b PayoutGroup) int {
+		return cmp.Or(cmp.Compare(a.Status, b.Status), cmp.Compare(a.Currency, b.Currency))
+	}
+	slices.SortFunc(s.Payouts.ByStatus, byStatus)
+	slices.SortFunc(s.Payouts.InTransit, byStatus)
+	d := &f.disputes
+	s.Disputes = DisputeFigures{Disputes: d.total, Open: d.open, ByPhase: []DisputeGroup{}, open: d.first.items}
+	for _, phase := range d.byPhase.order {
+		t := d.byPhase.byKey[phase]
+		s.Disputes.ByPhase = append(s.Disputes.ByPhase, DisputeGroup{phase, t.count, t.money.amounts()})
+	}
+	slices.SortFunc(s.Disputes.ByPhase, func(a, b DisputeGroup) int { return cmp.Compare(a.Phase, b.Phase) })
+}
+
+func (f *figures) summarizeSubscriptions(s *Summary) {
+	s.Subscriptions = SubscriptionFigures{Subscriptions: f.subscriptions.total, ByTieOut: []SubscriptionGroup{}}
+	for _, tieOut := range f.subscriptions.byTieOut.order {
+		s.Subscriptions.ByTieOut = append(s.Subscriptions.ByTieOut, SubscriptionGroup{tieOut, f.subscriptions.byTieOut.byKey[tieOut].count})
+	}
+	slices.SortFunc(s.Subscriptions.ByTieOut, func(a, b SubscriptionGroup) int { return cmp.Compare(a.TieOut, b.TieOut) })
+}
+
+// statusOf says whether the night ties, and every reason why it doesn't.
+func statusOf(s *Summary) (Status, []string) {
+	status, reasons := StatusTied, []string{}
+	for _, job := range s.Jobs {
+		switch job.Status {
+		case "completed", "skipped":
+		case JobMissing:
+			status = StatusIncomplete
+			reasons = append(reasons, fmt.Sprintf("The job %s did not run.", job.Job))
+		default:
+			status = StatusIncomplete
+			reasons = append(reasons, fmt.Sprintf("The job %s did not complete.", job.Job))
+		}
+	}
+	if len(s.ControlTotals) == 0 {
+		status = StatusIncomplete
+		reasons = append(reasons, "No check has run for this night.")
+	}
+	for _, control := range s.ControlTotals {
+		if !control.Difference.IsZero() {
+			status = StatusUntied
+			reasons = append(reasons, fmt.Sprintf("The check “%s” is off by %s.", control.Check, amountWithUnit(control.Difference, control.Unit)))
+		}
+	}
+	for _, row := range s.RollForward {
+		if !row.Difference.IsZero() {
+			status = StatusUntied
+			reasons = append(reasons, fmt.Sprintf("The roll-forward in %s is off by %s.", unitText(row.Measure), amountWithUnit(row.Difference, row.Measure)))
+		}
+	}
+	return status, reasons
+}
+
+// Night is the handful of figures that later nights and the index keep of this one.
+func (s *Summary) Night() NightFigures {
+	n := NightFigures{Date: s.BusinessDate, Revision: s.Revision, Status: s.Status, Stripe: s.Stripe.Looked,
+		NewBreaks: s.Breaks.New, FailedJobs: s.CreditBacks.Jobs, Credited: s.CreditBacks.ByDecision[0].Credited,
+		Undecided: s.RefundRequests.Undecided, Overdue: s.RefundRequests.Overdue, Approved: s.RefundRequests.ByDecision[0].Money}
+	n.Errors, n.Warnings, n.Infos = s.Breaks.BySeverity[0].Open, s.Breaks.BySeverity[1].Open, s.Breaks.BySeverity[2].Open
+	for _, row := range s.RollForward {
+		if row.Measure == "credits" {
+			n.Closing = row.Closing
+		}
+	}
+	return n
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
