@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -74,45 +75,6 @@ func (f breakFilter) args() (postgres.Args, error) {
 		return nil, usageError("--severity: %q is not info, warning or error", f.severity)
 	}
 	return postgres.Args{"kind": f.kind, "severity": f.severity, "account": f.account, "all": f.all, "break_id": ""}, nil
-}
-
-// withStore runs fn on the configured database.
-func withStore(cmd *cobra.Command, s *settings, fn func(c config, store *postgres.Store) error) error {
-	c, err := s.load(cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	store, err := c.store()
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	return fn(c, store)
-}
-
-// withReader runs fn, which only looks, on the replica where there is one, and on the primary when the replica can't be asked. What it reads
-// may be as old as the replica is behind; when that is much, it says so.
-func withReader(cmd *cobra.Command, s *settings, fn func(c config, store *postgres.Store) error) error {
-	return withStore(cmd, s, func(c config, store *postgres.Store) (err error) {
-		if c.replicaURL == "" {
-			return fn(c, store)
-		}
-		c.databaseURL = c.replicaURL
-		replica, err := c.store()
-		if err != nil {
-			return usageError("RECONCILER_REPLICA_URL: %s", unreadable(c.databaseURL, err))
-		}
-		defer func() { err = errors.Join(err, replica.Close()) }()
-		state, err := askReplica(cmd.Context(), replica)
-		if err != nil {
-			c.log.Warn().Err(err).Msg("the replica can't be asked; this is read from the primary")
-			return fn(c, store)
-		}
-		if state.stale() {
-			c.log.Warn().Str("age", state.age()).Msg("the replica is behind; this may be out of date")
-		}
-		return fn(c, replica)
-	})
 }
 
 func newBreaksListCommand(s *settings) *cobra.Command {
@@ -261,37 +223,37 @@ func newBreaksExportCommand(s *settings) *cobra.Command {
 		Short:   "Write the open breaks as CSV, to be filled in",
 		Example: "  reconciler breaks export --out breaks-to-do.csv",
 		Args:    arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			args, err := filter.args()
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			if path != "" {
-				file, err := os.Create(path)
-				if err != nil {
-					return usageError("--out: %w", err)
-				}
-				defer func() { err = errors.Join(err, file.Close()) }()
-				out = file
-			}
 			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
-				w := csv.NewWriter(out)
-				if err := w.Write(exportColumns); err != nil {
-					return err
-				}
-				err := postgres.Each(cmd.Context(), store, "breaks/list", args, func(b breakLine) error {
-					return w.Write([]string{b.BreakID, b.Kind, b.Severity, b.Status, reports.DefuseText(b.AccountID), b.SubjectType, reports.DefuseText(b.SubjectID), b.Field, reports.DefuseText(b.Ours), reports.DefuseText(b.Theirs),
-						b.Variance, b.Unit, b.OpenedOn.String(), reports.DefuseText(b.Detail), "", "", ""})
+				return writeOutput(cmd.OutOrStdout(), "--out", path, func(out io.Writer) error {
+					return exportBreaks(cmd.Context(), store, args, out)
 				})
-				w.Flush()
-				return errors.Join(err, w.Error())
 			})
 		},
 	}
 	filter.register(cmd)
 	cmd.Flags().StringVar(&path, "out", "", "file to write (default: standard output)")
 	return cmd
+}
+
+// exportBreaks writes the breaks that a filter lets through as CSV, with text that a spreadsheet would run as a formula defused.
+func exportBreaks(ctx context.Context, store *postgres.Store, filter postgres.Args, out io.Writer) error {
+	w := csv.NewWriter(out)
+	if err := w.Write(exportColumns); err != nil {
+		return err
+	}
+	err := postgres.Each(ctx, store, "breaks/list", filter, func(b breakLine) error {
+		return w.Write([]string{
+			b.BreakID, b.Kind, b.Severity, b.Status, reports.DefuseText(b.AccountID), b.SubjectType, reports.DefuseText(b.SubjectID), b.Field,
+			reports.DefuseText(b.Ours), reports.DefuseText(b.Theirs), b.Variance, b.Unit, b.OpenedOn.String(), reports.DefuseText(b.Detail), "", "", "",
+		})
+	})
+	w.Flush()
+	return errors.Join(err, w.Error())
 }
 
 func newBreaksImportCommand(s *settings) *cobra.Command {

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
@@ -241,63 +240,4 @@ func (c *checkup) verdict() error {
 	default:
 		return usageError("%s failed", counted(failed, "check"))
 	}
-}
-
-// stripeAttempts is how often a check-up asks: somebody waits for the answer.
-const stripeAttempts = 3
-
-// stripe proves the keys against the account, where there are any.
-func (c *checkup) stripe(ctx context.Context) {
-	if c.config.stripeKey == "" {
-		c.add("Stripe", outcomeSkipped, "set STRIPE_API_KEY to a restricted read key", "no key: nights run without Stripe, and every report says so")
-		return
-	}
-	const fix = "use a restricted key of the right account and mode, and see that the network lets it out"
-	key := func(secret string) stripefeed.Options {
-		return stripefeed.Options{Key: secret, BaseURL: c.config.stripeBase, Mode: c.config.stripeMode, Log: c.config.log, Attempts: stripeAttempts}
-	}
-	client, err := stripefeed.New(key(c.config.stripeKey))
-	var probed stripefeed.Probed
-	if err == nil {
-		probed, err = client.Probe(ctx)
-	}
-	switch {
-	case err != nil:
-		c.add("Stripe", outcomeFailed, fix, "%v", err)
-		return
-	case len(probed.Lacking) > 0:
-		c.add("Stripe", outcomeFailed, "give the restricted key these permissions in Stripe's dashboard", "the key lacks %s", strings.Join(probed.Lacking, ", "))
-	default:
-		c.add("Stripe", outcomeOK, "", "account %s, %s mode, the key reads all that a sync needs", probed.AccountID, modeOf(probed))
-	}
-	if !probed.Clock.IsZero() {
-		answered := time.Now()
-		c.skew("Stripe", probed.Clock, answered, answered)
-	}
-	if strings.HasPrefix(c.config.stripeKey, "sk_") {
-		c.add("Stripe key", outcomeWarning, "make a restricted key (rk_…) with read permissions only", "is a secret key: it may do anything at Stripe, refunds included")
-	}
-	if c.config.stripeRefundKey == "" {
-		return
-	}
-	client, err = stripefeed.New(key(c.config.stripeRefundKey))
-	var refunds stripefeed.Probed
-	if err == nil {
-		refunds, err = client.Identify(ctx)
-	}
-	switch {
-	case err != nil:
-		c.add("Stripe refund key", outcomeFailed, fix, "%v", err)
-	case refunds.AccountID != probed.AccountID || refunds.Livemode != probed.Livemode:
-		c.add("Stripe refund key", outcomeFailed, "use keys of one account and mode", "is of account %s, %s mode; the read key is not", refunds.AccountID, modeOf(refunds))
-	default:
-		c.add("Stripe refund key", outcomeOK, "", "of the same account and mode; whether it may refund shows when it does")
-	}
-}
-
-func modeOf(probed stripefeed.Probed) string {
-	if probed.Livemode {
-		return "live"
-	}
-	return "test"
 }

@@ -7,9 +7,7 @@ import (
 	"io"
 	"os"
 	"os/user"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
 
 func init() { commands = append(commands, newRefundsCommand) }
@@ -49,20 +46,6 @@ is open is looked up at Stripe before anything is sent again.`,
 		cmd.AddCommand(add(s))
 	}
 	return cmd
-}
-
-// withWorker runs do with a worker of the settings.
-func withWorker(s *settings, cmd *cobra.Command, do func(ctx context.Context, c config, w *jobs.Worker) error) error {
-	c, err := s.load(cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	defer closeWorker()
-	return do(cmd.Context(), c, w)
 }
 
 func newRefundsPlanCommand(s *settings) *cobra.Command {
@@ -257,72 +240,6 @@ func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command 
 	cmd.Flags().StringVar(&by, "by", "", "who does it; required")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; required")
 	return cmd
-}
-
-// stripeRefunds is the client of the key that may refund. Only the execution of plans gets it.
-func (c config) stripeRefunds() (*stripefeed.Client, error) {
-	return stripefeed.New(stripefeed.Options{
-		Key: c.stripeRefundKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log, Attempts: 4,
-		EndpointPerSecond: float64(c.stripePerEndpoint), TotalPerSecond: float64(c.stripeInAll),
-	})
-}
-
-// refunds reads the settings about the execution of refunds.
-func (s *settings) refunds(number func(env string, least int64) int64, fault func(env, format string, args ...any)) jobs.RefundSettings {
-	flag := func(env string) bool {
-		value, err := strconv.ParseBool(s.value(env))
-		if err != nil {
-			fault(env, "%q is not true or false", s.value(env))
-		}
-		return value
-	}
-	amounts := func(env string) map[string]int64 {
-		caps, err := parseAmounts(s.value(env))
-		if err != nil {
-			fault(env, "%v", err)
-		}
-		return caps
-	}
-	execute := flag("RECONCILER_EXECUTE_REFUNDS")
-	if execute && s.value("STRIPE_REFUND_KEY") == "" {
-		fault("RECONCILER_EXECUTE_REFUNDS", "is true, but STRIPE_REFUND_KEY is not set")
-	}
-	return jobs.RefundSettings{
-		Execute: execute, Halt: flag("RECONCILER_REFUND_HALT"),
-		Lease: time.Duration(number("RECONCILER_REFUND_LEASE_SECONDS", 1)) * time.Second,
-		Caps: reconcile.RefundCaps{
-			RunCount: number("RECONCILER_REFUND_MAX_RUN", 0), CustomerCount: number("RECONCILER_REFUND_MAX_CUSTOMER", 0),
-			DayCount: number("RECONCILER_REFUND_MAX_DAY", 0),
-			RunMinor: amounts("RECONCILER_REFUND_MAX_RUN_AMOUNT"), CustomerMinor: amounts("RECONCILER_REFUND_MAX_CUSTOMER_AMOUNT"),
-			DayMinor:        amounts("RECONCILER_REFUND_MAX_DAY_AMOUNT"),
-			AnomalyMultiple: number("RECONCILER_REFUND_ANOMALY_MULTIPLE", 0), ConsecutiveFailures: number("RECONCILER_REFUND_MAX_FAILURES", 0),
-		},
-	}
-}
-
-var amountForm = regexp.MustCompile(`^([a-z]{3}|\*)=([0-9]+)$`)
-
-// parseAmounts reads usd=500000,jpy=700000,*=400000: minor units by currency.
-func parseAmounts(text string) (map[string]int64, error) {
-	amounts := map[string]int64{}
-	if strings.TrimSpace(text) == "" {
-		return amounts, nil
-	}
-	for part := range strings.SplitSeq(text, ",") {
-		match := amountForm.FindStringSubmatch(strings.ToLower(strings.TrimSpace(part)))
-		if match == nil {
-			return nil, fmt.Errorf("%q is not a currency and an amount in its minor units, such as usd=500000", part)
-		}
-		amount, err := strconv.ParseInt(match[2], 10, 64)
-		if err != nil || amount == 0 {
-			return nil, fmt.Errorf("%q: the amount is not within 1 and 2^63-1", part)
-		}
-		if _, twice := amounts[match[1]]; twice {
-			return nil, fmt.Errorf("%s is named twice", match[1])
-		}
-		amounts[match[1]] = amount
-	}
-	return amounts, nil
 }
 
 // orSystemUser is the name given, or that of the user whom the process runs as.

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -61,10 +59,7 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 			defer closeWorker()
 			options.Currency = strings.ToLower(options.Currency)
 			write := func(out io.Writer) error { return writeJournal(cmd.Context(), w, night, format, options, out) }
-			if output == "" {
-				return write(cmd.OutOrStdout())
-			}
-			return writeFile(output, write)
+			return writeOutput(cmd.OutOrStdout(), "--output", output, write)
 		},
 	}
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
@@ -91,20 +86,4 @@ func writeJournal(ctx context.Context, w *jobs.Worker, night reconcile.Date, for
 		}
 		return err
 	})
-}
-
-// writeFile puts the file in place once it is complete.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	temporary := path + ".partial"
-	file, err := os.Create(temporary)
-	if err != nil {
-		return usageError("--output: %w", err)
-	}
-	if err := errors.Join(write(file), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(temporary))
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return fmt.Errorf("--output: %w", err)
-	}
-	return nil
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +12,6 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports/storage"
-	"github.com/hummingbytes/reconciler/sql"
 )
 
 func init() { commands = append(commands, newRunCommand) }
@@ -94,99 +90,6 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the night has open breaks of this severity or worse: warning or error")
 	completes(cmd, "fail-on", "warning", "error")
 	return cmd
-}
-
-// nightPatience is how long a night waits for its turn, while another worker is at another one.
-const nightPatience = 30 * time.Minute
-
-// newWorker wires a worker from the configuration, and refuses a schema that isn't the binary's.
-func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, func(), error) {
-	w, closeStore, err := wireWorker(c)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := checkFitness(ctx, w.Store); err != nil {
-		closeStore()
-		return nil, nil, err
-	}
-	return w, closeStore, nil
-}
-
-// checkFitness refuses a database on which a night could do harm: with a schema that isn't the binary's, or behind a pooler that takes
-// the locks' meaning away.
-func checkFitness(ctx context.Context, store *postgres.Store) error {
-	if err := checkSchema(ctx, store); err != nil {
-		return err
-	}
-	return refusePooler(ctx, store)
-}
-
-// refusePooler refuses what makes locks worthless.
-func refusePooler(ctx context.Context, store *postgres.Store) error {
-	shares, err := store.SharesSessions(ctx)
-	switch {
-	case postgres.SetupFault(err):
-		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
-	case err != nil:
-		return err
-	case shares:
-		return usageError("DATABASE_URL: a pooler in transaction mode is in between, so that no lock could keep two workers apart; connect to PostgreSQL directly, or set the pooler to session mode")
-	}
-	return nil
-}
-
-// wireWorker wires a worker without talking to anything.
-func wireWorker(c config) (*jobs.Worker, func(), error) {
-	store, err := c.store()
-	if err != nil {
-		return nil, nil, err
-	}
-	closeStore := func() {
-		if err := store.Close(); err != nil {
-			c.log.Warn().Err(err).Msg("closing the database")
-		}
-	}
-	reports, err := storage.Open(c.reportsURL)
-	if err != nil {
-		closeStore()
-		return nil, nil, usageError("%w", err)
-	}
-	w := &jobs.Worker{
-		Store: store, Policies: c.policies, Settings: c.jobs, Log: c.log, CodeVersion: codeVersion(), Reports: reports, LockPatience: nightPatience,
-	}
-	if c.stripeKey != "" {
-		client, err := c.stripe()
-		if err != nil {
-			closeStore()
-			return nil, nil, usageError("%w", err)
-		}
-		w.Stripe = client
-	}
-	if c.stripeRefundKey != "" {
-		client, err := c.stripeRefunds()
-		if err != nil {
-			closeStore()
-			return nil, nil, usageError("STRIPE_REFUND_KEY: %w", err)
-		}
-		w.Refunds = client
-	}
-	return w, closeStore, nil
-}
-
-// checkSchema refuses a schema that isn't the binary's.
-func checkSchema(ctx context.Context, store *postgres.Store) error {
-	pending, err := sql.PendingMigrations(ctx, store.DB())
-	switch {
-	case errors.Is(err, sql.ErrNewerSchema):
-		return usageError("%w", err)
-	case postgres.SetupFault(err):
-		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
-	case err != nil:
-		return postgres.Unavailable("check the schema", err)
-	case pending > 0:
-		return usageError("the database lacks %d migrations of the reconciler schema; run: reconciler migrate", pending)
-	}
-	return nil
 }
 
 func parseNight(text string, zone *time.Location) (reconcile.Date, error) {

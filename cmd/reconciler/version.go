@@ -88,3 +88,23 @@ func binaryFacts() (versionFacts, error) {
 	}
 	return facts, nil
 }
+
+// codeVersion is what the binary was built from.
+func codeVersion() string {
+	if buildVersion != "" {
+		return buildVersion
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return info.Main.Version
+}
+
+// buildVersion and buildRevision are set by the linker for releases.
+var buildVersion, buildRevision string

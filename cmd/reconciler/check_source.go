@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/sql"
+	"github.com/lib/pq"
+)
+
+func (c *checkup) source(ctx context.Context, store *postgres.Store) {
+	var names []string
+	for _, relation := range sql.SourceRelations {
+		names = append(names, relation.Name)
+	}
+	args := postgres.Args{"schema": store.SourceSchema(), "relations": names}
+	var columns []struct{ Relation, Column, Type string }
+	if err := store.Select(ctx, &columns, "check/columns", args); err != nil {
+		c.add("source", outcomeFailed, "see the message", "%v", err)
+		return
+	}
+	types := map[string]map[string]string{}
+	for _, column := range columns {
+		if types[column.Relation] == nil {
+			types[column.Relation] = map[string]string{}
+		}
+		types[column.Relation][column.Column] = column.Type
+	}
+	for _, relation := range sql.SourceRelations {
+		c.relation(store.SourceSchema(), relation, types[relation.Name])
+	}
+	c.rights(ctx, store, args)
+	c.indexes(ctx, store, args)
+	c.statistics(ctx, store, args)
+}
+
+func (c *checkup) relation(schema string, relation sql.SourceRelation, types map[string]string) {
+	check := "source " + schema + "." + relation.Name
+	if types == nil {
+		c.add(check, outcomeFailed, "create the table, or a view with the contract's columns; set RECONCILER_SOURCE_SCHEMA if it is in another schema", "there is no such table or view")
+		return
+	}
+	sound := true
+	for _, column := range relation.Columns {
+		found, ok := types[column.Name]
+		switch {
+		case !ok:
+			sound = false
+			c.add(check, outcomeFailed, fmt.Sprintf("add it, or select it in the view, as %s", column.Type), "column %s is missing", column.Name)
+		case found != column.Type && !compatible(found, column.Type):
+			sound = false
+			c.add(check, outcomeFailed, fmt.Sprintf("cast it in the view: %s::%s", column.Name, column.Type), "column %s is %s, not %s", column.Name, found, column.Type)
+		}
+	}
+	if sound {
+		c.add(check, outcomeOK, "", "%d columns as they should be", len(relation.Columns))
+	}
+}
+
+// compatible says whether a column of another type reads the same way without a cast.
+func compatible(found, want string) bool {
+	switch want {
+	case "text":
+		return found == "character varying" || found == "citext"
+	case "bigint":
+		return found == "integer" || found == "smallint"
+	default:
+		return false
+	}
+}
+
+func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgres.Args) {
+	var rights []struct {
+		Relation   string
+		Usage      bool
+		Select     bool `db:"can_select"`
+		Insert     bool `db:"can_insert"`
+		InsertSome bool `db:"can_insert_some"`
+		Update     bool `db:"can_update"`
+		Delete     bool `db:"can_delete"`
+		Truncate   bool `db:"can_truncate"`
+		Owner      bool `db:"is_owner"`
+	}
+	if err := store.Select(ctx, &rights, "check/rights", args); err != nil {
+		c.add("rights", outcomeFailed, "see the message", "%v", err)
+		return
+	}
+	if len(rights) == 0 {
+		return // nothing there to have rights on, which has been said
+	}
+	schema := pq.QuoteIdentifier(store.SourceSchema())
+	before := len(c.lines)
+	var surplus []string
+	for _, r := range rights {
+		name := schema + "." + pq.QuoteIdentifier(r.Relation)
+		if !r.Usage || !r.Select {
+			c.add("rights", outcomeFailed, fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO …; GRANT SELECT ON %s TO …", schema, name), "can't read %s", r.Relation)
+		}
+		if r.Relation == "credit_entries" && !r.Insert {
+			c.add("rights", outcomeFailed, fmt.Sprintf("GRANT INSERT ON %s TO …", name), "can't post credit-backs to %s", r.Relation)
+		}
+		may := []string{}
+		for what, has := range map[string]bool{
+			"UPDATE": r.Update, "DELETE": r.Delete, "TRUNCATE": r.Truncate, "INSERT": r.InsertSome && r.Relation != "credit_entries", "ownership": r.Owner,
+		} {
+			if has {
+				may = append(may, what)
+			}
+		}
+		if len(may) > 0 {
+			slices.Sort(may)
+			surplus = append(surplus, fmt.Sprintf("%s (%s)", r.Relation, strings.Join(may, ", ")))
+		}
+	}
+	if len(surplus) > 0 {
+		c.add("rights", outcomeWarning, "REVOKE what isn't SELECT, INSERT on credit_entries aside; sql/roles/roles.sql has the statements", "more than the worker needs on %s", strings.Join(surplus, ", "))
+	}
+	var beyond []struct{ May, Fix string }
+	if err := store.Select(ctx, &beyond, "check/surplus", args); err != nil {
+		c.add("rights", outcomeFailed, "see the message", "%v", err)
+		return
+	}
+	for i, right := range beyond {
+		if i == maxListed {
+			c.add("rights", outcomeWarning, "use a role with just the rights of sql/roles/roles.sql", "%d more of the kind", len(beyond)-i)
+			break
+		}
+		c.add("rights", outcomeWarning, right.Fix, "may %s", right.May)
+	}
+	if len(c.lines) == before {
+		c.add("rights", outcomeOK, "", "SELECT on the source, INSERT on credit_entries, no more")
+	}
+}
+
+func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args) {
+	var found []struct {
+		Relation         string
+		IsView           bool `db:"is_view"`
+		IsPartitioned    bool `db:"is_partitioned"`
+		Indexes          pq.StringArray
+		UniqueKey        bool `db:"unique_key"`
+		UniqueID         bool `db:"unique_id"`
+		UniqueKeyInParts bool `db:"unique_key_in_parts"`
+	}
+	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
+		c.add("indexes", outcomeFailed, "see the message", "%v", err)
+		return
+	}
+	complete := len(found) > 0
+	for _, f := range found {
+		i := slices.IndexFunc(sql.SourceRelations, func(r sql.SourceRelation) bool { return r.Name == f.Relation })
+		if f.IsView {
+			complete = false
+			c.add("indexes", outcomeSkipped, "", "%s is a view; every night searches its rows for ids that are there twice; see that the tables behind it are indexed by %s", f.Relation, indexColumns(sql.SourceRelations[i]))
+			continue
+		}
+		table := pq.QuoteIdentifier(store.SourceSchema()) + "." + f.Relation
+		if f.IsPartitioned {
+			table = "each partition of " + table // the whole can't be indexed concurrently
+		}
+		for _, index := range sql.SourceRelations[i].Indexes {
+			if !slices.Contains(f.Indexes, index.String()) {
+				complete = false
+				c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s %s", table, index), "%s has none on %s: %s", f.Relation, index, index.Cost)
+			}
+		}
+		if !f.UniqueID {
+			complete = false
+			fix := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (id)", table)
+			if f.IsPartitioned {
+				fix += "; only partitions by hash of id keep it unique as a whole"
+			}
+			c.add("indexes", outcomeWarning, fix, "nothing keeps %s.id unique: every night searches its rows for ids that are there twice, and takes the first row of each", f.Relation)
+		}
+		if f.Relation == "credit_entries" && !f.UniqueKey {
+			complete = false
+			c.idempotencyKey(table, f.IsPartitioned, f.UniqueID, f.UniqueKeyInParts)
+		}
+	}
+	if complete {
+		c.add("indexes", outcomeOK, "", "all there")
+	}
+}
+
+// idempotencyKey judges a ledger that doesn't keep its key unique as a whole, as a partitioned table can't. The worker makes the ids of its entries
+// of the same as their keys, and a night that is run again books at the same instant.
+func (c *checkup) idempotencyKey(table string, isPartitioned, uniqueID, uniqueInParts bool) {
+	fix := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (idempotency_key)", table)
+	switch {
+	case isPartitioned && uniqueID:
+		c.add("indexes", outcomeWarning, "nothing for the worker's sake; see that no other writer relies on the key",
+			"credit_entries.idempotency_key is not unique across partitions: the ledger refuses the worker's entries a second time by their ids")
+	case isPartitioned && uniqueInParts:
+		c.add("indexes", outcomeWarning, "partition by hash of id, if that is to be ruled out",
+			"credit_entries.idempotency_key is unique within each partition only: the ledger itself would take a credit-back again that is booked in another one")
+	default:
+		c.add("indexes", outcomeFailed, fix, "credit_entries.idempotency_key is not unique: the ledger itself would take a credit-back twice")
+	}
+}
+
+func indexColumns(relation sql.SourceRelation) string {
+	var columns []string
+	for _, index := range relation.Indexes {
+		columns = append(columns, index.String())
+	}
+	if columns == nil {
+		return "nothing in particular"
+	}
+	return strings.Join(columns, ", ")
+}
+
+func (c *checkup) statistics(ctx context.Context, store *postgres.Store, args postgres.Args) {
+	var stale []struct {
+		Relation string
+		Never    bool
+		Changed  int64
+	}
+	if err := store.Select(ctx, &stale, "check/statistics", args); err != nil {
+		c.add("statistics", outcomeFailed, "see the message", "%v", err)
+		return
+	}
+	for _, table := range stale {
+		fix := fmt.Sprintf("ANALYZE %s.%s, and see that autovacuum is on", pq.QuoteIdentifier(store.SourceSchema()), table.Relation)
+		if table.Never {
+			c.add("statistics", outcomeWarning, fix, "%s was never analyzed: plans of its queries are guesses", table.Relation)
+		} else {
+			c.add("statistics", outcomeWarning, fix, "%d rows of %s have changed since it was analyzed", table.Changed, table.Relation)
+		}
+	}
+	if len(stale) == 0 {
+		c.add("statistics", outcomeOK, "", "fresh enough for the planner")
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/sql"
+)
+
+// maxReplicaLag is how old what a replica shows may be before support would be told yesterday's story.
+const maxReplicaLag = 5 * time.Minute
+
+// replica looks at the one that explain and breaks read from, where there is one.
+func (c *checkup) replica(ctx context.Context) {
+	if c.config.replicaURL == "" {
+		return
+	}
+	const check, fix = "replica", "correct RECONCILER_REPLICA_URL, or take it out: DATABASE_URL is read then"
+	replica := c.config
+	replica.databaseURL = c.config.replicaURL
+	store, err := replica.store()
+	if err != nil {
+		c.add(check, outcomeFailed, fix, "%v", err)
+		return
+	}
+	defer store.Close()
+	state, err := askReplica(ctx, store)
+	if err != nil {
+		c.add(check, outcomeFailed, fix, "can't be asked, and commands that only read ask the primary instead: %v", err)
+		return
+	}
+	if _, err := sql.PendingMigrations(ctx, store.DB()); err != nil {
+		c.add(check, outcomeFailed, "GRANT its role what reconciler_readonly has; sql/roles/roles.sql", "%v", err)
+		return
+	}
+	switch {
+	case !state.Standby:
+		c.add(check, outcomeWarning, "point RECONCILER_REPLICA_URL at a replica, or take it out", "is no replica, but a primary of its own")
+	case !state.Streaming:
+		c.add(check, outcomeWarning, "see whether its primary lets it stream", "gets nothing from a primary at the moment; what it shows is %s old", state.age())
+	case state.stale():
+		c.add(check, outcomeWarning, "see what holds its replay up", "is behind: what it shows is %s old", state.age())
+	default:
+		c.add(check, outcomeOK, "", "%s behind", state.age())
+	}
+}
+
+// replicaState is how fresh a replica is.
+type replicaState struct {
+	Standby       bool
+	SecondsBehind *float64 `db:"seconds_behind"`
+	Streaming     bool
+}
+
+// replicaPatience is how long a command that only reads waits for a replica before it asks the primary.
+const replicaPatience = 5 * time.Second
+
+func askReplica(ctx context.Context, store *postgres.Store) (state replicaState, err error) {
+	ctx, cancel := context.WithTimeout(ctx, replicaPatience)
+	defer cancel()
+	return state, store.Get(ctx, &state, "check/replica", postgres.Args{})
+}
+
+func (s replicaState) stale() bool {
+	return s.Standby && (s.SecondsBehind == nil || *s.SecondsBehind > maxReplicaLag.Seconds())
+}
+
+func (s replicaState) age() string {
+	if s.SecondsBehind == nil {
+		return "nobody knows how"
+	}
+	return time.Duration(*s.SecondsBehind * float64(time.Second)).Round(time.Millisecond).String()
+}

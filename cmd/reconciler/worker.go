@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/sql"
+	"github.com/spf13/cobra"
+)
+
+// nightPatience is how long a night waits for its turn, while another worker is at another one.
+const nightPatience = 30 * time.Minute
+
+// newWorker wires a worker from the configuration, and refuses a schema that isn't the binary's.
+func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, func(), error) {
+	w, closeStore, err := wireWorker(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkFitness(ctx, w.Store); err != nil {
+		closeStore()
+		return nil, nil, err
+	}
+	return w, closeStore, nil
+}
+
+// checkFitness refuses a database on which a night could do harm: with a schema that isn't the binary's, or behind a pooler that takes
+// the locks' meaning away.
+func checkFitness(ctx context.Context, store *postgres.Store) error {
+	if err := checkSchema(ctx, store); err != nil {
+		return err
+	}
+	return refusePooler(ctx, store)
+}
+
+// refusePooler refuses what makes locks worthless.
+func refusePooler(ctx context.Context, store *postgres.Store) error {
+	shares, err := store.SharesSessions(ctx)
+	switch {
+	case postgres.SetupFault(err):
+		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
+	case err != nil:
+		return err
+	case shares:
+		return usageError("DATABASE_URL: a pooler in transaction mode is in between, so that no lock could keep two workers apart; connect to PostgreSQL directly, or set the pooler to session mode")
+	}
+	return nil
+}
+
+// wireWorker wires a worker without talking to anything.
+func wireWorker(c config) (*jobs.Worker, func(), error) {
+	store, err := c.store()
+	if err != nil {
+		return nil, nil, err
+	}
+	closeStore := func() {
+		if err := store.Close(); err != nil {
+			c.log.Warn().Err(err).Msg("closing the database")
+		}
+	}
+	reports, err := storage.Open(c.reportsURL)
+	if err != nil {
+		closeStore()
+		return nil, nil, usageError("%w", err)
+	}
+	w := &jobs.Worker{
+		Store: store, Policies: c.policies, Settings: c.jobs, Log: c.log, CodeVersion: codeVersion(), Reports: reports, LockPatience: nightPatience,
+	}
+	if c.stripeKey != "" {
+		client, err := c.stripe()
+		if err != nil {
+			closeStore()
+			return nil, nil, usageError("%w", err)
+		}
+		w.Stripe = client
+	}
+	if c.stripeRefundKey != "" {
+		client, err := c.stripeRefunds()
+		if err != nil {
+			closeStore()
+			return nil, nil, usageError("STRIPE_REFUND_KEY: %w", err)
+		}
+		w.Refunds = client
+	}
+	return w, closeStore, nil
+}
+
+// checkSchema refuses a schema that isn't the binary's.
+func checkSchema(ctx context.Context, store *postgres.Store) error {
+	pending, err := sql.PendingMigrations(ctx, store.DB())
+	switch {
+	case errors.Is(err, sql.ErrNewerSchema):
+		return usageError("%w", err)
+	case postgres.SetupFault(err):
+		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
+	case err != nil:
+		return postgres.Unavailable("check the schema", err)
+	case pending > 0:
+		return usageError("the database lacks %d migrations of the reconciler schema; run: reconciler migrate", pending)
+	}
+	return nil
+}
+
+// withWorker runs do with a worker of the settings.
+func withWorker(s *settings, cmd *cobra.Command, do func(ctx context.Context, c config, w *jobs.Worker) error) error {
+	c, err := s.load(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	defer closeWorker()
+	return do(cmd.Context(), c, w)
+}
+
+// withStore runs fn on the configured database.
+func withStore(cmd *cobra.Command, s *settings, fn func(c config, store *postgres.Store) error) error {
+	c, err := s.load(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	store, err := c.store()
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return fn(c, store)
+}
+
+// withReader runs fn, which only looks, on the replica where there is one, and on the primary when the replica can't be asked. What it reads
+// may be as old as the replica is behind; when that is much, it says so.
+func withReader(cmd *cobra.Command, s *settings, fn func(c config, store *postgres.Store) error) error {
+	return withStore(cmd, s, func(c config, store *postgres.Store) (err error) {
+		if c.replicaURL == "" {
+			return fn(c, store)
+		}
+		c.databaseURL = c.replicaURL
+		replica, err := c.store()
+		if err != nil {
+			return usageError("RECONCILER_REPLICA_URL: %s", unreadable(c.databaseURL, err))
+		}
+		defer func() { err = errors.Join(err, replica.Close()) }()
+		state, err := askReplica(cmd.Context(), replica)
+		if err != nil {
+			c.log.Warn().Err(err).Msg("the replica can't be asked; this is read from the primary")
+			return fn(c, store)
+		}
+		if state.stale() {
+			c.log.Warn().Str("age", state.age()).Msg("the replica is behind; this may be out of date")
+		}
+		return fn(c, replica)
+	})
+}
