@@ -122,6 +122,26 @@ func TestDefaultClassifies(t *testing.T) {
 	}
 }
 
+// What the rules themselves name as ours or as the user's is no open question.
+func TestBugTheRulesOwnWordsWereUnknown(t *testing.T) {
+	table := defaultTable(t)
+	for class, codes := range map[reconcile.FailureClass][]string{
+		reconcile.FailureSystem: {
+			"node_loss", "loss of node", "gpu_fault", "driver_fault", "network_fault", "storage_fault", "disk fault", "host_loss", "worker_loss", "out_of_memory", "time-out", "time_out", "preemption",
+			"internal_error", "exception", "system_error", "infrastructure_issue", "InfrastructureFault", "network lost while uploading", "GPU driver fault", "worker_failed", "PLATFORM_FAILURE", "pod_failure",
+		},
+		reconcile.FailureUser: {
+			"invalid_data", "rejected_prompt", "prompt_invalid", "bad_configuration", "misconfiguration", "cancelled_by_user", "non-compliant prompts", "data_corrupt", "worker failed: too few images",
+		},
+	} {
+		for _, code := range codes {
+			if got := table.Classify(reconcile.JobFailed, code); got.Class != class {
+				t.Errorf("%q is %s by %s (%s), want %s", code, got.Class, got.Rule, got.Match, class)
+			}
+		}
+	}
+}
+
 // A pattern must fit its words however they are put together.
 func TestDefaultPatternsFitInEverySpelling(t *testing.T) {
 	table := defaultTable(t)
