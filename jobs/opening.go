@@ -370,6 +370,7 @@ type lateCandidate struct {
 	GainedHash int64  `db:"gained_hash"` // of the ids that differ, by exclusive or
 	ID         string
 	Hash       int64
+	At         time.Time
 	Credits    string
 }
 
@@ -419,7 +420,7 @@ func lateOf(account []lateCandidate) ([]lateCandidate, bool) {
 	hashed := make([]reconcile.HashedRow, len(account))
 	byID := make(map[string]lateCandidate, len(account))
 	for i, row := range account {
-		hashed[i] = reconcile.HashedRow{ID: row.ID, Hash: uint64(row.Hash)}
+		hashed[i] = reconcile.HashedRow{ID: row.ID, Hash: uint64(row.Hash), At: row.At}
 		byID[row.ID] = row
 	}
 	named, ok := reconcile.LateRows(hashed, account[0].Gained, uint64(account[0].GainedHash))

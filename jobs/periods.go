@@ -108,11 +108,8 @@ func missingNights(ctx context.Context, q postgres.Querier, first reconcile.Date
 	if err := q.Select(ctx, &reported, "periods/reported", postgres.Args{"from": first, "to": last}); err != nil {
 		return nil, err
 	}
-	if len(reported) == 0 {
-		return []string{first.String(), last.String()}, nil
-	}
-	if oldest := reported[0]; !oldest.Before {
-		first = oldest.BusinessDate
+	if len(reported) > 0 && !reported[0].Before {
+		first = reported[0].BusinessDate
 	}
 	for d := first; !d.After(last); d = d.AddDays(1) {
 		if !slices.ContainsFunc(reported, func(r reportedNight) bool { return r.BusinessDate == d }) {

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -17,7 +19,7 @@ func hashed(seed uint64, rows int) []reconcile.HashedRow {
 	for i := range all {
 		id := fmt.Sprintf("%d/%d", seed, i)
 		digest := sha256.Sum256([]byte(id))
-		all[i] = reconcile.HashedRow{ID: id, Hash: binary.LittleEndian.Uint64(digest[:])}
+		all[i] = reconcile.HashedRow{ID: id, Hash: binary.LittleEndian.Uint64(digest[:]), At: time.Unix(int64(i), 0)}
 	}
 	return all
 }
@@ -50,8 +52,45 @@ func TestLateRowsAreNamed(t *testing.T) {
 	})
 }
 
+// Rows that were written together turn up together: a batch of a busy account used to be beyond the search.
+func TestBugBatchesOfLateRowsOfBusyAccountsWereNotNamed(t *testing.T) {
+	many := hashed(7, 3000)
+	for name, late := range map[string][]int{
+		"one after another in time":            span(1000, 1400),
+		"with the first of them by mistake":    append([]int{3}, span(2000, 2100)...),
+		"two batches":                          append(span(100, 130), span(900, 1000)...),
+		"here and there within a short while":  {500, 502, 503, 505, 509, 511, 512, 513},
+		"the last ones":                        span(2900, 3000),
+		"the first ones":                       span(0, 50),
+		"by id, whatever time they are of":     {9, 90, 91, 92, 900, 901, 902, 903, 904, 905, 906, 907, 908, 909, 910},
+		"numbers that count up, by their size": span(99, 301),
+	} {
+		var want []reconcile.HashedRow
+		for _, i := range late {
+			want = append(want, many[i])
+		}
+		got, ok := reconcile.LateRows(many, len(want), sumOf(want))
+		byID := func(a, b reconcile.HashedRow) int { return strings.Compare(a.ID, b.ID) }
+		slices.SortFunc(got, byID)
+		slices.SortFunc(want, byID)
+		if !ok || !slices.Equal(got, want) {
+			t.Errorf("%s: named %d rows of %d (%t)", name, len(got), len(want), ok)
+		}
+	}
+	if late, ok := reconcile.LateRows(many, 40, 42); ok {
+		t.Errorf("a sum that none has: named %v", late)
+	}
+}
+
+func span(from, to int) (all []int) {
+	for i := from; i < to; i++ {
+		all = append(all, i)
+	}
+	return all
+}
+
 func TestLateRowsThatExplainNothing(t *testing.T) {
-	rows := []reconcile.HashedRow{{"a", 0x9e3779b97f4a7c15}, {"b", 0xbf58476d1ce4e5b9}, {"c", 0x94d049bb133111eb}}
+	rows := []reconcile.HashedRow{{ID: "a", Hash: 0x9e3779b97f4a7c15}, {ID: "b", Hash: 0xbf58476d1ce4e5b9}, {ID: "c", Hash: 0x94d049bb133111eb}}
 	for name, test := range map[string]struct {
 		count int
 		sum   uint64
