@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,6 +205,38 @@ func TestAuthorisationCapturedLaterReadsAsItWas(t *testing.T) {
 		}
 		if got := outcome(night); got != want[n] {
 			t.Errorf("run again: %s, want %s", got, want[n])
+		}
+	}
+}
+
+// What is just as old at the as-of as a counterpart may take has waited long enough; a second younger, it may still come.
+func TestBugACounterpartWasAwaitedAtJustTheLastInstant(t *testing.T) {
+	b := newBothBooks(t)
+	midnight := b.clock().Truncate(24*time.Hour).AddDate(0, 0, 1)
+	unpaid := func() string {
+		p := purchased{id: b.id("pur"), account: b.account(), amount: 5000, credits: 500, currency: "usd"}
+		b.store(p, "completed", "", "", "")
+		return p.id
+	}
+	unknown := func() string {
+		_, charge := b.pay(4900, "usd", func(c *stripetest.ChargeParams) { c.Metadata = nil })
+		return charge.ID
+	}
+	b.now.Store(midnight.Unix())
+	want := []string{"charge_missing_in_platform " + unknown() + " purchase", "purchase_missing_at_stripe " + unpaid() + " charge"}
+	b.advance(time.Second)
+	later := []string{"charge_missing_in_platform " + unknown() + " purchase", "purchase_missing_at_stripe " + unpaid() + " charge"}
+	b.night()
+	found := b.openBreaks()
+	slices.Sort(found)
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Error(diff)
+	}
+	b.advance(time.Hour)
+	b.night()
+	for _, missing := range append(want, later...) {
+		if !slices.Contains(b.openBreaks(), missing) {
+			t.Errorf("the night after: no %s", missing)
 		}
 	}
 }

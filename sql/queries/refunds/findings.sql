@@ -33,7 +33,7 @@ SELECT i.account_id, @date::date, @job::text, 'refund_failed', i.intent_id, 'out
 FROM item i
 CROSS JOIN LATERAL (SELECT string_agg(r.id, ', ' ORDER BY r.created_at, r.id COLLATE "C") AS refunds
                     FROM {{ refunds_as_of }} r WHERE r.charge_id = i.charge_id AND r.is_live) r
-WHERE i.state IN ('sending', 'unknown') AND i.at < @grace_before::timestamptz AND r.refunds IS NOT NULL
+WHERE i.state IN ('sending', 'unknown') AND i.at <= @grace_before::timestamptz AND r.refunds IS NOT NULL
 UNION ALL
 SELECT '', @date::date, @job::text, 'refund_against_policy', t.plan_id, t.breaker, t.allowed, t.measured, 0, '', t.detail
 FROM (SELECT DISTINCT ON (t.plan_id, t.breaker) t.* FROM reconciler.refund_trips t

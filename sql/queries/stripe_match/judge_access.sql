@@ -11,7 +11,7 @@ WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
     SELECT f.*, CASE
         WHEN access_ends_at < paid_until - interval '1 minute' THEN 'access_ended_early'
         WHEN access_ends_at > paid_until + interval '1 minute' THEN 'access_outlasts_period'
-        WHEN access_ends_at IS NULL AND lower(status) = 'active' AND paid_through < @grace_before::timestamptz THEN 'access_outlasts_period'
+        WHEN access_ends_at IS NULL AND lower(status) = 'active' AND paid_through <= @grace_before::timestamptz THEN 'access_outlasts_period'
         WHEN access_ends_at IS NULL AND lower(status) = 'active' AND paid_through < @as_of::timestamptz THEN 'awaiting'
         ELSE 'matched' END AS verdict
     FROM facts f

@@ -29,7 +29,7 @@ WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
 ), judged AS (
     SELECT f.*, CASE
         WHEN kind = 'upgrade' AND invoice_status = 'paid' THEN 'matched'
-        WHEN kind = 'upgrade' AND effective_at >= @grace_before::timestamptz THEN 'awaiting'
+        WHEN kind = 'upgrade' AND effective_at > @grace_before::timestamptz THEN 'awaiting'
         WHEN kind = 'upgrade' THEN 'upgrade_not_charged'
         WHEN kind = 'downgrade' AND effective_at < cycle_end - interval '1 minute' THEN 'downgrade_early'
         ELSE 'matched' END AS verdict

@@ -16,7 +16,7 @@ WITH facts AS (
         WHEN status IN ('failed', 'pending') OR (status = 'succeeded' AND NOT captured) OR refunded_minor >= captured_minor THEN 'matched'
         WHEN main_charge_id = id THEN 'matched'
         WHEN purchase_id IS NOT NULL THEN 'duplicate_charge'
-        WHEN greatest(created_at, status_since) >= @grace_before::timestamptz THEN 'awaiting'
+        WHEN greatest(created_at, status_since) > @grace_before::timestamptz THEN 'awaiting'
         ELSE 'charge_missing_in_platform' END AS verdict
     FROM facts f
 )

@@ -18,16 +18,16 @@ WITH facts AS (
     SELECT f.*, CASE
         WHEN status <> 'completed' THEN CASE
             WHEN charge_id IS NULL OR charge_status IN ('failed', 'pending') OR NOT captured OR refunded_minor >= captured_minor THEN 'matched'
-            WHEN greatest(charged_at, status_since) >= @grace_before::timestamptz THEN 'awaiting'
+            WHEN greatest(charged_at, status_since) > @grace_before::timestamptz THEN 'awaiting'
             ELSE 'charge_status_mismatch' END
         WHEN charge_id IS NULL THEN CASE
             WHEN amount_minor = 0 THEN 'matched'
-            WHEN completed_at >= @grace_before::timestamptz THEN 'awaiting'
+            WHEN completed_at > @grace_before::timestamptz THEN 'awaiting'
             ELSE 'purchase_missing_at_stripe' END
         WHEN charge_status = 'pending' THEN
             CASE WHEN charged_at >= @async_since::timestamptz THEN 'awaiting' ELSE 'charge_status_mismatch' END
         WHEN charge_status <> 'succeeded' OR NOT captured THEN
-            CASE WHEN completed_at >= @grace_before::timestamptz THEN 'awaiting' ELSE 'charge_status_mismatch' END
+            CASE WHEN completed_at > @grace_before::timestamptz THEN 'awaiting' ELSE 'charge_status_mismatch' END
         WHEN charge_currency <> currency THEN 'charge_currency_mismatch'
         WHEN captured_minor <> amount_minor THEN 'charge_amount_mismatch'
         ELSE 'matched' END AS verdict

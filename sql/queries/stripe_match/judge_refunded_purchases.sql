@@ -17,7 +17,7 @@ WITH facts AS (
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), judged AS (
     SELECT f.*, CASE WHEN taken <= 0 OR refunds > 0 OR at_stake THEN 'matched'
-                     WHEN last_at >= @grace_before::timestamptz THEN 'awaiting'
+                     WHEN last_at > @grace_before::timestamptz THEN 'awaiting'
                      ELSE 'refund_missing_at_stripe' END AS verdict
     FROM facts f
 )

@@ -72,7 +72,7 @@ WITH facts AS (
     UNION ALL
     SELECT p.*, 'refunds whose credits were taken',
            CASE WHEN NOT is_live OR NOT is_main OR purchase_kind <> 'credits' OR id <> first_live OR taken >= credits THEN 'matched'
-                WHEN created_at >= @grace_before::timestamptz THEN 'awaiting'
+                WHEN created_at > @grace_before::timestamptz THEN 'awaiting'
                 ELSE 'refund_missing_in_ledger' END
     FROM policy p
     UNION ALL
