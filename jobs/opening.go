@@ -223,9 +223,9 @@ func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates 
 		return nil, err
 	}
 	var turns [][]reconcile.Date // of neighbours, which are read as one
-	rows := turnRows
+	var rows int64
 	for _, night := range older {
-		if rows += night.Rows; rows > turnRows {
+		if rows += night.Rows; len(turns) == 0 || rows > turnRows {
 			turns, rows = append(turns, nil), night.Rows
 		}
 		turns[len(turns)-1] = append(turns[len(turns)-1], night.BusinessDate)

@@ -136,6 +136,13 @@ func TestLateEntriesOfALongHistory(t *testing.T) {
 	}
 }
 
+// A history may begin with nights in which nothing happened.
+func TestBugEmptyNightsBeforeTheLookBackStoppedAllLaterOnes(t *testing.T) {
+	w, s := newWorker(t), testStage
+	w.Settings.LateLookbackNights = 1
+	w.play(t, s, platform{}, 0, 1, 2, 3)
+}
+
 // Of a ledger too long to be summed every night, an entry that somebody changes is seen when it is the turn of its night, and from then on every
 // night until it is mended.
 func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
