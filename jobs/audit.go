@@ -156,6 +156,14 @@ func (n *Night) audit(ctx context.Context, tx *postgres.Tx, additions ...func(ct
 	return a.Seal(ctx)
 }
 
+// inAuditedTx runs a job's transaction that appends to the audit log, one at a time within the night: a second one would have a snapshot without
+// what the first appends, and would have to be done over.
+func (n *Night) inAuditedTx(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) error) error {
+	n.appending.Lock()
+	defer n.appending.Unlock()
+	return n.Store.InTx(ctx, matchingTx, fn)
+}
+
 // nightActor is who a night's own changes are by.
 const nightActor = "reconciler"
 

@@ -17,16 +17,36 @@ import (
 // Exactly once: the record's unique key and the entry's idempotency key both come from the job and from what it had been credited before.
 func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "credit-backs"
+	err = n.Store.InTx(ctx, stagingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		return n.findFailedJobs(ctx, tx, job)
+	})
+	if err != nil {
+		return nil, err
+	}
+	endAppending := func() {}
+	defer func() { endAppending() }()
 	err = n.Store.InTx(ctx, lookupTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = n.creditBacks(ctx, tx, job)
-		return err
+		if counts, err = n.postCreditBacks(ctx, tx, job); err != nil {
+			return err
+		}
+		if err := n.recount.wait(ctx); err != nil {
+			return err
+		}
+		n.appending.Lock() // until what is appended is committed
+		endAppending = n.appending.Unlock
+		return n.auditCreditBacks(ctx, tx)
 	})
 	return counts, err
 }
 
+// stagingTx only writes what is ours, and is committed before anything is locked that matters to others: it may wait for a job that is done
+// beside it.
+var stagingTx = postgres.TxOptions{WorkMem: matchingTx.WorkMem, Settings: matchingTx.Settings, LockTimeout: 10 * time.Minute}
+
 // lookupTx is for what looks up one job after the other. Its statements are planned while tables are empty that they then fill: a plan that
-// reads such a table from end to end, because it is short yet, would do so for every job.
-var lookupTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
+// reads such a table from end to end, because it is short yet, would do so for every job. It has no snapshot, as it ends with the audit log,
+// to which others append meanwhile; the facts come from one statement, and what the controls hold them against is counted before and after.
+var lookupTx = postgres.TxOptions{WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
 
 type creditBackFacts struct {
 	AccountID      string     `db:"account_id"`
@@ -78,23 +98,29 @@ func creditBackEntryID(jobID string, creditedEver int64) string {
 // batchRows is how many rows travel in one statement.
 const batchRows = 2000
 
-func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
+// findFailedJobs puts the jobs to decide about that are not the night's own among the candidates.
+func (n *Night) findFailedJobs(ctx context.Context, tx *postgres.Tx, job string) error {
 	if err := n.clearStaging(ctx, tx, job); err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
-		return nil, err
+		return err
 	}
 	for _, older := range []string{"credit_backs/older_jobs", "credit_backs/credited_by_others"} {
 		if _, err := tx.Exec(ctx, older, n.span(n.args(job, nil))); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := n.classifyFailures(ctx, tx, job); err != nil { // those of the night's own jobs were when it was read
+	return n.classifyFailures(ctx, tx, job) // those of the night's own jobs were when it was read
+}
+
+func (n *Night) postCreditBacks(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
+	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
 	booking, err := n.booking(ctx, tx)
 	if err != nil {
+		return nil, err
+	}
+	var failed string
+	if err := tx.Get(ctx, &failed, "credit_backs/failed", n.span(nil)); err != nil {
 		return nil, err
 	}
 	if err := n.recordCreditBacks(ctx, tx, job, booking.at); err != nil {
@@ -109,17 +135,15 @@ func (n *Night) creditBacks(ctx context.Context, tx *postgres.Tx, job string) (C
 	if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "booked_on": booking.on}); err != nil {
 		return nil, err
 	}
-	total, err := n.controlCreditBacks(ctx, tx, job)
+	total, err := n.controlCreditBacks(ctx, tx, job, failed)
 	if err != nil {
 		return nil, err
 	}
 	if err := n.checkCreditBackLimits(ctx, tx, total); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil)); err != nil {
-		return nil, err
-	}
-	return Counts{"credit_backs_posted": posted}, n.auditCreditBacks(ctx, tx)
+	_, err = tx.Exec(ctx, "candidates/clear", n.args(job, nil))
+	return Counts{"credit_backs_posted": posted}, err
 }
 
 // booking is where entries of this night go: its own as-of, or that of the latest night already reported.
@@ -182,9 +206,12 @@ func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
 	return row, f.InScan || decision.Credits > 0
 }
 
-func (n *Night) controlCreditBacks(ctx context.Context, tx *postgres.Tx, job string) (total creditBackTotal, err error) {
+func (n *Night) controlCreditBacks(ctx context.Context, tx *postgres.Tx, job, before string) (total creditBackTotal, err error) {
 	var failed struct{ Scanned, Decided, Pending string }
 	if err := tx.Get(ctx, &failed, "credit_backs/counts", n.span(postgres.Args{"date": n.Date})); err != nil {
+		return total, err
+	}
+	if err := n.stillTheSame("failed jobs", before, failed.Scanned); err != nil {
 		return total, err
 	}
 	if err := tx.Get(ctx, &total, "credit_backs/posted", postgres.Args{"date": n.Date}); err != nil {

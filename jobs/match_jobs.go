@@ -22,7 +22,7 @@ type matchTotals struct {
 // that, and the control totals prove that no row was lost between the two.
 func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "match-jobs"
-	err = n.Store.InTx(ctx, matchingTx, func(inTx context.Context, tx *postgres.Tx) error {
+	err = n.inAuditedTx(ctx, func(inTx context.Context, tx *postgres.Tx) error {
 		// The night was read before this snapshot is taken, and what there is will be counted after it: what turns up in between shows in the count.
 		if _, err := tx.Exec(inTx, "breaks/clear_findings", n.args(job, nil)); err != nil {
 			return err
@@ -30,6 +30,7 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 		var scanned matchTotals
 		scan := n.beside(ctx, func(ctx context.Context) (err error) {
 			scanned, err = n.scannedJobs(ctx)
+			n.recount.found(err)
 			return err
 		})
 		defer scan.giveUp()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,6 +34,9 @@ type Job struct {
 	Run  func(ctx context.Context, n *Night) (Counts, error)
 	// Needs names the jobs without which this one can't do its work; when one of them failed it is skipped.
 	Needs []string
+	// With names an earlier job with which this one begins, as no other goes by what it leaves behind: all others are done beside it. Money that
+	// leaves, and the publication, wait for it.
+	With string
 }
 
 // All are the jobs of a night in their order.
@@ -40,7 +44,7 @@ func All() []Job {
 	return []Job{
 		{Name: "sync-stripe", Run: syncStripe},
 		{Name: "match-jobs", Run: matchJobs},
-		{Name: "credit-backs", Run: creditBacks},
+		{Name: "credit-backs", Run: creditBacks, With: "match-jobs"},
 		{Name: "match-purchases", Run: matchPurchases},
 		{Name: "refund-windows", Run: refundWindows},
 		{Name: "refund-requests", Run: refundRequests},
@@ -120,8 +124,9 @@ type Worker struct {
 	// inspect, in a rehearsal, looks at the prepared reports before they are thrown away.
 	inspect func(ctx context.Context, prepared *reports.Prepared) error
 	Clock   func() time.Time // for run rows and events of people only; nil: time.Now
-	// Progress, when set, is told which job of which night begins.
+	// Progress, when set, is told which job of which night begins, and Ended how long it took; at times by two jobs at once.
 	Progress func(night reconcile.Date, job string)
+	Ended    func(night reconcile.Date, job string, took time.Duration)
 	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
 	Step func(name string)
 	// Drain, once closed, makes the worker finish the job at hand and begin no other; nil: never. The end of the context stops it at once.
@@ -149,6 +154,12 @@ type Night struct {
 	// command is what runs instead of the night itself, and by whose hand: the audit log says so.
 	command struct{ name, actor string }
 	reading reading
+	// besides are the jobs that have been begun beside others, by name.
+	besides map[string]*errand
+	// recount is what match-jobs finds when it counts the night's rows again.
+	recount *recount
+	// appending is held by the job that appends to the audit log; see inAuditedTx.
+	appending sync.Mutex
 	// ledgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
 	ledgerChanged bool
 	log           zerolog.Logger
@@ -329,17 +340,22 @@ func (n *Night) tryJobs(ctx context.Context, only []string, done map[string]bool
 	if err := n.open(ctx); err != nil {
 		return fmt.Errorf("night %s: open: %w", n.Date, err)
 	}
+	wanted := slices.DeleteFunc(slices.Clone(n.order()), func(job Job) bool {
+		return len(only) > 0 && !slices.Contains(only, job.Name) || job.Name == "sync-stripe" && done[job.Name]
+	})
+	n.besides, n.recount = map[string]*errand{}, nil
+	defer n.endBesides()
 	var failures []error
 	failed := map[string]bool{}
-	for _, job := range n.order() {
-		if len(only) > 0 && !slices.Contains(only, job.Name) || job.Name == "sync-stripe" && done[job.Name] {
+	for _, job := range wanted {
+		if _, begun := n.besides[job.Name]; begun {
 			continue
 		}
 		if err := n.stopped(ctx); err != nil {
 			failures = append(failures, fmt.Errorf("night %s: stopped before %s: %w", n.Date, job.Name, err))
 			break
 		}
-		if slices.ContainsFunc(job.Needs, func(name string) bool { return failed[name] }) {
+		if slices.ContainsFunc(job.Needs, func(name string) bool { return failed[name] || n.besides[name].wait() != nil }) {
 			failed[job.Name] = true
 			n.log.Warn().Str("job", job.Name).Msg("skipped: a job that it needs has failed")
 			if err := n.skipRun(ctx, job.Name); err != nil {
@@ -347,7 +363,9 @@ func (n *Night) tryJobs(ctx context.Context, only []string, done map[string]bool
 			}
 			continue
 		}
+		n.beginBesides(ctx, job, wanted)
 		err := n.runJob(ctx, job)
+		n.recount.found(err)
 		if errors.Is(err, errStillWritten) {
 			return err
 		}
@@ -357,7 +375,7 @@ func (n *Night) tryJobs(ctx context.Context, only []string, done map[string]bool
 			failures = append(failures, err)
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, n.besideFailures()...)...)
 }
 
 func (n *Night) runJob(ctx context.Context, job Job) (err error) {
@@ -372,7 +390,11 @@ func (n *Night) runJob(ctx context.Context, job Job) (err error) {
 	if err != nil {
 		err = fmt.Errorf("night %s: %s: %w", n.Date, job.Name, err)
 	}
-	n.logJob(job.Name, counts, n.now().Sub(started), err)
+	took := n.now().Sub(started)
+	n.logJob(job.Name, counts, took, err)
+	if n.Ended != nil {
+		n.Ended(n.Date, job.Name, took)
+	}
 	return errors.Join(err, n.finishRun(job.Name, counts, err))
 }
 

@@ -83,6 +83,35 @@ func TestRowsWrittenWhileTheirNightIsWorkedOn(t *testing.T) {
 	}
 }
 
+// Credit-backs are worked out while the night's rows are still being counted again: nothing may have been posted when that finds more of them.
+func TestNothingIsPostedFromANightThatIsReadAgain(t *testing.T) {
+	w, s := newWorker(t), testStage
+	early, late := withheld(s, crowd(s, 4000, 60), 1)
+	w.play(t, s, early, 0)
+	var posted []int // when the reading ends: the first time, and after starting over
+	w.Step = func(name string) {
+		if name != "open/read" {
+			return
+		}
+		var entries int
+		if err := w.db.Get(&entries, "SELECT count(*) FROM platform.credit_entries WHERE idempotency_key LIKE 'reconciler:%' AND created_at = $1", s.night(1).AsOf()); err != nil {
+			t.Error(err)
+		}
+		if posted = append(posted, entries); len(posted) == 1 {
+			late.load(t, w.db.DB)
+		}
+	}
+	w.again(t, s, 1)
+	w.Step = nil
+	if want := []int{0, 0}; !slices.Equal(posted, want) {
+		t.Errorf("posted before the readings: %v, want %v", posted, want)
+	}
+	var entries int
+	if err := w.db.Get(&entries, "SELECT count(*) FROM platform.credit_entries WHERE idempotency_key LIKE 'reconciler:%' AND created_at = $1", s.night(1).AsOf()); err != nil || entries == 0 {
+		t.Errorf("%d credit-backs in the end (%v): the platform is too tame", entries, err)
+	}
+}
+
 // A platform that goes on and on writing rows of the night can't be reconciled for it: the night says so, and is good once it stops.
 func TestNightThatIsStillWrittenTo(t *testing.T) {
 	w, s := newWorker(t), testStage

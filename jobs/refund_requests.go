@@ -17,7 +17,7 @@ import (
 // and finds reviews that are overdue.
 func refundRequests(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "refund-requests"
-	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.inAuditedTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = n.refundRequests(ctx, tx, job)
 		return err
 	})

@@ -37,7 +37,7 @@ func refunds(ctx context.Context, n *Night) (Counts, error) {
 		moveErr = n.moveRefunds(ctx, shownOn, counts)
 		n.step("refunds/moved")
 	}
-	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.inAuditedTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := n.controlRefunds(ctx, tx); err != nil {
 			return err
 		}
@@ -72,6 +72,9 @@ func (n *Night) moveRefunds(ctx context.Context, shownOn reconcile.Date, counts 
 	}
 	if len(plans) == 0 && len(unsettled) == 0 {
 		return nil
+	}
+	if len(plans) > 0 {
+		n.awaitBesides() // what a refund may take goes by all that the night has credited back
 	}
 	lease, err := waitForRefundLease(ctx, n.Store, settings.Lease, leasePatience)
 	if err != nil {

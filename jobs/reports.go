@@ -31,6 +31,7 @@ func reportNight(ctx context.Context, n *Night) (Counts, error) {
 		n.log.Warn().Msg("no reports: REPORTS_URL is not set")
 		return counts, booksErr
 	}
+	n.awaitBesides()
 	published, err := n.publishReports(ctx)
 	for name, count := range published {
 		counts[name] = count

@@ -22,7 +22,9 @@ import (
 var perAttempt = map[string][]string{
 	"runs":         {"started_at", "finished_at", "attempt", "counts", "worker"},
 	"publications": {"published_at"},
-	"audit_links":  {"at", "sha256", "previous_sha256"}, // the chain hashes the time
+	// Which of two jobs that are done side by side comes first in the chain is chance, and the chain hashes the time.
+	"audit_links":   {"at", "sha256", "previous_sha256", "link", "previous_link", "changes_sha256"},
+	"audit_changes": {"link", "sha256"},
 }
 
 // state is everything that nights leave behind: each table of the worker and the ledger as text, and each published file.

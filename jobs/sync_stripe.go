@@ -79,7 +79,7 @@ type stripeScope struct {
 // reconcile runs a stripeJob in one transaction. For a night that Stripe was not looked at for, it takes out what an earlier run of the
 // night had found and leaves the breaks as they are: nothing is clean, and nothing is cleared.
 func (j stripeJob) reconcile(ctx context.Context, n *Night) (counts Counts, err error) {
-	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.inAuditedTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = j.run(ctx, n, tx)
 		return err
 	})

@@ -183,7 +183,7 @@ func (b *bed) settle(ctx context.Context) error {
 // run does a night, and notes how long each job of it took.
 func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (time.Duration, error) {
 	b.took, b.statements = map[string]time.Duration{}, map[string]time.Duration{}
-	var mu sync.Mutex // jobs and ledger are read side by side
+	var mu sync.Mutex // some is done side by side
 	began := map[string]time.Time{}
 	b.worker.Store.Intercept = func(_ context.Context, statement string, done bool) error {
 		mu.Lock()
@@ -195,15 +195,20 @@ func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (tim
 		return nil
 	}
 	defer func() { b.worker.Store.Intercept = nil }()
-	current, since := "open", time.Now()
-	lap := func(next string) {
-		b.took[current] += time.Since(since)
-		current, since = next, time.Now()
-	}
-	b.worker.Progress = func(_ reconcile.Date, job string) { lap(job) }
 	started := time.Now()
+	b.worker.Progress = func(reconcile.Date, string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, opened := b.took["open"]; !opened {
+			b.took["open"] = time.Since(started)
+		}
+	}
+	b.worker.Ended = func(_ reconcile.Date, job string, took time.Duration) {
+		mu.Lock()
+		defer mu.Unlock()
+		b.took[job] = took
+	}
 	err := b.worker.RunNight(ctx, date, only...)
-	lap("")
 	return time.Since(started), err
 }
 

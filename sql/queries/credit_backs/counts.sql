@@ -1,5 +1,4 @@
-SELECT (SELECT count(*) FROM {{ valid_jobs }} j
-        WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled'))::text AS scanned,
+SELECT {{ failed_jobs }}::text AS scanned,
        count(*) FILTER (WHERE c.decision <> 'pending')::text AS decided, count(*) FILTER (WHERE c.decision = 'pending')::text AS pending
 FROM reconciler.credit_backs c
 WHERE c.business_date = @date::date AND c.finished_at >= @begin::timestamptz AND c.finished_at < @end::timestamptz AND c.status IN ('failed', 'interrupted', 'canceled')

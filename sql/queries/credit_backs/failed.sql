@@ -1,0 +1,1 @@
+SELECT {{ failed_jobs }}::text AS failed
