@@ -27,18 +27,18 @@ func newBackfillCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "backfill --from D --to D",
 		Short: "Do the nights of a range",
-		Long: `backfill does every night of a range in order, both ends included, and goes on where it stopped when it is started again. Nights completed
-before are left out, unless --again. A night that breaks (exit code 3) doesn't stop the later ones; one that can't be finished does.
+		Long: `backfill does every night of a range in order, both ends included. Started again, it continues where it stopped: nights completed before are
+skipped, unless --again. A night with broken integrity (exit code 3) doesn't stop the later ones; one that can't be finished does.
 
-It may run beside the nightly worker: nights take turns, in the order in which they were asked for. Nights are worked out by the newest
-code and policy file; a policy version counts from its effective_from. To go by a night's own time, use the image and the policy file of then.
+It may run beside the nightly worker: nights take turns, in the order in which they were requested. Nights are computed by this binary and
+the current policy file, in which each version applies from its effective_from. For the code of the time, use the image of the time.
 
---dry-run works the whole range out in one transaction that is rolled back, each night upon the one before, completed or not, and says what
-would be posted, decided and refunded, and how the reports would differ from those published. When another worker waits for its night, the
-dry run gives way (exit code 1).
+--dry-run computes the whole range in one transaction that is rolled back, each night building on the one before, completed or not, and says
+what would be posted, decided and refunded, and how the reports would differ from those published. If another worker is waiting for its
+night, the dry run gives way (exit code 1).
 
 With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N, and needs no --to. It waits for the
-night before, which another pod is at: the result is that of one process.`,
+night before, which another pod is doing, so that the result is the same as from one process.`,
 		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31 --parallel 2
   reconciler backfill --from 2026-01-01 --to 2026-01-31 --dry-run`,
 		Args: arguments(cobra.NoArgs),
@@ -98,8 +98,8 @@ night before, which another pod is at: the result is that of one process.`,
 	cmd.Flags().StringVar(&to, "to", "", "last business date, YYYY-MM-DD")
 	cmd.Flags().IntVar(&parallel, "parallel", 1, "nights worked on at once; the result doesn't depend on it")
 	cmd.Flags().IntVar(&index, "index", -1, "only night from+N [JOB_COMPLETION_INDEX]")
-	cmd.Flags().BoolVar(&again, "again", false, "nights completed before, too")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "work everything out, change nothing, show what would be posted")
+	cmd.Flags().BoolVar(&again, "again", false, "also nights completed before")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "compute everything, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the last night has open breaks of this severity or worse: warning or error")
 	completes(cmd, "fail-on", "warning", "error")
 	return cmd

@@ -177,8 +177,8 @@ func newBreaksResolveCommand(s *settings) *cobra.Command {
 	r := jobs.Resolution{Resolution: "corrected"}
 	cmd := &cobra.Command{
 		Use:     "resolve BREAK --by NAME --reason TEXT",
-		Short:   "Close a break on your word",
-		Long:    "resolve closes an open break. It stays closed while its values stay what they are; a change opens it again.",
+		Short:   "Close a break on your own authority",
+		Long:    "resolve closes an open break. It stays closed as long as its values stay the same; a change reopens it.",
 		Example: `  reconciler breaks resolve brk_08dcef8b073a8c20d0c0 --by "Ana Ruiz" --reason "second debit reversed by hand"`,
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

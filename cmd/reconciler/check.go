@@ -44,11 +44,11 @@ func newCheckCommand(s *settings) *cobra.Command {
 		Use:   "check",
 		Short: "Prove the set-up before the first night",
 		Long: `check looks at everything a night relies on: settings, policy, database, encryption, role, time-outs, connections, clocks, time zone data,
-poolers, schema, nights that were left broken, every relation and column of the source, rights (too few and too many), indexes, statistics,
-the replica, Stripe key and mode, report storage, room on disk, and where metrics go. One line each: what is wrong, and the fix.
+poolers, schema, nights left broken, every relation and column of the source, rights (too few and too many), indexes, statistics,
+the replica, Stripe key and mode, report storage, room on disk, and where metrics go. A line for each: what is wrong, and the fix.
 
-It changes nothing but for small files that it writes where reports, temporary files and metrics go, and removes again. Warnings don't fail
-it. What only the server's machine could tell, such as room on the database's disk, it can't.`,
+It changes nothing, apart from small files that it writes where reports, temporary files and metrics go, and removes again. Warnings don't
+make it fail. It can't see what only the server's own machine knows, such as the room left on the database's disk.`,
 		Example: `  reconciler check
   reconciler check --json`,
 		Args: arguments(cobra.NoArgs),
@@ -114,7 +114,7 @@ func (c *checkup) storage(ctx context.Context) {
 		err = store.Check(ctx)
 	}
 	if err != nil {
-		c.add("report storage", outcomeFailed, "give the worker a REPORTS_URL that it may write to", "%v", err)
+		c.add("report storage", outcomeFailed, "give the worker a REPORTS_URL it may write to", "%v", err)
 	} else {
 		c.add("report storage", outcomeOK, "", "a file was written, read back and removed")
 	}
@@ -131,7 +131,7 @@ func (c *checkup) disk(check, folder string) {
 	free, ok, err := freeSpace(folder)
 	switch {
 	case err != nil:
-		c.add(check, outcomeFailed, "give the worker a folder that it can use", "%s: %v", folder, err)
+		c.add(check, outcomeFailed, "give the worker a folder it can use", "%s: %v", folder, err)
 	case !ok: // this system can't be asked
 	case free < leastFree:
 		c.add(check, outcomeWarning, "make room: a big night needs about a gibibyte", "%s free in %s", mebibytes(free), folder)
@@ -167,7 +167,7 @@ func (c *checkup) figures(ctx context.Context) {
 		defer cancel()
 		err := askGateway(ctx, gateway)
 		if err != nil {
-			c.add("Pushgateway", outcomeWarning, "correct RECONCILER_PUSHGATEWAY_URL, or let its port out of the network; nights are done all the same", "%v", err)
+			c.add("Pushgateway", outcomeWarning, "correct RECONCILER_PUSHGATEWAY_URL, or open its port in the network policy; nights run all the same", "%v", err)
 		} else {
 			c.add("Pushgateway", outcomeOK, "", "answers")
 		}
@@ -178,7 +178,7 @@ func (c *checkup) figures(ctx context.Context) {
 			err = errors.Join(file.Close(), os.Remove(file.Name()))
 		}
 		if err != nil {
-			c.add("metrics file", outcomeWarning, "give the worker a folder that it may write to; nights are done all the same", "%v", err)
+			c.add("metrics file", outcomeWarning, "give the worker a folder it may write to; nights run all the same", "%v", err)
 		} else {
 			c.add("metrics file", outcomeOK, "", "%s can be written", path)
 		}

@@ -64,7 +64,7 @@ func (c *checkup) database(ctx context.Context) {
 	c.replica(ctx)
 }
 
-// databaseFix is what mends the usual reasons for which there is no connection.
+// databaseFix is the remedy for the usual reasons why there is no connection.
 func databaseFix(err error) string {
 	var refused *pq.Error
 	isRefusal := errors.As(err, &refused)
@@ -88,17 +88,17 @@ func (c *checkup) server(server serverFacts, verified bool) {
 		c.add("database version", outcomeFailed, fmt.Sprintf("use PostgreSQL %d or newer", oldestServer), "%s is too old", server.Version)
 	}
 	if server.Replica || server.ReadOnly == "on" {
-		c.add("writable", outcomeFailed, "point DATABASE_URL at the primary, with a role that may write", "the server takes no writes on this connection")
+		c.add("writable", outcomeFailed, "point DATABASE_URL at the primary, with a role that may write", "the server accepts no writes on this connection")
 	}
 	switch local := server.Client == "" || server.Client == "127.0.0.1" || server.Client == "::1"; {
 	case server.TLS && (verified || local):
 		c.add("connection", outcomeOK, "", "encrypted")
 	case server.TLS:
-		c.add("connection", outcomeWarning, "set sslmode=verify-full in DATABASE_URL, and sslrootcert to the authority's certificate", "encrypted, but anybody could pass for the server: its certificate is not looked at")
+		c.add("connection", outcomeWarning, "set sslmode=verify-full in DATABASE_URL, and sslrootcert to the authority's certificate", "encrypted, but anybody could pose as the server: its certificate is not verified")
 	case local:
-		c.add("connection", outcomeOK, "", "within this machine")
+		c.add("connection", outcomeOK, "", "stays on this machine")
 	default:
-		c.add("connection", outcomeWarning, "set sslmode=verify-full in DATABASE_URL", "not encrypted: customers' addresses cross the network in clear")
+		c.add("connection", outcomeWarning, "set sslmode=verify-full in DATABASE_URL", "not encrypted: customers' e-mail addresses cross the network in the clear")
 	}
 	var powers []string
 	for power, has := range map[string]bool{
@@ -116,7 +116,7 @@ func (c *checkup) server(server serverFacts, verified bool) {
 	need := c.config.connections
 	switch {
 	case server.RoleConnections >= 0 && server.RoleConnections < need:
-		c.add("connections", outcomeFailed, "ALTER ROLE … CONNECTION LIMIT, or a smaller RECONCILER_DATABASE_CONNECTIONS", "%s may have %d at once, the worker uses up to %d", server.Role, server.RoleConnections, need)
+		c.add("connections", outcomeFailed, "ALTER ROLE … CONNECTION LIMIT, or lower RECONCILER_DATABASE_CONNECTIONS", "%s may have %d at once, the worker uses up to %d", server.Role, server.RoleConnections, need)
 	case server.ServerConnections < 2*need:
 		c.add("connections", outcomeWarning, "raise max_connections, or lower RECONCILER_DATABASE_CONNECTIONS", "the worker uses up to %d of the server's %d", need, server.ServerConnections)
 	default:
@@ -129,11 +129,11 @@ func (c *checkup) timeouts(server serverFacts) {
 	case server.TransactionTimeout != "0":
 		c.add("time-outs", outcomeWarning, "ALTER ROLE … SET transaction_timeout = 0", "the server ends transactions after %s; a step of a big night is one transaction", server.TransactionTimeout)
 	case c.config.statementLimit > 0:
-		c.add("time-outs", outcomeOK, "", "a statement may take %s (RECONCILER_STATEMENT_TIMEOUT_SECONDS), whatever the server's own limit", c.config.statementLimit)
+		c.add("time-outs", outcomeOK, "", "a statement may run for %s (RECONCILER_STATEMENT_TIMEOUT_SECONDS), whatever the server's own limit", c.config.statementLimit)
 	case server.StatementTimeout != "0":
-		c.add("time-outs", outcomeWarning, "set RECONCILER_STATEMENT_TIMEOUT_SECONDS, which overrules it", "the server ends statements after %s", server.StatementTimeout)
+		c.add("time-outs", outcomeWarning, "set RECONCILER_STATEMENT_TIMEOUT_SECONDS, which overrides it", "the server ends statements after %s", server.StatementTimeout)
 	default:
-		c.add("time-outs", outcomeOK, "", "none: a statement may take for ever")
+		c.add("time-outs", outcomeOK, "", "none: a statement may run for ever")
 	}
 }
 
@@ -154,13 +154,13 @@ func (c *checkup) clock(ctx context.Context, store *postgres.Store) {
 func (c *checkup) skew(whose string, theirs, asked, answered time.Time) {
 	skew := theirs.Sub(asked.Add(answered.Sub(asked) / 2)).Round(time.Second)
 	if skew.Abs() > maxClockSkew {
-		c.add("clock", outcomeWarning, "run NTP on both machines: schedules and the windows of a sync go by their clocks", "%s's clock is %s off this machine's", whose, skew)
+		c.add("clock", outcomeWarning, "run NTP on both machines: schedules and the windows of a sync rely on their clocks", "%s's clock is %s off this machine's", whose, skew)
 		return
 	}
 	c.add("clock", outcomeOK, "", "within %s of %s's", maxClockSkew, whose)
 }
 
-// zone holds the midnights of a year against the server's zone database: both have to agree on what a business date is.
+// zone compares the midnights of a year with those of the server's time zone data: both have to agree on what a business date is.
 func (c *checkup) zone(ctx context.Context, store *postgres.Store) {
 	zone := c.config.jobs.Zone
 	const check = "time zone"
@@ -179,15 +179,15 @@ func (c *checkup) zone(ctx context.Context, store *postgres.Store) {
 	for i, midnight := range theirs {
 		switch instant := midnight.Instant; {
 		case !instant.Valid:
-			c.add(check, outcomeFailed, "use a name that both know, or update the server's zone data", "%s is known here, but not to the database", zone)
+			c.add(check, outcomeFailed, "use a name that both know, or update the server's time zone data", "the database does not know %s", zone)
 			return
 		case instant.Int64 != ours[i]:
-			c.add(check, outcomeWarning, "update the zone data of whichever is older: the worker's come with its version", "%s: %s begins at %s here, at %s for the database",
+			c.add(check, outcomeWarning, "update whichever time zone data is older; the worker's comes with its binary", "%s: %s begins at %s here, at %s for the database",
 				zone, local[i], utc(ours[i]), utc(instant.Int64))
 			return
 		}
 	}
-	c.add(check, outcomeOK, "", "%s, as the database has it for the year to come", zone)
+	c.add(check, outcomeOK, "", "%s, and the database agrees for the year to come", zone)
 }
 
 func utc(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
@@ -245,7 +245,7 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 	return false
 }
 
-// nights says how far the worker is, and which nights only a person brings to their end.
+// nights says how far the worker has come, and which nights will not complete until a person steps in.
 func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 	broken, err := nightsBroken(ctx, store)
 	if err != nil {
@@ -257,7 +257,7 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 		if night.Error != "" {
 			how += ": " + night.Error
 		}
-		c.add("nights", outcomeWarning, "mend the cause, then: reconciler run --date "+night.BusinessDate.String(), "%s is not completed, and no schedule comes back to it: %s", night.BusinessDate, how)
+		c.add("nights", outcomeWarning, "fix the cause, then: reconciler run --date "+night.BusinessDate.String(), "%s is not completed, and no schedule will retry it: %s", night.BusinessDate, how)
 	}
 	var missing []reconcile.Date
 	if err := store.Select(ctx, &missing, "check/nights_missing", postgres.Args{}); err != nil {
@@ -266,8 +266,8 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 	}
 	if len(missing) > 0 {
 		first, last := missing[0], missing[len(missing)-1]
-		c.add("nights", outcomeWarning, fmt.Sprintf("reconciler backfill --from %s --to %s; nights that are done are left out", first, last),
-			"%s of the past never done, from %s to %s, though earlier and later ones are", counted(len(missing), "night"), first, last)
+		c.add("nights", outcomeWarning, fmt.Sprintf("reconciler backfill --from %s --to %s; it skips nights that are done", first, last),
+			"%s never done, from %s to %s, though earlier and later ones are", counted(len(missing), "night"), first, last)
 	}
 	var newest struct {
 		BusinessDate reconcile.Date `db:"business_date"`

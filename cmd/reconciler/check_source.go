@@ -56,7 +56,7 @@ func (c *checkup) relation(schema string, relation sql.SourceRelation, types map
 		}
 	}
 	if sound {
-		c.add(check, outcomeOK, "", "%d columns as they should be", len(relation.Columns))
+		c.add(check, outcomeOK, "", "all %d columns as they should be", len(relation.Columns))
 	}
 }
 
@@ -89,7 +89,7 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 		return
 	}
 	if len(rights) == 0 {
-		return // nothing there to have rights on, which has been said
+		return // the relations are missing, which has been reported already
 	}
 	schema := pq.QuoteIdentifier(store.SourceSchema())
 	before := len(c.lines)
@@ -125,13 +125,13 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 	}
 	for i, right := range beyond {
 		if i == maxListed {
-			c.add("rights", outcomeWarning, "use a role with just the rights of sql/roles/roles.sql", "%d more of the kind", len(beyond)-i)
+			c.add("rights", outcomeWarning, "use a role with just the rights of sql/roles/roles.sql", "%d more of this kind", len(beyond)-i)
 			break
 		}
 		c.add("rights", outcomeWarning, right.Fix, "may %s", right.May)
 	}
 	if len(c.lines) == before {
-		c.add("rights", outcomeOK, "", "SELECT on the source, INSERT on credit_entries, no more")
+		c.add("rights", outcomeOK, "", "SELECT on the source, INSERT on credit_entries, nothing more")
 	}
 }
 
@@ -154,7 +154,7 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 		i := slices.IndexFunc(sql.SourceRelations, func(r sql.SourceRelation) bool { return r.Name == f.Relation })
 		if f.IsView {
 			complete = false
-			c.add("indexes", outcomeSkipped, "", "%s is a view; every night searches its rows for ids that are there twice; see that the tables behind it are indexed by %s", f.Relation, indexColumns(sql.SourceRelations[i]))
+			c.add("indexes", outcomeSkipped, "", "%s is a view; every night searches it for duplicate ids; make sure the tables behind it are indexed by %s", f.Relation, indexColumns(sql.SourceRelations[i]))
 			continue
 		}
 		table := pq.QuoteIdentifier(store.SourceSchema()) + "." + f.Relation
@@ -171,9 +171,9 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 			complete = false
 			fix := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (id)", table)
 			if f.IsPartitioned {
-				fix += "; only partitions by hash of id keep it unique as a whole"
+				fix += "; only partitioning by hash of id makes it unique across the whole table"
 			}
-			c.add("indexes", outcomeWarning, fix, "nothing keeps %s.id unique: every night searches its rows for ids that are there twice, and takes the first row of each", f.Relation)
+			c.add("indexes", outcomeWarning, fix, "nothing keeps %s.id unique: every night searches it for duplicate ids, and takes the first row of each", f.Relation)
 		}
 		if f.Relation == "credit_entries" && !f.UniqueKey {
 			complete = false
@@ -191,13 +191,13 @@ func (c *checkup) idempotencyKey(table string, isPartitioned, uniqueID, uniqueIn
 	fix := fmt.Sprintf("CREATE UNIQUE INDEX CONCURRENTLY ON %s (idempotency_key)", table)
 	switch {
 	case isPartitioned && uniqueID:
-		c.add("indexes", outcomeWarning, "nothing for the worker's sake; see that no other writer relies on the key",
+		c.add("indexes", outcomeWarning, "nothing the worker needs; check that no other writer relies on the key",
 			"credit_entries.idempotency_key is not unique across partitions: the ledger refuses the worker's entries a second time by their ids")
 	case isPartitioned && uniqueInParts:
-		c.add("indexes", outcomeWarning, "partition by hash of id, if that is to be ruled out",
-			"credit_entries.idempotency_key is unique within each partition only: the ledger itself would take a credit-back again that is booked in another one")
+		c.add("indexes", outcomeWarning, "partition by hash of id to rule this out",
+			"credit_entries.idempotency_key is unique within each partition only: the ledger itself would accept a credit-back a second time in another partition")
 	default:
-		c.add("indexes", outcomeFailed, fix, "credit_entries.idempotency_key is not unique: the ledger itself would take a credit-back twice")
+		c.add("indexes", outcomeFailed, fix, "credit_entries.idempotency_key is not unique: the ledger itself would accept a credit-back twice")
 	}
 }
 
@@ -231,6 +231,6 @@ func (c *checkup) statistics(ctx context.Context, store *postgres.Store, args po
 		}
 	}
 	if len(stale) == 0 {
-		c.add("statistics", outcomeOK, "", "fresh enough for the planner")
+		c.add("statistics", outcomeOK, "", "recent enough for the planner")
 	}
 }

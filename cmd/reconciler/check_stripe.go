@@ -17,7 +17,7 @@ func (c *checkup) stripe(ctx context.Context) {
 		c.add("Stripe", outcomeSkipped, "set STRIPE_API_KEY to a restricted read key", "no key: nights run without Stripe, and every report says so")
 		return
 	}
-	const fix = "use a restricted key of the right account and mode, and see that the network lets it out"
+	const fix = "use a restricted key of the right account and mode, and check that the network lets requests out to Stripe"
 	key := func(secret string) stripefeed.Options {
 		return stripefeed.Options{Key: secret, BaseURL: c.config.stripeBase, Mode: c.config.stripeMode, Log: c.config.log, Attempts: stripeAttempts}
 	}
@@ -33,14 +33,14 @@ func (c *checkup) stripe(ctx context.Context) {
 	case len(probed.Lacking) > 0:
 		c.add("Stripe", outcomeFailed, "give the restricted key these permissions in Stripe's dashboard", "the key lacks %s", strings.Join(probed.Lacking, ", "))
 	default:
-		c.add("Stripe", outcomeOK, "", "account %s, %s mode, the key reads all that a sync needs", probed.AccountID, modeOf(probed))
+		c.add("Stripe", outcomeOK, "", "account %s, %s mode, the key can read everything a sync needs", probed.AccountID, modeOf(probed))
 	}
 	if !probed.Clock.IsZero() {
 		answered := time.Now()
 		c.skew("Stripe", probed.Clock, answered, answered)
 	}
 	if strings.HasPrefix(c.config.stripeKey, "sk_") {
-		c.add("Stripe key", outcomeWarning, "make a restricted key (rk_…) with read permissions only", "is a secret key: it may do anything at Stripe, refunds included")
+		c.add("Stripe key", outcomeWarning, "make a restricted key (rk_…) with read permissions only", "is a secret key: it may do anything at Stripe, even make refunds")
 	}
 	if c.config.stripeRefundKey == "" {
 		return
@@ -54,9 +54,9 @@ func (c *checkup) stripe(ctx context.Context) {
 	case err != nil:
 		c.add("Stripe refund key", outcomeFailed, fix, "%v", err)
 	case refunds.AccountID != probed.AccountID || refunds.Livemode != probed.Livemode:
-		c.add("Stripe refund key", outcomeFailed, "use keys of one account and mode", "is of account %s, %s mode; the read key is not", refunds.AccountID, modeOf(refunds))
+		c.add("Stripe refund key", outcomeFailed, "use keys of one account and mode", "belongs to account %s, %s mode; the read key does not", refunds.AccountID, modeOf(refunds))
 	default:
-		c.add("Stripe refund key", outcomeOK, "", "of the same account and mode; whether it may refund shows when it does")
+		c.add("Stripe refund key", outcomeOK, "", "of the same account and mode; only a refund can show whether it may refund")
 	}
 }
 

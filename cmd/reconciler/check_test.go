@@ -185,10 +185,10 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 func TestCheckOfPartitionedTables(t *testing.T) {
 	t.Setenv("REPORTS_URL", t.TempDir())
 	const (
-		search  = "warning: nothing keeps %[1]s.id unique: every night searches its rows for ids that are there twice, and takes the first row of each; CREATE UNIQUE INDEX CONCURRENTLY ON each partition of \"platform\".%[1]s (id); only partitions by hash of id keep it unique as a whole\n"
-		byIDs   = "warning: credit_entries.idempotency_key is not unique across partitions: the ledger refuses the worker's entries a second time by their ids; nothing for the worker's sake; see that no other writer relies on the key\n"
-		inParts = "warning: credit_entries.idempotency_key is unique within each partition only: the ledger itself would take a credit-back again that is booked in another one; partition by hash of id, if that is to be ruled out\n"
-		nowhere = "FAILED: credit_entries.idempotency_key is not unique: the ledger itself would take a credit-back twice; CREATE UNIQUE INDEX CONCURRENTLY ON each partition of \"platform\".credit_entries (idempotency_key)\n"
+		search  = "warning: nothing keeps %[1]s.id unique: every night searches it for duplicate ids, and takes the first row of each; CREATE UNIQUE INDEX CONCURRENTLY ON each partition of \"platform\".%[1]s (id); only partitioning by hash of id makes it unique across the whole table\n"
+		byIDs   = "warning: credit_entries.idempotency_key is not unique across partitions: the ledger refuses the worker's entries a second time by their ids; nothing the worker needs; check that no other writer relies on the key\n"
+		inParts = "warning: credit_entries.idempotency_key is unique within each partition only: the ledger itself would accept a credit-back a second time in another partition; partition by hash of id to rule this out\n"
+		nowhere = "FAILED: credit_entries.idempotency_key is not unique: the ledger itself would accept a credit-back twice; CREATE UNIQUE INDEX CONCURRENTLY ON each partition of \"platform\".credit_entries (idempotency_key)\n"
 		reading = "warning: jobs has none on (finished_at): finding the night's jobs reads all of them; CREATE INDEX CONCURRENTLY ON each partition of \"platform\".jobs (finished_at)\n"
 	)
 	for _, c := range []struct{ trap, and, want string }{

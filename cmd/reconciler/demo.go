@@ -54,9 +54,9 @@ func newDemoCommand(s *settings) *cobra.Command {
 		Short: "Do the whole job on a simulated business",
 		Long: `demo shows the whole job without anything to set up: it starts a PostgreSQL of its own (fetching one if the machine has
 none), plays a small business with known faults into it night by night, runs every night as "run" would, and leaves the
-reports. At the end it holds what was found against what was planted, and fails if there is any difference.
+reports. At the end it compares what was found with what was planted, and fails on any difference.
 
-Nothing of the environment's settings is used. With --database-url the demo plays in that database instead, which must have
+The environment's settings are not used. With --database-url the demo plays in that database instead, which must have
 neither a schema platform nor a schema reconciler; both are left there.
 
 --trace replays a CSV file of real requests instead of inventing jobs, one job a row and all days of it unless --nights is
@@ -262,7 +262,7 @@ func (d *demo) createSchemas(ctx context.Context) error {
 		return fmt.Errorf("reach the demo's database: %w", err)
 	}
 	if taken {
-		return usageError("--database-url: the database has a schema platform or reconciler already; the demo needs one without")
+		return usageError("--database-url: the database has a schema platform or reconciler already; the demo needs a database without them")
 	}
 	if _, err := store.DB().ExecContext(ctx, sql.Platform); err != nil {
 		return fmt.Errorf("create the platform's tables: %w", err)
@@ -353,14 +353,14 @@ func (d *demo) tell(business *simulation.Simulation, o simulation.Outcome, took 
 		}
 		fmt.Fprintf(d.out, row, k.Kind, k.Planted, k.Found, seen, k.Example)
 	}
-	fmt.Fprintf(d.out, "\n%-26s %7s %5s\n", "besides", "planted", "right")
+	fmt.Fprintf(d.out, "\n%-26s %7s %5s\n", "also planted", "planted", "right")
 	fmt.Fprintf(d.out, "%s %s %s\n", strings.Repeat("-", 26), strings.Repeat("-", 7), strings.Repeat("-", 5))
 	fmt.Fprintf(d.out, "%-26s %7d %5d\n", "rows to reject", o.Rejects, o.RejectsRight)
 	fmt.Fprintf(d.out, "%-26s %7d %5d\n\n", "refund requests to decide", o.Decisions, o.DecisionsRight)
 	if len(o.Differences) == 0 {
-		fmt.Fprintln(d.out, "Every fault was found as exactly the break that it is, on the night that it\nshould be, and cleared when it was mended. Nothing else was reported.")
+		fmt.Fprintln(d.out, "Every fault was reported as the right break, on the right night, and cleared\nonce it was mended. Nothing else was reported.")
 	} else {
-		fmt.Fprintf(d.out, "What was found differs from what was planted in %d:\n", len(o.Differences))
+		fmt.Fprintf(d.out, "What was found differs from what was planted in %s:\n", counted(len(o.Differences), "place"))
 		for _, difference := range o.Differences {
 			fmt.Fprintln(d.out, "  "+difference)
 		}

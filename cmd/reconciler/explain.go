@@ -20,9 +20,9 @@ func init() { commands = append(commands, newExplainCommand) }
 func newExplainCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain ID",
-		Short: "Tell the whole story of one id",
+		Short: "Tell the whole story of an id",
 		Long: `explain tells everything the books know about a purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan
-or break, in order of time: the source rows, the decisions with their clauses, the ledger entries, the refunds that were planned, approved and
+or break, in chronological order: the source rows, the decisions with their clauses, the ledger entries, the refunds that were planned, approved and
 sent, and the reports they are in.`,
 		Example: "  reconciler explain req_5512    why was this refund denied?\n  reconciler explain job_8841    was this failed job credited back?",
 		Args:    arguments(cobra.ExactArgs(1)),
@@ -38,7 +38,7 @@ sent, and the reports they are in.`,
 	}
 }
 
-// storyLine is one thing that happened, and where it stands written.
+// storyLine is one thing that happened, and where it is recorded.
 type storyLine struct {
 	At     sql.NullTime
 	Source string

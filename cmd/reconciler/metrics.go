@@ -55,7 +55,7 @@ func newMetrics() *metrics {
 	m.completed = gauge("reconciler_last_completed_night_timestamp_seconds", "When the newest completed night was completed, in Unix time; 0 before the first.")
 	m.lastRun = gauges("reconciler_last_run_timestamp_seconds", "When each job of the night last ended, in Unix time.", "step")
 	m.exitCode = gauge(exitCodeMetric, "Exit code of the last run for whole nights.")
-	m.broken = gauge("reconciler_nights_broken", "Nights that were begun, are not completed, and to which no schedule comes back, as a later one is completed.")
+	m.broken = gauge("reconciler_nights_broken", "Nights begun but never completed, which no schedule will retry because a later night is completed.")
 	m.breaksOpen = gauges("reconciler_breaks_open", "Open breaks at the end of the newest night.", "severity", "kind")
 	m.overdue = gauge("reconciler_reviews_overdue", "Refund requests past their review date at the end of the newest night.")
 	m.halted = gauge("reconciler_refunds_halted", "1 while a limit, the anomaly stop or the kill switch holds refunds back.")
@@ -136,7 +136,7 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	return nil
 }
 
-// brokenNight is one that only a person brings to its end.
+// brokenNight is one that will not complete until a person steps in.
 type brokenNight struct {
 	BusinessDate reconcile.Date `db:"business_date"`
 	Status       string
@@ -197,7 +197,7 @@ func leaveMetrics(targets metricsTargets, log zerolog.Logger, tells told, code i
 		return m.refresh(ctx, store)
 	}()
 	if err != nil {
-		log.Warn().Err(err).Msg("the database can't be asked for its figures; only the exit code is left")
+		log.Warn().Err(err).Msg("the database could not be read for metrics; only the exit code is reported")
 		if tells == toldFigures {
 			return
 		}
@@ -211,12 +211,12 @@ func leaveMetrics(targets metricsTargets, log zerolog.Logger, tells told, code i
 	}
 	if targets.pushURL != "" {
 		if err := pushFigures(ctx, targets.pushURL, known, err == nil && tells == toldEverything); err != nil {
-			log.Warn().Err(err).Msg("the figures could not be pushed; the run itself is not affected")
+			log.Warn().Err(err).Msg("the metrics could not be pushed; the run itself is not affected")
 		}
 	}
 	if targets.textfile != "" {
 		if err := writeTextfile(targets.textfile, known, err == nil && tells == toldEverything); err != nil {
-			log.Warn().Err(err).Msg("the figures could not be written; the run itself is not affected")
+			log.Warn().Err(err).Msg("the metrics could not be written; the run itself is not affected")
 		}
 	}
 }
@@ -295,7 +295,7 @@ func (f *freshMetrics) Gather() ([]*dto.MetricFamily, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), metricsPatience/3)
 		defer cancel()
 		if err := f.refresh(ctx, f.store); err != nil {
-			f.log.Warn().Err(err).Msg("figures could not be read; the last ones are served")
+			f.log.Warn().Err(err).Msg("metrics could not be read; serving the last ones")
 		}
 		f.lastRead = time.Now()
 	}

@@ -40,8 +40,8 @@ func newPolicyTestCommand(s *settings) *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
 		Use:   "test NEW.yaml --from D --to D",
-		Short: "Show which past decisions another policy would have made otherwise, and the money",
-		Long: `test decides every credit-back and every refund request of a range of nights again by another policy file, from the facts of those
+		Short: "Show which past decisions another policy would have changed, and by how much money",
+		Long: `test decides every credit-back and every refund request of a range of nights again under another policy file, from the facts of those
 nights, and lists each decision that would have been different. It changes nothing.`,
 		Example: "  reconciler policy test policy-2027.yaml --from 2026-10-01 --to 2026-10-31",
 		Args:    arguments(cobra.ExactArgs(1)),

@@ -27,11 +27,11 @@ func newRefundsCommand(s *settings) *cobra.Command {
 		Long: `refunds pays what approved decisions call for, in three steps by at least two people:
 
   plan      lists the refunds that decisions call for, as a plan with an id and a hash; nothing moves
-  approve   by somebody else than who made it; what is approved is that hash and nothing else
+  approve   by somebody other than its maker; what is approved is that hash and nothing else
   execute   looks at everything again, holds the credits, and asks Stripe; needs STRIPE_REFUND_KEY
 
 execute may be interrupted and repeated at will: every refund is made at most once. A refund whose outcome
-is open is looked up at Stripe before anything is sent again.`,
+is unknown is looked up at Stripe before anything is sent again.`,
 		Example: `  reconciler refunds plan --date 2026-11-21
   reconciler refunds list`,
 		Args: arguments(cobra.NoArgs),
@@ -87,7 +87,7 @@ func newRefundsApproveCommand(s *settings) *cobra.Command {
 	var by, hash string
 	cmd := &cobra.Command{
 		Use:     "approve PLAN",
-		Short:   "Approve a plan, as somebody else than who made it",
+		Short:   "Approve a plan that somebody else made",
 		Example: `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -103,7 +103,7 @@ func newRefundsApproveCommand(s *settings) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&by, "by", "", "who approves; required")
-	cmd.Flags().StringVar(&hash, "hash", "", "the hash, or its beginning, of the plan that was looked at; a plan with another one is refused")
+	cmd.Flags().StringVar(&hash, "hash", "", "the hash, or the beginning of it, of the plan you looked at; a plan with another hash is refused")
 	return cmd
 }
 
@@ -194,7 +194,7 @@ func newRefundsCancelCommand(s *settings) *cobra.Command {
 	var by, reason string
 	cmd := &cobra.Command{
 		Use:     "cancel PLAN",
-		Short:   "Take out of a plan what was not sent yet, so that it can be planned anew",
+		Short:   "Take what was not sent yet out of a plan, so that it can be planned anew",
 		Example: `  reconciler refunds cancel plan_2026-11-21_4c1f… --reason "fees were corrected"`,
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

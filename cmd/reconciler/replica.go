@@ -8,7 +8,7 @@ import (
 	"github.com/hummingbytes/reconciler/sql"
 )
 
-// maxReplicaLag is how old what a replica shows may be before support would be told yesterday's story.
+// maxReplicaLag is how far behind a replica may be before what support reads there would mislead them.
 const maxReplicaLag = 5 * time.Minute
 
 // replica looks at the one that explain and breaks read from, where there is one.
@@ -27,7 +27,7 @@ func (c *checkup) replica(ctx context.Context) {
 	defer store.Close()
 	state, err := askReplica(ctx, store)
 	if err != nil {
-		c.add(check, outcomeFailed, fix, "can't be asked, and commands that only read ask the primary instead: %v", err)
+		c.add(check, outcomeFailed, fix, "can't be queried, so commands that only read use the primary instead: %v", err)
 		return
 	}
 	if _, err := sql.PendingMigrations(ctx, store.DB()); err != nil {
@@ -38,9 +38,9 @@ func (c *checkup) replica(ctx context.Context) {
 	case !state.Standby:
 		c.add(check, outcomeWarning, "point RECONCILER_REPLICA_URL at a replica, or take it out", "is no replica, but a primary of its own")
 	case !state.Streaming:
-		c.add(check, outcomeWarning, "see whether its primary lets it stream", "gets nothing from a primary at the moment; what it shows is %s old", state.age())
+		c.add(check, outcomeWarning, "check that its primary lets it stream", "receives nothing from a primary at the moment; what it shows is %s old", state.age())
 	case state.stale():
-		c.add(check, outcomeWarning, "see what holds its replay up", "is behind: what it shows is %s old", state.age())
+		c.add(check, outcomeWarning, "find out what holds up its replay", "lags: what it shows is %s old", state.age())
 	default:
 		c.add(check, outcomeOK, "", "%s behind", state.age())
 	}
@@ -68,7 +68,7 @@ func (s replicaState) stale() bool {
 
 func (s replicaState) age() string {
 	if s.SecondsBehind == nil {
-		return "nobody knows how"
+		return "an unknown time"
 	}
 	return time.Duration(*s.SecondsBehind * float64(time.Second)).Round(time.Millisecond).String()
 }

@@ -21,7 +21,7 @@ Settings come from the environment; flags of the same name override them (DATABA
 
 Exit codes: 0 completed · 1 could not finish, worth retrying · 2 wrong usage or settings · 3 integrity: control
 totals, circuit breaker, verification, closed period · 4 completed, --fail-on found breaks · 143 stopped by a signal`,
-		Example: `  reconciler demo                        the whole job on a simulated business, nothing needed
+		Example: `  reconciler demo                        the whole job on a simulated business; needs no set-up
   reconciler check                       is everything set up for the first night?
   reconciler run --date 2026-11-21       one night
   reconciler explain job_8841            the whole story of one job, purchase, request or break`,
@@ -30,6 +30,7 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 		Version:       codeVersion(),
 	}
 	s.register(root.PersistentFlags())
+	root.Flags().SortFlags = false // --help shows the settings in their own order
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		// --timezone for --reconciler-timezone: the prefix tells environment variables apart, flags don't need it.
 		if full := "reconciler-" + name; isSetting(full) && !slices.Contains(fullNamesOnly, name) {

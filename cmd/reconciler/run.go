@@ -25,11 +25,11 @@ func newRunCommand(s *settings) *cobra.Command {
 		Long: `run does all jobs of one business date in order, or only the one that is named. It may be repeated: the same inputs give the
 same books and the same report bytes.
 
-With --catch-up it does every night since the last completed one, in order, up to yesterday: what a scheduler should call. Where none was
-ever begun it does yesterday alone.
+With --catch-up it does every night since the last completed one, in order, up to yesterday; this is what a scheduler should call. If no
+night was ever begun, it does yesterday alone.
 
-Figures are left at RECONCILER_PUSHGATEWAY_URL or in RECONCILER_METRICS_TEXTFILE, where these are set; a single job leaves the exit code of the
-last night as it is.
+Metrics go to RECONCILER_PUSHGATEWAY_URL or RECONCILER_METRICS_TEXTFILE, where these are set; a single job leaves the exit code of the last
+night as it is.
 
 Jobs: ` + strings.Join(jobs.Names(), ", "),
 		Example: `  reconciler run                              last night
@@ -86,7 +86,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 	}
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
 	cmd.Flags().BoolVar(&catchUp, "catch-up", false, "every night since the last completed one, in order, up to yesterday")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "work everything out, change nothing, show what would be posted")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "compute everything, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the night has open breaks of this severity or worse: warning or error")
 	completes(cmd, "fail-on", "warning", "error")
 	return cmd

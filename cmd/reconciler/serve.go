@@ -28,18 +28,18 @@ func newServeCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Do the nights on a schedule, in one long-lived process",
-		Long: `serve does at its start and at each tick of RECONCILER_SCHEDULE every night since the last completed one, in order, up to yesterday. On a
-database where no night was ever begun it begins with yesterday alone; earlier nights are for "reconciler backfill".
+		Long: `At its start and at each tick of RECONCILER_SCHEDULE, serve does every night since the last completed one, in order, up to yesterday. On a
+database where no night was ever begun it starts with yesterday; for earlier nights use "reconciler backfill".
 
-The schedule is read in RECONCILER_SCHEDULE_TIMEZONE by the clock on the wall: no day loses or doubles a tick when clocks change. A night that
-can't be finished (database or Stripe out of reach, another worker at it) is tried again with growing pauses. One that ends with broken
-integrity or a panic is left to a person, and the later ones are done. RECONCILER_JOB_SCHEDULES adds single jobs in between, which are
-done for the night completed last.
+The schedule follows the wall clock of RECONCILER_SCHEDULE_TIMEZONE: no tick is lost or doubled when clocks change. A night that can't be
+finished (database or Stripe out of reach, another worker on it) is retried with growing pauses. One that ends with broken integrity or a
+panic is left to a person, and later nights go ahead. RECONCILER_JOB_SCHEDULES adds single jobs in between, done for the last completed
+night.
 
-SIGTERM lets the job at hand finish, for as long as --grace, begins no other, and ends with exit code 143.
+On SIGTERM it lets the current job finish, for at most --grace, starts no other, and ends with exit code 143.
 
   /healthz   200 while the process lives
-  /readyz    200 when database, schema and schedule are well; says which is not
+  /readyz    200 when database, schema and schedule are all right; otherwise it says which is not
   /metrics   figures for Prometheus`,
 		Example: `  reconciler serve
   reconciler serve --listen 127.0.0.1:9090 --schedule "30 1 * * *" --schedule-timezone Europe/Berlin
@@ -61,7 +61,7 @@ SIGTERM lets the job at hand finish, for as long as --grace, begins no other, an
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", ":8080", "address for probes and figures")
-	cmd.Flags().DurationVar(&grace, "grace", 90*time.Second, "how long the job at hand may go on after SIGTERM")
+	cmd.Flags().DurationVar(&grace, "grace", 90*time.Second, "how long the current job may go on after SIGTERM")
 	return cmd
 }
 
@@ -101,7 +101,7 @@ func serve(ctx context.Context, c config, listener net.Listener, grace time.Dura
 	defer stopWork()
 	defer context.AfterFunc(ctx, func() {
 		server.draining.Store(true)
-		c.log.Info().Dur("grace_ms", grace).Msg("stopping: the job at hand may finish")
+		c.log.Info().Dur("grace_ms", grace).Msg("stopping: the current job may finish")
 		time.AfterFunc(grace, stopWork)
 	})()
 	server.scheduler.Run(ctx, workCtx)
@@ -175,7 +175,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		found = "next " + status.NextTick.UTC().Format(time.RFC3339)
 	}
 	if status.Problem != "" {
-		found += "; the last attempt did not do everything, see the log"
+		found += "; the last attempt left something undone, see the log"
 	}
 	say("schedule", schedule, found)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -16,18 +16,18 @@ type setting struct {
 	usage   string
 }
 
-// The settings, in the order in which --help shows them.
+// The settings, in the order in which reconciler --help shows them.
 var settingList = []setting{
 	{env: "DATABASE_URL", secret: true, usage: "PostgreSQL, as postgres://user:password@host/database?sslmode=verify-full"},
-	{env: "RECONCILER_REPLICA_URL", secret: true, usage: "a replica that explain and breaks list, show and export read from; a night never does"},
-	{env: "RECONCILER_DATABASE_CONNECTIONS", standby: "8", usage: "most connections to the database at once, at least 4"},
-	{env: "RECONCILER_STATEMENT_TIMEOUT_SECONDS", standby: "7200", usage: "how long one statement of a transaction may take; 0: as the server says"},
-	{env: "STRIPE_API_KEY", secret: true, usage: "restricted key with read rights; without it Stripe is not looked at"},
+	{env: "RECONCILER_REPLICA_URL", secret: true, usage: "a replica for explain and breaks list, show and export to read from; nights never use it"},
+	{env: "RECONCILER_DATABASE_CONNECTIONS", standby: "8", usage: "the most connections to the database at once, 4 or more"},
+	{env: "RECONCILER_STATEMENT_TIMEOUT_SECONDS", standby: "7200", usage: "how long one statement of a transaction may take; 0: the server's own limit"},
+	{env: "STRIPE_API_KEY", secret: true, usage: "restricted key that may read; without it Stripe is not looked at"},
 	{env: "STRIPE_REFUND_KEY", secret: true, usage: "restricted key that may create refunds; only where refunds are executed"},
 	{env: "STRIPE_API_BASE", usage: "another base URL of the Stripe API"},
-	{env: "RECONCILER_STRIPE_MODE", usage: "live or test: refuse a key of the other mode; empty: the key's own"},
-	{env: "RECONCILER_STRIPE_PER_ENDPOINT", standby: "25", usage: "most requests a second to one endpoint of Stripe"},
-	{env: "RECONCILER_STRIPE_IN_ALL", standby: "100", usage: "most requests a second to Stripe in all"},
+	{env: "RECONCILER_STRIPE_MODE", usage: "live or test: refuse keys of the other mode; empty: take either"},
+	{env: "RECONCILER_STRIPE_PER_ENDPOINT", standby: "25", usage: "the most requests per second to one Stripe endpoint"},
+	{env: "RECONCILER_STRIPE_IN_ALL", standby: "100", usage: "the most requests per second to Stripe in total"},
 	{env: "REPORTS_URL", standby: "reports", usage: "where reports go: a folder, or s3://bucket/prefix"},
 	{env: "RECONCILER_TIMEZONE", standby: "UTC", usage: "time zone of business dates"},
 	{env: "RECONCILER_POLICY", usage: "a policy file; empty: the built-in policy"},
@@ -35,29 +35,29 @@ var settingList = []setting{
 	{env: "RECONCILER_SOURCE_SCHEMA", standby: "platform", usage: "schema of the platform's tables or views"},
 	{env: "LOG_LEVEL", standby: "info", usage: "debug, info, warn or error"},
 	{env: "LOG_FORMAT", usage: "json or console; empty: console on a terminal"},
-	{env: "RECONCILER_AWAITING_HOURS", standby: "24", usage: "how long a counterpart at Stripe may still come"},
-	{env: "RECONCILER_JOB_STUCK_HOURS", standby: "48", usage: "how long a job may be queued or running"},
-	{env: "RECONCILER_MATCHING", standby: "fast", usage: "fast: compare jobs by fingerprint, exactly where those differ; exact: every job"},
-	{env: "RECONCILER_LATE_LOOKBACK_NIGHTS", standby: "7", usage: "how many reported nights are checked for late rows"},
-	{env: "RECONCILER_CREDIT_BACK_MAX_COUNT", standby: "0", usage: "most credit-backs in one night; 0: no cap"},
-	{env: "RECONCILER_CREDIT_BACK_MAX_CREDITS", standby: "0", usage: "most credits credited back in one night; 0: no cap"},
+	{env: "RECONCILER_AWAITING_HOURS", standby: "24", usage: "how long to wait for a counterpart at Stripe before it counts as missing"},
+	{env: "RECONCILER_JOB_STUCK_HOURS", standby: "48", usage: "how long a job may stay queued or running before it counts as stuck"},
+	{env: "RECONCILER_MATCHING", standby: "fast", usage: "fast: compare jobs by fingerprint, and one by one where fingerprints differ; exact: all of them one by one"},
+	{env: "RECONCILER_LATE_LOOKBACK_NIGHTS", standby: "7", usage: "how many nights already reported are checked for late rows"},
+	{env: "RECONCILER_CREDIT_BACK_MAX_COUNT", standby: "0", usage: "the most credit-backs in one night; 0: no cap"},
+	{env: "RECONCILER_CREDIT_BACK_MAX_CREDITS", standby: "0", usage: "the most credits credited back in one night; 0: no cap"},
 	{env: "RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a night credits back more than this many times the 30-day median; 0: never"},
-	{env: "RECONCILER_EXECUTE_REFUNDS", standby: "false", usage: "true: the nightly job refunds executes approved plans"},
-	{env: "RECONCILER_REFUND_HALT", standby: "false", usage: "true: no refund moves (see also: reconciler refunds halt)"},
-	{env: "RECONCILER_REFUND_MAX_RUN", standby: "200", usage: "most refunds of one run; 0: no cap"},
-	{env: "RECONCILER_REFUND_MAX_CUSTOMER", standby: "5", usage: "most refunds of one customer a day; 0: no cap"},
-	{env: "RECONCILER_REFUND_MAX_DAY", standby: "500", usage: "most refunds a day; 0: no cap"},
-	{env: "RECONCILER_REFUND_MAX_RUN_AMOUNT", usage: "most money of one run, in minor units by currency: usd=500000,jpy=700000,*=400000; empty: no cap"},
-	{env: "RECONCILER_REFUND_MAX_CUSTOMER_AMOUNT", usage: "most money of one customer a day, likewise"},
-	{env: "RECONCILER_REFUND_MAX_DAY_AMOUNT", usage: "most money a day, likewise"},
+	{env: "RECONCILER_EXECUTE_REFUNDS", standby: "false", usage: "true: the night's job \"refunds\" executes approved plans"},
+	{env: "RECONCILER_REFUND_HALT", standby: "false", usage: "true: no refund is made (see also: reconciler refunds halt)"},
+	{env: "RECONCILER_REFUND_MAX_RUN", standby: "200", usage: "the most refunds in one run; 0: no cap"},
+	{env: "RECONCILER_REFUND_MAX_CUSTOMER", standby: "5", usage: "the most refunds to one customer in a day; 0: no cap"},
+	{env: "RECONCILER_REFUND_MAX_DAY", standby: "500", usage: "the most refunds in a day; 0: no cap"},
+	{env: "RECONCILER_REFUND_MAX_RUN_AMOUNT", usage: "the most money refunded in one run, in minor units by currency (* for all others): usd=500000,jpy=700000,*=400000; empty: no cap"},
+	{env: "RECONCILER_REFUND_MAX_CUSTOMER_AMOUNT", usage: "the most money refunded to one customer in a day, likewise"},
+	{env: "RECONCILER_REFUND_MAX_DAY_AMOUNT", usage: "the most money refunded in a day, likewise"},
 	{env: "RECONCILER_REFUND_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a day would refund more than this many times the 30-day median; 0: never"},
-	{env: "RECONCILER_REFUND_MAX_FAILURES", standby: "3", usage: "stop when so many refunds in a row are stopped, refused or left open; 0: never"},
-	{env: "RECONCILER_REFUND_LEASE_SECONDS", standby: "300", usage: "how long an executor of refunds that says nothing keeps others out"},
-	{env: "RECONCILER_SCHEDULE", standby: "15 3 * * *", usage: "serve: when to look for nights that are due, as cron writes it"},
+	{env: "RECONCILER_REFUND_MAX_FAILURES", standby: "3", usage: "stop when this many refunds in a row are stopped, refused or left open; 0: never"},
+	{env: "RECONCILER_REFUND_LEASE_SECONDS", standby: "300", usage: "how long an executor of refunds that has gone silent keeps the others out"},
+	{env: "RECONCILER_SCHEDULE", standby: "15 3 * * *", usage: "serve: when to do the nights that are due, in cron's notation"},
 	{env: "RECONCILER_SCHEDULE_TIMEZONE", standby: "UTC", usage: "serve: time zone of the schedules"},
-	{env: "RECONCILER_JOB_SCHEDULES", usage: "serve: single jobs between nights, as sync-stripe=@hourly; refunds=30 9 * * 1-5"},
-	{env: "RECONCILER_PUSHGATEWAY_URL", usage: "run, backfill: a Pushgateway that gets the figures of whole nights"},
-	{env: "RECONCILER_METRICS_TEXTFILE", usage: "run, backfill: a file NAME.prom that gets them, for node_exporter"},
+	{env: "RECONCILER_JOB_SCHEDULES", usage: "serve: single jobs between nights, such as sync-stripe=@hourly; refunds=30 9 * * 1-5"},
+	{env: "RECONCILER_PUSHGATEWAY_URL", usage: "run, backfill: a Pushgateway to push metrics to"},
+	{env: "RECONCILER_METRICS_TEXTFILE", usage: "run, backfill: a file NAME.prom to write metrics to, for node_exporter's textfile collector"},
 }
 
 func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.env), "_", "-") }
@@ -73,6 +73,7 @@ type settings struct {
 
 func (s *settings) register(flags *pflag.FlagSet) {
 	s.flags = flags
+	flags.SortFlags = false
 	for _, setting := range settingList {
 		usage := setting.usage + " [" + setting.env + "]"
 		flags.String(setting.flag(), setting.standby, usage)

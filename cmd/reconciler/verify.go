@@ -17,8 +17,8 @@ func newVerifyCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Recompute a night and compare it with what was stored and published",
-		Long: `verify hashes every published file of a night, checks the chain to the night before, works the night out again from the source,
-and names every file and row that is not what was published. It changes nothing. Exit code 3 when anything differs.`,
+		Long: `verify hashes every published file of a night, checks the chain to the night before, recomputes the night from the source, and names
+every file and row that differs from what was published. It changes nothing. Exit code 3 if anything differs.`,
 		Example: "  reconciler verify --date 2026-11-21",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

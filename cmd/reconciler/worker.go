@@ -47,7 +47,7 @@ func refusePooler(ctx context.Context, store *postgres.Store) error {
 	case err != nil:
 		return err
 	case shares:
-		return usageError("DATABASE_URL: a pooler in transaction mode is in between, so that no lock could keep two workers apart; connect to PostgreSQL directly, or set the pooler to session mode")
+		return usageError("DATABASE_URL: a pooler in transaction mode is in between, so no lock could keep two workers apart; connect to PostgreSQL directly, or set the pooler to session mode")
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func withReader(cmd *cobra.Command, s *settings, fn func(c config, store *postgr
 		defer func() { err = errors.Join(err, replica.Close()) }()
 		state, err := askReplica(cmd.Context(), replica)
 		if err != nil {
-			c.log.Warn().Err(err).Msg("the replica can't be asked; this is read from the primary")
+			c.log.Warn().Err(err).Msg("the replica can't be queried; reading from the primary instead")
 			return fn(c, store)
 		}
 		if state.stale() {

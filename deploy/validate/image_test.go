@@ -47,7 +47,7 @@ func TestDockerfile(t *testing.T) {
 		}
 	}
 	// The linker says nothing about a variable that isn't there.
-	if !strings.Contains(read(t, "../../cmd/reconciler/settings.go"), "\nvar buildVersion, buildRevision string\n") {
+	if !strings.Contains(read(t, "../../cmd/reconciler/version.go"), "\nvar buildVersion, buildRevision string\n") {
 		t.Error("command reconciler has no variables buildVersion and buildRevision to set")
 	}
 	final := stages[1]
