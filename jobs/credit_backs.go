@@ -25,8 +25,8 @@ func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
 	}
 	endAppending := func() {}
 	defer func() { endAppending() }()
-	err = n.Store.InTx(ctx, lookupTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if counts, err = n.postCreditBacks(ctx, tx, job); err != nil {
+	err = n.Store.InTx(ctx, postingTx, func(inTx context.Context, tx *postgres.Tx) error {
+		if counts, err = n.postCreditBacks(inTx, ctx, tx, job); err != nil {
 			return err
 		}
 		if err := n.recount.wait(ctx); err != nil {
@@ -34,7 +34,7 @@ func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
 		}
 		n.appending.Lock() // until what is appended is committed
 		endAppending = n.appending.Unlock
-		return n.auditCreditBacks(ctx, tx)
+		return n.auditCreditBacks(inTx, tx)
 	})
 	return counts, err
 }
@@ -43,10 +43,12 @@ func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
 // beside it.
 var stagingTx = postgres.TxOptions{WorkMem: matchingTx.WorkMem, Settings: matchingTx.Settings, LockTimeout: 10 * time.Minute}
 
-// lookupTx is for what looks up one job after the other. Its statements are planned while tables are empty that they then fill: a plan that
-// reads such a table from end to end, because it is short yet, would do so for every job. It has no snapshot, as it ends with the audit log,
-// to which others append meanwhile; the facts come from one statement, and what the controls hold them against is counted before and after.
-var lookupTx = postgres.TxOptions{WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
+// factsTx is for what looks up one job after the other. Its statements are planned while tables are empty that may be full before they end: a
+// plan that reads such a table from end to end, because it is short yet, would do so for every job.
+var factsTx = postgres.TxOptions{ReadOnly: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
+
+// postingTx has no snapshot, as it ends with the audit log, to which others append meanwhile. It reads nothing but what it has written.
+var postingTx = postgres.TxOptions{WorkMem: matchingTx.WorkMem, Settings: factsTx.Settings}
 
 type creditBackFacts struct {
 	AccountID      string     `db:"account_id"`
@@ -111,7 +113,8 @@ func (n *Night) findFailedJobs(ctx context.Context, tx *postgres.Tx, job string)
 	return n.classifyFailures(ctx, tx, job) // those of the night's own jobs were when it was read
 }
 
-func (n *Night) postCreditBacks(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
+// postCreditBacks works in tx; beside is the context from outside of it.
+func (n *Night) postCreditBacks(ctx, beside context.Context, tx *postgres.Tx, job string) (Counts, error) {
 	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
@@ -119,11 +122,8 @@ func (n *Night) postCreditBacks(ctx context.Context, tx *postgres.Tx, job string
 	if err != nil {
 		return nil, err
 	}
-	var failed string
-	if err := tx.Get(ctx, &failed, "credit_backs/failed", n.span(nil)); err != nil {
-		return nil, err
-	}
-	if err := n.recordCreditBacks(ctx, tx, job, booking.at); err != nil {
+	failed, err := n.recordCreditBacks(ctx, beside, tx, job, booking.at)
+	if err != nil {
 		return nil, err
 	}
 	n.step("credit-backs/recorded")
@@ -164,9 +164,10 @@ func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error
 	return booking{at: latest.AsOf(), on: latest.Date.AddDays(1)}, nil
 }
 
-func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) error {
-	args := n.args(job, postgres.Args{"policy": n.Policy, "begin": n.Begin, "as_of": n.AsOf()})
-	return postgres.InPages(ctx, tx, "credit_backs/facts", args, batchRows, func(page []creditBackFacts) error {
+// recordCreditBacks decides about the failed jobs, page by page, while the next pages are still being read: beside the transaction that records
+// the decisions, in a snapshot of its own, in which they are counted as well. In a rehearsal all is in one transaction.
+func (n *Night) recordCreditBacks(ctx, beside context.Context, tx *postgres.Tx, job string, bookedAt time.Time) (failed string, err error) {
+	record := func(page []creditBackFacts) error {
 		return tx.Copy(ctx, "credit_backs/record", func(yield func([]any) bool) {
 			for _, facts := range page {
 				if row, keep := decideCreditBack(facts); keep && !yield(row.columns(n.Date, bookedAt)) {
@@ -174,7 +175,42 @@ func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job stri
 				}
 			}
 		})
+	}
+	if n.rehearsal {
+		return n.readFailedJobs(ctx, tx, job, record)
+	}
+	pages := make(chan []creditBackFacts)
+	reading := n.beside(beside, func(ctx context.Context) error {
+		defer close(pages)
+		return n.Store.InTx(ctx, factsTx, func(ctx context.Context, tx *postgres.Tx) error {
+			failed, err = n.readFailedJobs(ctx, tx, job, func(page []creditBackFacts) error {
+				select {
+				case pages <- slices.Clone(page):
+					return nil
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			})
+			return err
+		})
 	})
+	defer reading.giveUp()
+	for page := range pages {
+		if err := record(page); err != nil {
+			return "", err
+		}
+	}
+	err = reading.wait()
+	return failed, err
+}
+
+// readFailedJobs counts the night's failed jobs, and reads what is known of these and of the candidates.
+func (n *Night) readFailedJobs(ctx context.Context, tx *postgres.Tx, job string, fn func(page []creditBackFacts) error) (failed string, err error) {
+	if err := tx.Get(ctx, &failed, "credit_backs/failed", n.span(nil)); err != nil {
+		return "", err
+	}
+	args := n.args(job, postgres.Args{"policy": n.Policy, "begin": n.Begin, "as_of": n.AsOf()})
+	return failed, postgres.InPages(ctx, tx, "credit_backs/facts", args, batchRows, fn)
 }
 
 // decideCreditBack applies clause 3 to one job. A job of an earlier night is only worth a row when something is credited, by us or by others.
@@ -206,19 +242,16 @@ func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
 	return row, f.InScan || decision.Credits > 0
 }
 
-func (n *Night) controlCreditBacks(ctx context.Context, tx *postgres.Tx, job, before string) (total creditBackTotal, err error) {
-	var failed struct{ Scanned, Decided, Pending string }
-	if err := tx.Get(ctx, &failed, "credit_backs/counts", n.span(postgres.Args{"date": n.Date})); err != nil {
-		return total, err
-	}
-	if err := n.stillTheSame("failed jobs", before, failed.Scanned); err != nil {
+func (n *Night) controlCreditBacks(ctx context.Context, tx *postgres.Tx, job, failed string) (total creditBackTotal, err error) {
+	var recorded struct{ Decided, Pending string }
+	if err := tx.Get(ctx, &recorded, "credit_backs/counts", n.span(postgres.Args{"date": n.Date})); err != nil {
 		return total, err
 	}
 	if err := tx.Get(ctx, &total, "credit_backs/posted", postgres.Args{"date": n.Date}); err != nil {
 		return total, err
 	}
 	c := newControls(n, job)
-	c.add("failed jobs decided", "jobs", failed.Scanned, failed.Decided, failed.Pending, "0")
+	c.add("failed jobs decided", "jobs", failed, recorded.Decided, recorded.Pending, "0")
 	c.add("credit-backs in the ledger", "entries", total.Records, total.Entries, "0", "0")
 	c.add("credit-backs in the ledger", "credits", total.Recorded, total.Posted, "0", "0")
 	return total, c.record(ctx, tx)

@@ -16,5 +16,5 @@ func SetTurnRows(rows int64) (restore func()) {
 
 var TurnOf = turnOf
 
-// LookupTx is what statements that look up one row after the other run with.
-var LookupTx = lookupTx
+// FactsTx is what statements that look up one row after the other run with.
+var FactsTx = factsTx

@@ -25,7 +25,7 @@ func TestFactsOfCreditBacksAreLookedUpThoughTheirTableIsEmptyYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	for name, value := range jobs.LookupTx.Settings {
+	for name, value := range jobs.FactsTx.Settings {
 		if _, err := tx.Exec("SELECT set_config($1, $2, true)", name, fmt.Sprint(value)); err != nil {
 			t.Fatal(err)
 		}

@@ -52,6 +52,10 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 // matchingTx gives the night's big joins room, for their transaction alone.
 var matchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: postgres.Args{"hash_mem_multiplier": "2"}}
 
+// comparingTx is for the comparison of accounts that don't agree: few rows of many pages, all of them read a moment ago. As if from a disk that has to
+// turn for each, the planner would read all rows instead.
+var comparingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"random_page_cost": "1.1"})}
+
 // readingTx is for the statements that look at every row of a night. Compiling one takes 0.2 s, which pays from about a million rows on; all other
 // statements take less than that. A server that has it switched off is left alone.
 var readingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{

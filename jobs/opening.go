@@ -19,18 +19,23 @@ func (n *Night) open(ctx context.Context) (err error) {
 	if err := n.guardSource(ctx); err != nil {
 		return fmt.Errorf("duplicates: %w", err)
 	}
-	var isRead bool
+	var isRead, isOpen bool
 	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := n.registerPolicy(ctx, tx); err != nil {
 			return err
 		}
-		if err := n.bookLateRows(ctx, tx); err != nil {
-			return fmt.Errorf("late rows: %w", err)
+		reported, err := n.lastReported(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if isOpen = n.isOpen(reported); !isOpen {
+			if err := n.bookOwnLateRows(ctx, tx, reported); err != nil {
+				return err
+			}
 		}
 		if err := n.prepareReading(ctx, tx); err != nil {
 			return err
 		}
-		var err error
 		if isRead, err = n.isReadAhead(ctx, tx); err != nil || !isRead {
 			return err
 		}
@@ -39,14 +44,24 @@ func (n *Night) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	var parts []func(ctx context.Context) error
+	if isOpen { // what turns up late is of other nights than the one that is read
+		parts = append(parts, func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.bookLateRows) })
+	}
 	if !isRead {
-		if err := n.read(ctx, n.addOwnCreditBacks); err != nil {
-			return fmt.Errorf("read: %w", err)
+		parts = append(parts, func(ctx context.Context) error { return n.read(ctx, n.addOwnCreditBacks) })
+	}
+	if err := n.sideBySide(ctx, parts...); err != nil {
+		return err
+	}
+	if isOpen { // late rows that were booked just now count in this night
+		if err := n.Store.Get(ctx, &n.reading.someMoved, "reading/some_moved", n.span(postgres.Args{"date": n.Date})); err != nil {
+			return err
 		}
 	}
 	n.step("open/read")
 	return n.sideBySide(ctx,
-		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.compareJobs) },
+		func(ctx context.Context) error { return n.Store.InTx(ctx, comparingTx, n.compareJobs) },
 		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.noteReading) })
 }
 
@@ -137,23 +152,28 @@ type changedNight struct {
 	GainedAmount string `db:"gained_amount"` // and by how many credits
 }
 
-// bookLateRows compares reported nights with what they had read. Entries that turned up since are booked in the night that is still open;
-// nights that gained jobs or purchases are read again by it.
+// bookLateRows compares reported nights with what they had read. Entries that turned up since are booked in this night, which is still open;
+// jobs and purchases that they gained are read again by it.
 func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 	n.ledgerChanged = false
-	reported, err := n.lastReported(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if !n.isOpen(reported) {
-		// A rerun of an old night books nothing of other nights, but its own new rows belong to the night after the last reported one.
-		return n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, false, reported)
-	}
 	dates, err := n.nightsToLookBackAt(ctx, tx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = n.bookLateRowsOf(ctx, tx, dates, n.Date, true)
 	}
-	return n.bookLateRowsOf(ctx, tx, dates, true, reported)
+	if err != nil {
+		return fmt.Errorf("late rows: %w", err)
+	}
+	return nil
+}
+
+// bookOwnLateRows is for a night that is run again after later ones: its own new rows belong to the night after the last reported one, and it
+// books nothing of other nights.
+func (n *Night) bookOwnLateRows(ctx context.Context, tx *postgres.Tx, reported reconcile.Date) error {
+	n.ledgerChanged = false
+	if err := n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, reported.AddDays(1), false); err != nil {
+		return fmt.Errorf("late rows: %w", err)
+	}
+	return nil
 }
 
 // rejectLateRows names the rows of earlier nights that break the contract and that those nights could not name yet: of nights that
@@ -312,7 +332,7 @@ func (n *Night) recordTotals(ctx context.Context, tx *postgres.Tx) error {
 	return err
 }
 
-func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, isOpen bool, reported reconcile.Date) error {
+func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, bookedOn reconcile.Date, isOpen bool) error {
 	looked, err := n.lookBackAt(ctx, tx, nights)
 	if err != nil {
 		return err
@@ -338,10 +358,6 @@ func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []re
 	var changed []changedNight
 	if err := tx.Select(ctx, &changed, "late/changed_nights", args); err != nil {
 		return err
-	}
-	bookedOn := n.Date
-	if !isOpen {
-		bookedOn = reported.AddDays(1)
 	}
 	for _, c := range changed {
 		if c.Relation == "credit_entries" {

@@ -28,7 +28,7 @@
     WHERE m.business_date = @date::date AND p.booked_at < @end::timestamptz AND (p.kind = 'credits' OR p.credits > 0)
  ), lot AS (
     SELECT account_id, lot_kind, lot_id,
-           min(granted_at) FILTER (WHERE step = 0) AS at_0, min(granted_at) FILTER (WHERE step <= 1) AS at_1, min(granted_at) AS at_6,
+           min(granted_at) FILTER (WHERE step <= 1) AS at_1, min(granted_at) AS at_6,
            coalesce(sum(granted) FILTER (WHERE step = 0), 0) AS credits_0,
            coalesce(sum(granted) FILTER (WHERE step <= 1), 0) AS credits_1,
            sum(granted) AS credits_6,
@@ -42,8 +42,9 @@
     SELECT lot.*,
            m.net_before AS net_0, m.net_before + m.taken AS net_3, m.net_before + m.taken + m.usage AS net_4,
            m.net_before + m.taken + m.usage - m.credit_backs AS net_5, m.net_before + m.taken + m.usage - m.credit_backs + m.late_net AS net_6,
+           -- In the order of step 1 too, which is the same for all lots that have credits at opening.
            coalesce(sum(CASE WHEN refunded_0 < 0 THEN 0 ELSE credits_0 END)
-                    OVER (PARTITION BY m.account_id ORDER BY at_0, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_0,
+                    OVER (PARTITION BY m.account_id ORDER BY at_1, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_0,
            coalesce(sum(CASE WHEN refunded_0 < 0 THEN 0 ELSE credits_1 END)
                     OVER (PARTITION BY m.account_id ORDER BY at_1, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_1,
            coalesce(sum(CASE WHEN refunded_2 < 0 THEN 0 ELSE credits_1 END)
