@@ -52,15 +52,14 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 // matchingTx gives the night's big joins room, for their transaction alone.
 var matchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: postgres.Args{"hash_mem_multiplier": "2"}}
 
-// comparingTx is for the comparison of accounts that don't agree: few rows of many pages, all of them read a moment ago. As if from a disk that has to
-// turn for each, the planner would read all rows instead.
-var comparingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"random_page_cost": "1.1"})}
-
 // readingTx is for the statements that look at every row of a night. Compiling one takes 0.2 s, which pays from about a million rows on; all other
 // statements take less than that. A server that has it switched off is left alone.
 var readingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{
 	"jit_above_cost": "140000", "jit_optimize_above_cost": "140000", "jit_inline_above_cost": "-1",
 })}
+
+// countingTx is readingTx for what is done beside other work: without helpers, which would take the cores from that, and each compile it again.
+var countingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(readingTx.Settings, postgres.Args{"max_parallel_workers_per_gather": "0"})}
 
 // judgeJobs applies the exact rules to what is not plainly clean.
 func (n *Night) judgeJobs(ctx context.Context, tx *postgres.Tx, job string) (outcomes []matchTotals, err error) {
@@ -127,7 +126,7 @@ func (n *Night) scannedJobs(ctx context.Context) (scanned matchTotals, err error
 		Jobs, Cost, Entries, Credits, Debits string
 		LateDebits                           string `db:"late_debits"`
 	}
-	err = n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, countingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.Get(ctx, &now, "match_jobs/scanned", n.span(postgres.Args{"some_moved": n.reading.someMoved}))
 	})
 	if err != nil {

@@ -61,7 +61,7 @@ func (n *Night) open(ctx context.Context) (err error) {
 	}
 	n.step("open/read")
 	return n.sideBySide(ctx,
-		func(ctx context.Context) error { return n.Store.InTx(ctx, comparingTx, n.compareJobs) },
+		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.compareJobs) },
 		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.noteReading) })
 }
 

@@ -5,6 +5,7 @@ WITH subject AS (
     FROM reconciler.candidates
     WHERE business_date = @date::date AND job = @job::text
     GROUP BY 1, 2
+    ORDER BY 1 -- neighbours in the indexes one after the other
 ), fact AS MATERIALIZED (
     SELECT s.*, j.id IS NOT NULL AS known,
            j.id IS NULL AND EXISTS (SELECT FROM source.jobs r WHERE r.id = s.subject_id AND NOT s.is_entry
