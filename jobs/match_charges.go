@@ -1,12 +1,6 @@
 package jobs
 
-import (
-	"context"
-
-	"github.com/hummingbytes/reconciler/reconcile"
-)
-
-const asyncSettlesWithin = reconcile.AsyncSettlesWithin
+import "context"
 
 // matchCharges reconciles the platform's purchases with Stripe's charges, both ways.
 func (n *Night) matchCharges(ctx context.Context) (Counts, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
@@ -241,8 +242,8 @@ func (n *Night) stripeArgs(job string) postgres.Args {
 		// A counterpart of what happened before grace_before is overdue; so the night looks at all since then and its own.
 		"since":                    n.Begin.Add(-n.Settings.AwaitingFor),
 		"grace_before":             n.AsOf().Add(-n.Settings.AwaitingFor),
-		"async_since":              n.AsOf().Add(-asyncSettlesWithin),
-		"async_from":               n.Begin.Add(-n.Settings.AwaitingFor - asyncSettlesWithin),
+		"async_since":              n.AsOf().Add(-reconcile.AsyncSettlesWithin),
+		"async_from":               n.Begin.Add(-n.Settings.AwaitingFor - reconcile.AsyncSettlesWithin),
 		"overdue_before":           n.AsOf().Add(-itemisedWithin),
 		"available_within_seconds": int64(availableWithin / time.Second),
 		"categories":               reportingCategories,
