@@ -30,6 +30,7 @@ func (b *smallBusiness) lateJob(id string, finished time.Time) error {
 
 // Rows that turned up after a night was scanned ahead, and before its turn, once came to control totals that didn't tie. The night reads itself then.
 func TestRowsBetweenAScanAheadAndItsNight(t *testing.T) {
+	t.Parallel()
 	b := newSmallBusiness(t, 3)
 	b.play(t)
 	var mu sync.Mutex
@@ -68,6 +69,7 @@ func TestRowsBetweenAScanAheadAndItsNight(t *testing.T) {
 
 // A dry run of a range goes through it as a backfill would, each night upon the one before, and says of each what the backfill then does.
 func TestDryRunOfARangeSaysWhatTheBackfillDoes(t *testing.T) {
+	t.Parallel()
 	b := newSmallBusiness(t, 4)
 	b.play(t)
 	b.run(t, b.date(0))
@@ -127,6 +129,7 @@ func TestDryRunOfARangeSaysWhatTheBackfillDoes(t *testing.T) {
 
 // A long dry run makes way for a worker that waits for its night, and that worker need not come back for it.
 func TestDryRunGivesWay(t *testing.T) {
+	t.Parallel()
 	b := newSmallBusiness(t, 4)
 	b.play(t)
 	b.run(t, b.date(0))
@@ -160,6 +163,7 @@ func TestDryRunGivesWay(t *testing.T) {
 
 // A night that is asked for during a backfill comes next, not after all of it: whoever waits has the turn before the one who comes back for it.
 func TestANightGetsItsTurnBesideABackfill(t *testing.T) {
+	t.Parallel()
 	b := newSmallBusiness(t, 6)
 	b.play(t)
 	b.run(t, b.date(0))

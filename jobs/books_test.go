@@ -184,6 +184,7 @@ func (s sums) get(key string) string {
 
 // TestAMonthOfBooksFoots adds everything that a month of nights says about the books up, across its files; the short form, a fortnight.
 func TestAMonthOfBooksFoots(t *testing.T) {
+	t.Parallel()
 	days := 14
 	if *longBusiness {
 		days = 31
@@ -421,6 +422,7 @@ func (m *booksOfAMonth) rolled(night reconcile.Night, measure string) map[string
 
 // A purchase that turns up in a reported night is booked as a late item of the open one; the reported night stays as it is.
 func TestLatePurchaseIsBookedOnce(t *testing.T) {
+	t.Parallel()
 	m := newBooks(t)
 	m.until(12)
 	m.buy(1000, "usd")
@@ -450,6 +452,7 @@ func TestLatePurchaseIsBookedOnce(t *testing.T) {
 
 // What the platform still writes while the night is being read belongs to that night alone.
 func TestLedgerWrittenToWhileItIsRead(t *testing.T) {
+	t.Parallel()
 	m := newBooks(t)
 	m.until(12)
 	m.buy(1000, "usd")
@@ -473,6 +476,7 @@ func TestLedgerWrittenToWhileItIsRead(t *testing.T) {
 
 // A roll-forward that somebody changed is an integrity error in the next night, and its reports show by how much.
 func TestBooksThatDoNotTieAreSeen(t *testing.T) {
+	t.Parallel()
 	m := newBooks(t)
 	m.until(12)
 	m.buy(1000, "usd")
@@ -495,6 +499,7 @@ func TestBooksThatDoNotTieAreSeen(t *testing.T) {
 
 // Without the night's refund windows there is a roll-forward but no journal, and the night is not done.
 func TestBooksWithoutRefundWindows(t *testing.T) {
+	t.Parallel()
 	m := newBooks(t)
 	m.until(12)
 	m.buy(1000, "usd")
@@ -520,6 +525,7 @@ func TestBooksWithoutRefundWindows(t *testing.T) {
 
 // Amounts near the bounds of 64 bits add up beyond them.
 func TestBooksBeyond64Bits(t *testing.T) {
+	t.Parallel()
 	w := newWorker(t)
 	night := reconcile.NightOf(reconcile.Date{Year: 2026, Month: time.March, Day: 2}, time.UTC)
 	at := night.Begin.Add(time.Hour)

@@ -294,6 +294,7 @@ func TestOracleAtBoundaries(t *testing.T) {
 
 // TestBoundaries holds the worker against the same examples. Those that play on the same nights share a database.
 func TestBoundaries(t *testing.T) {
+	t.Parallel()
 	w := newWorker(t)
 	var order []string
 	together := map[string][]boundary{}
@@ -338,6 +339,7 @@ func TestBoundaries(t *testing.T) {
 // TestNewlyKnownCodeIsCreditedTheNextNight gives a failure code a class after the job failed: the job is credited back by the next night,
 // and the break that asked for a class clears. What was decided before stays decided.
 func TestNewlyKnownCodeIsCreditedTheNextNight(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := platform{
 		Accounts: customer(),

@@ -30,6 +30,7 @@ import (
 // Nights of the simulated business, Stripe included: every file of a night says the same as every other, to the unit, and each night begins
 // where the one before ended. A week here, a month with -long.
 func TestFilesOfANightAgree(t *testing.T) {
+	t.Parallel()
 	nights := 7
 	if *longBusiness {
 		nights = 31

@@ -51,6 +51,7 @@ func (p published) apartFromSurplus() []string {
 // TestEveryRowTwiceCountsOnce: a view that shows every row twice, as a careless join or UNION ALL does, makes the worker say what the tables
 // behind it do, and name the ids.
 func TestEveryRowTwiceCountsOnce(t *testing.T) {
+	t.Parallel()
 	s := testStage
 	p := crowd(s, 900, 8)
 	plain, double := newWorker(t), newWorker(t).throughViews(t, "SELECT * FROM %s UNION ALL SELECT * FROM %s")
@@ -87,6 +88,7 @@ func TestEveryRowTwiceCountsOnce(t *testing.T) {
 
 // TestSecondRowOfAnIDIsNotCreditedAgain: another row of a job that was credited back, purchase or request turns up on a later night.
 func TestSecondRowOfAnIDIsNotCreditedAgain(t *testing.T) {
+	t.Parallel()
 	s := stage{First: date("2026-03-05"), Nights: 3, Zone: time.UTC}
 	w := newWorker(t)
 	for _, relation := range sql.SourceRelations { // tables whose ids nothing keeps unique

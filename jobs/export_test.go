@@ -1,5 +1,7 @@
 package jobs
 
+// What these set is of the whole package: a test that uses one of them runs by itself, without t.Parallel.
+
 // SetLookBackRows makes a history long for tests that has only so many rows.
 func SetLookBackRows(rows int64) (restore func()) {
 	back, turn, ledger := lookBackRows, turnRows, ledgerRows

@@ -15,6 +15,7 @@ import (
 // TestEntriesThatNameNothingAreNotTakenForIdsThatLookTheSame: an entry without a job is shown as entry:ID, and nothing keeps a platform from
 // giving a job just that id.
 func TestEntriesThatNameNothingAreNotTakenForIdsThatLookTheSame(t *testing.T) {
+	t.Parallel()
 	unnamed := func(id, kind string, credits int64) entry {
 		return entered(id, kind, credits, "", "2026-03-05 12:00:00")
 	}
@@ -68,6 +69,7 @@ func TestEntriesThatNameNothingAreNotTakenForIdsThatLookTheSame(t *testing.T) {
 
 // TestNeedsInformationSaysWhatIsNeeded: a request that can't be decided tells the customer what to add, down to the detail that is wrong.
 func TestNeedsInformationSaysWhatIsNeeded(t *testing.T) {
+	t.Parallel()
 	other := account{ID: "acct-1", Email: ref("b@x.test"), Status: ref("active"), CreatedAt: ref(utc("2025-01-01 00:00:00"))}
 	mine, again := bought("p1", 10, "2026-03-04 12:00:00"), bought("p2", 10, "2026-03-02 12:00:00")
 	twin := again
@@ -149,6 +151,7 @@ func TestNeedsInformationSaysWhatIsNeeded(t *testing.T) {
 // TestDebitOnTheWrongAccountIsNotCalledNoDebit: a job of ours that failed and was paid by somebody else's account is not said to have
 // been free. It is credited back once the debit has been moved to where it belongs.
 func TestDebitOnTheWrongAccountIsNotCalledNoDebit(t *testing.T) {
+	t.Parallel()
 	elsewhere := entered("e1", "usage", -7, "j1", "2026-03-05 11:00:00")
 	elsewhere.AccountID = ref("acct-1")
 	moved := []entry{entered("e2", "usage", -7, "j1", "2026-03-06 11:00:00"), entered("e3", "adjustment", 7, "j1", "2026-03-06 11:00:00")}
@@ -178,6 +181,7 @@ func TestDebitOnTheWrongAccountIsNotCalledNoDebit(t *testing.T) {
 // TestJobsCreditedBackByOthersAreListed: support gives credits back by hand, for jobs of any night and any outcome. What the worker itself has
 // credited is listed in the night that decided it, and not again in the night in which its entry counts.
 func TestJobsCreditedBackByOthersAreListed(t *testing.T) {
+	t.Parallel()
 	running := ran("j3", "running", "", 5, "2026-03-05 11:00:00")
 	running.FinishedAt = nil
 	later := ran("j4", "succeeded", "", 5, "2026-03-06 00:00:00") // when it was credited back it had not finished
@@ -219,6 +223,7 @@ j6 system debited=5 before=2 back=3 credited 3.1 the job failed on our side: a m
 
 // TestUnknownCurrencyIsRejected: three letters alone don't make a currency.
 func TestUnknownCurrencyIsRejected(t *testing.T) {
+	t.Parallel()
 	currencies := []string{"zzz", "USD", "xxx", "", "usd", "iqd"} // of the last, Stripe doesn't say how it counts; it is a currency all the same
 	var p platform
 	p.Accounts = customer()
@@ -257,6 +262,7 @@ refund_requests r1 stated_currency zzz is not a currency of ISO 4217 in lower ca
 
 // TestClearedBreakWasLastSeenInANightThatRan: the night before the one that finds a break gone need not have been run.
 func TestClearedBreakWasLastSeenInANightThatRan(t *testing.T) {
+	t.Parallel()
 	missing := entered("e1", "usage", -5, "j1", "2026-03-08 12:00:00")
 	missing.Turn = 3
 	p := platform{Accounts: customer(), Jobs: []job{ran("j1", "succeeded", "", 5, "2026-03-05 12:00:00")},
@@ -282,6 +288,7 @@ func TestClearedBreakWasLastSeenInANightThatRan(t *testing.T) {
 
 // TestLeastAndEmptyValuesDoNotStopTheNight: the least bigint has no positive counterpart, and an empty id names nothing.
 func TestLeastAndEmptyValuesDoNotStopTheNight(t *testing.T) {
+	t.Parallel()
 	at := "2026-03-05 12:00:00"
 	named := func(e entry, job, purchase *string) entry {
 		e.JobID, e.PurchaseID = job, purchase
@@ -317,6 +324,7 @@ grant_without_purchase entry:e7 -5 5 credits granted; the entry names no purchas
 
 // TestRowsThatBreakTheContractAndTurnUpLateAreNamedOnce: by the night that is open when they turn up, whatever is run again afterwards.
 func TestRowsThatBreakTheContractAndTurnUpLateAreNamedOnce(t *testing.T) {
+	t.Parallel()
 	broken := ran("j1", "exploded", "", 5, "2026-03-05 12:00:00")
 	unsigned := entered("e1", "usage", 5, "j1", "2026-03-05 12:00:00")
 	unpaid := bought("p1", -1, "2026-03-05 12:00:00")

@@ -105,6 +105,7 @@ func (b *smallBusiness) books(t *testing.T) string {
 }
 
 func TestDryRunChangesNothingAndSaysWhatItWouldPost(t *testing.T) {
+	t.Parallel()
 	b := newSmallBusiness(t, 2)
 	b.play(t)
 	before, files := b.books(t), snapshot(t, b.folder)
@@ -147,6 +148,7 @@ func compareFiles(t *testing.T, want, got map[string][]byte) {
 }
 
 func TestBackfillComesToTheSameWhateverItsParallelism(t *testing.T) {
+	t.Parallel()
 	var books string
 	var files map[string][]byte
 	for _, parallel := range []int{1, 3} {
@@ -172,6 +174,7 @@ func TestBackfillComesToTheSameWhateverItsParallelism(t *testing.T) {
 }
 
 func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b := newSmallBusiness(t, 3)
 	b.play(t)
@@ -233,6 +236,7 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 
 // TestRunNoticesPublishedFilesThatWereChanged: neither a rerun nor the night after takes a file that somebody changed for what was published.
 func TestRunNoticesPublishedFilesThatWereChanged(t *testing.T) {
+	t.Parallel()
 	b := newSmallBusiness(t, 3)
 	b.play(t)
 	b.run(t, b.date(0), b.date(1))
@@ -287,6 +291,7 @@ func (b *smallBusiness) statement(query string, args ...any) func() error {
 }
 
 func TestClosedPeriodDoesNotChange(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b := newSmallBusiness(t, 4) // 29 March to 1 April
 	b.play(t)
@@ -331,6 +336,7 @@ func TestClosedPeriodDoesNotChange(t *testing.T) {
 }
 
 func TestResolvedBreakStaysResolvedUntilItChanges(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b := newSmallBusiness(t, 4)
 	b.play(t)
@@ -368,6 +374,7 @@ func (b *smallBusiness) status(t *testing.T, id string) string {
 }
 
 func TestPolicyTestShowsWhatWouldHaveBeenDifferent(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b := newSmallBusiness(t, 4)
 	b.play(t)
@@ -422,6 +429,7 @@ func (b *smallBusiness) policyTest(t *testing.T, ctx context.Context, policies r
 }
 
 func TestAnomalousCreditBacksTripAndPostNothing(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	b := newSmallBusiness(t, 2)
 	b.play(t)
@@ -465,6 +473,7 @@ func TestAnomalousCreditBacksTripAndPostNothing(t *testing.T) {
 
 // A row that changed or vanished after its night, too old for the look-back, once went unnoticed: every night rolled the wrong closing forward.
 func TestClosingIsHeldAgainstTheWholeLedger(t *testing.T) {
+	t.Parallel()
 	b := newSmallBusiness(t, 3)
 	b.play(t)
 	b.run(t, b.date(0), b.date(1))

@@ -17,6 +17,7 @@ import (
 
 // A week of the simulated business, or a fortnight in the long form: what was planted is found, and nothing else.
 func TestSimulatedNightsFindWhatWasPlanted(t *testing.T) {
+	t.Parallel()
 	nights := 7
 	if *longBusiness {
 		nights = 14

@@ -44,6 +44,7 @@ func zone(t testing.TB, name string) *time.Location {
 // TestWorkerAgreesWithOracle holds the published reports of the worker against what the oracle expects of the same platforms, night by
 // night. A platform on which they differ is cut down to the rows that it takes, and shown.
 func TestWorkerAgreesWithOracle(t *testing.T) {
+	t.Parallel()
 	w := newWorker(t)
 	rows, nights := 0, 0
 	for first := 0; first < *oracleCases; first += *oracleBatch {

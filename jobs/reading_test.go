@@ -50,6 +50,7 @@ func withheld(s stage, p platform, night int) (early, late platform) {
 // Rows of a night that were written while it was worked on once stayed out of its roll-forward, and of every later one. Now the night starts
 // over, and ends as if they had been there from the start.
 func TestRowsWrittenWhileTheirNightIsWorkedOn(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 4000, 60)
 	w.play(t, s, p, 0, 1, 2, 3)
@@ -114,6 +115,7 @@ func TestNothingIsPostedFromANightThatIsReadAgain(t *testing.T) {
 
 // A platform that goes on and on writing rows of the night can't be reconciled for it: the night says so, and is good once it stops.
 func TestNightThatIsStillWrittenTo(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	early, late := withheld(s, crowd(s, 4000, 60), 1)
 	w.play(t, s, early, 0)
@@ -252,6 +254,7 @@ func TestLongLedgerIsSummedWhenAMonthEnds(t *testing.T) {
 
 // What fingerprints pass over is what the exact comparison calls clean: both leave the same rows and files behind.
 func TestFastMatchingComesToTheSameAsExact(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	var states [2]map[string]string
 	for i, matching := range []jobs.Matching{jobs.MatchExact, jobs.MatchFast} {

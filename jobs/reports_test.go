@@ -25,6 +25,7 @@ import (
 // Nights of the simulated business on a real PostgreSQL, published to a folder: complete, the same bytes on a rerun, a new revision when
 // the platform's rows changed, each manifest naming the one before.
 func TestReportsOfSimulatedNights(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	db := testdb.New(t)
 	store, err := postgres.Open(postgres.Options{URL: db.URL})

@@ -136,6 +136,7 @@ func (w *worker) again(t testing.TB, s stage, nights ...int) {
 
 // TestRerunningAnyNightChangesNothing reruns every night after the last of them has run, and after each of them.
 func TestRerunningAnyNightChangesNothing(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 500, 40)
 	w.play(t, s, p, 0, 1, 2, 3)
@@ -154,6 +155,7 @@ func TestRerunningAnyNightChangesNothing(t *testing.T) {
 // TestRerunAfterLateEntries reruns nights whose ledger has grown since: the late entries count where they were booked, and the rest
 // reads as it did.
 func TestRerunAfterLateEntries(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	var late []entry
 	p := crowd(s, 900, 30)
@@ -187,6 +189,7 @@ func TestRerunAfterLateEntries(t *testing.T) {
 // TestRerunAfterLateRowsMakesOneMoreRevision reruns a night that has gained jobs, purchases and requests since: they are in its next
 // revision, beside the first, which stays to the byte; and that is where it ends.
 func TestRerunAfterLateRowsMakesOneMoreRevision(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 1300, 20)
 	late := platform{
@@ -232,6 +235,7 @@ func TestRerunAfterLateRowsMakesOneMoreRevision(t *testing.T) {
 
 // TestOneOfTwoWorkersGetsTheNight lets a second worker come while the first is at work.
 func TestOneOfTwoWorkersGetsTheNight(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 500, 40)
 	w.play(t, s, p, 0)
@@ -257,6 +261,7 @@ func TestOneOfTwoWorkersGetsTheNight(t *testing.T) {
 
 // TestWorkersRacingForTheSameNights lets three workers do the same nights at once, each trying again while another has the night.
 func TestWorkersRacingForTheSameNights(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 500, 40)
 	w.play(t, s, p, 0, 1)
@@ -318,6 +323,7 @@ func (w *worker) creditedByJob(t testing.TB) []string {
 // TestNightsOutOfOrderCreditTheSame runs nights in several orders: each job is credited the same, and nights that have been reported
 // stay as they are, because what is posted for an older night is a late item of the one that is still open.
 func TestNightsOutOfOrderCreditTheSame(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 700, 60)
 	w.play(t, s, p, 0, 1, 2, 3)
@@ -356,6 +362,7 @@ func TestNightsOutOfOrderCreditTheSame(t *testing.T) {
 
 // TestOutOfOrderNightRewritesNothing runs an older night after two later ones: their reports stay, to the byte.
 func TestOutOfOrderNightRewritesNothing(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 700, 40)
 	w.play(t, s, p, 1, 2)
@@ -379,6 +386,7 @@ func TestOutOfOrderNightRewritesNothing(t *testing.T) {
 
 // TestEmptyNightAndEmptyDatabase: nothing happened, and there is nothing at all. Both are reported like any other night.
 func TestEmptyNightAndEmptyDatabase(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	quiet := platform{Accounts: customer(), Purchases: []purchase{bought("p1", 10, "2026-01-01 12:00:00")}}
 	quiet.Entries = grantsOf(quiet.Purchases)
@@ -404,6 +412,7 @@ func TestEmptyNightAndEmptyDatabase(t *testing.T) {
 // TestStoppedNightIsFinishedByTheNextRun stops the worker at every step that it tells of and runs the night again: it ends as if nothing
 // had happened.
 func TestStoppedNightIsFinishedByTheNextRun(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 500, 15)
 	var steps []string

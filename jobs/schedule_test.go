@@ -207,6 +207,7 @@ func dates(s stage, nights ...int) (texts []string) {
 }
 
 func TestCatchUpDoesMissedNightsInOrder(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	w.Clock = ticking(s.night(3))
 	w.play(t, s, crowd(s, 500, 5), 0)
@@ -224,6 +225,7 @@ func TestCatchUpDoesMissedNightsInOrder(t *testing.T) {
 
 // A panic is one night's, and none of the later ones'.
 func TestPanicInAJobDoesNotStopLaterNights(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	w.Clock = ticking(s.night(2))
 	w.play(t, s, crowd(s, 500, 5), 0)
@@ -248,6 +250,7 @@ func TestPanicInAJobDoesNotStopLaterNights(t *testing.T) {
 }
 
 func TestCatchUpStopsAtANightThatHasToWait(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	w.Clock = ticking(s.night(2))
 	w.play(t, s, crowd(s, 500, 5), 0)
@@ -283,6 +286,7 @@ func TestCatchUpStopsAtANightThatHasToWait(t *testing.T) {
 }
 
 func TestCatchUpLeavesOutWhatAnotherWorkerHasDone(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	w.Clock = ticking(s.night(1))
 	w.play(t, s, crowd(s, 500, 5), 0)
@@ -304,6 +308,7 @@ func TestCatchUpLeavesOutWhatAnotherWorkerHasDone(t *testing.T) {
 
 // A worker that is drained finishes the job at hand, and the one beside it, begins no other, and the next run finishes the night.
 func TestDrainFinishesTheJobAtHand(t *testing.T) {
+	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := crowd(s, 500, 10)
 	w.Clock = func() time.Time { return s.night(0).End }

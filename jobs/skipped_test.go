@@ -17,6 +17,7 @@ import (
 
 // TestSkippedJobsAreOnRecord: a job that is left out because one that it needs has failed says so, also where an earlier attempt got to it.
 func TestSkippedJobsAreOnRecord(t *testing.T) {
+	t.Parallel()
 	db := testdb.New(t)
 	store, err := postgres.Open(postgres.Options{URL: db.URL})
 	if err != nil {

@@ -158,6 +158,7 @@ var plantedOnStripe = []planted{
 
 // Each kind of break, planted on an otherwise ordinary day, is found as exactly that on the night that is due, and nothing else is.
 func TestPlantedStripeBreaksAreFoundExactly(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	for range 3 {
 		b.day(4)

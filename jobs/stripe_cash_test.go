@@ -11,6 +11,7 @@ import (
 // A balance transaction that turns up when later nights are closed already: the night that learns of it does not go on from their closing,
 // says that it opens otherwise than the night before closed, and the one after is clean.
 func TestCashDoesNotGoOnFromAClosingThatNoLongerHolds(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	b.day(3)
 	b.night()
@@ -53,6 +54,7 @@ func TestCashDoesNotGoOnFromAClosingThatNoLongerHolds(t *testing.T) {
 // A night goes on from the closing before it and reads no older transaction; verification adds up all of them, and finds one that was
 // altered in our tables.
 func TestVerifyFindsAnOldTransactionThatWasAltered(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	b.report()
 	for range 3 {

@@ -30,6 +30,7 @@ func (b *bothBooks) count(query string, args ...any) int {
 // A night that Stripe was not looked at for, for want of a key or because it could not be reached, calls nothing of Stripe's clean: it
 // clears no break, proves no balance, knows no fee, and says so. The rest of the night runs.
 func TestNightWithoutStripeCallsNothingClean(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	b.day(3)
 	p := b.buy(4900, "usd")
@@ -122,6 +123,7 @@ func (b *bothBooks) results() string {
 
 // Running any night again, also after later ones, changes nothing, though Stripe has moved on since.
 func TestRerunsReadTheSameStripe(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	var nights []reconcile.Night
 	for range 8 {
@@ -141,6 +143,7 @@ func TestRerunsReadTheSameStripe(t *testing.T) {
 
 // A backfill that reads Stripe only once, at the end, finds no break in nights that had none, and the same activity.
 func TestBackfillReadsStripeOnce(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	var nights []reconcile.Night
 	for range 16 {
@@ -177,6 +180,7 @@ func TestBackfillReadsStripeOnce(t *testing.T) {
 
 // An authorisation that is captured two days later pays for nothing until then, also when the nights are run again afterwards.
 func TestAuthorisationCapturedLaterReadsAsItWas(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	b.day(1)
 	p, charge := b.pay(6000, "usd", func(c *stripetest.ChargeParams) { c.Authorize = true })
@@ -243,6 +247,7 @@ func TestBugACounterpartWasAwaitedAtJustTheLastInstant(t *testing.T) {
 
 // What an open break was about may be deleted on the platform: the break clears, and the totals tie all the same.
 func TestBreakOfSomethingDeletedClears(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	b.day(2)
 	p, charge := b.pay(4900, "usd", nil)
@@ -272,6 +277,7 @@ func TestBreakOfSomethingDeletedClears(t *testing.T) {
 
 // A bank debit may take its time; one that is still pending after that is a break, and clears when it settles.
 func TestBankDebitThatNeverSettlesBecomesABreak(t *testing.T) {
+	t.Parallel()
 	b := newBothBooks(t)
 	p, charge := b.pay(6000, "eur", func(c *stripetest.ChargeParams) {
 		c.Method, c.Settlement = stripetest.SEPADebit, stripetest.Settlement{}

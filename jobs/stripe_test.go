@@ -497,6 +497,7 @@ func (b *bothBooks) requireBooks(night reconcile.Night) {
 // A year of ordinary business ties to zero on every night: activity and cash at Stripe, payouts, clearing, liability; and no night has a
 // break. Then each kind of break is planted in what the year has left, and exactly those are found.
 func TestYearOfBusinessTiesToZero(t *testing.T) {
+	t.Parallel()
 	days, purchases := 13, 8 // with a payout that fails, and an instant one
 	if *longBusiness {
 		days, purchases = 365, 28

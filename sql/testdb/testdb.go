@@ -37,8 +37,10 @@ const (
 	patience = 2 * time.Minute
 	// startPatience bounds the start of the server, which may have to be fetched first.
 	startPatience = 5 * time.Minute
-	// connections the pool of one test may open; the private server takes 200 in all.
+	// connections the pool of one test may open.
 	connectionsPerTest = 20
+	// maxConnections of the private server: tests that run side by side, as many as there are cores, have some ten each.
+	maxConnections = "1000"
 	// fileCopyVersion is the first server version (server_version_num) with a choice of how to clone.
 	fileCopyVersion = 150000
 	// sharedPrefix begins the name of every database made on a server that is not ours; a date and a random part follow.
@@ -185,7 +187,7 @@ func (s *server) start() error {
 }
 
 func (s *server) startPrivate(ctx context.Context) error {
-	private, err := localpg.Start(ctx, localpg.Options{Settings: map[string]string{"max_connections": "200"}})
+	private, err := localpg.Start(ctx, localpg.Options{Settings: map[string]string{"max_connections": maxConnections}})
 	if err != nil {
 		return fmt.Errorf("start a PostgreSQL for the tests (or set %s): %w", ServerVariable, err)
 	}
