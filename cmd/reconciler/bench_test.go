@@ -10,6 +10,7 @@ import (
 
 // A trap that isn't there would be measured as harmless.
 func TestTrapsAreLaid(t *testing.T) {
+	t.Parallel()
 	// What holds in a database with the trap in it; of settings, that there are any.
 	laid := map[string]string{
 		"no statistics: a bulk load a moment ago":    "SELECT NOT EXISTS (SELECT FROM pg_stats WHERE schemaname = 'platform' AND tablename IN ('accounts', 'purchases', 'jobs', 'credit_entries'))",

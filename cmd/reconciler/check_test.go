@@ -64,7 +64,7 @@ func installed(t *testing.T) (administrator *sqlx.DB, as func(role string) strin
 func checked(t *testing.T, databaseURL string, args ...string) (code int, lines []checkLine) {
 	t.Helper()
 	var out, log bytes.Buffer
-	code = run(context.Background(), append([]string{"check", "--json", "--database-url", databaseURL}, args...), &out, &log)
+	code = run(context.Background(), append([]string{"check", "--json", "--database-url", databaseURL, "--reports-url", t.TempDir()}, args...), &out, &log)
 	if err := json.Unmarshal(out.Bytes(), &lines); err != nil {
 		t.Fatalf("%v: %s%s", err, out.String(), log.String())
 	}
@@ -72,8 +72,8 @@ func checked(t *testing.T, databaseURL string, args ...string) (code int, lines 
 }
 
 func TestCheckNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	administrator, as := installed(t)
-	t.Setenv("REPORTS_URL", t.TempDir())
 	if _, lines := checked(t, as("reconciler_app")); !slices.ContainsFunc(lines, func(l checkLine) bool {
 		return l.Result == outcomeFailed && l.Check == "schema reconciler" && strings.Contains(l.Fix, "reconciler migrate, with the URL of the schema's owner")
 	}) {
@@ -183,7 +183,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 // Of a partitioned table the check-up asks only what such a table can have: indexes on each partition, and a key that is unique as a whole
 // only where the table is partitioned by it.
 func TestCheckOfPartitionedTables(t *testing.T) {
-	t.Setenv("REPORTS_URL", t.TempDir())
+	t.Parallel()
 	const (
 		search  = "warning: nothing keeps %[1]s.id unique: every night searches it for duplicate ids, and takes the first row of each; CREATE UNIQUE INDEX CONCURRENTLY ON each partition of \"platform\".%[1]s (id); only partitioning by hash of id makes it unique across the whole table\n"
 		byIDs   = "warning: credit_entries.idempotency_key is not unique across partitions: the ledger refuses the worker's entries a second time by their ids; nothing the worker needs; check that no other writer relies on the key\n"
@@ -219,9 +219,9 @@ func TestCheckOfPartitionedTables(t *testing.T) {
 
 // A key with just the permissions of the README is sound; of one that lacks some, all are named at once.
 func TestCheckOfStripeKeys(t *testing.T) {
+	t.Parallel()
 	_, as := installed(t)
 	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
-	t.Setenv("REPORTS_URL", t.TempDir())
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -274,6 +274,7 @@ func TestCheckOfStripeKeys(t *testing.T) {
 
 // A replica, or a role that may only read, is named as what it is; after a failover another try may find the new primary.
 func TestNightOnAServerThatTakesNoWrites(t *testing.T) {
+	t.Parallel()
 	_, as := installed(t)
 	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
 	if _, log := runWith(t, exitRetry, as("reconciler_readonly"), t.TempDir(), "run", "--date", "2026-03-02"); !strings.Contains(log, "the server takes no writes") {

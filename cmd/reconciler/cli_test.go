@@ -62,6 +62,7 @@ func fastTime(simulated, real time.Time, speed int64, last time.Time) serverTime
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

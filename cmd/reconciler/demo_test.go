@@ -63,6 +63,7 @@ func TestDemo(t *testing.T) {
 }
 
 func TestDemoReplaysTrace(t *testing.T) {
+	t.Parallel()
 	trace, err := filepath.Abs("../../jobs/simulation/testdata/trace.csv")
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +113,7 @@ func TestDemoRefuses(t *testing.T) {
 }
 
 func TestDemoInOtherDatabase(t *testing.T) {
+	t.Parallel()
 	db := testdb.NewEmpty(t)
 	code, out, log := runDemo(t.Context(), smallDemo(filepath.Join(t.TempDir(), "r"), "--nights", "1", "--database-url", db.URL))
 	if code != exitDone {

@@ -92,6 +92,7 @@ func (c *refundCase) run(code int, args ...string) string {
 
 // TestRefundsFromPlanToMoney walks the commands as two people and a scheduler would, with each wrong turn on the way.
 func TestRefundsFromPlanToMoney(t *testing.T) {
+	t.Parallel()
 	c := newRefundCase(t)
 	key := []string{"--stripe-refund-key", c.stripe.RefundKey()}
 	c.run(exitUsage, "refunds")

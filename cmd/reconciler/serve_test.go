@@ -172,6 +172,7 @@ func nightsBetween(first reconcile.Date, count int) (nights []string) {
 func startOf(date reconcile.Date) time.Time { return reconcile.NightOf(date, time.UTC).Begin }
 
 func TestServeProbesFiguresAndStop(t *testing.T) {
+	t.Parallel()
 	db := testdb.New(t)
 	if err := playInto(db, simulation.Options{Seed: 7, Nights: 2, FaultsPerKind: 1}); err != nil {
 		t.Fatal(err)
@@ -218,6 +219,7 @@ func TestServeProbesFiguresAndStop(t *testing.T) {
 
 // A lock that another worker holds is waited for, and nothing else happens.
 func TestServeWaitsForAnotherWorker(t *testing.T) {
+	t.Parallel()
 	db := testdb.New(t)
 	store, err := postgres.Open(postgres.Options{URL: db.URL})
 	if err != nil {
@@ -244,6 +246,7 @@ func TestServeWaitsForAnotherWorker(t *testing.T) {
 
 // SIGTERM in the middle of a night lets the job at hand finish, unless that takes longer than the grace; the next process finishes the night.
 func TestServeDrains(t *testing.T) {
+	t.Parallel()
 	for name, grace := range map[string]string{"within the grace": "60s", "past the grace": "0s"} {
 		t.Run(name, func(t *testing.T) {
 			db := testdb.New(t)
@@ -591,6 +594,7 @@ var filesOfANight = []string{
 
 // run --catch-up, which a CronJob calls, does the nights since the last one as run does them one by one. It goes by the real clock.
 func TestCatchUpIsTheSameNights(t *testing.T) {
+	t.Parallel()
 	const nights = 3
 	today := reconcile.DateOf(time.Now().UTC())
 	first := today.AddDays(-nights)
