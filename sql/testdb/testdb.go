@@ -296,6 +296,7 @@ func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
 		return nil, fmt.Errorf("open database %s: %w", name, errors.Join(err, s.drop(name)))
 	}
 	db.SetMaxOpenConns(connectionsPerTest)
+	db.SetMaxIdleConns(connectionsPerTest) // of more than two at work at once, the others would be closed and opened again all the time
 	return &DB{URL: address, DB: db}, nil
 }
 
