@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,7 +31,17 @@ func TestMain(m *testing.M) {
 
 type testsWithDatabase struct{ *testing.M }
 
-func (t testsWithDatabase) Run() int { return testdb.Run(t.M) }
+func (t testsWithDatabase) Run() int {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given { // a serve waits for the hour of its nights more than it computes
+		if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err)
+		}
+	}
+	return testdb.Run(t.M)
+}
 
 // testTime names the environment variable that has time pass faster in a child process: the simulated time at a real instant, in Unix
 // nanoseconds, the speed, and the simulated time at which it ends.

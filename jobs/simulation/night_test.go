@@ -29,6 +29,7 @@ func TestNightsFindWhatWasPlanted(t *testing.T) {
 		"replayed, with Stripe": {Seed: 14, Trace: readTrace(t), IsHoliday: holidays, Stripe: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s, err := simulation.New(o)
 			if err != nil {
 				t.Fatal(err)
