@@ -183,12 +183,17 @@ func (r *benchReport) atMost(name string, limit float64, unit string, samples []
 	r.Measures = append(r.Measures, m)
 }
 
+// atLeast is a measure of which more is better; a limit of 0 is no goal.
 func (r *benchReport) atLeast(name string, limit float64, unit string, samples []float64, note string) {
-	m := newMeasure(name, fmt.Sprintf("at least %g %s", limit, unit), unit, samples, note)
-	m.Met = "yes"
-	if m.Median < limit {
-		m.Met = "no"
+	goal, met := "stated", "stated"
+	if limit > 0 {
+		goal, met = fmt.Sprintf("at least %g %s", limit, unit), "yes"
 	}
+	m := newMeasure(name, goal, unit, samples, note)
+	if m.Median < limit {
+		met = "no"
+	}
+	m.Met = met
 	r.Measures = append(r.Measures, m)
 }
 

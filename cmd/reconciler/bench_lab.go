@@ -66,7 +66,7 @@ func openLab(ctx context.Context, o benchOptions) (l *lab, err error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start PostgreSQL: %w", err), os.RemoveAll(l.reports))
 	}
-	store, err := postgres.Open(postgres.Options{URL: l.server.URL("postgres")})
+	store, err := l.admin()
 	if err == nil {
 		err = errors.Join(store.DB().QueryRowContext(ctx, "SELECT current_setting('server_version')").Scan(&l.version), store.Close())
 	}
@@ -77,6 +77,11 @@ func openLab(ctx context.Context, o benchOptions) (l *lab, err error) {
 }
 
 func (l *lab) close() error { return errors.Join(l.server.Stop(), os.RemoveAll(l.reports)) }
+
+// admin connects to a database that no bed uses.
+func (l *lab) admin() (*postgres.Store, error) {
+	return postgres.Open(postgres.Options{URL: l.server.URL("postgres")})
+}
 
 func (l *lab) say(format string, args ...any) {
 	fmt.Fprintf(l.progress, time.Now().Format(time.TimeOnly)+" "+format+"\n", args...)
@@ -94,7 +99,7 @@ type bed struct {
 
 // newBed makes a database: empty, or a copy of another one that nobody is connected to.
 func (l *lab) newBed(ctx context.Context, name, template string) (*bed, error) {
-	admin, err := postgres.Open(postgres.Options{URL: l.server.URL("postgres")})
+	admin, err := l.admin()
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +157,7 @@ func (b *bed) drop(ctx context.Context) error {
 }
 
 func (l *lab) forget(ctx context.Context, database string) error {
-	admin, err := postgres.Open(postgres.Options{URL: l.server.URL("postgres")})
+	admin, err := l.admin()
 	if err != nil {
 		return err
 	}
@@ -212,6 +217,11 @@ func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (tim
 	return time.Since(started), err
 }
 
+// environment is that of a process of its own that works on this bed.
+func (b *bed) environment() []string {
+	return append(os.Environ(), "DATABASE_URL="+b.lab.server.URL(b.name), "REPORTS_URL="+filepath.Join(b.lab.reports, b.name), "LOG_LEVEL=error", "STRIPE_API_KEY=")
+}
+
 // peak runs a night in a process of its own, as in production, and returns the most memory that it held, in MiB.
 func (b *bed) peak(ctx context.Context, date reconcile.Date) (float64, error) {
 	program, err := os.Executable()
@@ -219,7 +229,7 @@ func (b *bed) peak(ctx context.Context, date reconcile.Date) (float64, error) {
 		return 0, err
 	}
 	cmd := exec.CommandContext(ctx, program, "run", "--date", date.String())
-	cmd.Env = append(os.Environ(), "DATABASE_URL="+b.lab.server.URL(b.name), "REPORTS_URL="+filepath.Join(b.lab.reports, b.name), "LOG_LEVEL=error", "STRIPE_API_KEY=")
+	cmd.Env = b.environment()
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return 0, fmt.Errorf("run in a process of its own: %w: %s", err, output)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -303,48 +302,5 @@ func (l *lab) history(ctx context.Context, r *benchReport) error {
 		}
 	}
 	r.atMost("a night with 365 nights of history against 7", 1.1, "times", ratios(whole[1], whole[0]), fmt.Sprintf("nights of %d jobs", nightly))
-	return nil
-}
-
-// benchBackfillNights is how many nights are filled back.
-const benchBackfillNights = 60
-
-func (l *lab) backfill(ctx context.Context, r *benchReport) error {
-	nightly := max(l.jobs/1000, 1000)
-	from, to := benchNight.Date.AddDays(-benchBackfillNights+1), benchNight.Date
-	source, err := l.newBed(ctx, "range", "")
-	if err != nil {
-		return err
-	}
-	if err := simulation.FillAccounts(ctx, source.worker.Store.DB(), nightly/10, benchNight.Begin.AddDate(-2, 0, 0)); err != nil {
-		return err
-	}
-	long := reconcile.NightOf(from, time.UTC)
-	long.End = benchNight.End
-	if err := source.fill(ctx, long, nightly*benchBackfillNights, nightly/10, benchFailuresPerMillion); err != nil {
-		return err
-	}
-	if err := errors.Join(source.settle(ctx), source.close()); err != nil {
-		return err
-	}
-	var took [3][]float64 // by how many nights at once
-	for i := range l.runs {
-		for parallel := 1; parallel <= 2; parallel++ {
-			l.say("backfill of %d nights, %d at once: run %d of %d", benchBackfillNights, parallel, i+1, l.runs)
-			b, err := l.newBed(ctx, fmt.Sprintf("backfill%d", parallel), "range")
-			if err != nil {
-				return err
-			}
-			started := time.Now()
-			if _, err := b.worker.Backfill(ctx, jobs.BackfillOptions{From: from, To: to, Parallel: parallel}); err != nil {
-				return err
-			}
-			took[parallel] = append(took[parallel], seconds(time.Since(started)))
-			if err := errors.Join(b.drop(ctx), os.RemoveAll(filepath.Join(l.reports, b.name))); err != nil {
-				return err
-			}
-		}
-	}
-	r.atLeast("backfill, 2 nights at once against 1", 1.7, "times", ratios(took[1], took[2]), fmt.Sprintf("%d nights of %d jobs", benchBackfillNights, nightly))
 	return nil
 }
