@@ -185,7 +185,8 @@ type AuditProblem struct {
 
 func (p AuditProblem) String() string { return p.Where + ": " + p.What }
 
-// AuditHead is the newest link of the log. Whoever has noted it can tell later that nothing before it was altered or removed.
+// AuditHead is the newest link of the log; every night tells it to its own log. Whoever has noted it can tell later that nothing before it was
+// altered or removed, not even with the whole chain written anew.
 type AuditHead struct {
 	Link   int64
 	Sha256 string
@@ -231,7 +232,7 @@ func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, probl
 	return head, problems, nil
 }
 
-// VerifyAuditHead says whether a head noted earlier, such as in a manifest, is still in the chain: nil, or an ErrIntegrity.
+// VerifyAuditHead says whether a head noted earlier is still in the chain: nil, or an ErrIntegrity. The zero value was never noted.
 func VerifyAuditHead(ctx context.Context, q postgres.Querier, noted AuditHead) error {
 	if noted.Link == 0 {
 		return nil

@@ -195,6 +195,20 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	head, _, err := jobs.VerifyAudit(ctx, b.worker.Store)
+	if err != nil || head.Link == 0 {
+		t.Fatalf("the audit log ends at %v: %v", head, err)
+	}
+	for noted, want := range map[jobs.AuditHead]string{
+		head: "",
+		{Link: head.Link, Sha256: strings.Repeat("0", 64)}: "is not the one noted",
+		{Link: head.Link + 1, Sha256: head.Sha256}:         "has lost link",
+	} {
+		faults, err := b.worker.Verify(ctx, night, noted)
+		if err != nil || want == "" && len(faults) > 0 || want != "" && (len(faults) != 1 || !strings.Contains(faults[0].What, want)) {
+			t.Errorf("with head %v noted: %v, %v, want %q", noted, faults, err, want)
+		}
+	}
 	for _, tampering := range []struct {
 		name       string
 		do, undo   func() error
@@ -229,7 +243,7 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.worker.Verify(ctx, night.AddDays(100)); !errors.Is(err, storage.ErrNotPublished) {
+	if _, err := b.worker.Verify(ctx, night.AddDays(100), jobs.AuditHead{}); !errors.Is(err, storage.ErrNotPublished) {
 		t.Errorf("a night that was never published: %v", err)
 	}
 }
@@ -276,7 +290,7 @@ func TestRunNoticesPublishedFilesThatWereChanged(t *testing.T) {
 
 func (b *smallBusiness) verify(t *testing.T, night reconcile.Date) []jobs.Fault {
 	t.Helper()
-	faults, err := b.worker.Verify(context.Background(), night)
+	faults, err := b.worker.Verify(context.Background(), night, jobs.AuditHead{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hummingbytes/reconciler/jobs"
 )
 
 // A balance transaction that turns up when later nights are closed already: the night that learns of it does not go on from their closing,
@@ -69,7 +71,7 @@ func TestVerifyFindsAnOldTransactionThatWasAltered(t *testing.T) {
 	if found := b.openBreaks(); len(found) > 0 {
 		t.Errorf("the night itself finds %q", found)
 	}
-	faults, err := b.worker.Verify(context.Background(), night.Date)
+	faults, err := b.worker.Verify(context.Background(), night.Date, jobs.AuditHead{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -37,9 +38,10 @@ func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (difference
 }
 
 // Verify holds a published night against what it was made from: every file against the manifest, the manifest against the database and the
-// night before, every entry that it posted against the ledger, every file against a recomputation from the source, and the audit log against its own hashes and the changes it should have. What isn't as it was comes back as faults; an error means that it
-// could not look.
-func (w *Worker) Verify(ctx context.Context, date reconcile.Date) ([]Fault, error) {
+// night before, every entry that it posted against the ledger, every file against a recomputation from the source, and the audit log against its
+// own hashes, the changes it should have, and noted, a link of it that a night's log has told (none: the zero value). What isn't as it was comes
+// back as faults; an error means that it could not look.
+func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted AuditHead) ([]Fault, error) {
 	latest, err := w.Reports.Latest(ctx, date)
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", date, err)
@@ -74,6 +76,12 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date) ([]Fault, erro
 	}
 	for _, problem := range problems {
 		faults = append(faults, Fault(problem))
+	}
+	switch err := VerifyAuditHead(ctx, w.Store, noted); {
+	case errors.Is(err, ErrIntegrity):
+		faults = append(faults, Fault{"audit log", strings.TrimPrefix(err.Error(), ErrIntegrity.Error()+": ")})
+	case err != nil:
+		return nil, fmt.Errorf("verify %s: audit log: %w", date, err)
 	}
 	return faults, nil
 }

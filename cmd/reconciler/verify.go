@@ -1,8 +1,12 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,14 +17,18 @@ import (
 func init() { commands = append(commands, newVerifyCommand) }
 
 func newVerifyCommand(s *settings) *cobra.Command {
-	var date string
+	var date, auditHead string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Recompute a night and compare it with what was stored and published",
 		Long: `verify hashes every published file of a night, checks the chain to the night before, recomputes the night from the source, and names
-every file and row that differs from what was published. It changes nothing. Exit code 3 if anything differs.`,
-		Example: "  reconciler verify --date 2026-11-21",
-		Args:    arguments(cobra.NoArgs),
+every file and row that differs from what was published. It changes nothing. Exit code 3 if anything differs.
+
+The audit log is checked against its own hashes. Whoever could rewrite all of it could rewrite those as well: with --audit-head it is also
+checked that the chain still has a link that an earlier night has told to its log, as "end of the audit log".`,
+		Example: `  reconciler verify --date 2026-11-21
+  reconciler verify --date 2026-11-21 --audit-head 812:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`,
+		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.load(cmd.ErrOrStderr())
 			if err != nil {
@@ -30,12 +38,16 @@ every file and row that differs from what was published. It changes nothing. Exi
 			if err != nil {
 				return err
 			}
+			noted, err := parseAuditHead(auditHead)
+			if err != nil {
+				return err
+			}
 			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			defer closeWorker()
-			faults, err := w.Verify(cmd.Context(), night)
+			faults, err := w.Verify(cmd.Context(), night, noted)
 			if errors.Is(err, storage.ErrNotPublished) {
 				return usageError("%w", err)
 			}
@@ -52,6 +64,21 @@ every file and row that differs from what was published. It changes nothing. Exi
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&auditHead, "audit-head", "", "LINK:SHA256 as a night's log told them: the audit log must still have it")
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
 	return cmd
+}
+
+// parseAuditHead reads a link of the audit log as the night's log tells it, number and hash; "" is none.
+func parseAuditHead(text string) (head jobs.AuditHead, err error) {
+	if text == "" {
+		return head, nil
+	}
+	link, hash, _ := strings.Cut(text, ":")
+	head.Link, err = strconv.ParseInt(link, 10, 64)
+	if raw, hexErr := hex.DecodeString(hash); err != nil || hexErr != nil || head.Link < 1 || len(raw) != sha256.Size {
+		return head, usageError("--audit-head: %q is not LINK:SHA256, as 812:9f86…0a08", text)
+	}
+	head.Sha256 = strings.ToLower(hash)
+	return head, nil
 }

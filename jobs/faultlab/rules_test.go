@@ -357,7 +357,7 @@ func TestRefundsExecutedAfterTheReportAreTheNextNights(t *testing.T) {
 	if state := l.item("pur_1").State; state != reconcile.IntentSent {
 		t.Errorf("a refund is %s", state)
 	}
-	faults, err := w.Verify(context.Background(), secondDay)
+	faults, err := w.Verify(context.Background(), secondDay, jobs.AuditHead{})
 	faults = slices.DeleteFunc(faults, func(f jobs.Fault) bool { return f.Where == "chain" }) // the laboratory keeps no report of the first night
 	if err != nil || len(faults) > 0 {
 		t.Errorf("verifying the night: %v, %v", faults, err)
