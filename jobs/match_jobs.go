@@ -28,17 +28,22 @@ func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
 			return err
 		}
 		var scanned matchTotals
-		scan := n.beside(ctx, func(ctx context.Context) (err error) {
+		count := func(ctx context.Context) (err error) {
 			scanned, err = n.scannedJobs(ctx)
 			n.recount.found(err)
 			return err
-		})
-		defer scan.giveUp()
+		}
+		counted := func() error { return count(ctx) }
+		if n.recount == nil { // beside another job, a third thing at once would only be in the way of the two
+			scan := n.beside(ctx, count)
+			defer scan.giveUp()
+			counted = scan.wait
+		}
 		judged, err := n.judgeJobs(inTx, tx, job)
 		if err != nil {
 			return err
 		}
-		if err := scan.wait(); err != nil {
+		if err := counted(); err != nil {
 			return err
 		}
 		n.step("match-jobs/scanned")
