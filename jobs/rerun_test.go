@@ -307,6 +307,30 @@ func (w *worker) another(t testing.TB) *worker {
 	return &other
 }
 
+// TestNightsWithFewConnections: jobs that are done side by side wait for one another's outcome, and must not for one another's connections.
+func TestNightsWithFewConnections(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	p := crowd(s, 700, 40)
+	w.play(t, s, p, 0, 1)
+	usual := w.state(t)
+	for _, connections := range []int{4, 5, 6} {
+		w.reset(t, s.Zone)
+		p.load(t, w.db.DB)
+		store, err := postgres.Open(postgres.Options{URL: w.db.URL, MaxConnections: connections})
+		if err != nil {
+			t.Fatal(err)
+		}
+		few := *w
+		few.Worker = jobs.Worker{Store: store, Policies: w.policies, Settings: w.Settings, Log: w.Log, CodeVersion: w.CodeVersion, Reports: w.Reports}
+		few.again(t, s, 0, 1)
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+		compareStates(t, fmt.Sprintf("with %d connections", connections), usual, w.state(t))
+	}
+}
+
 // creditedByJob is what the worker gave back for each job, over all nights.
 func (w *worker) creditedByJob(t testing.TB) []string {
 	t.Helper()
