@@ -166,7 +166,7 @@ func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error
 
 // recordCreditBacks decides about the failed jobs, page by page, while the next pages are still being read: beside the transaction that records
 // the decisions, in a snapshot of its own, in which they are counted as well. In a rehearsal all is in one transaction.
-func (n *Night) recordCreditBacks(ctx, beside context.Context, tx *postgres.Tx, job string, bookedAt time.Time) (failed string, err error) {
+func (n *Night) recordCreditBacks(ctx, beside context.Context, tx *postgres.Tx, job string, bookedAt time.Time) (string, error) {
 	record := func(page []creditBackFacts) error {
 		return tx.Copy(ctx, "credit_backs/record", func(yield func([]any) bool) {
 			for _, facts := range page {
@@ -180,9 +180,10 @@ func (n *Night) recordCreditBacks(ctx, beside context.Context, tx *postgres.Tx, 
 		return n.readFailedJobs(ctx, tx, job, record)
 	}
 	pages := make(chan []creditBackFacts)
+	var failed string
 	reading := n.beside(beside, func(ctx context.Context) error {
 		defer close(pages)
-		return n.Store.InTx(ctx, factsTx, func(ctx context.Context, tx *postgres.Tx) error {
+		return n.Store.InTx(ctx, factsTx, func(ctx context.Context, tx *postgres.Tx) (err error) {
 			failed, err = n.readFailedJobs(ctx, tx, job, func(page []creditBackFacts) error {
 				select {
 				case pages <- slices.Clone(page):
@@ -200,7 +201,7 @@ func (n *Night) recordCreditBacks(ctx, beside context.Context, tx *postgres.Tx, 
 			return "", err
 		}
 	}
-	err = reading.wait()
+	err := reading.wait()
 	return failed, err
 }
 

@@ -123,11 +123,11 @@ type Worker struct {
 	rehearsal bool
 	// inspect, in a rehearsal, looks at the prepared reports before they are thrown away.
 	inspect func(ctx context.Context, prepared *reports.Prepared) error
-	Clock   func() time.Time // for run rows and events of people only; nil: time.Now
+	Clock   func() time.Time // for run rows and events of people only, at times asked by two jobs at once; nil: time.Now
 	// Progress, when set, is told which job of which night begins, and Ended how long it took; at times by two jobs at once.
 	Progress func(night reconcile.Date, job string)
 	Ended    func(night reconcile.Date, job string, took time.Duration)
-	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
+	// Step, when set, is called at named steps of every job, at times by two at once; kill sweeps hook in here.
 	Step func(name string)
 	// Drain, once closed, makes the worker finish the job at hand and begin no other; nil: never. The end of the context stops it at once.
 	Drain <-chan struct{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -192,11 +193,8 @@ func (w *worker) caughtUp(t testing.TB) (dates []string) {
 
 // ticking is a clock that goes on from a night's end.
 func ticking(n reconcile.Night) func() time.Time {
-	at := n.End.Add(time.Hour)
-	return func() time.Time {
-		at = at.Add(time.Millisecond)
-		return at
-	}
+	var ticks atomic.Int64 // jobs side by side look at it
+	return func() time.Time { return n.End.Add(time.Hour + time.Duration(ticks.Add(1))*time.Millisecond) }
 }
 
 func dates(s stage, nights ...int) (texts []string) {
