@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -185,6 +186,7 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 		return err
 	}
 	c := newControls(n, "reports")
+	isLedger := true
 	for _, t := range ties {
 		c.add("opening equals previous closing", t.Measure, t.PreviousClosing, t.Opening, "0", "0")
 		c.add("roll-forward ties to lots", t.Measure, t.Closing, t.ClosingFromLots, "0", "0")
@@ -193,6 +195,7 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 			if err != nil {
 				return err
 			}
+			isLedger = bigInt(ledger).Cmp(bigInt(t.Closing)) == 0
 			c.add(closingIsLedger, t.Measure, ledger, t.Closing, "0", "0")
 		}
 	}
@@ -206,14 +209,22 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 	for _, t := range journal {
 		c.add(t.CheckName, t.Unit, t.Scanned, t.Matched, "0", "0")
 	}
-	return c.record(ctx, tx)
+	err := c.record(ctx, tx)
+	if errors.Is(err, ErrIntegrity) && !isLedger {
+		return fmt.Errorf("%w; %s", err, wayOut)
+	}
+	return err
 }
 
-// ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that turned up too late for any night
-// to look for it, or that was changed or removed after its night, shows in the difference: more nights of look-back
-// (RECONCILER_LATE_LOOKBACK_NIGHTS) book the late ones, and verify names the night that changed. An older night says again what it said: what
-// has turned up since is booked in the open one. A long ledger is only summed when a month ends, before anybody closes it; when a night that
-// was looked back at has changed; and for as long as it doesn't tie.
+// wayOut is for a closing that is not the ledger's.
+const wayOut = "entries from before this night were changed or removed, or added in a way that can't be booked as late: `reconciler verify --date D`, night by night, " +
+	"names the nights that differ (what is from before the first one, the first). Put back what was changed or removed; give an entry that was added since " +
+	"a created_at within the next night to be run"
+
+// ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that no night has looked for, or that was
+// changed or removed after its night, shows in the difference: what turned up from before the first night is then looked for, and verify names the night
+// that changed. An older night says again what it said: what has turned up since is booked in the open one. A long ledger is only summed when a
+// month ends, before anybody closes it; when a night that was looked back at has changed; and for as long as it doesn't tie.
 func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string) (string, error) {
 	reported, err := n.lastReported(ctx, tx)
 	if err != nil || reported.After(n.Date) {
@@ -227,8 +238,26 @@ func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string
 		}
 	}
 	var ledger string
-	err = tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()})
-	return ledger, err
+	if err := tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()}); err != nil || bigInt(ledger).Cmp(bigInt(closing)) == 0 {
+		return ledger, err
+	}
+	return ledger, n.lookBehind(ctx, tx)
+}
+
+// lookBehind makes the night start over when it hasn't looked at what there was before the night that opened the books, and that has changed: what
+// turned up is booked then.
+func (n *Night) lookBehind(ctx context.Context, tx *postgres.Tx) error {
+	before, err := n.loadNotedBefore(ctx, tx)
+	if err != nil || n.lookedBehind || !n.isLateBefore(before) {
+		return err
+	}
+	var changed changedNight
+	args := postgres.Args{"date": before.BusinessDate, "ends": reconcile.NightOf(before.BusinessDate, n.Settings.Zone).Begin}
+	if err := tx.Get(ctx, &changed, "late/before_changed", args); err != nil || !changed.isChanged() {
+		return err
+	}
+	n.mustLookBehind = true
+	return fmt.Errorf("%w (entries from before %s have turned up)", errStillWritten, before.BusinessDate)
 }
 
 // closingIsLedger is the name of a control.

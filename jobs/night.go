@@ -162,7 +162,9 @@ type Night struct {
 	appending sync.Mutex
 	// ledgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
 	ledgerChanged bool
-	log           zerolog.Logger
+	// lookedBehind: this run has looked at what turned up in the time before the night that opened the books; mustLookBehind: it has to.
+	lookedBehind, mustLookBehind bool
+	log                          zerolog.Logger
 }
 
 func (w *Worker) now() time.Time {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -152,13 +153,23 @@ type changedNight struct {
 	GainedAmount string `db:"gained_amount"` // and by how many credits
 }
 
+func (c changedNight) isChanged() bool { return c.Gained != 0 || bigInt(c.GainedAmount).Sign() != 0 }
+
 // bookLateRows compares reported nights with what they had read. Entries that turned up since are booked in this night, which is still open;
 // jobs and purchases that they gained are read again by it.
 func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 	n.ledgerChanged = false
-	dates, err := n.nightsToLookBackAt(ctx, tx)
+	var dates []reconcile.Date
+	var behind bool
+	before, err := n.loadNotedBefore(ctx, tx)
+	if err == nil {
+		dates, behind, err = n.nightsToLookBackAt(ctx, tx, before)
+	}
 	if err == nil {
 		err = n.bookLateRowsOf(ctx, tx, dates, n.Date, true)
+	}
+	if err == nil && behind {
+		err = n.bookRowsBefore(ctx, tx, before.BusinessDate, n.Date)
 	}
 	if err != nil {
 		return fmt.Errorf("late rows: %w", err)
@@ -166,11 +177,19 @@ func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// bookOwnLateRows is for a night that is run again after later ones: its own new rows belong to the night after the last reported one, and it
-// books nothing of other nights.
+// bookOwnLateRows is for a night that is run after later ones: its own new rows belong to the night after the last reported one, and it books
+// nothing of other nights. Where it is one that the books were opened with or that lies before, those are the new rows of all that time.
 func (n *Night) bookOwnLateRows(ctx context.Context, tx *postgres.Tx, reported reconcile.Date) error {
 	n.ledgerChanged = false
-	if err := n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, reported.AddDays(1), false); err != nil {
+	bookedOn := reported.AddDays(1)
+	before, err := n.loadNotedBefore(ctx, tx)
+	if err == nil {
+		err = n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, bookedOn, false)
+	}
+	if err == nil && before.noted && !n.Date.After(before.BusinessDate) && (!before.goesOn || before.Entries <= lookBackRows) {
+		err = n.bookRowsBefore(ctx, tx, before.BusinessDate, bookedOn)
+	}
+	if err != nil {
 		return fmt.Errorf("late rows: %w", err)
 	}
 	return nil
@@ -231,32 +250,53 @@ func (n *Night) isOpen(reported reconcile.Date) bool {
 // look-back, so many are looked at in one night as have turnRows rows, or one. A ledger of more than ledgerRows entries is not summed every night.
 var lookBackRows, turnRows, ledgerRows int64 = 2_000_000, 10_000, 100_000
 
+// olderNight is a night before the look-back, or all the time before the first one.
+type olderNight struct {
+	BusinessDate reconcile.Date `db:"business_date"`
+	Rows         int64
+	isBefore     bool // all that the ledger held before BusinessDate
+}
+
 // nightsToLookBackAt are the nights that are held against what they had read: those of the look-back, and of all older ones as many as cost
-// little beside the night itself. A long history is gone through in turns.
-func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx) (dates []reconcile.Date, err error) {
-	var older []struct {
-		BusinessDate reconcile.Date `db:"business_date"`
-		Rows         int64
-	}
+// little beside the night itself. A long history is gone through in turns. What the ledger held before the first night has its turn like an
+// older night, unless it is too much for that; and always when the closing doesn't tie to the ledger, or this night has no other to go on from.
+func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, before notedBefore) (dates []reconcile.Date, behind bool, err error) {
+	var older []olderNight
 	first := n.Date.AddDays(-n.Settings.LateLookbackNights)
 	if err := tx.Select(ctx, &older, "late/older_nights", postgres.Args{"before": first}); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var turns [][]reconcile.Date // of neighbours, which are read as one
+	isLate := n.isLateBefore(before)
+	if isLate && before.Entries <= lookBackRows {
+		older = slices.Insert(older, 0, olderNight{BusinessDate: before.BusinessDate, Rows: before.Entries, isBefore: true})
+	}
+	var turns [][]olderNight // of neighbours, which are read as one
 	var rows int64
 	for _, night := range older {
 		if rows += night.Rows; len(turns) == 0 || rows > turnRows {
 			turns, rows = append(turns, nil), night.Rows
 		}
-		turns[len(turns)-1] = append(turns[len(turns)-1], night.BusinessDate)
+		turns[len(turns)-1] = append(turns[len(turns)-1], night)
 	}
+	var turn []olderNight
 	if len(turns) > 0 {
-		dates = turns[turnOf(n.Date.DaysSince(older[0].BusinessDate), len(turns))]
+		turn = turns[turnOf(n.Date.DaysSince(older[0].BusinessDate), len(turns))]
+	}
+	behind = isLate && (!before.goesOn || before.Untied || n.mustLookBehind)
+	if !before.goesOn {
+		turn = older // its books are opened with all of it
+	}
+	for _, night := range turn {
+		if night.isBefore {
+			behind = true
+			continue
+		}
+		dates = append(dates, night.BusinessDate)
 	}
 	for d := first; d.Before(n.Date); d = d.AddDays(1) {
 		dates = append(dates, d)
 	}
-	return dates, nil
+	return dates, behind, nil
 }
 
 // turnOf says whose turn of so many it is on a day. Each comes within twice their number of days, also while there is one more every day, when
@@ -315,6 +355,55 @@ func (n *Night) lookBackAt(ctx context.Context, tx *postgres.Tx, dates []reconci
 	return nights, nil
 }
 
+// notedBefore is what the newest night that had no other to go on from has noted of the ledger before it.
+type notedBefore struct {
+	BusinessDate reconcile.Date `db:"business_date"` // of that night
+	Entries      int64
+	Untied       bool // the closing last held against the ledger did not tie
+	noted        bool // false: no reported night has noted it; earlier versions did not
+	goesOn       bool // this night has another one to go on from
+}
+
+func (n *Night) loadNotedBefore(ctx context.Context, tx *postgres.Tx) (before notedBefore, err error) {
+	switch err := tx.Get(ctx, &before, "late/before", postgres.Args{"date": n.Date, "check": closingIsLedger}); {
+	case err == nil:
+		before.noted = true
+	case !errors.Is(err, sql.ErrNoRows):
+		return before, err
+	}
+	err = tx.Get(ctx, &before.goesOn, "books/previous", postgres.Args{"date": n.Date})
+	return before, err
+}
+
+// isLateBefore says whether what turned up from before the night that opened the books is late for this night, if it is open: unless it reads all that anew.
+func (n *Night) isLateBefore(before notedBefore) bool {
+	return before.noted && (before.BusinessDate.Before(n.Date) || before.BusinessDate == n.Date && before.goesOn)
+}
+
+// bookRowsBefore is for what has turned up in the time before the night that opened the books: no night has read it, but that one went on from it.
+// Purchases are booked with it; jobs of that time are in nobody's books, and neither is looked at otherwise, as those that were there are not.
+func (n *Night) bookRowsBefore(ctx context.Context, tx *postgres.Tx, opened, bookedOn reconcile.Date) error {
+	n.lookedBehind = true
+	ends := reconcile.NightOf(opened, n.Settings.Zone).Begin
+	changed := changedNight{BusinessDate: opened, Relation: "credit_entries", Ends: ends}
+	if err := tx.Get(ctx, &changed, "late/before_changed", postgres.Args{"date": opened, "ends": ends}); err != nil {
+		return fmt.Errorf("ledger before %s: %w", opened, err)
+	}
+	if changed.isChanged() {
+		if err := n.bookLateEntries(ctx, tx, changed, "late/changed_accounts_before", bookedOn); err != nil {
+			return fmt.Errorf("ledger before %s: %w", opened, err)
+		}
+	}
+	args := postgres.Args{"ends": ends, "booked_at": reconcile.NightOf(bookedOn, n.Settings.Zone).Begin}
+	if _, err := tx.Exec(ctx, "late/book_purchases", args); err != nil {
+		return fmt.Errorf("purchases before %s: %w", opened, err)
+	}
+	return nil
+}
+
+// dateOf is the business date of an instant.
+func (n *Night) dateOf(at time.Time) reconcile.Date { return reconcile.DateOf(at.In(n.Settings.Zone)) }
+
 // recordTotals notes what this night has read, for later nights to tell late rows by.
 func (n *Night) recordTotals(ctx context.Context, tx *postgres.Tx) error {
 	reported, err := n.lastReported(ctx, tx)
@@ -361,7 +450,7 @@ func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []re
 	}
 	for _, c := range changed {
 		if c.Relation == "credit_entries" {
-			if err := n.bookLateEntries(ctx, tx, c, bookedOn); err != nil {
+			if err := n.bookLateEntries(ctx, tx, c, "late/changed_accounts", bookedOn); err != nil {
 				return fmt.Errorf("ledger of %s: %w", c.BusinessDate, err)
 			}
 			continue
@@ -390,9 +479,14 @@ type lateCandidate struct {
 	Credits    string
 }
 
-func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedNight, bookedOn reconcile.Date) error {
+// bookLateEntries books what a statement of accounts that differ shows to have turned up.
+func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedNight, accounts string, bookedOn reconcile.Date) error {
+	args := postgres.Args{"date": c.BusinessDate, "ends": c.Ends}
+	if !c.Begins.IsZero() {
+		args["begins"] = c.Begins
+	}
 	var rows []lateCandidate
-	if err := tx.Select(ctx, &rows, "late/changed_accounts", postgres.Args{"date": c.BusinessDate, "begins": c.Begins, "ends": c.Ends}); err != nil {
+	if err := tx.Select(ctx, &rows, accounts, args); err != nil {
 		return err
 	}
 	unexplained := 0
@@ -415,7 +509,7 @@ func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedN
 		}
 		for _, row := range late {
 			_, err := tx.Exec(ctx, "late/book", postgres.Args{
-				"account_id": row.AccountID, "entry_id": row.ID, "entry_date": c.BusinessDate, "booked_on": bookedOn, "booked_at": bookedAt, "credits": row.Credits,
+				"account_id": row.AccountID, "entry_id": row.ID, "entry_date": n.dateOf(row.At), "booked_on": bookedOn, "booked_at": bookedAt, "credits": row.Credits,
 			})
 			if err != nil {
 				return fmt.Errorf("entry %s: %w", row.ID, err)

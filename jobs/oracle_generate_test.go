@@ -102,10 +102,19 @@ func (g *generating) turn(t time.Time) int {
 	return 0
 }
 
+// turnInBooks is the same for entries and purchases, which may also turn up late when they are stamped before the first night: the books opened with
+// what there was of them.
+func (g *generating) turnInBooks(t time.Time) int {
+	if t.Before(g.night(0).Begin) && g.chance(12) {
+		return rapid.IntRange(0, g.Nights-1).Draw(g.T, "turn")
+	}
+	return g.turn(t)
+}
+
 func (g *generating) enter(e entry, at time.Time) {
 	e.ID = g.id("e")
 	e.CreatedAt = ref(at)
-	e.Turn = g.turn(at)
+	e.Turn = g.turnInBooks(at)
 	g.platform.Entries = append(g.platform.Entries, e)
 }
 
@@ -146,7 +155,7 @@ func (g *generating) purchase(owner string) {
 	}
 	switch draw(g, "outcome", "completed", "completed", "completed", "completed", "completed", "completed", "completed", "pending", "failed") {
 	case "completed":
-		p.Status, p.CompletedAt, p.Turn = ref("completed"), ref(completed), g.turn(completed)
+		p.Status, p.CompletedAt, p.Turn = ref("completed"), ref(completed), g.turnInBooks(completed)
 	case "pending":
 		p.Status = ref("pending")
 	case "failed":

@@ -330,18 +330,22 @@ func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	return v
 }
 
-// bookLateItems: a row that turns up in an already reported period is booked in the open one.
+// bookLateItems: a row that turns up in an already reported period, or in the time before, is booked in the open one.
 func (o *oracle) bookLateItems(n reconcile.Night, turnedUp platform) {
-	for _, earlier := range o.reported {
-		for _, e := range turnedUp.Entries {
-			if keepsContractEntry(e) && earlier.Contains(*e.CreatedAt) {
-				o.lateAt[e.ID] = n.Begin
-			}
+	if len(o.reported) == 0 {
+		return
+	}
+	isLate := func(at time.Time) bool {
+		return at.Before(o.reported[0].Begin) || slices.ContainsFunc(o.reported, func(earlier reconcile.Night) bool { return earlier.Contains(at) })
+	}
+	for _, e := range turnedUp.Entries {
+		if keepsContractEntry(e) && isLate(*e.CreatedAt) {
+			o.lateAt[e.ID] = n.Begin
 		}
-		for _, p := range turnedUp.Purchases {
-			if keepsContractPurchase(p) && p.CompletedAt != nil && earlier.Contains(*p.CompletedAt) {
-				o.lateAt[p.ID] = n.Begin
-			}
+	}
+	for _, p := range turnedUp.Purchases {
+		if keepsContractPurchase(p) && p.CompletedAt != nil && isLate(*p.CompletedAt) {
+			o.lateAt[p.ID] = n.Begin
 		}
 	}
 }

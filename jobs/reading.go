@@ -131,14 +131,41 @@ func (n *Night) findMoves(ctx context.Context, tx *postgres.Tx) error {
 	if _, err := tx.Exec(ctx, "reading/clear_moves", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	moved := "reading/all_accounts"
-	if goesOn {
-		moved = "reading/moved_accounts"
-	}
-	if _, err := tx.Exec(ctx, moved, n.span(postgres.Args{"date": n.Date})); err != nil {
+	reported, err := n.lastReported(ctx, tx)
+	if err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "reading/analyze_moves", postgres.Args{})
+	isOpen := n.isOpen(reported)
+	if isOpen {
+		if err := n.forgetLedgerBefore(ctx, tx, goesOn); err != nil {
+			return err
+		}
+	}
+	if goesOn {
+		_, err = tx.Exec(ctx, "reading/moved_accounts", n.span(postgres.Args{"date": n.Date}))
+	} else {
+		_, err = tx.Exec(ctx, "reading/all_accounts", n.span(postgres.Args{"date": n.Date, "is_open": isOpen}))
+	}
+	if err != nil {
+		return err
+	}
+	if isOpen && !goesOn {
+		if _, err := tx.Exec(ctx, "late/note_before", postgres.Args{"date": n.Date}); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "reading/analyze_moves", postgres.Args{})
+	return err
+}
+
+// forgetLedgerBefore makes room for what an open night notes of the ledger before it. What it had noted stays when it was reported with that and goes
+// on from an earlier night by now, which was run after it.
+func (n *Night) forgetLedgerBefore(ctx context.Context, tx *postgres.Tx, goesOn bool) error {
+	before, err := n.loadNotedBefore(ctx, tx)
+	if err != nil || goesOn && before.noted && before.BusinessDate == n.Date {
+		return err
+	}
+	_, err = tx.Exec(ctx, "late/forget_before", postgres.Args{"date": n.Date})
 	return err
 }
 

@@ -243,7 +243,10 @@ func TestLongLedgerIsSummedWhenAMonthEnds(t *testing.T) {
 	s.First = date("2026-03-28")
 	w.play(t, s, crowd(s, 900, 30), 0, 1)
 	w.Settings.LateLookbackNights = 1
-	if _, err := w.db.Exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) SELECT 'old', id, 'promo', 7, '2025-01-01Z' FROM platform.accounts LIMIT 1"); err != nil {
+	change := `UPDATE platform.credit_entries SET credits = credits + 7 WHERE id = (
+		SELECT id FROM platform.credit_entries WHERE kind = 'promo' AND credits > 0 AND credits < 100 AND created_at < $1 ORDER BY id LIMIT 1) RETURNING id`
+	var changed string // unlike one that turns up, it can't be booked
+	if err := w.db.Get(&changed, change, s.night(0).Begin); err != nil {
 		t.Fatal(err)
 	}
 	w.again(t, s, 2)

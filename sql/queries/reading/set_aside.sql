@@ -9,5 +9,5 @@ FROM (SELECT e.* FROM source.credit_entries e
       SELECT e.* FROM reconciler.late_items l
       JOIN source.credit_entries e ON e.account_id = l.account_id AND e.id = l.entry_id
       WHERE (l.booked_at >= @begin::timestamptz AND l.booked_at < @end::timestamptz OR l.entry_date = @date::date)
-        AND (e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.job_id IS NOT NULL)) e
+        AND (e.kind = 'usage' AND e.credits <> 0 OR e.kind = 'credit_back' OR e.kind = 'adjustment' AND e.job_id IS NOT NULL)) e
 WHERE {{ entry_is_valid }}
