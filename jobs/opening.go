@@ -360,7 +360,7 @@ type notedBefore struct {
 	BusinessDate reconcile.Date `db:"business_date"` // of that night
 	Entries      int64
 	Untied       bool // the closing last held against the ledger did not tie
-	noted        bool // false: no reported night has noted it; earlier versions did not
+	noted        bool // false: no closed night has noted it; earlier versions did not
 	goesOn       bool // this night has another one to go on from
 }
 

@@ -137,7 +137,7 @@ func (n *Night) findMoves(ctx context.Context, tx *postgres.Tx) error {
 	}
 	isOpen := n.isOpen(reported)
 	if isOpen {
-		if err := n.forgetLedgerBefore(ctx, tx, goesOn); err != nil {
+		if _, err := tx.Exec(ctx, "late/forget_before", postgres.Args{"date": n.Date, "goes_on": goesOn}); err != nil {
 			return err
 		}
 	}
@@ -155,17 +155,6 @@ func (n *Night) findMoves(ctx context.Context, tx *postgres.Tx) error {
 		}
 	}
 	_, err = tx.Exec(ctx, "reading/analyze_moves", postgres.Args{})
-	return err
-}
-
-// forgetLedgerBefore makes room for what an open night notes of the ledger before it. What it had noted stays when it was reported with that and goes
-// on from an earlier night by now, which was run after it.
-func (n *Night) forgetLedgerBefore(ctx context.Context, tx *postgres.Tx, goesOn bool) error {
-	before, err := n.loadNotedBefore(ctx, tx)
-	if err != nil || goesOn && before.noted && before.BusinessDate == n.Date {
-		return err
-	}
-	_, err = tx.Exec(ctx, "late/forget_before", postgres.Args{"date": n.Date})
 	return err
 }
 

@@ -1,10 +1,10 @@
--- The newest reported night that found no night before to go on from, with how many entries the ledger had before it; and whether the newest
+-- The newest closed night that found no night before to go on from, with how many entries the ledger had before it; and whether the newest
 -- closing up to this night that was held against the ledger did not tie.
 SELECT b.business_date, b.entries,
        coalesce((SELECT c.difference <> 0 FROM reconciler.control_totals c
                  WHERE c.business_date <= @date::date AND c.check_name = @check::text
                  ORDER BY c.business_date DESC LIMIT 1), false) AS untied
 FROM reconciler.ledger_before b
-WHERE EXISTS (SELECT FROM reconciler.runs r WHERE r.business_date = b.business_date AND r.job = 'reports' AND r.status = 'completed')
+JOIN reconciler.roll_forward f ON f.business_date = b.business_date AND f.measure = 'credits'
 ORDER BY b.business_date DESC
 LIMIT 1
