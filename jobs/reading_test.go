@@ -52,7 +52,7 @@ func withheld(s stage, p platform, night int) (early, late platform) {
 func TestRowsWrittenWhileTheirNightIsWorkedOn(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	p := crowd(s, 4000, 60)
+	p := crowd(s, 4100, 60)
 	w.play(t, s, p, 0, 1, 2, 3)
 	want := w.published(t, s.night(1).Date)
 	early, late := withheld(s, p, 1)
