@@ -381,7 +381,7 @@ func (n *Night) isLateBefore(before notedBefore) bool {
 }
 
 // bookRowsBefore is for what has turned up in the time before the night that opened the books: no night has read it, but that one went on from it.
-// Purchases are booked with it; jobs of that time are in nobody's books, and neither is looked at otherwise, as those that were there are not.
+// Purchases are booked with it; jobs of that time are in nobody's books.
 func (n *Night) bookRowsBefore(ctx context.Context, tx *postgres.Tx, opened, bookedOn reconcile.Date) error {
 	n.lookedBehind = true
 	ends := reconcile.NightOf(opened, n.Settings.Zone).Begin

@@ -565,6 +565,9 @@ func atLeastZero(n *big.Int) *big.Int {
 // isDebit: usage of a job and its reversals, which are adjustments that name the job.
 func isDebit(e posting) bool { return e.job != "" && (e.kind == "usage" || e.kind == "adjustment") }
 
+// isNothing: a debit of nothing is no reason to look at an older job again.
+func isNothing(e posting) bool { return e.kind == "usage" && e.credits == 0 }
+
 // netDebits of a job on one account: what was taken for it and not reversed.
 func netDebits(entries []posting, job, account string) *big.Int {
 	return negated(total(entries, func(e posting) bool { return isDebit(e) && e.job == job && e.account == account }))
@@ -626,7 +629,7 @@ func (o *oracle) creditBacks(n reconcile.Night) []creditBackRow {
 		default:
 			row.Decision, row.Clause = "pending", "3"
 		}
-		touched := count(entries, func(e posting) bool { return isDebit(e) && e.job == j.id && n.Contains(e.at) }) > 0
+		touched := count(entries, func(e posting) bool { return isDebit(e) && !isNothing(e) && e.job == j.id && n.Contains(e.at) }) > 0
 		turnedUp := o.turnedUpLate(n, j)
 		if unsuccessful(j) && n.Contains(j.finished) || row.Decision == "credited" && (touched || turnedUp) || byOthers {
 			rows = append(rows, row)
@@ -1036,8 +1039,7 @@ func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 			add(reconcile.JobStuck, j.account, j.id, new(big.Int), "")
 		}
 		named := pick(entries, func(e posting) bool { return e.job == j.id })
-		// A debit of nothing is no reason to look at an older job again.
-		if !o.watched(n, j.finished) && count(named, func(e posting) bool { return o.watched(n, e.at) && (e.kind != "usage" || e.credits != 0) }) == 0 {
+		if !o.watched(n, j.finished) && count(named, func(e posting) bool { return o.watched(n, e.at) && !isNothing(e) }) == 0 {
 			continue
 		}
 		own, all := netDebits(named, j.id, j.account), negated(total(named, isDebit))
@@ -1061,7 +1063,7 @@ func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 	}
 	for _, id := range orphans(entries, known, func(e posting) string { return e.job }) {
 		named := pick(entries, func(e posting) bool { return e.job == id })
-		if count(named, func(e posting) bool { return o.watched(n, e.at) }) == 0 {
+		if count(named, func(e posting) bool { return o.watched(n, e.at) && !isNothing(e) }) == 0 {
 			continue
 		}
 		if total(named, isDebit).Sign() != 0 {
@@ -1175,7 +1177,8 @@ func (o *oracle) purchaseBreaks(n reconcile.Night, add addBreak) {
 	for _, p := range o.purchases(n.AsOf()) {
 		known[p.id] = true
 		named := pick(entries, func(e posting) bool { return e.purchase == p.id && isGrant(e) })
-		if !o.watched(n, p.completed) && count(named, func(e posting) bool { return o.watched(n, e.at) }) == 0 {
+		_, late := o.lateAt[p.id]
+		if !late && !o.watched(n, p.completed) && count(named, func(e posting) bool { return o.watched(n, e.at) }) == 0 {
 			continue
 		}
 		if kind := grantBreak(p, named); kind != "" {
