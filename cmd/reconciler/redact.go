@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // redacted stands where a secret or an e-mail address was.
@@ -18,8 +19,9 @@ var (
 )
 
 // redactor takes secrets and e-mail addresses out of what is written through it, a whole line at a time. Nothing should put them there
-// in the first place; this is for the driver, the library or the panic that does.
+// in the first place; this is for the driver, the library or the panic that does. Jobs that are done side by side write one line at a time.
 type redactor struct {
+	mu      sync.Mutex // of out
 	out     io.Writer
 	secrets *strings.Replacer
 }
@@ -37,7 +39,10 @@ func (r *redactor) text(text string) string {
 }
 
 func (r *redactor) Write(line []byte) (int, error) {
-	if _, err := io.WriteString(r.out, r.text(string(line))); err != nil {
+	clean := r.text(string(line))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := io.WriteString(r.out, clean); err != nil {
 		return 0, err
 	}
 	return len(line), nil
