@@ -63,7 +63,11 @@ func (t *BalanceTransaction) write(w *writer) {
 	for _, fee := range t.Fees {
 		w.open()
 		w.number("amount", fee.Amount)
-		w.raw("application", "null")
+		if fee.Type == "application_fee" {
+			w.text("application", application)
+		} else {
+			w.raw("application", "null")
+		}
 		w.text("currency", t.Currency)
 		w.textOrNull("description", fee.Description)
 		w.text("type", fee.Type)

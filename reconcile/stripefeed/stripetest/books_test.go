@@ -37,6 +37,7 @@ func TestBooksTieWhateverHappens(t *testing.T) {
 					Amount: amount(), Currency: rapid.SampledFrom(currencies).Draw(rt, "currency"),
 					Method:    rapid.SampledFrom([]stripetest.Method{stripetest.Card, stripetest.SEPADebit, stripetest.USBankAccount}).Draw(rt, "method"),
 					Authorize: rapid.Bool().Draw(rt, "authorize"), EarlyTransaction: rapid.Bool().Draw(rt, "early"), LateTransaction: rapid.Bool().Draw(rt, "late"),
+					ApplicationFee: rapid.SampledFrom([]int64{0, 100}).Draw(rt, "application fee"),
 				}
 				if rapid.Bool().Draw(rt, "converted") {
 					p.Settlement = stripetest.Settlement{Currency: rapid.SampledFrom(currencies).Draw(rt, "settled in"), Rate: rapid.SampledFrom([]string{"0.006634", "1.0837", "150.05"}).Draw(rt, "rate")}
@@ -50,6 +51,12 @@ func TestBooksTieWhateverHappens(t *testing.T) {
 			"settle":  func(*rapid.T) { _, err := s.SettleCharge(pick(charges)); count(err) },
 			"fail":    func(*rapid.T) { _, err := s.FailCharge(pick(charges), "insufficient_funds"); count(err) },
 			"capture": func(*rapid.T) { _, err := s.Capture(pick(charges), amount()); count(err) },
+			"capture more": func(rt *rapid.T) {
+				_, err := s.CaptureWith(pick(charges), stripetest.CaptureParams{Amount: rapid.SampledFrom([]int64{0, 1, 333, 5_000}).Draw(rt, "part"),
+					Basil: rapid.Bool().Draw(rt, "basil"), More: rapid.Bool().Draw(rt, "more")})
+				count(err)
+			},
+			"let go":  func(*rapid.T) { _, err := s.ReleaseAuthorization(pick(charges)); count(err) },
 			"release": func(*rapid.T) { _, err := s.CancelAuthorization(pick(charges)); count(err) },
 			"refund": func(rt *rapid.T) {
 				r, err := s.CreateRefund(stripetest.RefundParams{Charge: pick(charges), Amount: rapid.SampledFrom([]int64{0, 1, 333, 5_000}).Draw(rt, "part")})

@@ -208,6 +208,13 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 	charge(s.FailCharge(achFailed.ID, "insufficient_funds"))
 	charge(s.Capture(held.ID, 4_500))
 	charge(s.CancelAuthorization(canceled.ID))
+	hold := func(p *stripetest.ChargeParams) { p.Authorize, p.ApplicationFee = true, 12 }
+	charge(s.CaptureWith(card(6_003, hold).ID, stripetest.CaptureParams{Amount: 4_000, Basil: true}))
+	charge(s.ReleaseAuthorization(card(6_004, hold).ID))
+	several := card(6_005, hold)
+	charge(s.CaptureWith(several.ID, stripetest.CaptureParams{Amount: 4_000, More: true}))
+	charge(s.CaptureWith(several.ID, stripetest.CaptureParams{}))
+	charge(s.CaptureWith(card(6_006, hold).ID, stripetest.CaptureParams{Amount: 4_000, More: true}))
 	unpaid := must[stripetest.PaymentIntent](t)(s.CreatePaymentIntent(stripetest.ChargeParams{Amount: 500, Currency: "usd"}))
 	charge(s.Attempt(unpaid.ID, "expired_card"))
 	charge(s.Attempt(unpaid.ID, ""))
@@ -298,6 +305,9 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 		{Amount: 1_000, Description: "Remaining time on basic", Proration: true},
 	}}))
 	invoice(s.CreateInvoice(stripetest.InvoiceParams{Customer: ann.ID, Currency: "eur", Lines: manyLines(25)}))
+	balanced := invoice(s.CreateInvoice(stripetest.InvoiceParams{Customer: ann.ID, Currency: "usd", StartingBalance: -500, Lines: manyLines(20)}))
+	charge(s.PayInvoice(balanced.ID, stripetest.ChargeParams{}))
+	invoice(s.PayInvoiceOutOfBand(invoice(s.CreateInvoice(stripetest.InvoiceParams{Customer: ann.ID, Currency: "usd", Lines: manyLines(20)})).ID))
 	invoice(s.CloseInvoice(invoice(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID})).ID, "void"))
 	invoice(s.CloseInvoice(invoice(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID})).ID, "uncollectible"))
 	leaving := subscribe(nil)

@@ -39,6 +39,8 @@ type ChargeParams struct {
 	Settlement Settlement
 	// Fees that Stripe takes, in the settlement currency; nil for the default schedule, empty for none.
 	Fees []Fee
+	// ApplicationFee is what a Connect application takes of the payment beside Stripe's fees, in minor units of the settlement currency.
+	ApplicationFee int64
 	// EarlyTransaction posts a pending bank debit to the balance at once, so that a failure reverses it.
 	EarlyTransaction bool
 	// LateTransaction leaves a card charge's balance_transaction null until SettleCharge.
@@ -64,9 +66,14 @@ type Charge struct {
 
 	livemode        bool
 	settlement      Settlement
-	refundedSettled int64 // of settlement.Amount
+	brought         int64 // to the balance by what was captured, in the settlement currency
+	refundedSettled int64 // of brought
+	reversed        int64 // of Amount: what a partial capture left, where it came back as a refund
+	released        bool  // the authorisation ended without a refund
 	fees            []Fee
+	applicationFee  int64
 	availableIn     time.Duration
+	transactions    []string // one for each capture
 	refunds         []string
 }
 
@@ -116,6 +123,9 @@ func (b *books) checkCharge(p ChargeParams) (ChargeParams, error) {
 			return p, fmt.Errorf("fee %d is negative", fee.Amount)
 		}
 	}
+	if p.ApplicationFee < 0 {
+		return p, fmt.Errorf("application fee %d is negative", p.ApplicationFee)
+	}
 	p.Metadata = maps.Clone(p.Metadata)
 	p.Fees = slices.Clone(p.Fees)
 	return p, nil
@@ -130,7 +140,7 @@ func (b *books) attempt(p ChargeParams, intent *PaymentIntent, invoice string, n
 	c := &Charge{
 		Object: b.object(prefix, now), Amount: p.Amount, Currency: p.Currency, Customer: p.Customer, Invoice: invoice,
 		Method: p.Method, Description: p.Description, Email: p.Email, Metadata: p.Metadata, livemode: b.livemode,
-		settlement: p.Settlement, fees: p.Fees, availableIn: p.AvailableIn,
+		settlement: p.Settlement, fees: p.Fees, applicationFee: p.ApplicationFee, availableIn: p.AvailableIn,
 	}
 	if intent != nil {
 		c.PaymentIntent = intent.ID
@@ -144,32 +154,56 @@ func (b *books) attempt(p ChargeParams, intent *PaymentIntent, invoice string, n
 	case p.Method.isAsync():
 		c.Status, c.Captured, c.AmountCaptured = "pending", true, c.Amount
 		if p.EarlyTransaction {
-			b.postCharge(c, c.Amount, now)
+			b.postCharge(c, c.settlement.Amount, b.feesFor(c, c.Amount), now)
 		}
 	default:
 		c.Status, c.Captured, c.AmountCaptured = "succeeded", true, c.Amount
 		if !p.LateTransaction {
-			b.postCharge(c, c.Amount, now)
+			b.postCharge(c, c.settlement.Amount, b.feesFor(c, c.Amount), now)
 		}
 	}
 	b.charges.add(c)
 	return c
 }
 
-// postCharge books the charge's full amount with the fee for what is captured of it.
-func (b *books) postCharge(c *Charge, captured int64, now time.Time) {
+// postCharge books what reaches the balance, in the settlement currency, with these fees.
+func (b *books) postCharge(c *Charge, settled int64, fees []Fee, now time.Time) {
 	kind := "charge"
 	if c.Method != Card {
 		kind = "payment"
 	}
-	fees := c.fees
-	if fees == nil {
-		fees = b.defaultFees(c.Method, share(c.settlement.Amount, captured, c.Amount), c.settlement.Currency)
+	if c.applicationFee > 0 && len(c.transactions) == 0 {
+		fees = append(slices.Clip(fees), Fee{Amount: c.applicationFee, Type: "application_fee", Description: "Humming Connect application fee"})
 	}
+	c.brought += settled
 	c.BalanceTransaction = b.post(now, BalanceTransaction{
-		Type: kind, ReportingCategory: "charge", Amount: c.settlement.Amount, Currency: c.settlement.Currency,
+		Type: kind, ReportingCategory: "charge", Amount: settled, Currency: c.settlement.Currency,
 		ExchangeRate: c.settlement.Rate, Fees: fees, Description: c.Description, Source: c.ID, AvailableOn: now.Add(c.availableIn),
 	}).ID
+	c.transactions = append(c.transactions, c.BalanceTransaction)
+}
+
+// settled is what so much of the charge comes to in the settlement currency.
+func (c *Charge) settled(amount int64) int64 { return share(c.settlement.Amount, amount, c.Amount) }
+
+// feesFor are Stripe's fees on so much of the charge: by the schedule, or the charge's own in proportion.
+func (b *books) feesFor(c *Charge, amount int64) []Fee {
+	if c.fees == nil {
+		return b.defaultFees(c.Method, c.settled(amount), c.settlement.Currency)
+	}
+	fees := slices.Clone(c.fees)
+	for i := range fees {
+		fees[i].Amount = share(fees[i].Amount, amount, c.Amount)
+	}
+	return fees
+}
+
+// unrefunded is what can still be refunded: of the money that was captured, or else the hold.
+func (c *Charge) unrefunded() int64 {
+	if c.AmountCaptured > 0 {
+		return c.AmountCaptured + c.reversed - c.AmountRefunded
+	}
+	return c.Amount - c.AmountRefunded
 }
 
 func (b *books) charge(id string) (*Charge, error) {
@@ -193,7 +227,7 @@ func (s *Stripe) SettleCharge(id string) (Charge, error) {
 		}
 		c.Status = "succeeded"
 		if c.BalanceTransaction == "" {
-			b.postCharge(c, c.AmountCaptured, now)
+			b.postCharge(c, c.settled(c.AmountCaptured), b.feesFor(c, c.AmountCaptured), now)
 		}
 		b.settleInvoice(c, now)
 		return *c, nil
@@ -211,7 +245,7 @@ func (s *Stripe) FailCharge(id, code string) (Charge, error) {
 			return *c, fmt.Errorf("it is %s", c.Status)
 		}
 		c.Status, c.FailureCode = "failed", code
-		c.Captured, c.AmountCaptured = false, 0
+		c.Captured, c.AmountCaptured, c.brought = false, 0, 0
 		if c.BalanceTransaction != "" {
 			// The fee of a failed debit comes back with it.
 			original := get[BalanceTransaction](b.transactions, c.BalanceTransaction)
@@ -236,39 +270,134 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Capture takes an authorised charge's money, all or a part; the rest goes back as a refund of reporting category
-// partial_capture_reversal.
+// CaptureParams describe a capture. What becomes of the rest of the authorisation is decided by the API version that the platform
+// captures with, whatever version a reader speaks.
+type CaptureParams struct {
+	Amount int64 // minor units of the charge; 0 for all that is left
+	// Basil captures as from API version 2025-03-31 on: one balance transaction of the captured amount, and the rest is released without
+	// a refund. Before, the whole authorisation is posted, and a refund of reporting category partial_capture_reversal takes the rest back
+	// with its part of the fee.
+	Basil bool
+	// More keeps the rest for further captures (multicapture): each has a balance transaction of its own, and the charge names the last.
+	More bool
+	// Fees that Stripe takes for this capture, in the settlement currency; nil as for the charge.
+	Fees []Fee
+}
+
+// Capture takes an authorised charge's money, all or a part, as before API version 2025-03-31.
 func (s *Stripe) Capture(id string, amount int64) (Charge, error) {
+	if amount == 0 {
+		return Charge{}, fmt.Errorf("stripe double: capture charge %s: amount 0", id)
+	}
+	return s.CaptureWith(id, CaptureParams{Amount: amount})
+}
+
+// CaptureWith takes an authorised charge's money, all or a part.
+func (s *Stripe) CaptureWith(id string, p CaptureParams) (Charge, error) {
 	return change(s, "capture charge "+id, func(b *books, now time.Time) (Charge, error) {
 		c, err := b.charge(id)
-		switch {
-		case err != nil:
+		if err != nil {
 			return Charge{}, err
-		case c.Captured || c.Status != "succeeded" || c.Refunded:
+		}
+		left := c.Amount - c.AmountCaptured
+		setDefault(&p.Amount, left)
+		switch {
+		case !c.isHeld():
 			return *c, errors.New("it is not a held authorisation")
-		case amount <= 0 || amount > c.Amount:
-			return *c, fmt.Errorf("amount %d is not within 1 and %d", amount, c.Amount)
+		case p.Amount <= 0 || p.Amount > left:
+			return *c, fmt.Errorf("amount %d is not within 1 and %d", p.Amount, left)
 		}
-		c.Captured, c.AmountCaptured = true, amount
-		b.postCharge(c, amount, now)
-		if rest := c.Amount - amount; rest > 0 {
-			b.refund(c, refundRequest{amount: rest, category: "partial_capture_reversal", status: "succeeded"}, now)
+		isFirst := c.AmountCaptured == 0
+		c.Captured, c.AmountCaptured = !p.More || p.Amount == left, c.AmountCaptured+p.Amount
+		kept := p.Fees
+		if kept == nil {
+			kept = b.feesFor(c, p.Amount)
 		}
+		if !isFirst || p.More || p.Basil || p.Amount == left {
+			b.postCharge(c, c.settled(c.AmountCaptured)-c.brought, slices.Clone(kept), now)
+			return *c, nil
+		}
+		whole := b.feesFor(c, c.Amount)
+		b.postCharge(c, c.settlement.Amount, slices.Clone(whole), now)
+		b.reverse(c, feeDifference(kept, whole), now)
 		return *c, nil
 	})
 }
 
-// CancelAuthorization gives an authorised charge's hold back; no money moves.
+// isHeld is whether there is still something to capture.
+func (c *Charge) isHeld() bool {
+	return !c.Captured && c.Status == "succeeded" && !c.Refunded && !c.released
+}
+
+// feeDifference is kept less whole, line by line.
+func feeDifference(kept, whole []Fee) []Fee {
+	var lines []Fee
+	for _, fee := range whole {
+		fee.Amount = -fee.Amount
+		lines = append(lines, fee)
+	}
+	for _, fee := range kept {
+		setDefault(&fee.Type, "stripe_fee")
+		i := slices.IndexFunc(lines, func(line Fee) bool { setDefault(&line.Type, "stripe_fee"); return line.Type == fee.Type })
+		if i < 0 {
+			lines = append(lines, fee)
+			continue
+		}
+		lines[i].Amount += fee.Amount
+	}
+	return lines
+}
+
+// reverse takes back what a partial capture left of the authorisation, with its part of the fee.
+func (b *books) reverse(c *Charge, fees []Fee, now time.Time) {
+	rest := c.Amount - c.AmountCaptured
+	r := &Refund{
+		Object: b.object("re", now), Amount: rest, Currency: c.Currency, Charge: c.ID, PaymentIntent: c.PaymentIntent,
+		Status: "succeeded", method: c.Method,
+	}
+	r.settled = c.brought - c.settled(c.AmountCaptured)
+	r.BalanceTransaction = b.post(now, BalanceTransaction{
+		Type: "refund", ReportingCategory: "partial_capture_reversal", Amount: -r.settled, Currency: c.settlement.Currency,
+		ExchangeRate: c.settlement.Rate, Fees: fees, Description: "REFUND FOR CHARGE", Source: r.ID, AvailableOn: now,
+	}).ID
+	c.brought -= r.settled
+	c.reversed, c.AmountRefunded = rest, rest
+	c.refunds = append(c.refunds, r.ID)
+	b.refunds.add(r)
+}
+
+// CancelAuthorization gives an authorised charge's hold back as before API version 2025-03-31: as a refund that moves no money.
 func (s *Stripe) CancelAuthorization(id string) (Charge, error) {
 	return change(s, "cancel charge "+id, func(b *books, now time.Time) (Charge, error) {
 		c, err := b.charge(id)
 		if err != nil {
 			return Charge{}, err
 		}
-		if c.Captured || c.Status != "succeeded" || c.Refunded {
+		if !c.isHeld() || c.AmountCaptured > 0 {
 			return *c, errors.New("it is not a held authorisation")
 		}
 		b.refund(c, refundRequest{amount: c.Amount, reason: "expired_uncaptured_charge", status: "succeeded"}, now)
+		return *c, nil
+	})
+}
+
+// ReleaseAuthorization gives the rest of an authorised charge's hold back as from API version 2025-03-31 on: without a refund. What was
+// captured of it stays captured.
+func (s *Stripe) ReleaseAuthorization(id string) (Charge, error) {
+	return change(s, "release charge "+id, func(b *books, now time.Time) (Charge, error) {
+		c, err := b.charge(id)
+		if err != nil {
+			return Charge{}, err
+		}
+		if !c.isHeld() {
+			return *c, errors.New("it is not a held authorisation")
+		}
+		c.released = true
+		if c.AmountCaptured > 0 {
+			c.Captured = true
+		} else if intent := get[PaymentIntent](b.intents, c.PaymentIntent); intent != nil {
+			intent.CanceledAt = now
+		}
 		return *c, nil
 	})
 }
@@ -291,9 +420,15 @@ func (c *Charge) write(w *writer) {
 	w.number("amount", c.Amount)
 	w.number("amount_captured", c.AmountCaptured)
 	w.number("amount_refunded", c.AmountRefunded)
-	w.raw("application", "null")
-	w.raw("application_fee", "null")
-	w.raw("application_fee_amount", "null")
+	if c.applicationFee == 0 {
+		w.raw("application", "null")
+		w.raw("application_fee", "null")
+		w.raw("application_fee_amount", "null")
+	} else {
+		w.text("application", application)
+		w.text("application_fee", "fee_"+c.ID[3:])
+		w.number("application_fee_amount", share(c.Amount, c.applicationFee, c.settlement.Amount))
+	}
 	w.ref("balance_transaction", c.BalanceTransaction)
 	w.name("billing_details")
 	w.open()
@@ -344,6 +479,9 @@ func (c *Charge) write(w *writer) {
 	w.raw("transfer_group", "null")
 	w.close()
 }
+
+// application is the Connect application that takes application fees.
+const application = "ca_Humming0000000000000000000000000"
 
 // embeddedRefunds is how many refunds an expanded charge carries.
 const embeddedRefunds = 10

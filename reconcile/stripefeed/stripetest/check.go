@@ -3,6 +3,7 @@ package stripetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -65,6 +66,7 @@ func (b *books) sum(wrong func(string, ...any), ids ...string) int64 {
 func (b *books) checkCharges(wrong func(string, ...any)) {
 	for _, c := range all[Charge](b.charges.rows) {
 		var refunded, movedBack int64
+		brought := b.sum(wrong, append(slices.Clone(c.transactions), c.FailureBalanceTransaction)...)
 		for _, id := range c.refunds {
 			r := get[Refund](b.refunds, id)
 			if r == nil {
@@ -74,19 +76,23 @@ func (b *books) checkCharges(wrong func(string, ...any)) {
 			if r.Status != "failed" {
 				refunded += r.Amount
 			}
-			movedBack -= b.sum(wrong, r.BalanceTransaction, r.FailureBalanceTransaction)
+			moved := b.sum(wrong, r.BalanceTransaction, r.FailureBalanceTransaction)
+			if t := get[BalanceTransaction](b.transactions, r.BalanceTransaction); t != nil && t.ReportingCategory == "partial_capture_reversal" {
+				brought += moved
+			} else {
+				movedBack -= moved
+			}
 		}
-		if refunded != c.AmountRefunded || refunded > c.Amount || c.Refunded != (refunded == c.Amount) {
-			wrong("%s: amount %d, amount_refunded %d, refunded %t, its refunds sum to %d", c.ID, c.Amount, c.AmountRefunded, c.Refunded, refunded)
+		if refunded != c.AmountRefunded || refunded > c.Amount || c.AmountCaptured > c.Amount || c.Refunded != (c.unrefunded() == 0) {
+			wrong("%s: amount %d, captured %d, amount_refunded %d, refunded %t, its refunds sum to %d", c.ID, c.Amount, c.AmountCaptured, c.AmountRefunded, c.Refunded, refunded)
 		}
-		brought := b.sum(wrong, c.BalanceTransaction, c.FailureBalanceTransaction)
 		switch {
 		case c.Status == "failed" && brought != 0:
 			wrong("%s failed and left %d in the balance", c.ID, brought)
-		case c.Status == "succeeded" && c.BalanceTransaction != "" && brought != c.settlement.Amount:
-			wrong("%s brought %d instead of %d", c.ID, brought, c.settlement.Amount)
-		case movedBack != c.refundedSettled || c.Refunded && c.Captured && movedBack != c.settlement.Amount:
-			wrong("%s: refunds took %d of %d, noted %d", c.ID, movedBack, c.settlement.Amount, c.refundedSettled)
+		case brought != c.brought || c.Status == "succeeded" && c.BalanceTransaction != "" && brought != c.settled(c.AmountCaptured):
+			wrong("%s brought %d instead of %d", c.ID, brought, c.settled(c.AmountCaptured))
+		case movedBack != c.refundedSettled || c.Refunded && c.AmountCaptured > 0 && movedBack != c.settled(c.AmountCaptured):
+			wrong("%s: refunds took %d of %d, noted %d", c.ID, movedBack, c.brought, c.refundedSettled)
 		}
 	}
 }

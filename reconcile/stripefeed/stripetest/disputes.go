@@ -228,7 +228,7 @@ func (d *Dispute) write(w *writer) {
 	w.boolean("past_due", d.evidence == 0 && d.due.Before(w.now))
 	w.number("submission_count", d.evidence)
 	w.close()
-	w.boolean("is_charge_refundable", d.allowsRefund() && c.AmountRefunded < c.Amount)
+	w.boolean("is_charge_refundable", d.allowsRefund() && c.unrefunded() > 0)
 	w.boolean("livemode", d.livemode)
 	w.metadata(d.Metadata)
 	w.ref("payment_intent", d.PaymentIntent)

@@ -103,9 +103,9 @@ func (p *PaymentIntent) write(w *writer) {
 	status := p.status(w.books)
 	var capturable, received int64
 	if status == "requires_capture" {
-		capturable = charge.Amount
+		capturable = charge.Amount - charge.AmountCaptured
 	}
-	if status == "succeeded" {
+	if status == "succeeded" || status == "requires_capture" {
 		received = charge.AmountCaptured
 	}
 	w.open()

@@ -17,6 +17,8 @@ type Invoice struct {
 	Lines                  []InvoiceLine
 	Total                  int64 // sum of the lines, may be negative
 	AmountDue, AmountPaid  int64
+	StartingBalance        int64  // of the customer, before this invoice: negative is credit, which pays a part of it
+	PaidOutOfBand          bool   // somebody noted that it was paid elsewhere: no charge
 	Status                 string // "draft", "open", "paid", "void" or "uncollectible"
 	Charge, PaymentIntent  string
 	PeriodStart, PeriodEnd time.Time
@@ -53,6 +55,8 @@ type InvoiceParams struct {
 	Currency      string        // default the subscription's
 	Lines         []InvoiceLine // default one line of the subscription's price for its present period
 	Metadata      map[string]string
+	// StartingBalance of the customer: negative is credit, of which the invoice takes what it needs, positive a debt that it asks for too.
+	StartingBalance int64
 }
 
 // CreateInvoice makes an open invoice. One that has nothing to pay is paid at once.
@@ -88,7 +92,8 @@ func (s *Stripe) CreateInvoice(p InvoiceParams) (Invoice, error) {
 		inv.BillingReason, inv.Metadata, inv.livemode, inv.email = p.BillingReason, maps.Clone(p.Metadata), b.livemode, customer.Email
 		inv.Number = fmt.Sprintf("HB-%06d", len(b.invoices.rows)+1)
 		b.addLines(inv, sub, p.Lines, now)
-		inv.Status, inv.AmountDue = "open", max(inv.Total, 0)
+		inv.StartingBalance = p.StartingBalance
+		inv.Status, inv.AmountDue = "open", max(inv.Total+inv.StartingBalance, 0)
 		if inv.AmountDue == 0 {
 			inv.Status, inv.PaidAt = "paid", now
 		}
@@ -147,6 +152,21 @@ func (s *Stripe) PayInvoice(id string, p ChargeParams) (Charge, error) {
 		inv.Charge = c.ID
 		b.settleInvoice(c, now)
 		return *c, nil
+	})
+}
+
+// PayInvoiceOutOfBand notes that an open invoice was paid elsewhere; no money moves at Stripe.
+func (s *Stripe) PayInvoiceOutOfBand(id string) (Invoice, error) {
+	return change(s, "pay out of band invoice "+id, func(b *books, now time.Time) (Invoice, error) {
+		inv := get[Invoice](b.invoices, id)
+		if inv == nil {
+			return Invoice{}, errors.New("there is none")
+		}
+		if inv.Status != "open" {
+			return *inv, fmt.Errorf("it is %s", inv.Status)
+		}
+		inv.Status, inv.PaidOutOfBand, inv.AmountPaid, inv.PaidAt = "paid", true, inv.AmountDue, now
+		return *inv, nil
 	})
 }
 
@@ -226,7 +246,7 @@ func (inv *Invoice) write(w *writer) {
 	w.raw("discounts", "[]")
 	w.raw("due_date", "null")
 	w.number("effective_at", inv.Created.Unix())
-	w.number("ending_balance", min(inv.Total, 0))
+	w.number("ending_balance", min(inv.Total+inv.StartingBalance, 0))
 	w.raw("footer", "null")
 	w.raw("from_invoice", "null")
 	w.raw("hosted_invoice_url", "null")
@@ -246,7 +266,7 @@ func (inv *Invoice) write(w *writer) {
 	w.text("number", inv.Number)
 	w.raw("on_behalf_of", "null")
 	w.boolean("paid", inv.Status == "paid")
-	w.boolean("paid_out_of_band", false)
+	w.boolean("paid_out_of_band", inv.PaidOutOfBand)
 	w.ref("payment_intent", inv.PaymentIntent)
 	w.raw("payment_settings", `{"default_mandate":null,"payment_method_options":null,"payment_method_types":null}`)
 	w.number("period_end", inv.PeriodEnd.Unix())
@@ -258,7 +278,7 @@ func (inv *Invoice) write(w *writer) {
 	w.raw("rendering", "null")
 	w.raw("shipping_cost", "null")
 	w.raw("shipping_details", "null")
-	w.number("starting_balance", 0)
+	w.number("starting_balance", inv.StartingBalance)
 	w.raw("statement_descriptor", "null")
 	w.text("status", inv.Status)
 	w.name("status_transitions")

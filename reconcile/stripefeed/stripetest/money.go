@@ -9,7 +9,7 @@ import (
 // Fee is one line of a balance transaction's fee_details, in the currency of the transaction.
 type Fee struct {
 	Amount      int64  // minor units
-	Type        string // "stripe_fee" (the default), "tax" or "application_fee"
+	Type        string // "stripe_fee" (the default), "tax", "payment_method_passthrough_fee" or "application_fee"
 	Description string
 }
 

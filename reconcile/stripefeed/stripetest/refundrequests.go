@@ -30,7 +30,7 @@ func postRefund(b *books, _ string, form url.Values, now time.Time) ([]byte, boo
 	default:
 		return nil, false, invalidRequest("", "Invalid reason: must be one of duplicate, fraudulent, or requested_by_customer", "reason")
 	}
-	amount := charge.Amount - charge.AmountRefunded
+	amount := charge.unrefunded()
 	if form.Has("amount") {
 		if amount = parseSeconds(form.Get("amount")); amount <= 0 {
 			return nil, false, invalidRequest("parameter_invalid_integer", "Invalid positive integer", "amount")

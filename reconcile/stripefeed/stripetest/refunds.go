@@ -36,10 +36,10 @@ type RefundParams struct {
 }
 
 type refundRequest struct {
-	amount           int64
-	reason, category string
-	metadata         map[string]string
-	status           string
+	amount   int64
+	reason   string
+	metadata map[string]string
+	status   string
 }
 
 // CreateRefund refunds a charge under the same rules as POST /v1/refunds.
@@ -50,7 +50,7 @@ func (s *Stripe) CreateRefund(p RefundParams) (Refund, error) {
 			return Refund{}, err
 		}
 		if p.Amount == 0 {
-			p.Amount = c.Amount - c.AmountRefunded
+			p.Amount = c.unrefunded()
 		}
 		if problem := b.refundable(c, p.Amount); problem != nil {
 			return Refund{}, problem
@@ -76,7 +76,7 @@ const maxRefund = 99_999_999
 
 // refundable says why Stripe would not refund the amount of the charge, nil when it would. Not all of these have a code.
 func (b *books) refundable(c *Charge, amount int64) *apiError {
-	left := c.Amount - c.AmountRefunded
+	left := c.unrefunded()
 	switch {
 	case amount > max(maxRefund, c.Amount):
 		return invalidRequest("amount_too_large", "Amount must be no more than "+display(maxRefund, c.Currency), "amount")
@@ -84,12 +84,12 @@ func (b *books) refundable(c *Charge, amount int64) *apiError {
 		return invalidRequest("charge_already_refunded", "Charge "+c.ID+" has already been refunded.", "")
 	case c.Disputed && !b.disputesAllowRefund(c):
 		return invalidRequest("charge_disputed", "Charge "+c.ID+" has been charged back; cannot issue a refund.", "")
-	case c.Status != "succeeded":
+	case c.Status != "succeeded" || c.released && c.AmountCaptured == 0:
 		return invalidRequest("charge_not_refundable", "Charge "+c.ID+" is "+c.Status+" and cannot be refunded.", "")
 	case amount > left:
 		return invalidRequest("", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)",
 			display(amount, c.Currency), display(left, c.Currency)), "amount")
-	case !c.Captured && amount < c.Amount:
+	case c.AmountCaptured == 0 && amount < c.Amount:
 		return invalidRequest("", "You cannot partially refund an uncaptured charge. Instead, capture the charge for an amount less than the original amount", "amount")
 	case amount <= 0:
 		return invalidRequest("parameter_invalid_integer", "Invalid positive integer", "amount")
@@ -108,18 +108,17 @@ func (b *books) refund(c *Charge, request refundRequest, now time.Time) *Refund 
 		Reason: request.reason, Status: request.status, Metadata: request.metadata, method: c.Method,
 	}
 	c.AmountRefunded += r.Amount
-	c.Refunded = c.AmountRefunded == c.Amount
+	c.Refunded = c.unrefunded() == 0
 	c.refunds = append(c.refunds, r.ID)
-	if intent := get[PaymentIntent](b.intents, c.PaymentIntent); intent != nil && !c.Captured {
+	if intent := get[PaymentIntent](b.intents, c.PaymentIntent); intent != nil && c.AmountCaptured == 0 {
 		intent.CanceledAt = now
 	}
-	if c.Captured {
-		// Cumulative rounding: refunds of the whole charge take back exactly what it had brought.
-		r.settled = share(c.settlement.Amount, c.AmountRefunded, c.Amount) - c.refundedSettled
+	if c.AmountCaptured > 0 {
+		// Cumulative rounding: refunds of all that was captured take back exactly what it had brought.
+		r.settled = share(c.settled(c.AmountCaptured), c.AmountRefunded-c.reversed, c.AmountCaptured) - c.refundedSettled
 		c.refundedSettled += r.settled
-		setDefault(&request.category, "refund")
 		r.BalanceTransaction = b.post(now, BalanceTransaction{
-			Type: kind, ReportingCategory: request.category, Amount: -r.settled, Currency: c.settlement.Currency,
+			Type: kind, ReportingCategory: "refund", Amount: -r.settled, Currency: c.settlement.Currency,
 			ExchangeRate: c.settlement.Rate, Description: "REFUND FOR CHARGE", Source: r.ID, AvailableOn: now,
 		}).ID
 	}
@@ -154,6 +153,9 @@ func (s *Stripe) FailRefund(id, reason string) (Refund, error) {
 			return *r, fmt.Errorf("it is %s and moved %d", r.Status, r.settled)
 		}
 		c := get[Charge](b.charges, r.Charge)
+		if t := get[BalanceTransaction](b.transactions, r.BalanceTransaction); t.ReportingCategory != "refund" {
+			return *r, errors.New("it gave nobody money")
+		}
 		r.Status, r.FailureReason = "failed", reason
 		c.AmountRefunded -= r.Amount
 		c.refundedSettled -= r.settled

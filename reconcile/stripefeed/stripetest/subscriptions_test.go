@@ -85,3 +85,39 @@ func TestSubscriptionPeriods(t *testing.T) {
 		t.Errorf("%+v", edited)
 	}
 }
+
+func TestAnInvoiceTakesFromTheCustomersBalance(t *testing.T) {
+	s, _ := newStripe(t)
+	customer := must[stripetest.Customer](t)(s.CreateCustomer("ann@example.com", nil))
+	for _, p := range []struct{ starting, due, ending int64 }{{-500, 1_500, 0}, {-2_500, 0, -500}, {300, 2_300, 0}} {
+		invoice := must[stripetest.Invoice](t)(s.CreateInvoice(stripetest.InvoiceParams{Customer: customer.ID, Currency: "usd",
+			Lines: []stripetest.InvoiceLine{{Amount: 2_000, Description: "2,000 credits"}}, StartingBalance: p.starting}))
+		if invoice.AmountDue != p.due || (invoice.Status == "paid") != (p.due == 0) {
+			t.Errorf("%+v", invoice)
+		}
+		document := fetch(t, s, listen(t, s), "/v1/invoices/"+invoice.ID).decode(t)
+		if document["starting_balance"] != float64(p.starting) || document["ending_balance"] != float64(p.ending) || document["total"] != 2_000.0 {
+			t.Errorf("%v", document)
+		}
+		if p.due > 0 {
+			if charge := must[stripetest.Charge](t)(s.PayInvoice(invoice.ID, stripetest.ChargeParams{})); charge.Amount != p.due {
+				t.Errorf("%+v", charge)
+			}
+		}
+	}
+}
+
+func TestAnInvoicePaidOutOfBandHasNoCharge(t *testing.T) {
+	s, _ := newStripe(t)
+	customer := must[stripetest.Customer](t)(s.CreateCustomer("ann@example.com", nil))
+	invoice := must[stripetest.Invoice](t)(s.CreateInvoice(stripetest.InvoiceParams{Customer: customer.ID, Currency: "usd",
+		Lines: []stripetest.InvoiceLine{{Amount: 2_000}}}))
+	invoice = must[stripetest.Invoice](t)(s.PayInvoiceOutOfBand(invoice.ID))
+	document := fetch(t, s, listen(t, s), "/v1/invoices/"+invoice.ID).decode(t)
+	if document["paid_out_of_band"] != true || document["status"] != "paid" || document["charge"] != nil || len(s.Charges()) != 0 {
+		t.Errorf("%v", document)
+	}
+	if _, err := s.PayInvoice(invoice.ID, stripetest.ChargeParams{}); err == nil {
+		t.Error("it was paid twice")
+	}
+}
