@@ -13,8 +13,11 @@ import (
 // and what isn't found any more clears. All of a job's findings must be in reconciler.findings before; they are gone after.
 func (n *Night) mergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
 	var kinds, severities, subjectTypes []string
+	var byOurs, byTheirs, byVariance []bool
 	for _, rule := range reconcile.BreakRules {
 		kinds, severities, subjectTypes = append(kinds, string(rule.Kind)), append(severities, string(rule.Severity)), append(subjectTypes, rule.SubjectType)
+		values := rule.Kind.FaultValues()
+		byOurs, byTheirs, byVariance = append(byOurs, values.Ours), append(byTheirs, values.Theirs), append(byVariance, values.Variance)
 	}
 	counts := Counts{}
 	var outset struct {
@@ -36,7 +39,9 @@ func (n *Night) mergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (C
 		{"breaks/close_gone", "breaks_cleared", outset.Standing, args},
 		{"breaks/reopen_found", "breaks_reopened", anyFound && outset.Standing, args},
 		{"breaks/note_changes", "breaks_changed", anyFound && outset.Standing, args},
-		{"breaks/open_found", "breaks_opened", anyFound, with(args, postgres.Args{"kinds": kinds, "severities": severities, "subject_types": subjectTypes})},
+		{"breaks/open_found", "breaks_opened", anyFound, with(args, postgres.Args{
+			"kinds": kinds, "severities": severities, "subject_types": subjectTypes, "by_ours": byOurs, "by_theirs": byTheirs, "by_variance": byVariance,
+		})},
 		{"breaks/clear_findings", "breaks_found", anyFound, n.args(job, nil)},
 	} {
 		counts[step.count] = 0

@@ -75,6 +75,27 @@ type BreakRule struct {
 	Action      string // what to do about it
 }
 
+// FaultValues are those of a break's values that say what is wrong. The others move from night to night though nothing has happened: they
+// tell the fault's age, or two totals of which only the difference is at fault.
+type FaultValues struct{ Ours, Theirs, Variance bool }
+
+// movingValues are the kinds of which not every value says what is wrong.
+var movingValues = map[BreakKind]FaultValues{
+	ReviewOverdue:        {Theirs: true},               // the due date; today's date and the days over it go on
+	AccessOutlastsPeriod: {Ours: true, Theirs: true},   // the seconds past the period go on while access does
+	BalanceResidual:      {Variance: true},             // both balances move, the residual is what is wrong
+	DisputeAccountActive: {Ours: true, Variance: true}, // the dispute goes its way; the account's status is what is wrong
+}
+
+// FaultValues are the values by which a break that a person has resolved is the same fault still: while they stay what they were it stays
+// resolved, and when one of them changes it opens again.
+func (k BreakKind) FaultValues() FaultValues {
+	if values, ok := movingValues[k]; ok {
+		return values
+	}
+	return FaultValues{Ours: true, Theirs: true, Variance: true}
+}
+
 // BreakRules is the catalogue of all kinds, in the order reports show them.
 var BreakRules = []BreakRule{
 	{JobWithoutDebit, Error, "job", "jobs and ledger", "A finished job that costs credits was never debited.", "Debit the job, or set its cost to 0 if it was free."},

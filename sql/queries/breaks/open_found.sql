@@ -1,7 +1,9 @@
--- New ones. What a person has resolved stays resolved while its values stay what they were.
+-- New ones. What a person has resolved stays resolved while the values that say what is wrong stay what they were; which those are, by_ours and
+-- the others tell of each kind.
 WITH rule AS (
-    SELECT kind, severity, subject_type
-    FROM unnest(@kinds::text[], @severities::text[], @subject_types::text[]) AS r (kind, severity, subject_type)
+    SELECT kind, severity, subject_type, by_ours, by_theirs, by_variance
+    FROM unnest(@kinds::text[], @severities::text[], @subject_types::text[], @by_ours::boolean[], @by_theirs::boolean[], @by_variance::boolean[])
+         AS r (kind, severity, subject_type, by_ours, by_theirs, by_variance)
 ), opened AS (
     INSERT INTO reconciler.breaks (account_id, break_id, opened_on, job, kind, severity, subject_type, subject_id, field)
     SELECT g.account_id, g.break_id, @date::date, g.job, g.kind, r.severity, r.subject_type, g.subject_id, g.field
@@ -13,7 +15,8 @@ WITH rule AS (
     LEFT JOIN LATERAL {{ last_event }} l ON b.closed_as = 'resolved'
     WHERE g.business_date = @date::date AND g.job = @job::text
       AND (b.opened_on IS NULL OR b.closed_on <= @date::date)
-      AND NOT coalesce(b.closed_as = 'resolved' AND (l.ours, l.theirs, l.variance) IS NOT DISTINCT FROM (g.ours, g.theirs, g.variance), false)
+      AND NOT coalesce(b.closed_as = 'resolved' AND (NOT r.by_ours OR l.ours = g.ours) AND (NOT r.by_theirs OR l.theirs = g.theirs)
+                       AND (NOT r.by_variance OR l.variance = g.variance), false)
     RETURNING account_id, break_id
 )
 INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, ours, theirs, variance, unit, detail, actor, recorded_at)
