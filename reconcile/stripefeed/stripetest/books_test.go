@@ -59,15 +59,33 @@ func TestBooksTieWhateverHappens(t *testing.T) {
 			"let go":  func(*rapid.T) { _, err := s.ReleaseAuthorization(pick(charges)); count(err) },
 			"release": func(*rapid.T) { _, err := s.CancelAuthorization(pick(charges)); count(err) },
 			"refund": func(rt *rapid.T) {
-				r, err := s.CreateRefund(stripetest.RefundParams{Charge: pick(charges), Amount: rapid.SampledFrom([]int64{0, 1, 333, 5_000}).Draw(rt, "part")})
+				r, err := s.CreateRefund(stripetest.RefundParams{
+					Charge: pick(charges), Amount: rapid.SampledFrom([]int64{0, 1, 333, 5_000}).Draw(rt, "part"),
+					Pending: rapid.Bool().Draw(rt, "pending"), Unfunded: rapid.Bool().Draw(rt, "unfunded"),
+				})
 				count(err)
 				if err == nil {
 					refunds = append(refunds, r.ID)
 				}
 			},
-			"refund fails": func(*rapid.T) { _, err := s.FailRefund(pick(refunds), "unknown"); count(err) },
+			"debit returned":   func(*rapid.T) { _, err := s.ReturnDebit(pick(charges), "insufficient_funds", 400); count(err) },
+			"refund fails":     func(*rapid.T) { _, err := s.FailRefund(pick(refunds), "unknown"); count(err) },
+			"refund succeeds":  func(*rapid.T) { _, err := s.SucceedRefund(pick(refunds)); count(err) },
+			"refund canceled":  func(*rapid.T) { _, err := s.CancelRefund(pick(refunds)); count(err) },
+			"negative payouts": func(*rapid.T) { _, err := s.RunNegativePayouts(); count(err) },
+			"payout reversed":  func(*rapid.T) { _, err := s.ReversePayout(pick(payouts)); count(err) },
+			"return": func(rt *rapid.T) {
+				_, err := s.ReturnDispute(pick(disputes), stripetest.DisputeReturn{
+					Amount: rapid.SampledFrom([]int64{-1, 0, 1, 500, 5_000}).Draw(rt, "back"), Fee: rapid.SampledFrom([]int64{0, 500, 1_500}).Draw(rt, "fee back"),
+					FeeApart: rapid.Bool().Draw(rt, "fee apart"), Status: rapid.SampledFrom([]string{"", "won", "lost"}).Draw(rt, "status"),
+				})
+				count(err)
+			},
 			"dispute": func(rt *rapid.T) {
-				d, err := s.OpenDispute(stripetest.DisputeParams{Charge: pick(charges), Inquiry: rapid.Bool().Draw(rt, "inquiry")})
+				d, err := s.OpenDispute(stripetest.DisputeParams{
+					Charge: pick(charges), Inquiry: rapid.Bool().Draw(rt, "inquiry"), FeeApart: rapid.Bool().Draw(rt, "fee apart"),
+					Withdraw: rapid.SampledFrom([]int64{0, 0, 777}).Draw(rt, "other rate"),
+				})
 				count(err)
 				if err == nil {
 					disputes = append(disputes, d.ID)

@@ -237,6 +237,17 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 	refund(s.CreateRefund(stripetest.RefundParams{Charge: sepaPaid.ID}))
 	pending := refund(s.CreateRefund(stripetest.RefundParams{Charge: achPaid.ID, Amount: 1_000}))
 	refund(s.SucceedRefund(pending.ID))
+	unfunded := func() stripetest.Refund {
+		return refund(s.CreateRefund(stripetest.RefundParams{Charge: card(2_500, nil).ID, Unfunded: true}))
+	}
+	unfunded()
+	refund(s.SucceedRefund(unfunded().ID))
+	refund(s.FailRefund(unfunded().ID, "insufficient_funds"))
+	refund(s.CancelRefund(unfunded().ID))
+	refund(s.CancelRefund(refund(s.CreateRefund(stripetest.RefundParams{Charge: card(2_501, nil).ID, Pending: true})).ID))
+	returned := card(4_003, ach)
+	charge(s.SettleCharge(returned.ID))
+	charge(s.ReturnDebit(returned.ID, "insufficient_funds", 400))
 	daily()
 
 	disputed := func(edit func(*stripetest.DisputeParams), opts ...func(*stripetest.ChargeParams)) stripetest.Dispute {
@@ -266,6 +277,14 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 		p.Currency, p.Settlement = "eur", stripetest.Settlement{Currency: "usd", Rate: "1.1"}
 	})
 	dispute(s.OpenDispute(stripetest.DisputeParams{Charge: achPaid.ID}))
+	apart := disputed(func(p *stripetest.DisputeParams) { p.FeeApart = true })
+	dispute(s.ReturnDispute(apart.ID, stripetest.DisputeReturn{Fee: 1_500, FeeApart: true, Status: "won"}))
+	dispute(s.ReturnDispute(disputed(nil).ID, stripetest.DisputeReturn{Amount: 800, Status: "lost"}))
+	converted := disputed(func(p *stripetest.DisputeParams) { p.Withdraw = 2_300 }, func(p *stripetest.ChargeParams) {
+		p.Currency, p.Settlement = "eur", stripetest.Settlement{Currency: "usd", Rate: "1.1"}
+	})
+	dispute(s.LoseDispute(converted.ID))
+	dispute(s.ReturnDispute(converted.ID, stripetest.DisputeReturn{Amount: 2_250, Status: "won"}))
 	daily()
 	daily()
 	daily()
@@ -278,6 +297,13 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 	card(20_000, nil)
 	daily()
 	daily()
+	daily()
+	daily()
+	payout(s.ReversePayout(s.Payouts()[0].ID))
+	movement(s.BillFee(500_000, "kwd", "Radar"))
+	if made := must[[]stripetest.Payout](t)(s.RunNegativePayouts()); len(made) == 0 {
+		t.Error("no negative payout")
+	}
 	for _, p := range s.Payouts() {
 		if p.Automatic && p.Currency == "eur" {
 			payout(s.FailPayout(p.ID, "account_closed"))
@@ -310,6 +336,12 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 	invoice(s.PayInvoiceOutOfBand(invoice(s.CreateInvoice(stripetest.InvoiceParams{Customer: ann.ID, Currency: "usd", Lines: manyLines(20)})).ID))
 	invoice(s.CloseInvoice(invoice(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID})).ID, "void"))
 	invoice(s.CloseInvoice(invoice(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID})).ID, "uncollectible"))
+	draft := func() string {
+		return invoice(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID, Draft: true})).ID
+	}
+	draft()
+	invoice(s.FinalizeInvoice(draft()))
+	invoice(s.DeleteInvoice(draft()))
 	leaving := subscribe(nil)
 	must[stripetest.Subscription](t)(s.CancelSubscription(leaving.ID, true))
 	must[stripetest.Subscription](t)(s.CancelSubscription(subscribe(nil).ID, false))

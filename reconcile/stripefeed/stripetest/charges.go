@@ -353,7 +353,7 @@ func (b *books) reverse(c *Charge, fees []Fee, now time.Time) {
 	rest := c.Amount - c.AmountCaptured
 	r := &Refund{
 		Object: b.object("re", now), Amount: rest, Currency: c.Currency, Charge: c.ID, PaymentIntent: c.PaymentIntent,
-		Status: "succeeded", method: c.Method,
+		Status: "succeeded", method: c.Method, reversal: true,
 	}
 	r.settled = c.brought - c.settled(c.AmountCaptured)
 	r.BalanceTransaction = b.post(now, BalanceTransaction{

@@ -17,10 +17,16 @@ type Dispute struct {
 	BalanceTransactions   []string
 	Metadata              map[string]string
 
+	// FeeTransactions are the fees that were booked in rows of their own, and what came back of them that way.
+	FeeTransactions []string
+
 	livemode       bool
 	due            time.Time
 	evidence       int64
-	fee            int64
+	fee            int64 // what Stripe keeps of it so far, in the settlement currency
+	feeApart       bool
+	rate           int64 // what a withdrawal takes when the charge's own rate doesn't apply; 0: it does
+	converted      bool  // the charge was settled in another currency
 	withdrawn, won int64 // in the settlement currency
 }
 
@@ -31,6 +37,22 @@ type DisputeParams struct {
 	Reason  string // default "fraudulent"
 	Inquiry bool   // warning_needs_response: nothing is withdrawn, unless EscalateDispute
 	Fee     int64  // dispute fee in the settlement currency; negative for none, 0 for 1500
+	// FeeApart books the fee as a balance transaction of its own, of category fee with the dispute as its source.
+	FeeApart bool
+	// Withdraw is what leaves the balance, in the settlement currency, where the day's exchange rate is not the charge's; 0 for the charge's.
+	Withdraw int64
+}
+
+// DisputeReturn is money of a dispute that comes back, in minor units of the settlement currency.
+type DisputeReturn struct {
+	// Amount may be more or less than what was withdrawn only where the charge was converted; 0 for all that is outstanding, negative for nothing.
+	Amount int64
+	// Fee that comes back, 0 for none.
+	Fee int64
+	// FeeApart brings the fee back in a balance transaction of its own, of category fee with the dispute as its source.
+	FeeApart bool
+	// Status afterwards: "won", "lost" (so that it is won in part), or "" for the one that it has.
+	Status string
 }
 
 const (
@@ -52,6 +74,10 @@ func (s *Stripe) OpenDispute(p DisputeParams) (Dispute, error) {
 		if c.Status != "succeeded" || !c.Captured || p.Amount <= 0 || p.Amount > c.AmountCaptured {
 			return Dispute{}, fmt.Errorf("cannot dispute %d of %d captured, status %s", p.Amount, c.AmountCaptured, c.Status)
 		}
+		converted := c.settlement.Currency != c.Currency
+		if p.Withdraw != 0 && !converted || p.Withdraw < 0 {
+			return Dispute{}, fmt.Errorf("cannot withdraw %d: the charge was settled in its own currency", p.Withdraw)
+		}
 		prefix := "dp"
 		if c.Method != Card {
 			prefix = "du"
@@ -59,6 +85,7 @@ func (s *Stripe) OpenDispute(p DisputeParams) (Dispute, error) {
 		d := &Dispute{
 			Object: b.object(prefix, now), Amount: p.Amount, Currency: c.Currency, Charge: c.ID, PaymentIntent: c.PaymentIntent,
 			Reason: p.Reason, Status: "warning_needs_response", livemode: b.livemode, due: now.Add(evidenceTime), fee: max(p.Fee, 0),
+			feeApart: p.FeeApart, rate: p.Withdraw, converted: converted,
 		}
 		c.Disputed = true
 		if !p.Inquiry {
@@ -72,12 +99,26 @@ func (s *Stripe) OpenDispute(p DisputeParams) (Dispute, error) {
 // withdraw turns a dispute into a chargeback: the money and a fee leave the balance.
 func (b *books) withdraw(d *Dispute, c *Charge, now time.Time) {
 	d.Status, d.due = "needs_response", now.Add(evidenceTime)
-	d.withdrawn = share(c.settlement.Amount, d.Amount, c.Amount)
+	d.withdrawn = d.rate
+	if d.rate == 0 {
+		d.withdrawn = share(c.settlement.Amount, d.Amount, c.Amount)
+	}
 	var fees []Fee
-	if d.fee > 0 {
+	if d.fee > 0 && !d.feeApart {
 		fees = []Fee{{Amount: d.fee, Description: "Dispute fee"}}
 	}
 	b.moveDispute(d, c, "dispute", -d.withdrawn, fees, "Chargeback withdrawal for "+c.ID, now)
+	if d.fee > 0 && d.feeApart {
+		b.moveDisputeFee(d, c, -d.fee, "Dispute fee for "+c.ID, now)
+	}
+}
+
+// moveDisputeFee books a dispute's fee, or its return, in a row of its own.
+func (b *books) moveDisputeFee(d *Dispute, c *Charge, amount int64, description string, now time.Time) {
+	d.FeeTransactions = append(d.FeeTransactions, b.post(now, BalanceTransaction{
+		Type: "stripe_fee", ReportingCategory: "fee", Amount: amount, Currency: c.settlement.Currency,
+		Description: description, Source: d.ID, AvailableOn: now,
+	}).ID)
 }
 
 func (b *books) moveDispute(d *Dispute, c *Charge, category string, amount int64, fees []Fee, description string, now time.Time) {
@@ -130,10 +171,14 @@ func (s *Stripe) SubmitEvidence(id string) (Dispute, error) {
 	})
 }
 
-// WinDispute reinstates the withdrawn money, and the dispute fee too if returnFee.
+// WinDispute reinstates the withdrawn money, and the dispute fee too if returnFee. A dispute that was lost may still be won.
 func (s *Stripe) WinDispute(id string, returnFee bool) (Dispute, error) {
 	return s.onDispute("win dispute", id, []string{"needs_response", "under_review", "lost"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
-		b.reinstate(d, c, d.withdrawn-d.won, returnFee, now)
+		back := DisputeReturn{Amount: d.withdrawn - d.won}
+		if returnFee {
+			back.Fee = d.fee
+		}
+		b.reinstate(d, c, back, now)
 		d.Status = "won"
 	})
 }
@@ -142,17 +187,50 @@ func (s *Stripe) WinDispute(id string, returnFee bool) (Dispute, error) {
 // dispute goes on. It never gives back more than was withdrawn.
 func (s *Stripe) ReinstatePart(id string, amount int64) (Dispute, error) {
 	return s.onDispute("reinstate part of dispute", id, []string{"needs_response", "under_review", "lost"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
-		b.reinstate(d, c, min(max(amount, 0), d.withdrawn-d.won), false, now)
+		b.reinstate(d, c, DisputeReturn{Amount: min(max(amount, 0), d.withdrawn-d.won)}, now)
 	})
 }
 
-func (b *books) reinstate(d *Dispute, c *Charge, amount int64, returnFee bool, now time.Time) {
-	var fees []Fee
-	if returnFee && d.fee > 0 {
-		fees = []Fee{{Amount: -d.fee, Description: "Dispute fee refund"}}
+// ReturnDispute gives money of a chargeback back, in whole or in part, at the rate of the day: it is won, or lost with a part returned.
+func (s *Stripe) ReturnDispute(id string, back DisputeReturn) (Dispute, error) {
+	if back.Status != "" && back.Status != "won" && back.Status != "lost" {
+		return Dispute{}, fmt.Errorf("stripe double: return of dispute %s: status %q", id, back.Status)
 	}
-	d.won += amount
-	b.moveDispute(d, c, "dispute_reversal", amount, fees, "Chargeback reversal for "+c.ID, now)
+	var refused error
+	d, err := s.onDispute("return of dispute", id, []string{"needs_response", "under_review", "lost"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
+		if back.Amount == 0 {
+			back.Amount = d.withdrawn - d.won
+		}
+		whole := back.Amount == d.withdrawn-d.won
+		switch {
+		case !d.converted && back.Amount > d.withdrawn-d.won, back.Fee < 0, back.Fee > d.fee, !d.converted && back.Status == "won" && !whole:
+			refused = fmt.Errorf("stripe double: return of dispute %s: %d and %d of the fee, with %d and %d outstanding", id, back.Amount, back.Fee, d.withdrawn-d.won, d.fee)
+			return
+		}
+		b.reinstate(d, c, back, now)
+		setDefault(&back.Status, d.Status)
+		d.Status = back.Status
+	})
+	if err == nil {
+		err = refused
+	}
+	return d, err
+}
+
+func (b *books) reinstate(d *Dispute, c *Charge, back DisputeReturn, now time.Time) {
+	var fees []Fee
+	if back.Fee > 0 && !back.FeeApart {
+		fees = []Fee{{Amount: -back.Fee, Description: "Dispute fee refund"}}
+	}
+	back.Amount = max(back.Amount, 0) // more may have come back already, where it was converted
+	d.won += back.Amount
+	d.fee -= back.Fee
+	if back.Amount > 0 || len(fees) > 0 {
+		b.moveDispute(d, c, "dispute_reversal", back.Amount, fees, "Chargeback reversal for "+c.ID, now)
+	}
+	if back.Fee > 0 && back.FeeApart {
+		b.moveDisputeFee(d, c, back.Fee, "Dispute fee refund for "+c.ID, now)
+	}
 }
 
 // LoseDispute ends a chargeback in the customer's favour; what was withdrawn stays withdrawn.

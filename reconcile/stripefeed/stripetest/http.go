@@ -60,6 +60,9 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if before := s.before.Load(); before != nil {
+		(*before)(r.Method, r.URL.Path)
+	}
 	call, fault := s.begin(r, form, warm)
 	line := &wire{w: w, r: r, call: call, closing: s.closing}
 	if fault != nil && s.breakBefore(line, fault) {

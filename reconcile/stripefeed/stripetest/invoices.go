@@ -22,10 +22,12 @@ type Invoice struct {
 	Status                 string // "draft", "open", "paid", "void" or "uncollectible"
 	Charge, PaymentIntent  string
 	PeriodStart, PeriodEnd time.Time
+	FinalizedAt            time.Time // zero for a draft
 	PaidAt, ClosedAt       time.Time
 	Metadata               map[string]string
 
 	livemode bool
+	deleted  bool
 	email    string
 	lines    []record // newest first last, so that a page shows them in their order
 }
@@ -57,6 +59,7 @@ type InvoiceParams struct {
 	Metadata      map[string]string
 	// StartingBalance of the customer: negative is credit, of which the invoice takes what it needs, positive a debt that it asks for too.
 	StartingBalance int64
+	Draft           bool // nothing is due until FinalizeInvoice, and DeleteInvoice may take it away
 }
 
 // CreateInvoice makes an open invoice. One that has nothing to pay is paid at once.
@@ -94,8 +97,15 @@ func (s *Stripe) CreateInvoice(p InvoiceParams) (Invoice, error) {
 		b.addLines(inv, sub, p.Lines, now)
 		inv.StartingBalance = p.StartingBalance
 		inv.Status, inv.AmountDue = "open", max(inv.Total+inv.StartingBalance, 0)
-		if inv.AmountDue == 0 {
+		switch {
+		case p.Draft:
+			inv.Status = "draft"
+		case inv.AmountDue == 0:
 			inv.Status, inv.PaidAt = "paid", now
+		}
+		inv.FinalizedAt = now
+		if p.Draft {
+			inv.FinalizedAt = time.Time{}
 		}
 		if sub != nil {
 			sub.LatestInvoice = inv.ID
@@ -181,6 +191,35 @@ func (s *Stripe) CloseInvoice(id, status string) (Invoice, error) {
 			return *inv, fmt.Errorf("it is %s, and cannot become %s", inv.Status, status)
 		}
 		inv.Status, inv.ClosedAt = status, now
+		return *inv, nil
+	})
+}
+
+// FinalizeInvoice opens a draft. One that has nothing to pay is paid at once.
+func (s *Stripe) FinalizeInvoice(id string) (Invoice, error) {
+	return s.onDraft("finalize invoice", id, func(inv *Invoice, now time.Time) {
+		inv.Status, inv.FinalizedAt = "open", now
+		if inv.AmountDue == 0 {
+			inv.Status, inv.PaidAt = "paid", now
+		}
+	})
+}
+
+// DeleteInvoice deletes a draft: lists and lookups know it no longer.
+func (s *Stripe) DeleteInvoice(id string) (Invoice, error) {
+	return s.onDraft("delete invoice", id, func(inv *Invoice, _ time.Time) { inv.deleted = true })
+}
+
+func (s *Stripe) onDraft(what, id string, step func(inv *Invoice, now time.Time)) (Invoice, error) {
+	return change(s, what+" "+id, func(b *books, now time.Time) (Invoice, error) {
+		inv := get[Invoice](b.invoices, id)
+		switch {
+		case inv == nil:
+			return Invoice{}, errors.New("there is none")
+		case inv.Status != "draft" || inv.deleted:
+			return *inv, fmt.Errorf("it is %s, deleted=%t", inv.Status, inv.deleted)
+		}
+		step(inv, now)
 		return *inv, nil
 	})
 }
@@ -283,7 +322,7 @@ func (inv *Invoice) write(w *writer) {
 	w.text("status", inv.Status)
 	w.name("status_transitions")
 	w.open()
-	w.number("finalized_at", inv.Created.Unix())
+	w.instant("finalized_at", inv.FinalizedAt)
 	w.instant("marked_uncollectible_at", inv.closedAs("uncollectible"))
 	w.instant("paid_at", inv.PaidAt)
 	w.instant("voided_at", inv.closedAs("void"))

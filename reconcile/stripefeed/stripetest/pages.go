@@ -87,7 +87,7 @@ func hideSubscriptions(l *listing) {
 
 func listInvoiceLines(b *books, id string, form url.Values, now time.Time) ([]byte, bool, *apiError) {
 	inv := get[Invoice](b.invoices, id)
-	if inv == nil {
+	if inv == nil || inv.deleted {
 		return nil, true, noSuch("invoice", id, "invoice")
 	}
 	lines := &table{noun: "line item", byID: map[string]record{}, rows: inv.lines, index: map[string]map[string][]record{}}

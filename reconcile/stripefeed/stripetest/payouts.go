@@ -19,6 +19,8 @@ type Payout struct {
 	FailureCode               string
 	BalanceTransaction        string
 	FailureBalanceTransaction string
+	// OriginalPayout is the payout that this one takes back, ReversedBy the one that takes this one back.
+	OriginalPayout, ReversedBy string
 
 	livemode   bool
 	canceled   bool
@@ -32,7 +34,7 @@ func (s *Stripe) RunAutomaticPayouts() ([]Payout, error) {
 	return change(s, "run automatic payouts", func(b *books, now time.Time) ([]Payout, error) {
 		var made []Payout
 		for _, currency := range slices.Sorted(maps.Keys(b.unpaid)) {
-			if payout := b.payOut(currency, now); payout != nil {
+			if payout := b.payOut(currency, func(sum int64) bool { return sum > 0 }, now); payout != nil {
 				made = append(made, *payout)
 			}
 		}
@@ -40,7 +42,43 @@ func (s *Stripe) RunAutomaticPayouts() ([]Payout, error) {
 	})
 }
 
-func (b *books) payOut(currency string, now time.Time) *Payout {
+// RunNegativePayouts debits the bank for what is available and below 0, one payout of a negative amount per currency, as Stripe does where
+// the account allows it.
+func (s *Stripe) RunNegativePayouts() ([]Payout, error) {
+	return change(s, "run negative payouts", func(b *books, now time.Time) ([]Payout, error) {
+		var made []Payout
+		for _, currency := range slices.Sorted(maps.Keys(b.unpaid)) {
+			if payout := b.payOut(currency, func(sum int64) bool { return sum < 0 }, now); payout != nil {
+				made = append(made, *payout)
+			}
+		}
+		return made, nil
+	})
+}
+
+// ReversePayout takes a payout that was paid back from the bank: another payout, of the negative amount, names it.
+func (s *Stripe) ReversePayout(id string) (Payout, error) {
+	return change(s, "reverse payout "+id, func(b *books, now time.Time) (Payout, error) {
+		p := get[Payout](b.payouts, id)
+		switch {
+		case p == nil:
+			return Payout{}, errors.New("there is none")
+		case p.status(now) != "paid" || p.ReversedBy != "" || p.OriginalPayout != "" || p.Amount <= 0:
+			return *p, fmt.Errorf("it is %s, reversed by %q and of %d", p.status(now), p.ReversedBy, p.Amount)
+		}
+		reversal := &Payout{
+			Object: b.object("po", now), Amount: -p.Amount, Currency: p.Currency, OriginalPayout: p.ID, livemode: b.livemode,
+			ArrivalDate: midnight(now.Add(b.options.PayoutTransit)),
+		}
+		p.ReversedBy = reversal.ID
+		b.postPayout(reversal, nil, now)
+		b.payouts.add(reversal)
+		return *reversal, nil
+	})
+}
+
+// payOut gathers what is available of a currency, if the sum of it is due.
+func (b *books) payOut(currency string, due func(sum int64) bool, now time.Time) *Payout {
 	var amount int64
 	var gathered, rest []*BalanceTransaction
 	for _, t := range b.unpaid[currency] {
@@ -51,7 +89,7 @@ func (b *books) payOut(currency string, now time.Time) *Payout {
 		gathered = append(gathered, t)
 		amount += t.Net
 	}
-	if amount <= 0 {
+	if !due(amount) {
 		return nil
 	}
 	p := &Payout{
@@ -222,9 +260,9 @@ func (p *Payout) write(w *writer) {
 	w.boolean("livemode", p.livemode)
 	w.metadata(nil)
 	w.text("method", p.method())
-	w.raw("original_payout", "null")
+	w.ref("original_payout", p.OriginalPayout)
 	w.text("reconciliation_status", p.reconciliation(w.now))
-	w.raw("reversed_by", "null")
+	w.ref("reversed_by", p.ReversedBy)
 	w.text("source_type", "card")
 	w.raw("statement_descriptor", "null")
 	w.text("status", p.status(w.now))

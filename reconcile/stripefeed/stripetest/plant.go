@@ -68,6 +68,11 @@ func (b *books) find(id string) record {
 
 // hidden is whether lists and lookups leave the row out.
 func hidden(row record) bool {
-	t, ok := row.(*BalanceTransaction)
-	return ok && t.hidden
+	switch object := row.(type) {
+	case *BalanceTransaction:
+		return object.hidden
+	case *Invoice:
+		return object.deleted
+	}
+	return false
 }

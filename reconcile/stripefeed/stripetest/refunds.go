@@ -16,14 +16,15 @@ type Refund struct {
 	Currency                  string
 	Charge, PaymentIntent     string
 	Reason                    string
-	Status                    string // "pending", "succeeded", "failed"
+	Status                    string // "pending", "succeeded", "failed", "canceled"
 	FailureReason             string
 	BalanceTransaction        string
 	FailureBalanceTransaction string
 	Metadata                  map[string]string
 
-	method  Method
-	settled int64 // what it took from the balance, in the settlement currency
+	method   Method
+	reversal bool  // it is what a partial capture left
+	settled  int64 // what it took from the balance, in the settlement currency
 }
 
 // RefundParams describe a refund that somebody makes in the dashboard.
@@ -32,7 +33,9 @@ type RefundParams struct {
 	Amount   int64 // minor units; 0 for all that is left
 	Reason   string
 	Metadata map[string]string
-	Pending  bool // it stays pending until SucceedRefund or FailRefund
+	Pending  bool // it stays pending until SucceedRefund, FailRefund or CancelRefund
+	// Unfunded: it is pending because the balance does not suffice. Nothing has moved and it has no balance transaction before SucceedRefund.
+	Unfunded bool
 }
 
 type refundRequest struct {
@@ -40,6 +43,7 @@ type refundRequest struct {
 	reason   string
 	metadata map[string]string
 	status   string
+	unfunded bool
 }
 
 // CreateRefund refunds a charge under the same rules as POST /v1/refunds.
@@ -56,10 +60,10 @@ func (s *Stripe) CreateRefund(p RefundParams) (Refund, error) {
 			return Refund{}, problem
 		}
 		status := b.refundStatus(c)
-		if p.Pending {
+		if p.Pending || p.Unfunded {
 			status = "pending"
 		}
-		return *b.refund(c, refundRequest{amount: p.Amount, reason: p.Reason, metadata: maps.Clone(p.Metadata), status: status}, now), nil
+		return *b.refund(c, refundRequest{amount: p.Amount, reason: p.Reason, metadata: maps.Clone(p.Metadata), status: status, unfunded: p.Unfunded}, now), nil
 	})
 }
 
@@ -99,9 +103,9 @@ func (b *books) refundable(c *Charge, amount int64) *apiError {
 
 // refund gives money of a charge back. The fee stays with Stripe.
 func (b *books) refund(c *Charge, request refundRequest, now time.Time) *Refund {
-	prefix, kind := "re", "refund"
+	prefix := "re"
 	if c.Method != Card {
-		prefix, kind = "pyr", "payment_refund"
+		prefix = "pyr"
 	}
 	r := &Refund{
 		Object: b.object(prefix, now), Amount: request.amount, Currency: c.Currency, Charge: c.ID, PaymentIntent: c.PaymentIntent,
@@ -113,59 +117,105 @@ func (b *books) refund(c *Charge, request refundRequest, now time.Time) *Refund 
 	if intent := get[PaymentIntent](b.intents, c.PaymentIntent); intent != nil && c.AmountCaptured == 0 {
 		intent.CanceledAt = now
 	}
-	if c.AmountCaptured > 0 {
-		// Cumulative rounding: refunds of all that was captured take back exactly what it had brought.
-		r.settled = share(c.settled(c.AmountCaptured), c.AmountRefunded-c.reversed, c.AmountCaptured) - c.refundedSettled
-		c.refundedSettled += r.settled
-		r.BalanceTransaction = b.post(now, BalanceTransaction{
-			Type: kind, ReportingCategory: "refund", Amount: -r.settled, Currency: c.settlement.Currency,
-			ExchangeRate: c.settlement.Rate, Description: "REFUND FOR CHARGE", Source: r.ID, AvailableOn: now,
-		}).ID
-	}
 	b.refunds.add(r)
+	if c.AmountCaptured > 0 && !request.unfunded {
+		b.fund(r, c, now)
+	}
 	return r
 }
 
-// SucceedRefund completes a pending refund.
-func (s *Stripe) SucceedRefund(id string) (Refund, error) {
-	return change(s, "complete refund "+id, func(b *books, _ time.Time) (Refund, error) {
+// fund takes a refund's money from the balance.
+func (b *books) fund(r *Refund, c *Charge, now time.Time) {
+	kind := "refund"
+	if c.Method != Card {
+		kind = "payment_refund"
+	}
+	funded := r.Amount
+	for _, id := range c.refunds {
+		if other := get[Refund](b.refunds, id); other.moved() {
+			funded += other.Amount
+		}
+	}
+	// Cumulative rounding: refunds of all that was captured take back exactly what it had brought.
+	r.settled = share(c.settled(c.AmountCaptured), funded, c.AmountCaptured) - c.refundedSettled
+	c.refundedSettled += r.settled
+	r.BalanceTransaction = b.post(now, BalanceTransaction{
+		Type: kind, ReportingCategory: "refund", Amount: -r.settled, Currency: c.settlement.Currency,
+		ExchangeRate: c.settlement.Rate, Description: "REFUND FOR CHARGE", Source: r.ID, AvailableOn: now,
+	}).ID
+}
+
+// moved says whether the customer's money has left the balance by the refund and has not come back.
+func (r *Refund) moved() bool {
+	return r.BalanceTransaction != "" && r.FailureBalanceTransaction == "" && !r.reversal
+}
+
+// onRefund runs a step of a refund's life.
+func (s *Stripe) onRefund(what, id string, step func(b *books, r *Refund, c *Charge, now time.Time) error) (Refund, error) {
+	return change(s, what+" refund "+id, func(b *books, now time.Time) (Refund, error) {
 		r := get[Refund](b.refunds, id)
 		if r == nil {
 			return Refund{}, errors.New("there is none")
 		}
-		if r.Status != "pending" {
-			return *r, fmt.Errorf("it is %s", r.Status)
-		}
-		r.Status = "succeeded"
-		return *r, nil
+		err := step(b, r, get[Charge](b.charges, r.Charge), now)
+		return *r, err
 	})
 }
 
-// FailRefund fails a pending or even a succeeded refund: the money comes back to the balance and the charge is
+// SucceedRefund completes a pending refund; one that was unfunded takes its money from the balance now.
+func (s *Stripe) SucceedRefund(id string) (Refund, error) {
+	return s.onRefund("complete", id, func(b *books, r *Refund, c *Charge, now time.Time) error {
+		if r.Status != "pending" {
+			return fmt.Errorf("it is %s", r.Status)
+		}
+		r.Status = "succeeded"
+		if r.BalanceTransaction == "" {
+			b.fund(r, c, now)
+		}
+		return nil
+	})
+}
+
+// FailRefund fails a pending or even a succeeded refund: what it had moved comes back to the balance and the charge is
 // no longer refunded by it. Reason is such as "lost_or_stolen_card" or "expired_or_canceled_card".
 func (s *Stripe) FailRefund(id, reason string) (Refund, error) {
-	return change(s, "fail refund "+id, func(b *books, now time.Time) (Refund, error) {
-		r := get[Refund](b.refunds, id)
-		if r == nil {
-			return Refund{}, errors.New("there is none")
+	return s.onRefund("fail", id, func(b *books, r *Refund, c *Charge, now time.Time) error {
+		if r.Status != "pending" && (r.Status != "succeeded" || r.BalanceTransaction == "") {
+			return fmt.Errorf("it is %s and moved %d", r.Status, r.settled)
 		}
-		if r.Status == "failed" || r.BalanceTransaction == "" {
-			return *r, fmt.Errorf("it is %s and moved %d", r.Status, r.settled)
-		}
-		c := get[Charge](b.charges, r.Charge)
-		if t := get[BalanceTransaction](b.transactions, r.BalanceTransaction); t.ReportingCategory != "refund" {
-			return *r, errors.New("it gave nobody money")
+		if r.reversal {
+			return errors.New("it gave nobody money")
 		}
 		r.Status, r.FailureReason = "failed", reason
-		c.AmountRefunded -= r.Amount
-		c.refundedSettled -= r.settled
-		c.Refunded = false
-		r.FailureBalanceTransaction = b.post(now, BalanceTransaction{
-			Type: "refund_failure", ReportingCategory: "refund_failure", Amount: r.settled, Currency: c.settlement.Currency,
-			ExchangeRate: c.settlement.Rate, Description: "REFUND FAILURE", Source: r.ID, AvailableOn: now,
-		}).ID
-		return *r, nil
+		b.undoRefund(r, c, now)
+		return nil
 	})
+}
+
+// CancelRefund cancels a refund that is still pending; what it had moved comes back to the balance.
+func (s *Stripe) CancelRefund(id string) (Refund, error) {
+	return s.onRefund("cancel", id, func(b *books, r *Refund, c *Charge, now time.Time) error {
+		if r.Status != "pending" {
+			return fmt.Errorf("it is %s", r.Status)
+		}
+		r.Status = "canceled"
+		b.undoRefund(r, c, now)
+		return nil
+	})
+}
+
+// undoRefund brings back what a refund has moved; the charge is no longer refunded by it.
+func (b *books) undoRefund(r *Refund, c *Charge, now time.Time) {
+	c.AmountRefunded -= r.Amount
+	c.Refunded = false
+	if !r.moved() {
+		return
+	}
+	c.refundedSettled -= r.settled
+	r.FailureBalanceTransaction = b.post(now, BalanceTransaction{
+		Type: "refund_failure", ReportingCategory: "refund_failure", Amount: r.settled, Currency: c.settlement.Currency,
+		ExchangeRate: c.settlement.Rate, Description: "REFUND FAILURE", Source: r.ID, AvailableOn: now,
+	}).ID
 }
 
 func (r *Refund) field(name string, _ time.Time) string {
@@ -191,11 +241,13 @@ func (r *Refund) write(w *writer) {
 	default:
 		w.raw("destination_details", `{"type":"`+string(r.method)+`"}`)
 	}
-	if r.Status == "failed" {
+	if r.FailureBalanceTransaction != "" {
 		w.ref("failure_balance_transaction", r.FailureBalanceTransaction)
-		w.text("failure_reason", r.FailureReason)
 	} else {
 		w.expand.child("failure_balance_transaction").touch()
+	}
+	if r.Status == "failed" {
+		w.text("failure_reason", r.FailureReason)
 	}
 	w.metadata(r.Metadata)
 	w.ref("payment_intent", r.PaymentIntent)

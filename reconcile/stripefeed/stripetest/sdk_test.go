@@ -62,9 +62,13 @@ func TestStripeGoDecodesEveryEndpoint(t *testing.T) {
 		} else if got.BalanceTransaction != nil {
 			t.Errorf("%s has a balance transaction", got.ID)
 		}
-		if (len(got.Refunds.Data) > 0) != (want.AmountRefunded > 0) && want.Status == "succeeded" && want.Currency != "kwd" {
-			t.Errorf("%s: %d refunds, refunded %d", got.ID, len(got.Refunds.Data), want.AmountRefunded)
+		var standing int64
+		for _, refund := range got.Refunds.Data {
+			if refund.Status != stripe.RefundStatusFailed && refund.Status != stripe.RefundStatusCanceled {
+				standing += refund.Amount
+			}
 		}
+		equal("standing refunds", got.ID, standing, want.AmountRefunded)
 		one, err := api.Charges.Get(got.ID, nil)
 		if err != nil || one.ID != got.ID || one.Livemode {
 			t.Errorf("get %s: %v", got.ID, err)

@@ -215,9 +215,9 @@ func (s *Stripe) Invoice(id string) (Invoice, bool) {
 	return find[Invoice](s, func(b *books) *table { return b.invoices }, id)
 }
 
-// Invoices are all invoices, oldest first.
+// Invoices are all invoices that were not deleted, oldest first.
 func (s *Stripe) Invoices() []Invoice {
-	return copies[Invoice](s, func(b *books) *table { return b.invoices })
+	return slices.DeleteFunc(copies[Invoice](s, func(b *books) *table { return b.invoices }), func(inv Invoice) bool { return inv.deleted })
 }
 
 // Subscription finds a subscription.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,6 +66,8 @@ type Stripe struct {
 	requests []Request
 	pages    map[string]*servedPages
 	invalid  []error
+
+	before atomic.Pointer[func(method, path string)]
 
 	serverMu sync.Mutex
 	servers  []*http.Server
@@ -142,6 +145,16 @@ func (s *Stripe) Close() error {
 		errs = append(errs, server.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// BeforeEachCall has something happen to the business before every call is looked at, such as between a list and what is read of its rows;
+// nil for nothing. It is called from several goroutines at once.
+func (s *Stripe) BeforeEachCall(do func(method, path string)) {
+	if do == nil {
+		s.before.Store(nil)
+		return
+	}
+	s.before.Store(&do)
 }
 
 // now is the simulated instant, to the second as Stripe stamps.
