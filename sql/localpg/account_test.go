@@ -12,6 +12,30 @@ import (
 	"testing"
 )
 
+// rootsCache is where root keeps fetched programs, if this machine needs them: nobody has no home to keep any in. Otherwise it is empty.
+func rootsCache(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return ""
+	}
+	account, err := serverAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs, err := thisMachine().programs(testContext(t), Options{}, account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !programs.fetched {
+		return ""
+	}
+	cache, err := thisMachine().cacheFolder(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cache
+}
+
 // asNobody makes a helper process run as user nobody when this one is root; otherwise it is an ordinary user's already.
 func asNobody(t *testing.T) (prepare func(*exec.Cmd), uid int) {
 	t.Helper()
@@ -53,7 +77,7 @@ func asNobody(t *testing.T) (prepare func(*exec.Cmd), uid int) {
 func TestOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	prepare, uid := asNobody(t)
-	h := startHelper(t, Options{}, prepare)
+	h := startHelper(t, Options{CacheDir: rootsCache(t)}, prepare)
 	if h.DataOwner != uid {
 		t.Errorf("data belong to user %d, want %d", h.DataOwner, uid)
 	}
@@ -72,7 +96,7 @@ func TestOrdinaryUser(t *testing.T) {
 func TestKilledOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	prepare, _ := asNobody(t)
-	h := startHelper(t, Options{}, prepare)
+	h := startHelper(t, Options{CacheDir: rootsCache(t)}, prepare)
 	h.kill(t)
 	eventually(t, "server and files are gone", func() bool { return gone(h.PID) && missing(h.Dir) })
 }

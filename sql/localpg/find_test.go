@@ -37,10 +37,10 @@ func TestFind(t *testing.T) {
 	base := reachable(t)
 	at := func(parts ...string) string { return filepath.Join(append([]string{base}, parts...)...) }
 	fakePrograms(t, at("path"), "14.9")
-	fakePrograms(t, at("old"), "12.20 (Debian 12.20-1)")
+	fakePrograms(t, at("old"), "13.20 (Debian 13.20-1)")
 	fakePrograms(t, at("broken"), "")
 	fakePrograms(t, at("lib", "9.6", "bin"), "9.6.24")
-	fakePrograms(t, at("lib", "13", "bin"), "13.0")
+	fakePrograms(t, at("lib", "14", "bin"), "14.0")
 	fakePrograms(t, at("lib", "16", "bin"), "16.4")
 	fakePrograms(t, at("beta", "18", "bin"), "18beta1")
 	writeFile(t, at("client", "bin", "psql"), "#!/bin/sh\n", 0o755)
@@ -50,7 +50,7 @@ func TestFind(t *testing.T) {
 	if err := os.MkdirAll(at("links"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(at("lib", "13", "bin", "postgres"), at("links", "postgres")); err != nil {
+	if err := os.Symlink(at("lib", "14", "bin", "postgres"), at("links", "postgres")); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(at("path"))
@@ -63,18 +63,18 @@ func TestFind(t *testing.T) {
 		failure  []string
 	}{
 		"PATH comes first":                   {path: []string{at("client"), at("path")}, patterns: []string{at("lib", "*", "bin")}, want: at("path")},
-		"a link on PATH leads to its home":   {path: []string{at("links")}, want: at("lib", "13", "bin")},
+		"a link on PATH leads to its home":   {path: []string{at("links")}, want: at("lib", "14", "bin")},
 		"an old one on PATH is passed over":  {path: []string{at("old"), at("path")}, want: at("path")},
 		"the newest installed":               {patterns: []string{at("lib", "*", "bin"), at("none")}, want: at("lib", "16", "bin")},
 		"a beta is a version too":            {patterns: []string{at("lib", "*", "bin"), at("beta", "*", "bin")}, want: at("beta", "18", "bin")},
-		"13 is new enough":                   {patterns: []string{at("lib", "13", "bin")}, want: at("lib", "13", "bin")},
-		"12 is too old":                      {patterns: []string{at("old")}, failure: []string{"PostgreSQL 12", "13 or newer"}},
+		"14 is new enough":                   {patterns: []string{at("lib", "14", "bin")}, want: at("lib", "14", "bin")},
+		"13 is too old":                      {patterns: []string{at("old")}, failure: []string{"PostgreSQL 13", "14 or newer"}},
 		"client programs are not enough":     {patterns: []string{at("client", "bin")}, failure: []string{"on PATH or in"}},
 		"a server without initdb":            {path: []string{at("half")}, failure: []string{"initdb"}},
 		"files that are no programs":         {path: []string{at("inert")}, failure: []string{"is not a program"}},
 		"a program that answers otherwise":   {patterns: []string{at("broken")}, failure: []string{"is no PostgreSQL version"}},
 		"the current folder is not searched": {path: []string{".", ""}, failure: []string{"on PATH or in"}},
-		"the variable wins":                  {chosen: at("lib", "13", "bin"), path: []string{at("path")}, want: at("lib", "13", "bin")},
+		"the variable wins":                  {chosen: at("lib", "14", "bin"), path: []string{at("path")}, want: at("lib", "14", "bin")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			account, err := serverAccount()
@@ -103,6 +103,7 @@ func TestFind(t *testing.T) {
 
 func TestWrongChoiceOfProgramsIsAnErrorNotASearch(t *testing.T) {
 	base := reachable(t)
+	t.Setenv(FetchVariable, "")
 	t.Setenv(BinVariable, filepath.Join(base, "nothing"))
 	_, err := Find()
 	wantError(t, err, BinVariable, filepath.Join(base, "nothing"))

