@@ -13,7 +13,6 @@ import (
 	"github.com/rickar/cal/v2/at"
 	"github.com/rickar/cal/v2/be"
 	"github.com/rickar/cal/v2/ca"
-	"github.com/rickar/cal/v2/ch"
 	"github.com/rickar/cal/v2/de"
 	"github.com/rickar/cal/v2/ecb"
 	"github.com/rickar/cal/v2/es"
@@ -22,7 +21,6 @@ import (
 	"github.com/rickar/cal/v2/ie"
 	"github.com/rickar/cal/v2/it"
 	"github.com/rickar/cal/v2/jp"
-	"github.com/rickar/cal/v2/nl"
 	"github.com/rickar/cal/v2/us"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -34,23 +32,33 @@ func init() {
 	cal.DefaultLoc = time.UTC
 }
 
-// The calendars by name: national holidays, with the days on which they are observed.
+// The calendars by name: the holidays that a country's law gives to all of it, with the days on which they are observed. A calendar is only
+// offered where there is one answer for the whole country. Switzerland's law knows one such day and leaves the rest to the cantons; in the
+// Netherlands Good Friday and Liberation Day are days off for some and not for others. Of the United Kingdom it is England and Wales.
 var holidays = map[string][]*cal.Holiday{
 	"none":       {},
 	"us-federal": us.Holidays,
 	"at":         at.Holidays,
 	"be":         be.Holidays,
-	"ca":         ca.Holidays,
-	"ch":         ch.Holidays,
-	"de":         de.Holidays,
-	"ecb":        ecb.Holidays,
-	"es":         es.Holidays,
-	"fr":         fr.Holidays,
-	"gb":         gb.Holidays,
-	"ie":         ie.Holidays,
-	"it":         it.Holidays,
-	"jp":         jp.Holidays,
-	"nl":         nl.Holidays,
+	// Canada Labour Code, section 166: Easter Monday and the Civic Holiday are the provinces'.
+	"ca":  without(ca.Holidays, ca.EasterMonday, ca.CivicDay),
+	"de":  de.Holidays,
+	"ecb": ecb.Holidays,
+	"es":  es.Holidays,
+	"fr":  fr.Holidays,
+	"gb":  gb.Holidays,
+	"ie":  ie.Holidays,
+	"it":  append(slices.Clone(it.Holidays), saintFrancis),
+	"jp":  jp.Holidays,
+}
+
+// saintFrancis is a national holiday of Italy again from 2026 on (Law 151 of 8 October 2025).
+var saintFrancis = &cal.Holiday{
+	Name: "San Francesco d'Assisi", Type: cal.ObservancePublic, StartYear: 2026, Month: time.October, Day: 4, Func: cal.CalcDayOfMonth,
+}
+
+func without(all []*cal.Holiday, some ...*cal.Holiday) []*cal.Holiday {
+	return slices.DeleteFunc(slices.Clone(all), func(h *cal.Holiday) bool { return slices.Contains(some, h) })
 }
 
 // Names returns the names of all calendars, sorted.

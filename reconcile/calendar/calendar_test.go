@@ -58,6 +58,11 @@ func TestHolidaysOfAYear(t *testing.T) {
 		{"us-federal", 2027, "01-01 01-18 02-15 05-31 06-18 07-05 09-06 10-11 11-11 11-25 12-24 12-31"},
 		{"us-federal", 2028, "01-17 02-21 05-29 06-19 07-04 09-04 10-09 11-10 11-23 12-25"},
 		{"none", 2026, ""},
+		{"it", 2025, "01-01 01-06 04-21 04-25 05-01 06-02 08-15 12-08 12-25 12-26"},
+		{"it", 2026, "01-01 01-06 04-06 05-01 06-02 12-08 12-25"},
+		{"it", 2027, "01-01 01-06 03-29 06-02 10-04 11-01 12-08"},
+		// https://laws-lois.justice.gc.ca/eng/acts/L-2/section-166.html
+		{"ca", 2025, "01-01 04-18 05-19 07-01 09-01 09-30 10-13 11-11 12-25 12-26"},
 		{"gb", 2026, "01-01 04-03 04-06 05-04 05-25 08-31 12-25 12-28"},
 		{"gb", 2027, "01-01 03-26 03-29 05-03 05-31 08-30 12-27 12-28"},
 		{"de", 2026, "01-01 04-03 04-06 05-01 05-14 05-25 12-25"},
@@ -91,7 +96,8 @@ func TestEveryCalendarHasAChristmasOrNone(t *testing.T) {
 }
 
 func TestUnknownCalendar(t *testing.T) {
-	for _, name := range []string{"", "us", "US-FEDERAL", "us-federal "} {
+	// Where regions or trades differ, no calendar claims to be the country's.
+	for _, name := range []string{"", "us", "US-FEDERAL", "us-federal ", "ch", "nl"} {
 		if _, err := calendar.ByName(name); err == nil || !strings.Contains(err.Error(), "us-federal") {
 			t.Errorf("%q: %v", name, err)
 		}
