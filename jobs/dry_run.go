@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/big"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -95,19 +94,21 @@ func (w *Worker) tellCreditBacks(ctx context.Context, rehearsal *postgres.Store,
 	if count == 0 {
 		return nil
 	}
-	return w.table("JOB\tACCOUNT\tFAILURE CODE\tCREDITS\tCLAUSE", count, func(table io.Writer) {
+	return w.table([]string{"JOB", "ACCOUNT", "FAILURE CODE", "CREDITS", "CLAUSE"}, count, func(table *reports.TextTable) {
 		for _, d := range listed {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%s\n", d.JobID, d.AccountID, d.FailureCode, d.CreditBack, d.Clause)
+			table.Row(d.JobID, d.AccountID, d.FailureCode, d.CreditBack, d.Clause)
 		}
 	})
 }
 
 // table writes up to maxRehearsalLines lines below a heading, and how many more there are.
-func (w *Worker) table(heading string, count int, write func(table io.Writer)) error {
-	table := tabwriter.NewWriter(w.DryRun, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\n"+heading)
+func (w *Worker) table(heading []string, count int, write func(table *reports.TextTable)) error {
+	if _, err := fmt.Fprintln(w.DryRun); err != nil {
+		return err
+	}
+	table := reports.NewTextTable(w.DryRun, heading...)
 	write(table)
-	if err := table.Flush(); err != nil {
+	if err := table.End(); err != nil {
 		return err
 	}
 	if more := count - maxRehearsalLines; more > 0 {
@@ -182,13 +183,13 @@ func (w *Worker) tellDecisions(ctx context.Context, rehearsal *postgres.Store, d
 	if len(decisions) == 0 {
 		return nil
 	}
-	return w.table("REQUEST\tACCOUNT\tDECISION\tREFUND\tCREDITS\tCLAUSES", len(decisions), func(table io.Writer) {
+	return w.table([]string{"REQUEST", "ACCOUNT", "DECISION", "REFUND", "CREDITS", "CLAUSES"}, len(decisions), func(table *reports.TextTable) {
 		for _, d := range decisions[:min(len(decisions), maxRehearsalLines)] {
 			refund := "-"
 			if d.Decision == "approve" && d.Currency != "" {
-				refund = fmt.Sprintf("%d %s", d.RefundMinor, d.Currency)
+				refund = reconcile.FormatMinor(d.RefundMinor, d.Currency)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\n", d.RequestID, d.AccountID, d.Decision, refund, d.Credits, d.Clauses)
+			table.Row(d.RequestID, d.AccountID, d.Decision, refund, d.Credits, d.Clauses)
 		}
 	})
 }
@@ -200,7 +201,7 @@ func (w *Worker) tellRefunds(ctx context.Context, rehearsal *postgres.Store, dat
 		ApprovedBy  string `db:"approved_by"`
 		Currency    string
 		Refunds     int64
-		AmountMinor string `db:"amount_minor"`
+		AmountMinor reports.Number `db:"amount_minor"`
 		Credits     string
 	}
 	if err := w.Store.Select(ctx, &plans, "dry_run/refunds", postgres.Args{}); err != nil {
@@ -222,9 +223,9 @@ func (w *Worker) tellRefunds(ctx context.Context, rehearsal *postgres.Store, dat
 		verdict = "wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here"
 	}
 	fmt.Fprintf(w.DryRun, "Refunds of these approved plans %s.\n", verdict)
-	return w.table("PLAN\tAPPROVED BY\tREFUNDS\tMONEY (MINOR UNITS)\tCREDITS", len(plans), func(table io.Writer) {
+	return w.table([]string{"PLAN", "APPROVED BY", "REFUNDS", "MONEY", "CREDITS"}, len(plans), func(table *reports.TextTable) {
 		for _, p := range plans[:min(len(plans), maxRehearsalLines)] {
-			fmt.Fprintf(table, "%s\t%s\t%d\t%s %s\t%s\n", p.PlanID, p.ApprovedBy, p.Refunds, p.AmountMinor, p.Currency, p.Credits)
+			table.Row(p.PlanID, p.ApprovedBy, p.Refunds, p.AmountMinor.Text(p.Currency), p.Credits)
 		}
 	})
 }
@@ -242,9 +243,9 @@ func (w *Worker) tellBreaks(ctx context.Context, rehearsal *postgres.Store, date
 		_, err := fmt.Fprintln(w.DryRun, "No break would be opened, changed or cleared.")
 		return err
 	}
-	return w.table("BREAKS OF THE NIGHT\tKIND\tCOUNT", 0, func(table io.Writer) {
+	return w.table([]string{"BREAKS OF THE NIGHT", "KIND", "COUNT"}, 0, func(table *reports.TextTable) {
 		for _, b := range breaks {
-			fmt.Fprintf(table, "%s\t%s\t%d\n", b.Event, b.Kind, b.Count)
+			table.Row(b.Event, b.Kind, b.Count)
 		}
 	})
 }

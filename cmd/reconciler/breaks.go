@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +45,7 @@ type breakLine struct {
 	ClosedOn    *reconcile.Date `db:"closed_on"`
 	Ours        string
 	Theirs      string
-	Variance    string
+	Variance    reports.Number
 	Unit        string
 	Detail      string
 }
@@ -90,18 +89,17 @@ func newBreaksListCommand(s *settings) *cobra.Command {
 				return err
 			}
 			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
-				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				fmt.Fprintln(table, "BREAK\tKIND\tSEVERITY\tSTATUS\tSUBJECT\tVARIANCE\tSINCE")
+				table := reports.NewTextTable(cmd.OutOrStdout(), "BREAK", "KIND", "SEVERITY", "STATUS", "SUBJECT", "VARIANCE", "SINCE")
 				count := 0
 				err := postgres.Each(cmd.Context(), store, "breaks/list", args, func(b breakLine) error {
 					count++
-					_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s %s\t%s %s\t%s\n", b.BreakID, b.Kind, b.Severity, b.Status, b.SubjectType, b.SubjectID, b.Variance, b.Unit, b.OpenedOn)
-					return err
+					table.Row(b.BreakID, b.Kind, b.Severity, b.Status, b.SubjectType+" "+b.SubjectID, b.Variance.Text(b.Unit), b.OpenedOn)
+					return nil
 				})
 				if err != nil {
 					return err
 				}
-				if err := table.Flush(); err != nil {
+				if err := table.End(); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s\n", counted(count, "break"))
@@ -115,10 +113,11 @@ func newBreaksListCommand(s *settings) *cobra.Command {
 
 func newBreaksShowCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show BREAK",
-		Short:   "Show one break and its history",
-		Example: "  reconciler breaks show brk_08dcef8b073a8c20d0c0",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Use:         "show BREAK",
+		Annotations: takes("BREAK   a break's id, brk_…"),
+		Short:       "Show one break and its history",
+		Example:     "  reconciler breaks show brk_08dcef8b073a8c20d0c0",
+		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
 				return showBreak(cmd, store, args[0])
@@ -139,15 +138,15 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, id string) error {
 	b := episodes[len(episodes)-1]
 	rule, _ := reconcile.BreakKind(b.Kind).Rule()
 	out := cmd.OutOrStdout()
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	table := reports.NewTextTable(out)
 	for _, row := range [][2]string{
 		{"break", b.BreakID}, {"kind", b.Kind + ": " + rule.Meaning}, {"severity", b.Severity}, {"status", b.Status}, {"account", b.AccountID},
-		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", b.Ours}, {"theirs", b.Theirs}, {"variance", strings.TrimSpace(b.Variance + " " + b.Unit)},
+		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", reports.AmountOrText(b.Ours, b.Unit)}, {"theirs", reports.AmountOrText(b.Theirs, b.Unit)}, {"variance", b.Variance.Text(b.Unit)},
 		{"detail", b.Detail}, {"first seen", b.OpenedOn.String()}, {"what to do", rule.Action},
 	} {
-		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+		table.Row(row[0], row[1])
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.End(); err != nil {
 		return err
 	}
 	var history []struct {
@@ -167,20 +166,22 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, id string) error {
 		return err
 	}
 	fmt.Fprintln(out, "\nhistory")
+	table = reports.NewTextTable(out)
 	for _, h := range history {
-		fmt.Fprintf(table, "  %s\t%s\tby %s\t%s\n", h.BusinessDate, h.Event, h.Actor, strings.TrimSpace(strings.Join([]string{h.Resolution, h.Reason, h.Detail}, " ")))
+		table.Row("  "+h.BusinessDate.String(), h.Event, "by "+h.Actor, strings.TrimSpace(strings.Join([]string{h.Resolution, h.Reason, h.Detail}, " ")))
 	}
-	return table.Flush()
+	return table.End()
 }
 
 func newBreaksResolveCommand(s *settings) *cobra.Command {
 	r := jobs.Resolution{Resolution: "corrected"}
 	cmd := &cobra.Command{
-		Use:     "resolve BREAK --by NAME --reason TEXT",
-		Short:   "Close a break on your own authority",
-		Long:    "resolve closes an open break. It stays closed as long as its values stay the same; a change reopens it.",
-		Example: `  reconciler breaks resolve brk_08dcef8b073a8c20d0c0 --by "Ana Ruiz" --reason "second debit reversed by hand"`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Use:         "resolve BREAK --by NAME --reason TEXT",
+		Annotations: takes("BREAK   the id of an open break, brk_…"),
+		Short:       "Close a break on your own authority",
+		Long:        "resolve closes an open break. It stays closed as long as its values stay the same; a change reopens it.",
+		Example:     `  reconciler breaks resolve brk_08dcef8b073a8c20d0c0 --by "Ana Ruiz" --reason "second debit reversed by hand"`,
+		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.BreakID = args[0]
 			if faults := r.Faults(); len(faults) > 0 {
@@ -249,7 +250,7 @@ func exportBreaks(ctx context.Context, store *postgres.Store, filter postgres.Ar
 	err := postgres.Each(ctx, store, "breaks/list", filter, func(b breakLine) error {
 		return w.Write([]string{
 			b.BreakID, b.Kind, b.Severity, b.Status, reports.DefuseText(b.AccountID), b.SubjectType, reports.DefuseText(b.SubjectID), b.Field,
-			reports.DefuseText(b.Ours), reports.DefuseText(b.Theirs), b.Variance, b.Unit, b.OpenedOn.String(), reports.DefuseText(b.Detail), "", "", "",
+			reports.DefuseText(b.Ours), reports.DefuseText(b.Theirs), string(b.Variance), b.Unit, b.OpenedOn.String(), reports.DefuseText(b.Detail), "", "", "",
 		})
 	})
 	w.Flush()
@@ -258,11 +259,12 @@ func exportBreaks(ctx context.Context, store *postgres.Store, filter postgres.Ar
 
 func newBreaksImportCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
-		Use:     "import FILE",
-		Short:   "Resolve the breaks of a filled-in export, all or none",
-		Long:    "import reads an export with resolution, reason and actor filled in. Rows in which all three are empty are left open. Everything is checked first;\nwith one fault nothing is applied. A resolution is one of: " + strings.Join(jobs.Resolutions, ", ") + ".",
-		Example: "  reconciler breaks import breaks-to-do.csv",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Use:         "import FILE",
+		Annotations: takes("FILE   an export with the last three columns filled in"),
+		Short:       "Resolve the breaks of a filled-in export, all or none",
+		Long:        "import reads an export with resolution, reason and actor filled in. Rows in which all three are empty are left open. Everything is checked first;\nwith one fault nothing is applied. A resolution is one of: " + strings.Join(jobs.Resolutions, ", ") + ".",
+		Example:     "  reconciler breaks import breaks-to-do.csv",
+		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])
 			if err != nil {

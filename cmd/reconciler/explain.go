@@ -13,14 +13,16 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 func init() { commands = append(commands, newExplainCommand) }
 
 func newExplainCommand(s *settings) *cobra.Command {
 	return &cobra.Command{
-		Use:   "explain ID",
-		Short: "Tell the whole story of an id",
+		Use:         "explain ID",
+		Annotations: takes("ID   of a purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan or break"),
+		Short:       "Tell the whole story of an id",
 		Long: `explain tells everything the books know about a purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan
 or break, in chronological order: the source rows, the decisions with their clauses, the ledger entries, the refunds that were planned, approved and
 sent, and the reports they are in.`,
@@ -88,7 +90,7 @@ func tell(ctx context.Context, store *postgres.Store, id string) (story, error) 
 }
 
 func (s story) print(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "The story of %s (times are UTC)\n\n", s.id); err != nil {
+	if _, err := fmt.Fprintf(w, "The story of %s (times are UTC)\n\n", reports.OneLine(s.id)); err != nil {
 		return err
 	}
 	var cited []string
@@ -106,7 +108,7 @@ func (s story) print(w io.Writer) error {
 		if line.Clause != "" {
 			where += ", clause " + line.Clause
 		}
-		if _, err := fmt.Fprintf(w, "%s  %s\n%s  [%s]\n", at, wrapText(line.Says, 78, 21), strings.Repeat(" ", len(time.DateTime)), where); err != nil {
+		if _, err := fmt.Fprintf(w, "%s  %s\n%s  [%s]\n", at, wrapText(reports.WithAmounts(line.Says), 78, 21), strings.Repeat(" ", len(time.DateTime)), reports.OneLine(where)); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,40 @@ func eachCommand(t *testing.T, fn func(t *testing.T, cmd *cobra.Command)) {
 	walk(newRootCommand())
 }
 
+// A command's --help is about that command: its arguments and its own flags. What all of them can be set to is on one page.
+func TestHelpShowsWhatTheCommandItselfTakes(t *testing.T) {
+	help := func(t *testing.T, words ...string) string {
+		var out, log bytes.Buffer
+		if code := run(context.Background(), words, &out, &log); code != exitDone {
+			t.Fatalf("%v: exit code %d: %s", words, code, log.String())
+		}
+		return out.String()
+	}
+	eachCommand(t, func(t *testing.T, cmd *cobra.Command) {
+		text := help(t, append(strings.Fields(cmd.CommandPath())[1:], "--help")...)
+		_, argument, _ := strings.Cut(strings.TrimPrefix(cmd.UseLine(), cmd.CommandPath()), " ")
+		argument, _, _ = strings.Cut(strings.Trim(argument, "[]"), " ")
+		if argument = strings.TrimRight(argument, "]"); strings.ToUpper(argument) == argument && argument != "" && !strings.Contains(text, "\nArguments:\n  "+argument+"   ") {
+			t.Errorf("says nothing of its argument %s:\n%s", argument, text)
+		}
+		if !strings.Contains(text, "--help") || !strings.Contains(text, "reconciler help settings") {
+			t.Errorf("neither its flags nor where the settings are:\n%s", text)
+		}
+		_, flags, _ := strings.Cut(text, "\nFlags:\n")
+		for _, s := range settingList {
+			if strings.Contains(flags, "--"+s.flag()+" ") {
+				t.Errorf("lists the setting --%s among its flags", s.flag())
+			}
+		}
+	})
+	page := help(t, "help", "settings")
+	for _, s := range settingList {
+		if strings.Count(page, "\n  "+s.env+"\n") != 1 {
+			t.Errorf("help settings doesn't have %s once", s.env)
+		}
+	}
+}
+
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 	eachCommand(t, func(t *testing.T, cmd *cobra.Command) {
 		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {

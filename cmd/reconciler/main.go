@@ -18,6 +18,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 // memoryGoal is what the garbage collector works harder for, in bytes: several times what the worker holds on to, so that what it lets go is
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	root := newRootCommand()
 	complain := func(text string) {
 		s := settings{flags: root.PersistentFlags()}
-		fmt.Fprintln(stderr, "reconciler: "+newRedactor(stderr, s.secrets()).text(text))
+		fmt.Fprintln(&reports.PlainText{Out: stderr}, "reconciler: "+newRedactor(stderr, s.secrets()).text(text))
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -74,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(&reports.PlainText{Out: stdout}) // ids, memos and names come from outside: none of them may drive a terminal
 	root.SetErr(stderr)
 	started := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }

@@ -5,12 +5,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 // writeOutput writes to the path that a flag names, or to standard output where it names none. A file is put in place once it is complete, so
 // that a failure leaves the one before it as it was; what is there and is no file, such as /dev/stdout, is written to directly.
 func writeOutput(standard io.Writer, flag, path string, write func(io.Writer) error) (err error) {
 	if path == "" {
+		if plain, ok := standard.(*reports.PlainText); ok {
+			standard = plain.Out // a file for other programs, byte by byte
+		}
 		return write(standard)
 	}
 	target := path

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 func init() { commands = append(commands, newPolicyCommand) }
@@ -39,8 +39,9 @@ func newPolicyShowCommand(_ *settings) *cobra.Command {
 func newPolicyTestCommand(s *settings) *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
-		Use:   "test NEW.yaml --from D --to D",
-		Short: "Show which past decisions another policy would have changed, and by how much money",
+		Use:         "test NEW.yaml --from D --to D",
+		Annotations: takes("NEW.yaml   a policy file, as policy show prints one"),
+		Short:       "Show which past decisions another policy would have changed, and by how much money",
 		Long: `test decides every credit-back and every refund request of a range of nights again under another policy file, from the facts of those
 nights, and lists each decision that would have been different. It changes nothing.`,
 		Example: "  reconciler policy test policy-2027.yaml --from 2026-10-01 --to 2026-10-31",
@@ -70,18 +71,17 @@ nights, and lists each decision that would have been different. It changes nothi
 				return err
 			}
 			defer closeWorker()
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NIGHT\tWHAT\tID\tACCOUNT\tWAS\tWOULD BE\tMORE PAID OUT\tWHY")
+			table := reports.NewTextTable(cmd.OutOrStdout(), "NIGHT", "WHAT", "ID", "ACCOUNT", "WAS", "WOULD BE", "MORE PAID OUT", "WHY")
 			changed := 0
 			decided, totals, err := w.TestPolicy(cmd.Context(), policies, first, last, func(p jobs.PolicyChange) error {
 				changed++
-				_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Night, p.What, p.ID, p.AccountID, p.Was, p.Would, amountText(p.Amount, p.Unit), p.Why)
-				return err
+				table.Row(p.Night, p.What, p.ID, p.AccountID, p.Was, p.Would, reports.Int(p.Amount).Text(p.Unit), p.Why)
+				return nil
 			})
 			if err != nil {
 				return err
 			}
-			if err := table.Flush(); err != nil {
+			if err := table.End(); err != nil {
 				return err
 			}
 			out := cmd.OutOrStdout()
@@ -92,11 +92,7 @@ nights, and lists each decision that would have been different. It changes nothi
 			}
 			slices.Sort(units)
 			for _, unit := range units {
-				if totals[unit].IsInt64() {
-					fmt.Fprintf(out, "more paid out: %s\n", amountText(totals[unit].Int64(), unit))
-				} else {
-					fmt.Fprintf(out, "more paid out: %s %s\n", totals[unit], unit)
-				}
+				fmt.Fprintf(out, "more paid out: %s\n", reports.Number(totals[unit].String()).Text(unit))
 			}
 			return nil
 		},
@@ -104,12 +100,4 @@ nights, and lists each decision that would have been different. It changes nothi
 	cmd.Flags().StringVar(&from, "from", "", "first business date, YYYY-MM-DD")
 	cmd.Flags().StringVar(&to, "to", "", "last business date (default: yesterday)")
 	return cmd
-}
-
-// amountText is an amount with its unit: credits as they are, money with its decimals.
-func amountText(amount int64, unit string) string {
-	if unit == "credits" {
-		return fmt.Sprintf("%d credits", amount)
-	}
-	return reconcile.FormatMinor(amount, unit)
 }

@@ -9,13 +9,13 @@ import (
 	"os/user"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 func init() { commands = append(commands, newRefundsCommand) }
@@ -86,10 +86,11 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 func newRefundsApproveCommand(s *settings) *cobra.Command {
 	var by, hash string
 	cmd := &cobra.Command{
-		Use:     "approve PLAN",
-		Short:   "Approve a plan that somebody else made",
-		Example: `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Use:         "approve PLAN",
+		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Short:       "Approve a plan that somebody else made",
+		Example:     `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
+		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				view, err := w.ApproveRefunds(ctx, args[0], by, hash)
@@ -110,8 +111,9 @@ func newRefundsApproveCommand(s *settings) *cobra.Command {
 func newRefundsExecuteCommand(s *settings) *cobra.Command {
 	var by string
 	cmd := &cobra.Command{
-		Use:   "execute PLAN",
-		Short: "Make the refunds of an approved plan; repeat it to finish what was interrupted",
+		Use:         "execute PLAN",
+		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Short:       "Make the refunds of an approved plan; repeat it to finish what was interrupted",
 		Long: `execute makes the refunds of an approved plan. Before each one the charge is read again at Stripe, and the ledger, the
 request and the decision in the database: a dispute, an earlier refund, another currency or amount, credits used since,
 or a request that was withdrawn stops that refund with a reason and a break.
@@ -156,12 +158,11 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 				} else if last.Halted() {
 					fmt.Fprintf(cmd.OutOrStdout(), "Refunds are halted by %s since %s: %s\n\n", last.Actor, last.At.UTC().Format(time.RFC3339), last.Reason)
 				}
-				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				fmt.Fprintln(table, "PLAN\tTHROUGH\tREFUNDS\tMADE BY\tAPPROVED BY\tTO SEND\tOPEN\tPAID\tENDED")
+				table := reports.NewTextTable(cmd.OutOrStdout(), "PLAN", "THROUGH", "REFUNDS", "MADE BY", "APPROVED BY", "TO SEND", "OPEN", "PAID", "ENDED")
 				for _, p := range plans {
-					fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%d\n", p.PlanID, p.BusinessDate, p.Refunds, p.MadeBy, orDash(p.ApprovedBy), p.Planned, p.Open, p.Paid, p.Ended)
+					table.Row(p.PlanID, p.BusinessDate, p.Refunds, p.MadeBy, orDash(p.ApprovedBy), p.Planned, p.Open, p.Paid, p.Ended)
 				}
-				return table.Flush()
+				return table.End()
 			})
 		},
 	}
@@ -172,10 +173,11 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 func newRefundsShowCommand(s *settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show PLAN",
-		Short:   "Show a plan and where each of its refunds stands",
-		Example: `  reconciler refunds show plan_2026-11-21_4c1f…`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Use:         "show PLAN",
+		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Short:       "Show a plan and where each of its refunds stands",
+		Example:     `  reconciler refunds show plan_2026-11-21_4c1f…`,
+		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				view, err := w.RefundPlan(ctx, args[0])
@@ -193,10 +195,11 @@ func newRefundsShowCommand(s *settings) *cobra.Command {
 func newRefundsCancelCommand(s *settings) *cobra.Command {
 	var by, reason string
 	cmd := &cobra.Command{
-		Use:     "cancel PLAN",
-		Short:   "Take what was not sent yet out of a plan, so that it can be planned anew",
-		Example: `  reconciler refunds cancel plan_2026-11-21_4c1f… --reason "fees were corrected"`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Use:         "cancel PLAN",
+		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Short:       "Take what was not sent yet out of a plan, so that it can be planned anew",
+		Example:     `  reconciler refunds cancel plan_2026-11-21_4c1f… --reason "fees were corrected"`,
+		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				cancelled, err := w.CancelRefunds(ctx, args[0], by, reason)
@@ -255,7 +258,7 @@ func orSystemUser(name string) string {
 
 func tellLeftOut(out io.Writer, leftOut []jobs.LeftOut) {
 	for _, l := range leftOut {
-		fmt.Fprintf(out, "left out: request %s: %s\n", l.RequestID, l.Problem)
+		fmt.Fprintf(out, "left out: request %s: %s\n", reports.OneLine(l.RequestID), reports.OneLine(l.Problem))
 	}
 }
 
@@ -285,18 +288,17 @@ func tellPlan(out io.Writer, view jobs.RefundPlanView, asJSON bool) error {
 	}
 	fmt.Fprintf(out, "%s, decisions through %s, made by %s, %s\nhash %s\n%d refunds, %s\n\n",
 		view.PlanID, view.BusinessDate, view.MadeBy, approved, view.PlanSha256, view.Refunds, totals(view))
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "REQUEST\tCHARGE\tREFUND\tFEE WITHHELD\tCREDITS\tCLAUSE\tSTATE\tAT STRIPE")
+	table := reports.NewTextTable(out, "REQUEST", "CHARGE", "REFUND", "FEE WITHHELD", "CREDITS", "CLAUSE", "STATE", "AT STRIPE")
 	for _, item := range view.Items {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", item.RequestID, item.ChargeID, reconcile.FormatMinor(item.AmountMinor, item.Currency),
+		table.Row(item.RequestID, item.ChargeID, reconcile.FormatMinor(item.AmountMinor, item.Currency),
 			reconcile.FormatMinor(item.FeeMinor, item.Currency), item.Credits, item.Clauses, item.State, orDash(item.RefundID))
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.End(); err != nil {
 		return err
 	}
 	for _, item := range view.Items {
 		if item.Reason != "" && item.State != reconcile.IntentSent && item.State != reconcile.IntentSettled {
-			fmt.Fprintf(out, "%s: %s\n", item.RequestID, item.Reason)
+			fmt.Fprintf(out, "%s: %s\n", reports.OneLine(item.RequestID), reports.OneLine(item.Reason))
 		}
 	}
 	return nil

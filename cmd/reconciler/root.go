@@ -18,6 +18,7 @@ failed through our fault, decides refund requests by the written policy, and wri
 can close the books on.
 
 Settings come from the environment; flags of the same name override them (DATABASE_URL: --database-url).
+reconciler help settings lists them all.
 
 Exit codes: 0 completed · 1 could not finish, worth retrying · 2 wrong usage or settings · 3 integrity: control
 totals, circuit breaker, verification, closed period · 4 completed, --fail-on found breaks · 143 stopped by a signal`,
@@ -30,7 +31,8 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 		Version:       codeVersion(),
 	}
 	s.register(root.PersistentFlags())
-	root.Flags().SortFlags = false // --help shows the settings in their own order
+	root.SetUsageTemplate(usageTemplate)
+	root.AddCommand(&cobra.Command{Use: "settings", Short: "Everything that can be set, by environment or flag", Long: explainSettings()})
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		// --timezone for --reconciler-timezone: the prefix tells environment variables apart, flags don't need it.
 		if full := "reconciler-" + name; isSetting(full) && !slices.Contains(fullNamesOnly, name) {
@@ -52,6 +54,32 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 		}
 	}
 	return root
+}
+
+// usageTemplate shows what a command itself takes: its arguments and its own flags. The settings that all of them take have a page of their own.
+const usageTemplate = `Usage:{{if .Runnable}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} [command]{{end}}{{with index .Annotations "arguments"}}
+
+Arguments:
+{{.}}{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if or .IsAvailableCommand (eq .Name "help")}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .LocalNonPersistentFlags.HasAvailableFlags}}
+
+Flags:
+{{.LocalNonPersistentFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+
+Settings: reconciler help settings{{if .HasAvailableSubCommands}}
+More about a command: {{.CommandPath}} [command] --help{{end}}
+`
+
+// takes describes the arguments of a command, a line each, for its --help.
+func takes(arguments ...string) map[string]string {
+	return map[string]string{"arguments": "  " + strings.Join(arguments, "\n  ")}
 }
 
 // fullNamesOnly are settings whose short name is a command's own flag: demo --accounts is how many customers there are.

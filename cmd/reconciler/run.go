@@ -20,8 +20,9 @@ func newRunCommand(s *settings) *cobra.Command {
 	var date, failOn string
 	var dryRun, catchUp bool
 	cmd := &cobra.Command{
-		Use:   "run [JOB]",
-		Short: "Do one night, or one job of it",
+		Use:         "run [JOB]",
+		Annotations: takes("JOB   one of " + strings.Join(jobs.Names(), ", ") + "; without it, all of them in this order"),
+		Short:       "Do one night, or one job of it",
 		Long: `run does all jobs of one business date in order, or only the one that is named. It may be repeated: the same inputs give the
 same books and the same report bytes.
 

@@ -1,7 +1,7 @@
 SELECT e.recorded_at AS at, 'breaks.csv of ' || e.business_date AS source, '' AS clause,
        'break ' || e.break_id || ' (' || b.kind || ', ' || b.severity || ') ' || e.event
-       || CASE WHEN e.event IN ('opened', 'changed', 'reopened') THEN ': ' || b.field || ' ours ' || coalesce(nullif(e.ours, ''), '-') || ', theirs ' || coalesce(nullif(e.theirs, ''), '-')
-               || CASE WHEN e.variance <> 0 THEN ', variance ' || e.variance || ' ' || e.unit ELSE '' END || CASE WHEN e.detail <> '' THEN '; ' || e.detail ELSE '' END
+       || CASE WHEN e.event IN ('opened', 'changed', 'reopened') THEN ': ' || b.field || ' ours ' || {{ amount_mark }} || coalesce(nullif(e.ours, ''), '-') || ' ' || e.unit || {{ amount_mark }} || ', theirs ' || {{ amount_mark }} || coalesce(nullif(e.theirs, ''), '-') || ' ' || e.unit || {{ amount_mark }}
+               || CASE WHEN e.variance <> 0 THEN ', variance ' || {{ amount_mark }} || e.variance || ' ' || e.unit || {{ amount_mark }} ELSE '' END || CASE WHEN e.detail <> '' THEN '; ' || e.detail ELSE '' END
                WHEN e.event = 'resolved' THEN ' by ' || e.actor || ': ' || e.reason ELSE '' END AS says
 FROM reconciler.break_events e
 JOIN (SELECT DISTINCT account_id, break_id, kind, severity, field, subject_id FROM reconciler.breaks) b ON b.account_id = e.account_id AND b.break_id = e.break_id
