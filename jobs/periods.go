@@ -57,8 +57,8 @@ func ClosePeriod(ctx context.Context, store *postgres.Store, period, actor strin
 
 // ReopenPeriod undoes ClosePeriod, for a reason that stays on record.
 func ReopenPeriod(ctx context.Context, store *postgres.Store, period, actor, reason string, at time.Time) error {
-	if strings.TrimSpace(reason) == "" {
-		return fmt.Errorf("%w %s: reopening needs a reason", ErrPeriod, period)
+	if fault := ReasonFault(reason); fault != "" {
+		return fmt.Errorf("%w %s: the reason %s", ErrPeriod, period, fault)
 	}
 	return store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
 		state, err := loadPeriod(ctx, tx, period)

@@ -249,6 +249,9 @@ func (w *Worker) CancelRefunds(ctx context.Context, planID, by, reason string) (
 	if strings.TrimSpace(by) == "" || strings.TrimSpace(reason) == "" {
 		return 0, fmt.Errorf("%w: cancelling a plan needs a name and a reason", ErrRefundUsage)
 	}
+	if fault := ReasonFault(reason); fault != "" {
+		return 0, fmt.Errorf("%w: the reason %s", ErrRefundUsage, fault)
+	}
 	w = w.withDefaults()
 	lease, err := takeRefundLease(ctx, w.Store, w.Settings.Refund.Lease)
 	if err != nil {
@@ -301,6 +304,9 @@ func RefundSwitchNow(ctx context.Context, q postgres.Querier) (s RefundSwitch, e
 func (w *Worker) FlipRefundSwitch(ctx context.Context, halt bool, by, reason string) error {
 	if strings.TrimSpace(by) == "" || strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("%w: halting and resuming refunds need a name and a reason", ErrRefundUsage)
+	}
+	if fault := ReasonFault(reason); fault != "" {
+		return fmt.Errorf("%w: the reason %s", ErrRefundUsage, fault)
 	}
 	action := "resumed"
 	if halt {

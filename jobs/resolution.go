@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -18,6 +20,9 @@ var Resolutions = []string{"corrected", "accepted", "written_off"}
 
 // ErrNotOpen says that there is no open break of that id.
 var ErrNotOpen = errors.New("no open break of this id")
+
+// breakID is what ids of breaks look like.
+var breakID = regexp.MustCompile(`^brk_[0-9a-z]{1,64}$`)
 
 // Resolution is a person's word on one break.
 type Resolution struct {
@@ -30,19 +35,38 @@ type Resolution struct {
 // Faults lists all that is wrong with a resolution by field, none when it may be applied.
 func (r Resolution) Faults() map[string]string {
 	faults := map[string]string{}
-	if !strings.HasPrefix(r.BreakID, "brk_") {
+	if !breakID.MatchString(r.BreakID) {
 		faults["break_id"] = fmt.Sprintf("%q is no break id", r.BreakID)
 	}
 	if !slices.Contains(Resolutions, r.Resolution) {
 		faults["resolution"] = fmt.Sprintf("%q is none of %s", r.Resolution, strings.Join(Resolutions, ", "))
 	}
-	if strings.TrimSpace(r.Reason) == "" {
-		faults["reason"] = "is empty; say why, for whoever asks next year"
+	if fault := ReasonFault(r.Reason); fault != "" {
+		faults["reason"] = fault
 	}
 	if strings.TrimSpace(r.Actor) == "" {
 		faults["actor"] = "is empty; say who decided"
 	}
 	return faults
+}
+
+// MaxReasonCharacters is how long a reason may be.
+const MaxReasonCharacters = 2000
+
+// ReasonFault says what is wrong with a reason that a person gives for what they do; "" when nothing is.
+func ReasonFault(reason string) string {
+	switch {
+	case strings.TrimSpace(reason) == "":
+		return "is empty; say why, for whoever asks next year"
+	case !utf8.ValidString(reason):
+		return "is not UTF-8; save the file as UTF-8"
+	case strings.ContainsRune(reason, 0):
+		return "holds a NUL character, which the database can't store"
+	case utf8.RuneCountInString(reason) > MaxReasonCharacters:
+		return fmt.Sprintf("has %d characters; at most %d are kept", utf8.RuneCountInString(reason), MaxReasonCharacters)
+	default:
+		return ""
+	}
 }
 
 // auditResolutions notes in the audit log who has resolved what, one link for each person.

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -255,97 +253,4 @@ func exportBreaks(ctx context.Context, store *postgres.Store, filter postgres.Ar
 	})
 	w.Flush()
 	return errors.Join(err, w.Error())
-}
-
-func newBreaksImportCommand(s *settings) *cobra.Command {
-	return &cobra.Command{
-		Use:         "import FILE",
-		Annotations: takes("FILE   an export with the last three columns filled in"),
-		Short:       "Resolve the breaks of a filled-in export, all or none",
-		Long:        "import reads an export with resolution, reason and actor filled in. Rows in which all three are empty are left open. Everything is checked first;\nwith one fault nothing is applied. A resolution is one of: " + strings.Join(jobs.Resolutions, ", ") + ".",
-		Example:     "  reconciler breaks import breaks-to-do.csv",
-		Args:        arguments(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			file, err := os.Open(args[0])
-			if err != nil {
-				return usageError("%w", err)
-			}
-			defer file.Close()
-			resolutions, err := readResolutions(file)
-			if err != nil {
-				return err
-			}
-			if len(resolutions) == 0 {
-				fmt.Fprintln(cmd.OutOrStdout(), "nothing is filled in; nothing was resolved")
-				return nil
-			}
-			return withStore(cmd, s, func(c config, store *postgres.Store) error {
-				err := jobs.ResolveBreaks(cmd.Context(), store, c.jobs.Zone, time.Now(), resolutions)
-				if errors.Is(err, jobs.ErrNotOpen) {
-					return usageError("nothing was applied: %w", err)
-				}
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s resolved\n", counted(len(resolutions), "break"))
-				return nil
-			})
-		},
-	}
-}
-
-// readResolutions reads the filled-in rows of an export and reports everything that is wrong with line and column.
-func readResolutions(r io.Reader) ([]jobs.Resolution, error) {
-	reader := csv.NewReader(r)
-	reader.FieldsPerRecord = -1
-	header, err := reader.Read()
-	if err != nil {
-		return nil, usageError("the file has no header row: %w", err)
-	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets like to begin with a byte order mark
-	at := map[string]int{}
-	for _, name := range []string{"break_id", "resolution", "reason", "actor"} {
-		at[name] = slices.Index(header, name)
-		if at[name] < 0 {
-			return nil, usageError("line 1: column %s is missing", name)
-		}
-	}
-	var resolutions []jobs.Resolution
-	var faults []error
-	seen := map[string]int{}
-	for {
-		record, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, usageError("not a CSV file: %w", err)
-		}
-		line, _ := reader.FieldPos(0)
-		field := func(name string) string {
-			if at[name] >= len(record) {
-				return ""
-			}
-			return strings.TrimSpace(record[at[name]])
-		}
-		resolution := jobs.Resolution{BreakID: field("break_id"), Resolution: field("resolution"), Reason: field("reason"), Actor: field("actor")}
-		if resolution.Resolution == "" && resolution.Reason == "" && resolution.Actor == "" {
-			continue
-		}
-		problems := resolution.Faults()
-		if first, twice := seen[resolution.BreakID]; twice {
-			problems["break_id"] = fmt.Sprintf("stands on line %d already", first)
-		}
-		seen[resolution.BreakID] = line
-		for _, name := range []string{"break_id", "resolution", "reason", "actor"} {
-			if problem := problems[name]; problem != "" {
-				faults = append(faults, fmt.Errorf("line %d, column %s: %s", line, name, problem))
-			}
-		}
-		resolutions = append(resolutions, resolution)
-	}
-	if len(faults) > 0 {
-		return nil, usageError("nothing was applied:\n%w", errors.Join(faults...))
-	}
-	return resolutions, nil
 }
