@@ -189,11 +189,8 @@ window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-
 			Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e1", "usage", -1, "j1", "2026-03-05 10:00:00"),
 				entered("e2", "usage", -2, "j1", "2026-03-06 10:00:00"), late(entered("e3", "usage", -3, "j1", "2026-03-05 11:00:00"), 2)},
 		}, []string{`
-break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits
 credit-back j1 account=acct-0 system debited=1 before=0 back=1 credited clause=3.1`, `
-break       debit_amount_mismatch of j1 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=3 credits
 credit-back j1 account=acct-0 system debited=3 before=1 back=2 credited clause=3.1`, `
-break       debit_amount_mismatch of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-06 variance=3 credits
 break       late_item of e3 account=acct-0 open first=2026-03-07 last=2026-03-07 variance=-3 credits
 credit-back j1 account=acct-0 system debited=6 before=3 back=3 credited clause=3.1`, `
 break       late_item of e3 account=acct-0 cleared first=2026-03-07 last=2026-03-07 variance=-3 credits`}},
@@ -236,13 +233,42 @@ break       purchase_without_grant of p1 account=acct-0 open first=2026-03-05 la
 decision    r1 account=acct-0 purchase=p1 job= due=2026-03-16 deny currency=usd clauses=1
 window      p1 account=acct-0 refunded used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`}},
 
+		{"what was credited back in full needs no other repair, whatever was debited; beyond that it is one break", "2026-03-05", "", platform{
+			Jobs: []job{ran("j1", "failed", "NODE_FAIL", 40, "2026-03-05 10:00:00"), ran("j2", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00"),
+				ran("j3", "failed", "NODE_FAIL", 19, "2026-03-05 10:00:00"), ran("j4", "failed", "", 40, "2026-03-05 10:00:00"),
+				ran("j5", "succeeded", "", 40, "2026-03-05 10:00:00"), ran("j6", "succeeded", "", 40, "2026-03-05 10:00:00")},
+			Entries: []entry{
+				entered("e0", "promo", 1000, "", "2026-03-01 00:00:00"),
+				entered("e1", "usage", -40, "j1", "2026-03-05 10:00:00"), entered("e2", "usage", -40, "j1", "2026-03-05 10:00:01"), entered("e3", "credit_back", 80, "j1", "2026-03-05 11:00:00"),
+				entered("e4", "usage", -7, "j2", "2026-03-05 10:00:00"), entered("e5", "credit_back", 7, "j2", "2026-03-05 11:00:00"),
+				entered("e6", "credit_back", 19, "j3", "2026-03-05 11:00:00"),
+				entered("e7", "usage", -40, "j4", "2026-03-05 10:00:00"), entered("e8", "usage", -40, "j4", "2026-03-05 10:00:01"), entered("e9", "credit_back", 80, "j4", "2026-03-05 11:00:00"),
+				// A surplus may come back as a credit-back as well; what goes beyond it was not due.
+				entered("ea", "usage", -40, "j5", "2026-03-05 10:00:00"), entered("eb", "usage", -40, "j5", "2026-03-05 10:00:01"), entered("ec", "credit_back", 40, "j5", "2026-03-05 11:00:00"),
+				entered("ed", "usage", -40, "j6", "2026-03-05 10:00:00"), entered("ee", "usage", -40, "j6", "2026-03-05 10:00:01"), entered("ef", "credit_back", 80, "j6", "2026-03-05 11:00:00"),
+				// Reversed by an adjustment: there is no negative credit-back.
+				entered("eg", "adjustment", -40, "j6", "2026-03-06 11:00:00"), entered("eh", "adjustment", -19, "j3", "2026-03-06 11:00:00"),
+			},
+		}, []string{`
+break       credit_back_exceeds_debit of j3 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-19 credits
+break       credit_back_unfounded of j6 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-40 credits
+break       failure_unclassified of j4 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=0 credits
+credit-back j1 account=acct-0 system debited=80 before=80 back=0 not_due clause=3.1
+credit-back j2 account=acct-0 system debited=7 before=7 back=0 not_due clause=3.1
+credit-back j3 account=acct-0 system debited=0 before=19 back=0 not_due clause=3.1
+credit-back j4 account=acct-0 unknown debited=80 before=80 back=0 pending clause=3
+credit-back j5 account=acct-0 unknown debited=80 before=40 back=0 not_due clause=3
+credit-back j6 account=acct-0 unknown debited=80 before=80 back=0 not_due clause=3`, `
+break       credit_back_exceeds_debit of j3 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=-19 credits
+break       credit_back_unfounded of j6 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=-40 credits
+break       failure_unclassified of j4 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=0 credits`}},
+
 		{"jobs that cost nothing", "2026-03-05", "", platform{
 			Jobs: []job{ran("j1", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00"), ran("j2", "succeeded", "", 0, "2026-03-05 10:00:00"),
 				ran("j3", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00")},
 			Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e2", "usage", 0, "j2", "2026-03-05 10:00:00"),
 				entered("e3", "usage", -3, "j3", "2026-03-05 10:00:00")},
 		}, []string{`
-break       debit_amount_mismatch of j3 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=-3 credits
 credit-back j1 account=acct-0 system debited=0 before=0 back=0 not_due clause=3.1
 credit-back j3 account=acct-0 system debited=3 before=0 back=3 credited clause=3.1`}},
 

@@ -1042,23 +1042,38 @@ func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 		if !o.watched(n, j.finished) && count(named, func(e posting) bool { return o.watched(n, e.at) && !isNothing(e) }) == 0 {
 			continue
 		}
-		own, all := netDebits(named, j.id, j.account), negated(total(named, isDebit))
-		if kind := debitBreak(j, named); kind != "" {
-			variance := minus(big.NewInt(j.cost), own)
-			if kind == reconcile.DebitAccountMismatch && variance.Sign() == 0 {
-				variance = minus(own, all)
+		own := standing(named, j.account)
+		foreignDebits, foreignCredits := foreign(named, j.account)
+		if kind := o.debitBreak(j, named); kind != "" {
+			variance := minus(big.NewInt(j.cost), own.debited)
+			if variance.Sign() < 0 {
+				variance.Add(variance, own.credited) // some of the surplus is back
 			}
 			add(kind, j.account, j.id, variance, "credits")
 		}
-		if kind, account := o.creditBackBreak(j, named); kind != "" {
-			variance := negated(total(named, isCreditBack))
-			if kind == reconcile.CreditBackExceeds {
-				variance = minus(own, total(named, isCreditBack))
+		if foreignDebits.Sign() != 0 {
+			variance := minus(big.NewInt(j.cost), own.debited)
+			if variance.Sign() <= 0 { // it lacks nothing
+				variance = negated(foreignDebits)
 			}
-			add(kind, account, j.id, variance, "credits")
+			add(reconcile.DebitAccountMismatch, j.account, j.id, variance, "credits")
+		}
+		founded := unsuccessful(j) && o.classify(j).Class != reconcile.FailureUser
+		surplus := atLeastZero(minus(own.debited, big.NewInt(j.cost)))
+		if j.finished.IsZero() {
+			surplus = new(big.Int)
+		}
+		unfounded := new(big.Int).Set(foreignCredits)
+		if !founded {
+			unfounded.Add(unfounded, atLeastZero(minus(own.credited, surplus)))
+		} else if own.credited.Sign() > 0 && own.credited.Cmp(own.debited) > 0 {
+			add(reconcile.CreditBackExceeds, j.account, j.id, minus(own.debited, own.credited), "credits")
+		}
+		if unfounded.Sign() > 0 {
+			add(reconcile.CreditBackUnfounded, cmp.Or(foreignCreditor(named, j.account), j.account), j.id, negated(unfounded), "credits")
 		}
 		if unsuccessful(j) && o.classify(j).Class == reconcile.FailureUnknown {
-			add(reconcile.FailureUnclassified, j.account, j.id, minus(own, creditedBack(named, j.id, j.account)), "credits")
+			add(reconcile.FailureUnclassified, j.account, j.id, minus(own.debited, own.credited), "credits")
 		}
 	}
 	for _, id := range orphans(entries, known, func(e posting) string { return e.job }) {
@@ -1066,11 +1081,12 @@ func (o *oracle) jobBreaks(n reconcile.Night, add addBreak) {
 		if count(named, func(e posting) bool { return o.watched(n, e.at) && !isNothing(e) }) == 0 {
 			continue
 		}
-		if total(named, isDebit).Sign() != 0 {
-			add(reconcile.DebitWithoutJob, firstAccount(named, isDebit), id, total(named, isDebit), "credits")
+		debits, credits := foreign(named, "")
+		if debits.Sign() != 0 {
+			add(reconcile.DebitWithoutJob, foreignDebtor(named, ""), id, negated(debits), "credits")
 		}
-		if total(named, isCreditBack).Sign() > 0 {
-			add(reconcile.CreditBackUnfounded, firstAccount(named, isCreditBack), id, negated(total(named, isCreditBack)), "credits")
+		if credits.Sign() > 0 {
+			add(reconcile.CreditBackUnfounded, foreignCreditor(named, ""), id, negated(credits), "credits")
 		}
 	}
 	for _, e := range entries {
@@ -1119,22 +1135,88 @@ func orphans(entries []posting, known map[string]bool, name func(posting) string
 	return slices.Compact(ids)
 }
 
-// debitBreak is what is wrong with the debits of a job, the most specific kind; "" when nothing is. A debit on another account is wrong at
-// once, all else when the job has finished: only then is it due.
-func debitBreak(j validJob, named []posting) reconcile.BreakKind {
-	for _, e := range named {
-		if e.account != j.account && netDebits(named, j.id, e.account).Sign() != 0 {
-			return reconcile.DebitAccountMismatch
+// accountOfJob is what one account was debited for a job and credited back for it, in net.
+type accountOfJob struct{ debited, credited *big.Int }
+
+// standing of an account with a job. A credit-back is reversed by taking credits with an adjustment: there is no negative one.
+func standing(named []posting, account string) accountOfJob {
+	of := pick(named, func(e posting) bool { return e.account == account })
+	s := accountOfJob{negated(total(of, isDebit)), total(of, isCreditBack)}
+	taken := negated(total(of, func(e posting) bool { return e.kind == "adjustment" && e.credits < 0 }))
+	if taken.Cmp(s.credited) > 0 {
+		taken = s.credited
+	}
+	return accountOfJob{minus(s.debited, taken), minus(s.credited, taken)}
+}
+
+// foreign is what accounts other than the job's have been debited for it, and what they were given, by what is left of both.
+func foreign(named []posting, own string) (debits, credits *big.Int) {
+	debits, credits = new(big.Int), new(big.Int)
+	for _, account := range accountsOf(named) {
+		if s := standing(named, account); account == own {
+			continue
+		} else if s.credited.Sign() > 0 && s.credited.Cmp(s.debited) > 0 {
+			credits.Add(credits, minus(s.credited, s.debited))
+		} else {
+			debits.Add(debits, minus(s.debited, s.credited))
 		}
 	}
-	net, cost := netDebits(named, j.id, j.account), big.NewInt(j.cost)
+	return debits, credits
+}
+
+func accountsOf(entries []posting) []string {
+	var accounts []string
+	for _, e := range entries {
+		accounts = append(accounts, e.account)
+	}
+	slices.Sort(accounts)
+	return slices.Compact(accounts)
+}
+
+// foreignCreditor and foreignDebtor are the first account, by id, that was given or debited anything.
+func foreignCreditor(named []posting, own string) string {
+	for _, account := range accountsOf(named) {
+		if s := standing(named, account); account != own && s.credited.Sign() > 0 && s.credited.Cmp(s.debited) > 0 {
+			return account
+		}
+	}
+	return ""
+}
+
+func foreignDebtor(named []posting, own string) string {
+	for _, account := range accountsOf(named) {
+		s := standing(named, account)
+		if account != own && s.debited.Cmp(s.credited) != 0 && (s.credited.Sign() <= 0 || s.credited.Cmp(s.debited) < 0) {
+			return account
+		}
+	}
+	return ""
+}
+
+// debitBreak is what is wrong with what a job's own account was debited, the most specific kind; "" when nothing is, or when it lacks what
+// another account was debited. A debit is due when the job has finished. What is credited back in full for a failure of ours, or given back
+// of a surplus, needs no other repair.
+func (o *oracle) debitBreak(j validJob, named []posting) reconcile.BreakKind {
+	foreignDebits, _ := foreign(named, j.account)
+	own, cost := standing(named, j.account), big.NewInt(j.cost)
 	usages := count(named, func(e posting) bool { return e.kind == "usage" && e.account == j.account })
+	entries := count(named, func(e posting) bool { return e.account == j.account && !isNothing(e) })
+	surplus := minus(own.debited, cost)
+	class := reconcile.FailureUser
+	if unsuccessful(j) {
+		class = o.classify(j).Class
+	}
 	switch {
-	case j.finished.IsZero() || net.Cmp(cost) == 0:
+	case j.finished.IsZero() || own.debited.Cmp(cost) == 0 || foreignDebits.Sign() != 0 && surplus.Sign() < 0:
 		return ""
-	case usages == 0 && net.Sign() == 0:
+	case class != reconcile.FailureUser && entries > 0 && (own.debited.Sign() >= 0 || own.credited.Sign() > 0) &&
+		(class == reconcile.FailureSystem || own.credited.Cmp(own.debited) >= 0):
+		return ""
+	case own.credited.Sign() > 0 && surplus.Sign() > 0 && own.credited.Cmp(surplus) >= 0:
+		return ""
+	case usages == 0 && own.debited.Sign() == 0:
 		return reconcile.JobWithoutDebit
-	case usages >= 2 && cost.Sign() > 0 && net.Cmp(new(big.Int).Mul(cost, big.NewInt(int64(usages)))) == 0:
+	case usages >= 2 && cost.Sign() > 0 && own.debited.Cmp(new(big.Int).Mul(cost, big.NewInt(int64(usages)))) == 0:
 		return reconcile.DuplicateDebit
 	default:
 		return reconcile.DebitAmountMismatch
@@ -1142,26 +1224,6 @@ func debitBreak(j validJob, named []posting) reconcile.BreakKind {
 }
 
 func isCreditBack(e posting) bool { return e.kind == "credit_back" }
-
-// creditBackBreak is what is wrong with what was credited back for a job. Of one whose failure has no class yet nothing is said but that.
-func (o *oracle) creditBackBreak(j validJob, named []posting) (kind reconcile.BreakKind, account string) {
-	for _, e := range named {
-		if e.account != j.account && creditedBack(named, j.id, e.account).Sign() > 0 {
-			return reconcile.CreditBackUnfounded, firstAccount(pick(named, func(e posting) bool { return e.account != j.account }), isCreditBack)
-		}
-	}
-	given := creditedBack(named, j.id, j.account)
-	switch {
-	case given.Sign() <= 0 || unsuccessful(j) && o.classify(j).Class == reconcile.FailureUnknown:
-		return "", ""
-	case !unsuccessful(j) || o.classify(j).Class != reconcile.FailureSystem:
-		return reconcile.CreditBackUnfounded, j.account
-	case given.Cmp(netDebits(named, j.id, j.account)) > 0:
-		return reconcile.CreditBackExceeds, j.account
-	default:
-		return "", ""
-	}
-}
 
 // isGrant: the credits of a purchase, and corrections of them, which are adjustments that name the purchase.
 func isGrant(e posting) bool {

@@ -99,19 +99,19 @@ func (k BreakKind) FaultValues() FaultValues {
 // BreakRules is the catalogue of all kinds, in the order reports show them.
 var BreakRules = []BreakRule{
 	{JobWithoutDebit, Error, "job", "jobs and ledger", "A finished job that costs credits was never debited.", "Debit the job, or set its cost to 0 if it was free."},
-	{DebitWithoutJob, Error, "job", "jobs and ledger", "Credits were debited for a job that does not exist.", "Find the job, or give the credits back."},
-	{DebitAmountMismatch, Error, "job", "jobs and ledger", "The job's net debits differ from its cost.", "Correct the debit by the variance, or the job's cost."},
-	{DuplicateDebit, Error, "job", "jobs and ledger", "The job was debited more than once.", "Give the surplus debits back."},
-	{DebitAccountMismatch, Error, "job", "jobs and ledger", "The job was debited to another account than the one that ran it.", "Move the debit to the job's account."},
-	{CreditBackUnfounded, Error, "job", "jobs and ledger", "Credits were given back for a job that did not fail through our fault.", "Reverse the credit-back, or correct the job's failure code."},
-	{CreditBackExceeds, Error, "job", "jobs and ledger", "More credits were given back for the job than were debited.", "Reverse the surplus."},
+	{DebitWithoutJob, Error, "job", "jobs and ledger", "Credits were debited for a job that does not exist.", "Find the job, or give the credits back by an adjustment that names the subject as its job."},
+	{DebitAmountMismatch, Error, "job", "jobs and ledger", "The job's net debits differ from its cost.", "Correct the job's cost; or debit what is missing, or give the surplus back by an adjustment that names the job."},
+	{DuplicateDebit, Error, "job", "jobs and ledger", "The job was debited more than once.", "Give the surplus back by an adjustment that names the job."},
+	{DebitAccountMismatch, Error, "job", "jobs and ledger", "The job was debited to another account than the one that ran it.", "Give the credits back to the account that was debited, by an adjustment that names the job, and debit the job's account with what it lacks."},
+	{CreditBackUnfounded, Error, "job", "jobs and ledger", "Credits were given back for a job that did not fail through our fault.", "Reverse the variance by a negative adjustment that names the subject as its job, or correct the job's failure code."},
+	{CreditBackExceeds, Error, "job", "jobs and ledger", "More credits were given back for the job than were debited.", "Reverse the surplus by a negative adjustment that names the job."},
 	{FailureUnclassified, Warning, "job", "jobs and ledger", "The policy's failure table does not know this failure code.", "Give the code a class in the policy; the job is then credited back, or not, by the next night."},
 	{JobStuck, Warning, "job", "jobs and ledger", "The job has been queued or running for too long.", "Find out what holds it; finish or fail it."},
 
 	{PurchaseWithoutGrant, Error, "purchase", "purchases and ledger", "A completed purchase whose credits were never granted.", "Grant the credits, or refund the purchase."},
-	{GrantWithoutPurchase, Error, "purchase", "purchases and ledger", "Credits were granted for a purchase that does not exist or is not completed.", "Find the purchase, or take the credits back."},
-	{GrantAmountMismatch, Error, "purchase", "purchases and ledger", "The credits granted differ from those purchased.", "Correct the grant by the variance."},
-	{DuplicateGrant, Error, "purchase", "purchases and ledger", "The purchase's credits were granted more than once.", "Take the surplus grants back."},
+	{GrantWithoutPurchase, Error, "purchase", "purchases and ledger", "Credits were granted for a purchase that does not exist or is not completed.", "Find the purchase, or take the credits back by a negative adjustment that names the subject as its purchase."},
+	{GrantAmountMismatch, Error, "purchase", "purchases and ledger", "The credits granted differ from those purchased.", "Correct the grant by an adjustment of the variance that names the purchase, on the account that it is wrong on."},
+	{DuplicateGrant, Error, "purchase", "purchases and ledger", "The purchase's credits were granted more than once.", "Take the surplus back by a negative adjustment that names the purchase."},
 	{NegativeBalance, Error, "account", "purchases and ledger", "The account has used more credits than it has.", "Find out how it could; suspend or bill the account."},
 	{LateItem, Info, "credit_entry", "purchases and ledger", "The entry turned up in a period that had been reported; it is booked in this one.", "None, unless it should not have been late."},
 
@@ -122,11 +122,11 @@ var BreakRules = []BreakRule{
 	{ChargeMissingInPlatform, Error, "charge", "purchases and Stripe", "Stripe took money that no purchase accounts for.", "Find the customer; grant the credits or refund the charge."},
 	{DuplicateCharge, Error, "charge", "purchases and Stripe", "The customer was charged again for the same purchase.", "Refund the surplus charge."},
 
-	{RefundMissingInLedger, Error, "refund", "refunds", "Money went back, but the credits are still there.", "Take the credits out of the account."},
+	{RefundMissingInLedger, Error, "refund", "refunds", "Money went back, but the credits are still there.", "Take the credits out of the account by a refund entry."},
 	{RefundAmountMismatch, Error, "refund", "refunds", "The refund is not the amount paid less Stripe's fees.", "Collect or pay the variance."},
-	{RefundFailed, Error, "refund", "refunds", "The refund failed at Stripe; the money is back with us.", "Pay the customer another way, or give the credits back."},
+	{RefundFailed, Error, "refund", "refunds", "The refund failed at Stripe; the money is back with us.", "Pay the customer another way, or give the credits back by a refund_reversal."},
 	{RefundAgainstPolicy, Error, "refund", "refunds", "A refund that the policy does not allow.", "Find out who made it and why; note the reason."},
-	{RefundMissingAtStripe, Error, "purchase", "refunds", "The credits were taken for a refund, but no money went back.", "Refund the charge, or give the credits back."},
+	{RefundMissingAtStripe, Error, "purchase", "refunds", "The credits were taken for a refund, but no money went back.", "Refund the charge, or give the credits back by a refund_reversal."},
 	{ReviewOverdue, Warning, "refund_request", "refunds", "The request has waited longer than the policy's 7 business days.", "Decide it today and tell the customer."},
 
 	{DisputeAccountActive, Warning, "dispute", "disputes", "A chargeback is open and the account is not suspended.", "Review the account; the policy allows suspending it."},

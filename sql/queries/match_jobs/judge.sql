@@ -16,90 +16,114 @@ WITH subject AS (
            coalesce(s.jobs = 0 AND j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz, false) AS counted_clean,
            CASE WHEN j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled') THEN coalesce(f.class, 'unknown') END AS class,
            v.version IS NOT NULL AND f.class IS NULL AS unclassified,
-           coalesce(l.own_net, 0) AS own_net, coalesce(l.own_debits, 0) AS own_debits, coalesce(l.own_credited, 0) AS own_credited,
-           coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
+           l.own_debits, l.own_net, l.own_credited, l.own_entries > 0 AS own_touched, l.other_net, l.other_credited,
            coalesce(l.debited_account, '') AS debited_account, coalesce(l.credited_account, '') AS credited_account
     FROM subject s
     LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND NOT s.is_entry AND j.created_at < @as_of::timestamptz OFFSET 0) j
                        ORDER BY j.created_at LIMIT 1) j ON true
     {{ job_class }}
     CROSS JOIN LATERAL (
-        SELECT sum(a.net) FILTER (WHERE a.own) AS own_net, sum(a.debits) FILTER (WHERE a.own) AS own_debits, sum(a.credited) FILTER (WHERE a.own) AS own_credited,
-               sum(a.net) FILTER (WHERE NOT a.own) AS other_net, sum(a.credited) FILTER (WHERE NOT a.own) AS other_credited,
-               min(a.account_id COLLATE "C") FILTER (WHERE NOT a.own AND a.net <> 0) AS debited_account,
-               min(a.account_id COLLATE "C") FILTER (WHERE NOT a.own AND a.credited <> 0) AS credited_account
-        FROM (SELECT e.account_id, e.account_id IS NOT DISTINCT FROM j.account_id AS own,
-                     coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')), 0) AS net,
-                     count(*) FILTER (WHERE e.kind = 'usage') AS debits,
-                     coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0) AS credited
-              FROM (SELECT e.account_id, e.kind, e.credits
-                    FROM {{ entries }} e
-                    WHERE e.job_id = s.subject_id AND NOT s.is_entry AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
-                    UNION ALL
-                    -- An entry that names no job stands for itself.
-                    SELECT e.account_id, e.kind, e.credits
-                    FROM {{ entries }} e
-                    WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND coalesce(e.job_id, '') = ''
-                      AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
-                    OFFSET 0) e
-              GROUP BY 1, 2) a) l
+        SELECT coalesce(sum(b.net) FILTER (WHERE b.own), 0) AS own_net, coalesce(sum(b.debits) FILTER (WHERE b.own), 0) AS own_debits,
+               coalesce(sum(b.credited) FILTER (WHERE b.own), 0) AS own_credited, coalesce(sum(b.entries) FILTER (WHERE b.own), 0) AS own_entries,
+               -- What another account was debited by mistake and has been credited back is settled; what is left of either is at fault.
+               coalesce(sum(b.net - b.credited) FILTER (WHERE NOT b.own AND NOT b.is_credit), 0) AS other_net,
+               coalesce(sum(b.credited - b.net) FILTER (WHERE NOT b.own AND b.is_credit), 0) AS other_credited,
+               min(b.account_id COLLATE "C") FILTER (WHERE NOT b.own AND NOT b.is_credit AND b.net <> b.credited) AS debited_account,
+               min(b.account_id COLLATE "C") FILTER (WHERE NOT b.own AND b.is_credit) AS credited_account
+        FROM (SELECT a.account_id, a.own, a.debits, a.entries, a.net - a.reversed AS net, a.credited - a.reversed AS credited,
+                     a.credited > a.reversed AND a.credited > a.net AS is_credit
+              FROM (SELECT e.account_id, e.account_id IS NOT DISTINCT FROM j.account_id AS own, count(*) FILTER (WHERE e.credits <> 0) AS entries,
+                           coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')), 0) AS net,
+                           count(*) FILTER (WHERE e.kind = 'usage') AS debits,
+                           coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0) AS credited,
+                           -- The ledger takes no negative credit-back: what reverses one is a negative adjustment.
+                           least(coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0),
+                                 coalesce(-sum(e.credits) FILTER (WHERE e.kind = 'adjustment' AND e.credits < 0), 0)) AS reversed
+                    FROM (SELECT e.account_id, e.kind, e.credits
+                          FROM {{ entries }} e
+                          WHERE e.job_id = s.subject_id AND NOT s.is_entry AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
+                            AND NOT (e.kind = 'adjustment' AND e.job_id LIKE 'entry:%'
+                                     AND EXISTS (SELECT FROM source.credit_entries x WHERE x.id = substr(e.job_id, 7) AND coalesce(x.job_id, '') = ''))
+                          UNION ALL
+                          -- An entry that names no job stands for itself, and an adjustment that names it, as entry:ID, corrects it.
+                          SELECT e.account_id, e.kind, e.credits
+                          FROM {{ entries }} e
+                          WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND coalesce(e.job_id, '') = ''
+                            AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
+                          UNION ALL
+                          SELECT e.account_id, e.kind, e.credits
+                          FROM {{ entries }} e
+                          WHERE s.is_entry AND e.job_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind = 'adjustment'
+                          OFFSET 0) e
+                    GROUP BY 1, 2) a) b) l
+), due AS MATERIALIZED (
+    SELECT t.*,
+           -- Of a job that was debited too much, what a credit-back may have given back without any fault of ours.
+           CASE WHEN finished AND own_net > cost THEN own_net - cost ELSE 0 END AS surplus
+    FROM fact t
 ), verdict AS MATERIALIZED (
-    SELECT t.*, CASE WHEN is_entry THEN 'entry.credits' ELSE 'credits' END AS credits_field,
+    SELECT t.*, CASE WHEN is_entry THEN 'entry.credits' ELSE 'credits' END AS credits_field, own_net - least(surplus, own_credited) AS own_left,
            CASE WHEN rejected THEN NULL
                 WHEN NOT known AND other_net <> 0 THEN 'debit_without_job'
                 WHEN NOT known THEN NULL
-                WHEN other_net <> 0 THEN 'debit_account_mismatch'
-                WHEN NOT finished OR own_net = cost THEN NULL
+                -- Lacks what another account was debited; a surplus of its own is another fault.
+                WHEN other_net <> 0 AND own_net <= cost OR NOT finished OR own_net = cost THEN NULL
+                -- Whatever was debited for a failure of ours is credited back in full, tonight if not before: there is nothing to repair.
+                WHEN class IN ('system', 'unknown') AND own_touched AND (own_net >= 0 OR own_credited > 0) AND (class = 'system' OR own_credited >= own_net) THEN NULL
+                WHEN own_credited > 0 AND surplus > 0 AND own_credited >= surplus THEN NULL
                 WHEN own_debits = 0 AND own_net = 0 THEN 'job_without_debit'
                 WHEN cost > 0 AND own_net >= 2 * cost AND own_net = own_debits * cost THEN 'duplicate_debit'
                 ELSE 'debit_amount_mismatch'
            END AS debit_fault,
-           CASE WHEN rejected OR own_credited + other_credited = 0 THEN NULL
-                WHEN class = 'unknown' AND other_credited = 0 THEN NULL
-                WHEN class IS DISTINCT FROM 'system' OR other_credited <> 0 THEN 'credit_back_unfounded'
-                WHEN own_credited > own_net THEN 'credit_back_exceeds_debit'
-           END AS credit_fault,
+           NOT rejected AND class IN ('system', 'unknown') AND own_credited > 0 AND own_credited > own_net AS exceeds,
+           CASE WHEN class IN ('system', 'unknown') OR own_credited <= surplus THEN 0 ELSE own_credited END AS own_unfounded,
+           known AND NOT rejected AND other_net <> 0 AS is_elsewhere,
+           NOT rejected AND (other_credited <> 0 OR (class IN ('system', 'unknown')) IS NOT TRUE AND own_credited > surplus) AS is_unfounded,
            CASE WHEN class = 'unknown' THEN 'failure_unclassified' END AS class_fault
-    FROM fact t
+    FROM due t
 ), found AS (
     INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
     SELECT x.account_id, @date::date, @job::text, x.kind, v.subject_id, x.field, x.ours, x.theirs, x.variance, 'credits', x.detail
     FROM verdict v
     CROSS JOIN LATERAL (
-        SELECT coalesce(v.account_id, v.debited_account) AS account_id, v.debit_fault AS kind,
-               CASE v.debit_fault WHEN 'debit_account_mismatch' THEN 'account_id' ELSE v.credits_field END AS field,
-               CASE v.debit_fault WHEN 'debit_account_mismatch' THEN v.account_id ELSE v.cost::text END AS ours,
-               CASE v.debit_fault WHEN 'debit_account_mismatch' THEN v.debited_account WHEN 'debit_without_job' THEN v.other_net::text ELSE v.own_net::text END AS theirs,
-               CASE WHEN v.debit_fault = 'debit_without_job' OR v.debit_fault = 'debit_account_mismatch' AND v.own_net = v.cost THEN -v.other_net
-                    ELSE v.cost - v.own_net END AS variance,
+        SELECT coalesce(v.account_id, v.debited_account) AS account_id, v.debit_fault AS kind, v.credits_field AS field, v.cost::text AS ours,
+               CASE v.debit_fault WHEN 'debit_without_job' THEN v.other_net::text ELSE v.own_left::text END AS theirs,
+               CASE v.debit_fault WHEN 'debit_without_job' THEN -v.other_net ELSE v.cost - v.own_left END AS variance,
                CASE v.debit_fault
                    WHEN 'debit_without_job' THEN 'account ' || v.debited_account || ' was debited ' || v.other_net || ' credits; ' || CASE WHEN v.is_entry THEN 'the entry names no job' ELSE 'there is no such job' END
-                   WHEN 'debit_account_mismatch' THEN 'debited to account ' || v.debited_account || ': ' || v.other_net || ' credits; to the account that ran it: ' || v.own_net || ' of ' || v.cost
                    WHEN 'job_without_debit' THEN 'the job ' || v.status || ' and costs ' || v.cost || ' credits; no debit names it'
                    WHEN 'duplicate_debit' THEN v.own_debits || ' debits of ' || v.cost || ' credits each'
                    WHEN 'debit_amount_mismatch' THEN 'costs ' || v.cost || ' credits, net debits are ' || v.own_net || ' in ' || v.own_debits || ' debits'
-               END AS detail
+               END || CASE WHEN v.own_left <> v.own_net THEN '; credited back: ' || v.own_credited ELSE '' END AS detail
         WHERE v.debit_fault IS NOT NULL
         UNION ALL
-        SELECT CASE WHEN v.other_credited <> 0 THEN v.credited_account ELSE v.account_id END, v.credit_fault, v.credits_field,
-               (CASE v.credit_fault WHEN 'credit_back_exceeds_debit' THEN v.own_net ELSE 0 END)::text,
-               (v.own_credited + v.other_credited)::text,
-               CASE v.credit_fault WHEN 'credit_back_exceeds_debit' THEN v.own_net ELSE 0 END - v.own_credited - v.other_credited,
-               CASE WHEN v.credit_fault = 'credit_back_exceeds_debit' THEN 'net debits ' || v.own_net || ', credited back ' || v.own_credited
-                    WHEN v.is_entry THEN 'the entry names no job'
+        SELECT v.account_id, 'debit_account_mismatch', 'account_id', v.account_id, v.debited_account,
+               CASE WHEN v.own_net < v.cost THEN v.cost - v.own_net ELSE -v.other_net END,
+               'debited to account ' || v.debited_account || ': ' || v.other_net || ' credits; to the account that ran it: ' || v.own_net || ' of ' || v.cost
+        WHERE v.is_elsewhere
+        UNION ALL
+        SELECT CASE WHEN v.other_credited <> 0 THEN v.credited_account ELSE v.account_id END, 'credit_back_unfounded', v.credits_field,
+               CASE WHEN v.own_unfounded > 0 THEN v.surplus ELSE 0 END::text, (v.own_unfounded + v.other_credited)::text,
+               CASE WHEN v.own_unfounded > 0 THEN v.surplus ELSE 0 END - v.own_unfounded - v.other_credited,
+               CASE WHEN v.is_entry THEN 'the entry names no job'
                     WHEN NOT v.known THEN 'there is no such job'
                     WHEN v.other_credited <> 0 THEN 'credited to account ' || v.credited_account || '; account ' || v.account_id || ' ran the job'
                     WHEN NOT v.finished THEN 'the job has not finished'
-                    WHEN v.class IS NULL THEN 'the job ' || v.status
-                    ELSE 'the job ' || v.status || ' through no fault of ours: ' || coalesce(nullif(v.failure_code, ''), 'no failure code') END
-        WHERE v.credit_fault IS NOT NULL
+                    ELSE CASE WHEN v.class IS NULL THEN 'the job ' || v.status
+                              ELSE 'the job ' || v.status || ' through no fault of ours: ' || coalesce(nullif(v.failure_code, ''), 'no failure code') END
+                         || CASE WHEN v.surplus > 0 THEN '; it was debited ' || v.surplus || ' credits too much' ELSE '' END END
+        WHERE v.is_unfounded
+        UNION ALL
+        SELECT v.account_id, 'credit_back_exceeds_debit', v.credits_field, v.own_net::text, v.own_credited::text, v.own_net - v.own_credited,
+               'net debits ' || v.own_net || ', credited back ' || v.own_credited
+        WHERE v.exceeds
         UNION ALL
         SELECT v.account_id, v.class_fault, 'failure_code', v.failure_code, '', v.own_net - v.own_credited,
                CASE WHEN v.failure_code = '' THEN 'the job ' || v.status || ' without a failure code' ELSE 'no row of the failure table matches ' || v.failure_code END
         WHERE v.class_fault IS NOT NULL
     ) x
 ), outcome AS (
-    SELECT CASE WHEN debit_fault IS NOT NULL OR credit_fault IS NOT NULL OR class_fault IS NOT NULL THEN 'breaks'
+    SELECT CASE WHEN debit_fault IS NOT NULL OR is_elsewhere OR is_unfounded OR exceeds OR class_fault IS NOT NULL THEN 'breaks'
                 WHEN rejected OR known AND NOT finished THEN 'awaiting'
                 ELSE 'matched' END AS outcome,
            jobs, night_cost, night_debits, carried, counted_clean, cost, class = 'unknown' AND unclassified AS unclassified

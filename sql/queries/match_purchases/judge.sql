@@ -23,11 +23,18 @@ WITH subject AS (
         FROM (SELECT e.account_id, e.kind, e.credits
               FROM {{ entries }} e
               WHERE e.purchase_id = s.subject_id AND NOT s.is_entry AND e.effective_at < @as_of::timestamptz AND e.kind IN ('purchase', 'adjustment')
+                AND NOT (e.kind = 'adjustment' AND e.purchase_id LIKE 'entry:%'
+                         AND EXISTS (SELECT FROM source.credit_entries x WHERE x.id = substr(e.purchase_id, 7) AND coalesce(x.purchase_id, '') = ''))
               UNION ALL
+              -- An entry that names no purchase stands for itself, and an adjustment that names it, as entry:ID, corrects it.
               SELECT e.account_id, e.kind, e.credits
               FROM {{ entries }} e
               WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND coalesce(e.purchase_id, '') = ''
                 AND e.effective_at < @as_of::timestamptz AND e.kind = 'purchase'
+              UNION ALL
+              SELECT e.account_id, e.kind, e.credits
+              FROM {{ entries }} e
+              WHERE s.is_entry AND e.purchase_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind = 'adjustment'
               OFFSET 0) e) l
 ), verdict AS MATERIALIZED (
     SELECT t.*,
