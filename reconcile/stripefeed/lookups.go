@@ -2,6 +2,7 @@ package stripefeed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -24,7 +25,7 @@ func (s *syncer) readSubscriptionsRunning(ctx context.Context) error {
 	if err := s.o.Store.Select(ctx, &ids, "stripe/running_subscriptions_unseen", postgres.Args{"since": s.started}); err != nil {
 		return err
 	}
-	return s.readEach(ctx, named{subscriptions.name: ids}, false)
+	return s.readEach(ctx, named{subscriptions.name: ids}, lookup{})
 }
 
 // named are ids by stream.
@@ -58,7 +59,26 @@ func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64)
 	if err != nil {
 		return err
 	}
-	return s.readEach(ctx, ids, false)
+	return s.readEach(ctx, ids, lookup{})
+}
+
+// readMovedSince reads again, whatever its age and however final it was, what the balance says has moved since it was read: the source of a
+// balance transaction, and with it the charge, the refunds and the disputes that belong together. A dispute that was lost is won after all,
+// a refund fails after weeks, the bank takes a debit back: nothing of it is new but the transaction.
+func (s *syncer) readMovedSince(ctx context.Context, watermarks map[string]int64) error {
+	if len(watermarks) == 0 {
+		return nil // everything was read just now
+	}
+	// From the last sync that got this far: one that failed after it may have read the transactions, and not what they name.
+	since := min(watermarks[allStreams], watermarks[transactions.name]) - int64(s.client.options.SyncOverlap/time.Second)
+	if s.o.Again {
+		since -= monthDays * day
+	}
+	ids, err := s.named(ctx, "stripe/moved_since_read", postgres.Args{"since": since, "contradiction_since": s.upper - monthDays*day})
+	if err != nil {
+		return err
+	}
+	return s.readEach(ctx, ids, lookup{final: true})
 }
 
 // namedSince is how far back purchases are looked at for what they name.
@@ -69,17 +89,23 @@ func (s *syncer) readNamed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.readEach(ctx, ids, true)
+	return s.readEach(ctx, ids, lookup{guessed: true})
 }
 
-// readEach reads single objects. Where an id comes from the platform it may be wrong; Stripe's own ids have to be there.
-func (s *syncer) readEach(ctx context.Context, ids named, mayBeWrong bool) error {
+// lookup is why single objects are read.
+type lookup struct {
+	guessed bool // the ids come from the platform, and may be of nothing
+	final   bool // they are held as final; that they still are is noted, so that nobody asks again
+}
+
+// readEach reads single objects.
+func (s *syncer) readEach(ctx context.Context, ids named, why lookup) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.client.options.SyncParallel)
 	for _, name := range slices.Sorted(maps.Keys(ids)) {
 		stream := streamByName(name)
 		for part := range slices.Chunk(ids[name], 100) {
-			group.Go(func() error { return stream.readSome(ctx, s, part, mayBeWrong) })
+			group.Go(func() error { return stream.readSome(ctx, s, part, why) })
 		}
 	}
 	return group.Wait()
@@ -116,7 +142,11 @@ func (s *syncer) breakDown(ctx context.Context, payoutID string) error {
 		}
 		return nil
 	})
-	if err = batch.finish(ctx, err); err != nil {
+	err = batch.finish(ctx, err)
+	if errors.Is(err, ErrNotFound) {
+		return s.gone(ctx, "payouts", payoutID)
+	}
+	if err != nil {
 		return fmt.Errorf("break down payout %s: %w", payoutID, err)
 	}
 	_, err = s.o.Store.Exec(ctx, "stripe/mark_broken_down", postgres.Args{"payout_id": payoutID})

@@ -2,6 +2,7 @@ package stripefeed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -58,6 +59,7 @@ func pages[T any, P object[T]](ctx context.Context, c *Client, l listing, fn fun
 		query = url.Values{}
 	}
 	query.Set("limit", pageLimit)
+	var cursors []string // rows of the page before, the last one last
 	recent := recentRows{ids: map[string]struct{}{}}
 	for number := 1; ; number++ {
 		p, at, err := get(ctx, c, l.path, l.path, query, func(p *page[T]) error {
@@ -66,6 +68,13 @@ func pages[T any, P object[T]](ctx context.Context, c *Client, l listing, fn fun
 			}
 			return nil
 		})
+		if errors.Is(err, ErrNotFound) && len(cursors) > 1 {
+			// The row that the page was to begin after is gone by now: the one before it is as good.
+			cursors = cursors[:len(cursors)-1]
+			query.Set("starting_after", cursors[len(cursors)-1])
+			number--
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -84,7 +93,11 @@ func pages[T any, P object[T]](ctx context.Context, c *Client, l listing, fn fun
 		if !*p.HasMore {
 			return nil
 		}
-		query.Set("starting_after", rows[len(rows)-1].base().ID)
+		cursors = cursors[:0]
+		for _, row := range rows {
+			cursors = append(cursors, row.base().ID)
+		}
+		query.Set("starting_after", cursors[len(cursors)-1])
 	}
 }
 

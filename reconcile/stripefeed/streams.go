@@ -17,7 +17,7 @@ type stream struct {
 	// mayReturn: an object of it may fail weeks after it had succeeded, so that the last month is read every time. There are few of them.
 	mayReturn bool
 	read      func(ctx context.Context, s *syncer, l listing) error
-	readSome  func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) error
+	readSome  func(ctx context.Context, s *syncer, ids []string, why lookup) error
 }
 
 func newStream[T any, P interface {
@@ -40,17 +40,17 @@ func newStream[T any, P interface {
 		}
 		return nil
 	}
-	st.readSome = func(ctx context.Context, s *syncer, ids []string, mayBeWrong bool) (err error) {
+	st.readSome = func(ctx context.Context, s *syncer, ids []string, why lookup) (err error) {
 		batch := newBatch(s, st)
+		batch.final = why.final
 		defer func() { err = batch.finish(ctx, err) }()
 		for _, id := range ids {
 			row, at, err := one[T, P](ctx, s.client, l, id)
 			switch {
-			case errors.Is(err, ErrNotFound) && mayBeWrong:
+			case errors.Is(err, ErrNotFound) && why.guessed:
 				continue
-			case errors.Is(err, ErrNotFound) && name == "invoices":
-				// Drafts can be deleted, and nothing else of what is read here.
-				if _, err := s.o.Store.Exec(ctx, "stripe/forget_draft", postgres.Args{"id": id}); err != nil {
+			case errors.Is(err, ErrNotFound):
+				if err := s.gone(ctx, name, id); err != nil {
 					return err
 				}
 				continue
@@ -103,6 +103,7 @@ type batch struct {
 	s      *syncer
 	stream stream
 	payout string // the payout that the balance transactions are part of, if that is how they were asked for
+	final  bool   // they are read again although they are held as final
 	rows   int
 	seenAt int64 // the earliest clock of its pages: what is in it was so then
 	table  columns
@@ -119,16 +120,20 @@ func (b *batch) add(ctx context.Context, row stored, at time.Time) error {
 	if at.IsZero() {
 		return anomalyf("the answer has no date")
 	}
+	if inv, ok := row.(*invoice); ok {
+		// Before the invoice itself: one that is gone by now is neither kept nor in the way.
+		switch err := b.addLines(ctx, inv); {
+		case errors.Is(err, ErrNotFound):
+			return b.s.gone(ctx, b.stream.name, inv.ID)
+		case err != nil:
+			return err
+		}
+	}
 	if b.rows == 0 || at.Unix() < b.seenAt {
 		b.seenAt = at.Unix()
 	}
 	if err := row.store(b.table); err != nil {
 		return err
-	}
-	if inv, ok := row.(*invoice); ok {
-		if err := b.addLines(ctx, inv); err != nil {
-			return err
-		}
 	}
 	b.rows++
 	if b.rows < b.s.client.options.SyncBatchRows {
@@ -137,17 +142,20 @@ func (b *batch) add(ctx context.Context, row stored, at time.Time) error {
 	return b.flush(ctx)
 }
 
-// addLines takes the lines that the invoice brought, and reads the list of them if there are more.
-func (b *batch) addLines(ctx context.Context, inv *invoice) error {
-	add := func(lines []*invoiceLine) error {
-		for _, line := range lines {
-			line.invoice = inv.ID
-			if err := line.store(b.lines); err != nil {
-				return err
-			}
-		}
+// gone notes that Stripe has an object no more that it has named before: a draft was deleted, or test data. The row stays, so that whatever
+// named it can say so, and the sync goes on.
+func (s *syncer) gone(ctx context.Context, stream, id string) error {
+	s.log.Warn().Str("stream", stream).Str("id", id).Msg("Stripe has this object no more")
+	if stream != "invoices" {
 		return nil
 	}
+	_, err := s.o.Store.Exec(ctx, "stripe/forget_draft", postgres.Args{"id": id})
+	return err
+}
+
+// addLines takes the lines that the invoice brought, and reads the list of them if there are more; all of them or none.
+func (b *batch) addLines(ctx context.Context, inv *invoice) error {
+	var all []*invoiceLine
 	if inv.Lines == nil {
 		return anomalyf("%s has no lines, not even none", inv.ID)
 	}
@@ -156,11 +164,24 @@ func (b *batch) addLines(ctx context.Context, inv *invoice) error {
 		if err != nil {
 			return fmt.Errorf("lines of %s: %w", inv.ID, err)
 		}
-		return add(lines)
+		all = lines
+	} else {
+		l := invoiceLines
+		l.path = "/v1/invoices/" + url.PathEscape(inv.ID) + "/lines"
+		if err := pages(ctx, b.s.client, l, func(lines []*invoiceLine, _ time.Time) error {
+			all = append(all, lines...)
+			return nil
+		}); err != nil {
+			return err
+		}
 	}
-	l := invoiceLines
-	l.path = "/v1/invoices/" + url.PathEscape(inv.ID) + "/lines"
-	return pages(ctx, b.s.client, l, func(lines []*invoiceLine, _ time.Time) error { return add(lines) })
+	for _, line := range all {
+		line.invoice = inv.ID
+		if err := line.store(b.lines); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // flush begins to commit what was collected once the batch before is committed, and begins anew.
@@ -200,6 +221,10 @@ func (b *batch) commit(ctx context.Context) error {
 		args := b.table.args()
 		args["seen_at"] = b.seenAt
 		if _, err := tx.Exec(ctx, "stripe/upsert_"+b.stream.name, args); err != nil {
+			return err
+		}
+		if b.final {
+			_, err := tx.Exec(ctx, "stripe/still_final", postgres.Args{"ids": b.table.texts["id"], "seen_at": b.seenAt})
 			return err
 		}
 		if b.stream.name == "invoices" {

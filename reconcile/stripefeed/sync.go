@@ -121,6 +121,9 @@ func (s *syncer) run(ctx context.Context) (err error) {
 	if err := s.readNamed(ctx); err != nil {
 		return err
 	}
+	if err := s.readMovedSince(ctx, watermarks); err != nil {
+		return err
+	}
 	if err := s.breakDownPayouts(ctx); err != nil {
 		return err
 	}

@@ -187,8 +187,8 @@ func TestDraftInvoices(t *testing.T) {
 	if got := must[stripetest.Invoice](t)(s.FinalizeInvoice(kept.ID)); got.Status != "open" {
 		t.Errorf("%+v", got)
 	}
-	s.BeforeEachCall(func(_, path string) {
-		if path == "/v1/invoices/"+gone.ID+"/lines" {
+	s.BeforeEachCall(func(_, target string) {
+		if target == "/v1/invoices/"+gone.ID+"/lines" {
 			_, _ = s.DeleteInvoice(gone.ID) // the second call finds it gone
 		}
 	})

@@ -61,7 +61,7 @@ func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if before := s.before.Load(); before != nil {
-		(*before)(r.Method, r.URL.Path)
+		(*before)(r.Method, r.URL.RequestURI())
 	}
 	call, fault := s.begin(r, form, warm)
 	line := &wire{w: w, r: r, call: call, closing: s.closing}

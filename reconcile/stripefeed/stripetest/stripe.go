@@ -67,7 +67,7 @@ type Stripe struct {
 	pages    map[string]*servedPages
 	invalid  []error
 
-	before atomic.Pointer[func(method, path string)]
+	before atomic.Pointer[func(method, target string)]
 
 	serverMu sync.Mutex
 	servers  []*http.Server
@@ -148,8 +148,8 @@ func (s *Stripe) Close() error {
 }
 
 // BeforeEachCall has something happen to the business before every call is looked at, such as between a list and what is read of its rows;
-// nil for nothing. It is called from several goroutines at once.
-func (s *Stripe) BeforeEachCall(do func(method, path string)) {
+// nil for nothing. The target is path and query. It is called from several goroutines at once.
+func (s *Stripe) BeforeEachCall(do func(method, target string)) {
 	if do == nil {
 		s.before.Store(nil)
 		return

@@ -1,10 +1,18 @@
 -- Where Stripe tells when a state began, through the balance transaction that came with it, the history says so instead of the time
 -- that we happened to see it. An object that was over before it was first seen gets the state that it had until then.
 WITH told AS (
-    SELECT s.object_id, s.effective_at, s.status, f.created_at AS told_at, 'succeeded' AS status_before, r.created_at
+    SELECT s.object_id, s.effective_at, s.status, f.created_at AS told_at,
+           CASE r.status WHEN 'canceled' THEN 'pending' ELSE 'succeeded' END AS status_before, r.created_at
     FROM reconciler.stripe_states s
     JOIN reconciler.stripe_refunds r ON r.id = s.object_id AND r.status = s.status
     JOIN reconciler.stripe_balance_transactions f ON f.id = r.failure_balance_transaction_id
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+    UNION ALL
+    -- A refund that waited for a balance was pending until it had one.
+    SELECT s.object_id, s.effective_at, s.status, t.created_at, 'pending', r.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_refunds r ON r.id = s.object_id AND r.status = s.status AND r.status = 'succeeded'
+    JOIN reconciler.stripe_balance_transactions t ON t.id = r.balance_transaction_id AND t.created_at > r.created_at
     WHERE s.seen_at >= to_timestamp(@since::bigint)
     UNION ALL
     SELECT s.object_id, s.effective_at, s.status, f.created_at, 'pending', c.created_at
@@ -19,10 +27,13 @@ WITH told AS (
     JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id
     WHERE s.seen_at >= to_timestamp(@since::bigint)
     UNION ALL
-    SELECT s.object_id, s.effective_at, s.status, min(t.created_at), 'needs_response', d.created_at
+    -- Won when all of it was back, or as much as came: converted money comes back at another rate.
+    SELECT s.object_id, s.effective_at, s.status, coalesce(min(t.created_at) FILTER (WHERE t.outstanding <= 0), max(t.created_at)), 'needs_response', d.created_at
     FROM reconciler.stripe_states s
     JOIN reconciler.stripe_disputes d ON d.id = s.object_id AND d.status = s.status AND d.status = 'won'
-    JOIN reconciler.stripe_balance_transactions t ON t.source_id = d.id AND t.reporting_category = 'dispute_reversal'
+    JOIN LATERAL (SELECT t.created_at, t.reporting_category, -sum(t.amount_minor) OVER (ORDER BY t.created_at, t.id) AS outstanding
+                  FROM reconciler.stripe_balance_transactions t
+                  WHERE t.source_id = d.id AND t.reporting_category IN ('dispute', 'dispute_reversal')) t ON t.reporting_category = 'dispute_reversal'
     WHERE s.seen_at >= to_timestamp(@since::bigint)
     GROUP BY s.object_id, s.effective_at, s.status, d.created_at
     UNION ALL
@@ -52,6 +63,13 @@ WITH told AS (
 ), before AS (
     INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at)
     SELECT object_id, created_at, status_before, to_timestamp(@since::bigint) FROM dated WHERE effective_at = created_at
+    UNION ALL
+    -- A bank debit that was posted after it was made had succeeded then, whatever became of it.
+    SELECT d.object_id, t.created_at, 'succeeded', to_timestamp(@since::bigint)
+    FROM dated d
+    JOIN reconciler.stripe_charges c ON c.id = d.object_id AND d.status = 'failed'
+    JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id AND t.created_at > c.created_at AND t.created_at < d.told_at
+    WHERE d.effective_at = d.created_at
     ON CONFLICT DO NOTHING
 )
 UPDATE reconciler.stripe_states s SET effective_at = d.told_at

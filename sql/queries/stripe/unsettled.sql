@@ -13,7 +13,7 @@ SELECT stream, id FROM (
     WHERE status NOT IN ('paid', 'failed', 'canceled') OR (automatic AND NOT broken_down)
     UNION ALL
     SELECT 'invoices', id, created_at FROM reconciler.stripe_invoices
-    WHERE status NOT IN ('paid', 'void', 'uncollectible')
+    WHERE status NOT IN ('paid', 'void', 'uncollectible', 'deleted')
     UNION ALL
     SELECT 'balance_transactions', id, created_at FROM reconciler.stripe_balance_transactions
     WHERE status <> 'available' AND created_at < to_timestamp(@pending_before::bigint) -- younger ones were listed again

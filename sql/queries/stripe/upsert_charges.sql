@@ -1,7 +1,9 @@
 -- A page or more of charges as Stripe has them now; times are Unix seconds.
 WITH r AS (
-    SELECT r.id, r.payment_intent_id, r.invoice_id, r.customer_id, r.metadata_purchase_id, r.method, r.amount_minor, r.captured_minor, r.currency,
-        r.status, r.captured, r.failure_code, r.balance_transaction_id, r.failure_balance_transaction_id, to_timestamp(r.created_at) AS created_at
+    SELECT r.id, r.payment_intent_id, r.invoice_id, r.customer_id, r.metadata_purchase_id, r.method, r.amount_minor,
+        -- What a payment had brought before it failed was captured, though Stripe says 0 once it has failed; the nights before must not change.
+        CASE WHEN r.status = 'failed' AND r.failure_balance_transaction_id <> '' THEN r.amount_minor ELSE r.captured_minor END AS captured_minor,
+        r.currency, r.status, r.captured, r.failure_code, r.balance_transaction_id, r.failure_balance_transaction_id, to_timestamp(r.created_at) AS created_at
     FROM unnest(@id::text[], @payment_intent_id::text[], @invoice_id::text[], @customer_id::text[], @metadata_purchase_id::text[], @method::text[],
         @amount_minor::bigint[], @captured_minor::bigint[], @currency::text[], @status::text[], @captured::boolean[], @failure_code::text[],
         @balance_transaction_id::text[], @failure_balance_transaction_id::text[], @created_at::bigint[])
