@@ -18,9 +18,10 @@ func (w *worker) throughViews(t testing.TB, query string) *worker {
 	for _, relation := range sql.SourceRelations {
 		w.db.MustExec("CREATE VIEW seen." + relation.Name + " AS " + strings.ReplaceAll(query, "%s", "platform."+relation.Name))
 	}
-	w.db.MustExec(`CREATE FUNCTION seen.add_entry() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	w.db.MustExec(`CREATE FUNCTION seen.add_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
 		INSERT INTO platform.credit_entries SELECT new.*; RETURN new; END $$`)
 	w.db.MustExec(`CREATE TRIGGER add_entry INSTEAD OF INSERT ON seen.credit_entries FOR EACH ROW EXECUTE FUNCTION seen.add_entry()`)
+	w.db.GrantSource("seen")
 	store, err := postgres.Open(postgres.Options{URL: w.db.URL, SourceSchema: "seen"})
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,11 @@ func Migrate(ctx context.Context, db *sql.DB) (applied int, err error) {
 		return len(results), fmt.Errorf("migrate: %w", err)
 	}
 	// New tables have no rights yet. The rights are set even when nothing was migrated, so that a repeat mends them.
-	if _, err := db.ExecContext(ctx, grants); err != nil {
+	text, err := expandFragments(grants, 0)
+	if err != nil {
+		return len(results), err
+	}
+	if _, err := db.ExecContext(ctx, text); err != nil {
 		return len(results), fmt.Errorf("migrate: grant the roles their rights: %w", err)
 	}
 	return len(results), nil

@@ -2,7 +2,6 @@ package sql_test
 
 import (
 	"context"
-	stdsql "database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,27 +38,28 @@ func recordedVersions(t testing.TB, db *testdb.DB) (versions []int64) {
 }
 
 func TestMigrateIsIdempotent(t *testing.T) {
-	db := testdb.NewEmpty(t)
+	db := testdb.NewUnmigrated(t)
+	owner := db.As(sql.OwnerRole).DB
 	newest, err := sql.NewestMigration()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pending, err := sql.PendingMigrations(t.Context(), db.DB.DB)
+	pending, err := sql.PendingMigrations(t.Context(), owner)
 	if err != nil || pending == 0 {
 		t.Fatalf("%d pending on an empty database, %v", pending, err)
 	}
-	applied, err := sql.Migrate(t.Context(), db.DB.DB)
+	applied, err := sql.Migrate(t.Context(), owner)
 	if err != nil || applied != pending {
 		t.Fatalf("%d applied of %d, %v", applied, pending, err)
 	}
 	before := shape(t, db)
-	if applied, err = sql.Migrate(t.Context(), db.DB.DB); err != nil || applied != 0 {
+	if applied, err = sql.Migrate(t.Context(), owner); err != nil || applied != 0 {
 		t.Errorf("again: %d applied, %v", applied, err)
 	}
 	if after := shape(t, db); after != before {
 		t.Error("the second time changed the schema")
 	}
-	if pending, err = sql.PendingMigrations(t.Context(), db.DB.DB); err != nil || pending != 0 {
+	if pending, err = sql.PendingMigrations(t.Context(), owner); err != nil || pending != 0 {
 		t.Errorf("%d pending, %v", pending, err)
 	}
 	if versions := recordedVersions(t, db); versions[len(versions)-1] != newest {
@@ -67,18 +67,25 @@ func TestMigrateIsIdempotent(t *testing.T) {
 	}
 }
 
-func TestConcurrentMigrationsApplyEachOnce(t *testing.T) {
+// A development database has one user and no roles of its own: the schema is made by whoever migrates.
+func TestMigrateMakesTheSchema(t *testing.T) {
 	db := testdb.NewEmpty(t)
+	if _, err := sql.Migrate(t.Context(), db.DB.DB); err != nil {
+		t.Fatal(err)
+	}
+	if shape(t, db) != shape(t, testdb.New(t)) {
+		t.Error("the schema differs from that of the documented roles")
+	}
+}
+
+func TestConcurrentMigrationsApplyEachOnce(t *testing.T) {
+	db := testdb.NewUnmigrated(t)
 	reference := testdb.New(t)
 	const starts = 6
 	applied, failures := make([]int, starts), make([]error, starts)
 	var all sync.WaitGroup
 	for i := range starts {
-		other, err := stdsql.Open("postgres", db.URL)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer other.Close()
+		other := db.As(sql.OwnerRole).DB
 		all.Go(func() { applied[i], failures[i] = sql.Migrate(context.Background(), other) })
 	}
 	all.Wait()
@@ -105,6 +112,7 @@ func TestConcurrentMigrationsApplyEachOnce(t *testing.T) {
 
 func TestNewerSchemaIsRefused(t *testing.T) {
 	db := testdb.New(t)
+	owner := db.As(sql.OwnerRole).DB
 	newest, err := sql.NewestMigration()
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +121,10 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if _, err := db.Exec("INSERT INTO reconciler.schema_migrations (version_id, is_applied, tstamp) VALUES ($1, true, now())", newest+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sql.PendingMigrations(t.Context(), db.DB.DB); !errors.Is(err, sql.ErrNewerSchema) {
+	if _, err := sql.PendingMigrations(t.Context(), owner); !errors.Is(err, sql.ErrNewerSchema) {
 		t.Errorf("pending: %v", err)
 	}
-	if _, err := sql.Migrate(t.Context(), db.DB.DB); !errors.Is(err, sql.ErrNewerSchema) {
+	if _, err := sql.Migrate(t.Context(), owner); !errors.Is(err, sql.ErrNewerSchema) {
 		t.Errorf("migrate: %v", err)
 	}
 	if shape(t, db) != before {
@@ -133,25 +141,23 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	want := shape(t, testdb.New(t))
 	for from := int64(1); from < newest; from++ {
 		t.Run(fmt.Sprint("from ", from), func(t *testing.T) {
-			db := testdb.NewEmpty(t)
-			if err := sql.CreateSchema(t.Context(), db.DB.DB); err != nil {
-				t.Fatal(err)
-			}
-			migrator, err := sql.Provider(db.DB.DB)
+			db := testdb.NewUnmigrated(t)
+			owner := db.As(sql.OwnerRole).DB
+			migrator, err := sql.Provider(owner)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if _, err := migrator.UpTo(t.Context(), from); err != nil {
 				t.Fatal(err)
 			}
-			if pending, err := sql.PendingMigrations(t.Context(), db.DB.DB); err != nil || int64(pending) != newest-from {
+			if pending, err := sql.PendingMigrations(t.Context(), owner); err != nil || int64(pending) != newest-from {
 				t.Errorf("%d pending, %v", pending, err)
 			}
 			db.MustExec(`INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at, finished_at)
 				SELECT d::date, 'night', 'completed', d + interval '1 day', d, d FROM generate_series('2026-01-01'::timestamptz, '2026-01-31', '1 day') d`)
 			db.MustExec(`INSERT INTO reconciler.breaks (account_id, break_id, opened_on, job, kind, severity, subject_type, subject_id, field)
 				VALUES ('acc', 'brk', '2026-01-05', 'match-jobs', 'job_without_debit', 'error', 'job', 'j', 'credits')`)
-			if _, err := sql.Migrate(t.Context(), db.DB.DB); err != nil {
+			if _, err := sql.Migrate(t.Context(), owner); err != nil {
 				t.Fatal(err)
 			}
 			var kept int
@@ -166,8 +172,8 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 }
 
 func TestMigrationTouchesNothingOfThePlatform(t *testing.T) {
-	db := testdb.NewEmpty(t)
-	db.MustExec(sql.Platform)
+	db := testdb.NewUnmigrated(t)
+	owner := db.As(sql.OwnerRole).DB
 	platform := func() (objects string) {
 		if err := db.Get(&objects, `SELECT string_agg(n.nspname || '.' || c.relname || ' ' || c.relkind::text || coalesce(c.relacl::text, ''), ', ' ORDER BY n.nspname, c.relname)
 			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname NOT IN ('reconciler', 'pg_toast', 'pg_catalog', 'information_schema')`); err != nil {
@@ -176,7 +182,7 @@ func TestMigrationTouchesNothingOfThePlatform(t *testing.T) {
 		return objects
 	}
 	before := platform()
-	if _, err := sql.Migrate(t.Context(), db.DB.DB); err != nil {
+	if _, err := sql.Migrate(t.Context(), owner); err != nil {
 		t.Fatal(err)
 	}
 	if after := platform(); after != before {

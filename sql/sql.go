@@ -30,10 +30,24 @@ var queries embed.FS
 //go:embed fragments
 var fragments embed.FS
 
-// grants gives the database roles their rights on the worker's tables.
+// grants gives the database roles their rights on the worker's tables; with fragments.
 //
 //go:embed roles/grants.sql
 var grants string
+
+// Roles makes the worker's database roles and gives them their rights on the platform in DefaultSourceSchema, whose relations must be there.
+// An administrator runs it before the first migration.
+//
+//go:embed roles/roles.sql
+var Roles string
+
+// The roles that Roles makes.
+const (
+	OwnerRole    = "reconciler_owner"    // owns schema reconciler and migrates it
+	AppRole      = "reconciler_app"      // the worker
+	ReadOnlyRole = "reconciler_readonly" // looks
+	ApproverRole = "reconciler_approver" // approves refund plans
+)
 
 // Platform is the DDL of the reference implementation of the platform's tables, in schema platform.
 //

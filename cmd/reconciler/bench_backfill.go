@@ -69,7 +69,7 @@ func (l *lab) fillRange(ctx context.Context, from reconcile.Date, nightly int64)
 	if err != nil {
 		return err
 	}
-	if err := simulation.FillAccounts(ctx, source.worker.Store.DB(), nightly/10, benchNight.Begin.AddDate(-2, 0, 0)); err != nil {
+	if err := simulation.FillAccounts(ctx, source.admin, nightly/10, benchNight.Begin.AddDate(-2, 0, 0)); err != nil {
 		return err
 	}
 	long := reconcile.NightOf(from, time.UTC)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	dbsql "database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -89,8 +90,10 @@ func (l *lab) say(format string, args ...any) {
 
 // bed is one database of the lab with a worker on it. What the worker says to the server goes through a meter.
 type bed struct {
-	lab    *lab
-	name   string
+	lab  *lab
+	name string
+	// admin is who owns the platform and the server: the worker's own role can neither write the one nor set the other up.
+	admin  *dbsql.DB
 	worker *jobs.Worker
 	wire   *meter
 	// took is how long each job of the last night took, statements how long each statement in all.
@@ -112,6 +115,14 @@ func (l *lab) newBed(ctx context.Context, name, template string) (*bed, error) {
 		return nil, fmt.Errorf("%s: %w", create, err)
 	}
 	b := &bed{lab: l, name: name}
+	if b.admin, err = dbsql.Open("postgres", l.server.URL(name)); err != nil {
+		return nil, err
+	}
+	if template == "" {
+		if err := setUp(ctx, l.server, name); err != nil {
+			return nil, err
+		}
+	}
 	if b.wire, err = meterTo(l.server, name); err != nil {
 		return nil, err
 	}
@@ -124,15 +135,30 @@ func (l *lab) newBed(ctx context.Context, name, template string) (*bed, error) {
 		return nil, err
 	}
 	b.worker = &jobs.Worker{Store: store, Policies: l.config.policies, Settings: l.config.jobs, Log: zerolog.Nop(), CodeVersion: codeVersion(), Reports: folder}
-	if template == "" {
-		if _, err := sql.Migrate(ctx, store.DB()); err != nil {
-			return nil, err
-		}
-		if _, err := store.DB().ExecContext(ctx, sql.Platform); err != nil {
-			return nil, err
-		}
-	}
 	return b, nil
+}
+
+// setUp makes an empty database of a local server what the documentation makes one: the platform's tables, the roles, and the schema that
+// its owner has migrated.
+func setUp(ctx context.Context, server *localpg.Server, database string) error {
+	admin, err := dbsql.Open("postgres", server.URL(database))
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	if _, err := admin.ExecContext(ctx, sql.Platform); err != nil {
+		return fmt.Errorf("create the platform's tables: %w", err)
+	}
+	if _, err := admin.ExecContext(ctx, sql.Roles); err != nil {
+		return fmt.Errorf("create the worker's roles: %w", err)
+	}
+	owner, err := dbsql.Open("postgres", server.URLOf(sql.OwnerRole, database))
+	if err != nil {
+		return err
+	}
+	defer owner.Close()
+	_, err = sql.Migrate(ctx, owner)
+	return err
 }
 
 // reopen connects the worker anew, so that settings of the database hold, and to a platform in another schema.
@@ -146,7 +172,9 @@ func (b *bed) reopen(schema string) error {
 	return err
 }
 
-func (b *bed) close() error { return errors.Join(b.worker.Store.Close(), b.wire.close()) }
+func (b *bed) close() error {
+	return errors.Join(b.worker.Store.Close(), b.wire.close(), b.admin.Close())
+}
 
 // drop gives the disk space back.
 func (b *bed) drop(ctx context.Context) error {
@@ -171,14 +199,14 @@ func (b *bed) fill(ctx context.Context, night reconcile.Night, jobs, accounts, f
 	_, err := simulation.BulkNight{
 		Night: night, Seed: night.Begin.Unix(), Jobs: jobs, Accounts: accounts,
 		FailuresPerMillion: failuresPerMillion, FaultsPerMillion: benchFaultsPerMillion, RebuildIndexes: jobs >= 100_000,
-	}.Fill(ctx, b.worker.Store.DB())
+	}.Fill(ctx, b.admin)
 	return err
 }
 
 // settle does what a server does by itself between two nights: vacuum, statistics, checkpoint.
 func (b *bed) settle(ctx context.Context) error {
 	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
-		if _, err := b.worker.Store.DB().ExecContext(ctx, statement); err != nil {
+		if _, err := b.admin.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
@@ -219,7 +247,7 @@ func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (tim
 
 // environment is that of a process of its own that works on this bed.
 func (b *bed) environment() []string {
-	return append(os.Environ(), "DATABASE_URL="+b.lab.server.URL(b.name), "REPORTS_URL="+filepath.Join(b.lab.reports, b.name), "LOG_LEVEL=error", "STRIPE_API_KEY=")
+	return append(os.Environ(), "DATABASE_URL="+b.lab.server.URLOf(sql.AppRole, b.name), "REPORTS_URL="+filepath.Join(b.lab.reports, b.name), "LOG_LEVEL=error", "STRIPE_API_KEY=")
 }
 
 // peak runs a night in a process of its own, as in production, and returns the most memory that it held, in MiB.
@@ -252,7 +280,7 @@ func meterTo(server *localpg.Server, database string) (*meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	target, address, err := unixAddress(server.URL(database), dir)
+	target, address, err := unixAddress(server.URLOf(sql.AppRole, database), dir)
 	if err != nil {
 		return nil, err
 	}

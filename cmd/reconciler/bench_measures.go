@@ -37,7 +37,7 @@ func (l *lab) prepared(ctx context.Context, name string, nightJobs, historyJobs 
 		return nil, err
 	}
 	accounts := max(nightJobs/benchJobsPerAccount, 100)
-	if err := simulation.FillAccounts(ctx, b.worker.Store.DB(), accounts, benchNight.Begin.AddDate(-2, 0, 0)); err != nil {
+	if err := simulation.FillAccounts(ctx, b.admin, accounts, benchNight.Begin.AddDate(-2, 0, 0)); err != nil {
 		return nil, err
 	}
 	before := reconcile.NightOf(benchNight.Date.AddDays(-1), time.UTC)
@@ -69,7 +69,7 @@ func (l *lab) prepared(ctx context.Context, name string, nightJobs, historyJobs 
 // keep remembers the worker's tables as they are, restore brings them back and takes out of the ledger what was posted since: every run
 // of a night is the first one.
 func (b *bed) keep(ctx context.Context) error {
-	_, err := b.worker.Store.DB().ExecContext(ctx, `
+	_, err := b.admin.ExecContext(ctx, `
 		CREATE SCHEMA kept;
 		DO $$ DECLARE t text; BEGIN
 			FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'reconciler' AND tablename NOT LIKE '%version' AND tablename NOT LIKE 'goose%' LOOP
@@ -80,7 +80,7 @@ func (b *bed) keep(ctx context.Context) error {
 }
 
 func (b *bed) restore(ctx context.Context) error {
-	_, err := b.worker.Store.DB().ExecContext(ctx, `
+	_, err := b.admin.ExecContext(ctx, `
 		DO $$ DECLARE t text; columns text; BEGIN
 			SET LOCAL session_replication_role = replica;
 			EXECUTE (SELECT 'TRUNCATE ' || string_agg(format('reconciler.%I', tablename), ', ') FROM pg_tables WHERE schemaname = 'kept');

@@ -13,6 +13,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
+	"github.com/lib/pq"
 )
 
 // trap is a state of a platform's database that makes planners choose badly.
@@ -210,8 +211,14 @@ func (l *lab) lay(ctx context.Context, t trap, name string) error {
 		return err
 	}
 	for _, statement := range t.lay {
-		if _, err := b.worker.Store.DB().ExecContext(ctx, statement); err != nil {
+		if _, err := b.admin.ExecContext(ctx, statement); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", statement, err), b.close())
+		}
+	}
+	// Relations that were made anew need their rights anew, and those behind views keep theirs.
+	for _, schema := range []string{sql.DefaultSourceSchema, cmp.Or(t.schema, sql.DefaultSourceSchema)} {
+		if _, err := b.admin.ExecContext(ctx, "SET reconciler.source_schema = "+pq.QuoteLiteral(schema)+";"+sql.Roles); err != nil {
+			return errors.Join(fmt.Errorf("rights on %s: %w", schema, err), b.close())
 		}
 	}
 	return b.close()
@@ -225,7 +232,7 @@ func (l *lab) copied(ctx context.Context, t trap, from string) (night trapped, e
 	}
 	defer func() { err = errors.Join(err, b.drop(ctx)) }()
 	for _, setting := range t.set {
-		if _, err := b.worker.Store.DB().ExecContext(ctx, "ALTER DATABASE run SET "+setting); err != nil {
+		if _, err := b.admin.ExecContext(ctx, "ALTER DATABASE run SET "+setting); err != nil {
 			return night, err
 		}
 	}

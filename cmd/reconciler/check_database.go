@@ -236,7 +236,7 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 			return false
 		}
 		if len(lacking) > 0 {
-			c.add(check, outcomeFailed, "run: reconciler migrate, with the URL of the schema's owner; it sets the rights of reconciler_app again", "up to date, but this role lacks rights on %s", firstOf(lacking))
+			c.add(check, outcomeFailed, "run: reconciler migrate, with the URL of the schema's owner; it sets the rights of reconciler_app again", "up to date, but this role lacks %s", firstOf(lacking))
 			return false
 		}
 		c.add(check, outcomeOK, "", "up to date")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	dbsql "database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,9 @@ type demo struct {
 	jobsPerNight   int
 	databaseURL    string // empty: a private server
 	config         config
-	out, log       io.Writer
+	// platform is the hand that writes the platform's rows; the worker's role can't.
+	platform *dbsql.DB
+	out, log io.Writer
 }
 
 func newDemoCommand(s *settings) *cobra.Command {
@@ -145,21 +148,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 	d.config.log = zerolog.New(logFile).With().Timestamp().Logger()
 	d.config.reportsURL = d.dir
 
-	d.config.databaseURL = d.databaseURL
-	if d.databaseURL == "" {
-		server, err := localpg.Start(ctx, localpg.Options{
-			// Autovacuum keeps the planner informed, as on any real server.
-			Settings: map[string]string{"autovacuum": "on", "autovacuum_naptime": "1s"},
-		})
-		if err != nil {
-			return fmt.Errorf("start PostgreSQL: %w\nor let the demo play in an empty database of yours: --database-url", err)
-		}
-		defer func() { err = errors.Join(err, server.Stop()) }()
-		d.config.databaseURL = server.URL("postgres")
-	}
-	if err := d.createSchemas(ctx); err != nil {
+	closeDatabase, err := d.openDatabase(ctx)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, closeDatabase()) }()
 	worker, closeWorker, err := newWorker(ctx, d.config, d.log)
 	if err != nil {
 		return err
@@ -179,7 +172,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return fmt.Errorf("%w\nThe log is in %s", err, logFile.Name())
 	}
 	took := time.Since(started)
-	outcome, err := business.Compare(ctx, worker.Store.DB())
+	outcome, err := business.Compare(ctx, d.platform)
 	if err != nil {
 		return err
 	}
@@ -188,6 +181,37 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return fmt.Errorf("%w: what was found is not what was planted", jobs.ErrIntegrity)
 	}
 	return nil
+}
+
+// openDatabase sets up the database that the user has named, or one on a server of the demo's own, where the worker has its documented role.
+func (d *demo) openDatabase(ctx context.Context) (closeDatabase func() error, err error) {
+	if d.databaseURL != "" {
+		d.config.databaseURL = d.databaseURL
+		if err := d.createSchemas(ctx); err != nil {
+			return nil, err
+		}
+		d.platform, err = dbsql.Open("postgres", d.databaseURL)
+		if err != nil {
+			return nil, fmt.Errorf("reach the demo's database: %w", err)
+		}
+		return d.platform.Close, nil
+	}
+	const database = "postgres"
+	server, err := localpg.Start(ctx, localpg.Options{
+		// Autovacuum keeps the planner informed, as on any real server.
+		Settings: map[string]string{"autovacuum": "on", "autovacuum_naptime": "1s"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start PostgreSQL: %w\nor let the demo play in an empty database of yours: --database-url", err)
+	}
+	if err := setUp(ctx, server, database); err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	d.config.databaseURL = server.URLOf(sql.AppRole, database)
+	if d.platform, err = dbsql.Open("postgres", server.URL(database)); err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	return func() error { return errors.Join(d.platform.Close(), server.Stop()) }, nil
 }
 
 // business reads the trace, if there is one, and prepares the simulation.
@@ -249,7 +273,8 @@ func (d *demo) prepareFolder() error {
 	return nil
 }
 
-// createSchemas makes the platform's and the worker's tables. A database that has either is somebody's, and refused.
+// createSchemas makes the platform's and the worker's tables in a database that the user has named, with that user for everything: roles are
+// not made on somebody's server. A database that has either schema is somebody's, and refused.
 func (d *demo) createSchemas(ctx context.Context) error {
 	store, err := d.config.store()
 	if err != nil {
@@ -296,7 +321,7 @@ func (d *demo) playAndRun(ctx context.Context, business *simulation.Simulation, 
 	worker.Progress = func(night reconcile.Date, job string) { progress.step(night, job) }
 	for _, night := range business.Nights() {
 		progress.step(night.Date, "the day's business")
-		if err := business.PlayNight(ctx, worker.Store.DB(), night.Date); err != nil {
+		if err := business.PlayNight(ctx, d.platform, night.Date); err != nil {
 			return err
 		}
 		if err := worker.RunNight(ctx, night.Date); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -36,13 +37,14 @@ func TestParseAmounts(t *testing.T) {
 type refundCase struct {
 	t      *testing.T
 	stripe *stripetest.Stripe
+	db     *testdb.DB
 	flags  []string
 }
 
 func newRefundCase(t *testing.T) *refundCase {
 	t.Helper()
 	db := testdb.New(t)
-	c := &refundCase{t: t, stripe: stripetest.New(stripetest.Options{Clock: time.Now, Seed: 5})}
+	c := &refundCase{t: t, db: db, stripe: stripetest.New(stripetest.Options{Clock: time.Now, Seed: 5})}
 	t.Cleanup(func() { c.stripe.Close() })
 	base, err := c.stripe.Listen()
 	if err != nil {
@@ -74,17 +76,28 @@ func newRefundCase(t *testing.T) *refundCase {
 		}
 	}
 	c.flags = []string{
-		"--database-url", db.URL, "--stripe-api-base", base, "--stripe-api-key", c.stripe.ReadKey(), "--reports-url", t.TempDir(), "--log-level", "error",
+		"--stripe-api-base", base, "--stripe-api-key", c.stripe.ReadKey(), "--reports-url", t.TempDir(), "--log-level", "error",
 		"--timezone", "UTC",
 	}
 	return c
 }
 
-// run is one command; code is the exit code that it must have.
+// run is one command of the worker; code is the exit code that it must have.
 func (c *refundCase) run(code int, args ...string) string {
 	c.t.Helper()
+	return c.runAs(sql.AppRole, code, args...)
+}
+
+// approve is a command of whoever approves.
+func (c *refundCase) approve(code int, args ...string) string {
+	c.t.Helper()
+	return c.runAs(sql.ApproverRole, code, append([]string{"refunds", "approve"}, args...)...)
+}
+
+func (c *refundCase) runAs(role string, code int, args ...string) string {
+	c.t.Helper()
 	var out, log bytes.Buffer
-	if got := run(context.Background(), append(args, c.flags...), &out, &log); got != code {
+	if got := run(context.Background(), append(append(args, "--database-url", c.db.URLOf(role)), c.flags...), &out, &log); got != code {
 		c.t.Fatalf("reconciler %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, out.String(), log.String())
 	}
 	return out.String() + log.String()
@@ -107,10 +120,10 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 		t.Errorf("the list has no %s:\n%s", plan, told)
 	}
 	c.run(exitUsage, append([]string{"refunds", "execute", plan}, key...)...) // nobody approved it
-	c.run(exitUsage, "refunds", "approve", plan)
-	c.run(exitUsage, "refunds", "approve", plan, "--by", "ANNA ")
-	c.run(exitUsage, "refunds", "approve", "plan_of_nobody", "--by", "ben")
-	c.run(exitDone, "refunds", "approve", plan, "--by", "ben")
+	c.approve(exitUsage, plan)
+	c.approve(exitUsage, plan, "--by", "ANNA ")
+	c.approve(exitUsage, "plan_of_nobody", "--by", "ben")
+	c.approve(exitDone, plan, "--by", "ben")
 	rehearsal := []string{"run", "--date", reconcile.DateOf(time.Now().UTC()).AddDays(-1).String(), "--dry-run"}
 	for verdict, flags := range map[string][]string{
 		"plans wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here": key,

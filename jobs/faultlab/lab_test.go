@@ -33,6 +33,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	reconcilersql "github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -74,7 +75,8 @@ const refundsPlanned = 4
 type world struct {
 	admin    *testdb.DB // another database of the same server, to clone from
 	prepared string     // name of the database that is cloned
-	url      string
+	// urlOf is how a role connects to a database of the server.
+	urlOf    func(role, database string) string
 	planID   string
 	policies reconcile.Policies
 	dump     string // the statement that dumps everything that has to end the same
@@ -136,7 +138,15 @@ func makeWorld(t testing.TB) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{admin: testdb.New(keeper{t}), prepared: strings.TrimPrefix(u.Path, "/"), url: db.URL, policies: policies}
+	w := &world{admin: testdb.New(keeper{t}), prepared: strings.TrimPrefix(u.Path, "/"), policies: policies}
+	w.urlOf = func(role, database string) string {
+		u, err := url.Parse(db.URLOf(role))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Path = "/" + database
+		return u.String()
+	}
 	c := &clock{}
 	double, charges, err := account(c)
 	if err != nil {
@@ -146,7 +156,7 @@ func makeWorld(t testing.TB) (*world, error) {
 	if err := fill(db.DB.DB, charges); err != nil {
 		return nil, err
 	}
-	l := &lab{world: w, clock: c, stripe: double, url: db.URL, folder: filepath.Join(os.TempDir(), fmt.Sprintf("faultlab-%d", os.Getpid()))}
+	l := &lab{world: w, clock: c, stripe: double, url: db.URL, name: w.prepared, folder: filepath.Join(os.TempDir(), fmt.Sprintf("faultlab-%d", os.Getpid()))}
 	defer os.RemoveAll(l.folder)
 	if l.base, err = double.Listen(); err != nil {
 		return nil, err
@@ -168,7 +178,7 @@ func makeWorld(t testing.TB) (*world, error) {
 		return nil, fmt.Errorf("planned were %d refunds, left out %v", view.Refunds, leftOut)
 	}
 	w.planID = view.PlanID
-	if _, err := worker.ApproveRefunds(context.Background(), view.PlanID, "Ben", view.PlanSha256); err != nil {
+	if err := l.approve(view.PlanID, "Ben", view.PlanSha256); err != nil {
 		return nil, err
 	}
 	closeWorker()
@@ -225,10 +235,11 @@ type lab struct {
 	clock  *clock
 	stripe *stripetest.Stripe
 	base   string
-	url    string
-	store  *postgres.Store // looks at the lab from outside
+	name   string          // of its database
+	url    string          // the worker's
+	store  *postgres.Store // looks at the lab from outside, with the worker's eyes
 	shared bool            // workers use store too: new sessions would cost more than what they do
-	db     *sql.DB         // the store's
+	db     *sql.DB         // the platform's, and the administrator's
 	folder string
 	drop   func()
 }
@@ -243,12 +254,7 @@ func (w *world) open(t testing.TB) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := url.Parse(w.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	l := &lab{world: w, t: t, clock: &clock{}, url: u.String(), folder: filepath.Join(memory(t), name)}
+	l := &lab{world: w, t: t, clock: &clock{}, name: name, url: w.urlOf(reconcilersql.AppRole, name), folder: filepath.Join(memory(t), name)}
 	if l.stripe, _, err = account(l.clock); err != nil {
 		t.Fatal(err)
 	}
@@ -258,11 +264,14 @@ func (w *world) open(t testing.TB) *lab {
 	if l.store, err = postgres.Open(postgres.Options{URL: l.url, ApplicationName: "faultlab"}); err != nil {
 		t.Fatal(err)
 	}
-	l.db = l.store.DB()
+	if l.db, err = sql.Open("postgres", w.urlOf(testdb.Administrator, name)); err != nil {
+		t.Fatal(err)
+	}
 	l.clock.set(executing)
 	l.drop = sync.OnceFunc(func() {
 		l.stripe.Close()
 		l.store.Close()
+		l.db.Close()
 		if _, err := w.admin.Exec("DROP DATABASE " + pq.QuoteIdentifier(name) + " WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}
@@ -312,6 +321,18 @@ func (l *lab) worker(execute bool) (*jobs.Worker, func(), error) {
 		}},
 	}
 	return w, closeStore, nil
+}
+
+// approve is what a second person does, with a role of its own.
+func (l *lab) approve(planID, by, sha256 string) error {
+	store, err := postgres.Open(postgres.Options{URL: l.urlOf(reconcilersql.ApproverRole, l.name)})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	approver := &jobs.Worker{Store: store, Log: zerolog.Nop(), Clock: l.clock.now}
+	_, err = approver.ApproveRefunds(context.Background(), planID, by, sha256)
+	return err
 }
 
 func (l *lab) options(key string) stripefeed.Options {

@@ -280,8 +280,7 @@ func TestApproversRacing(t *testing.T) {
 	done := make(chan error)
 	for i := range 4 {
 		go func() {
-			_, err := w.ApproveRefunds(ctx, view.PlanID, fmt.Sprintf("approver %d", i), view.PlanSha256)
-			done <- err
+			done <- l.approve(view.PlanID, fmt.Sprintf("approver %d", i), view.PlanSha256)
 		}()
 	}
 	approved := 0

@@ -118,7 +118,7 @@ func (l *lab) finish() (anew int) {
 		err = fmt.Errorf("refused or stopped were %d refunds, planned anew %d", anew, again.Refunds)
 	}
 	if err == nil {
-		_, err = worker.ApproveRefunds(context.Background(), again.PlanID, "Ben", "")
+		err = l.approve(again.PlanID, "Ben", "")
 	}
 	if err == nil {
 		_, err = worker.ExecuteRefunds(context.Background(), again.PlanID, "Carol")

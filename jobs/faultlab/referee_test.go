@@ -242,7 +242,7 @@ func (l *lab) moveToReferee(t *testing.T, base string) (planID string, charges m
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := worker.ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
+	if err := l.approve(view.PlanID, "Ben", view.PlanSha256); err != nil {
 		t.Fatal(err)
 	}
 	charges = map[string]int64{}

@@ -55,14 +55,14 @@ func TestNightsFindWhatWasPlanted(t *testing.T) {
 				worker.Stripe = client
 			}
 			for _, night := range s.Nights() {
-				if err := s.PlayNight(t.Context(), store.DB(), night.Date); err != nil {
+				if err := s.PlayNight(t.Context(), db.DB.DB, night.Date); err != nil {
 					t.Fatal(err)
 				}
 				if err := worker.RunNight(t.Context(), night.Date); err != nil {
 					t.Fatal(err)
 				}
 			}
-			outcome, err := s.Compare(t.Context(), store.DB())
+			outcome, err := s.Compare(t.Context(), db.DB.DB)
 			if err != nil {
 				t.Fatal(err)
 			}

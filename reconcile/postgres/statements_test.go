@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jmoiron/sqlx"
+
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -17,9 +19,11 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
 
-// Every statement must fit the migrated schema: PREPARE parses it, resolves every name and type, and plans nothing.
+// Every statement must fit the migrated schema, and the rights of whoever runs it: PREPARE parses it and resolves every name and type, but
+// only its execution asks for rights, and EXPLAIN as its beginning.
 func TestEveryStatementPrepares(t *testing.T) {
 	db := testdb.New(t)
+	worker, approver := db.As(sql.AppRole), db.As(sql.ApproverRole)
 	var all []string
 	for _, relation := range sql.SourceRelations {
 		all = append(all, relation.Name)
@@ -29,23 +33,66 @@ func TestEveryStatementPrepares(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for name := range approving {
+			catalog.Statement(name) // there is one
+		}
 		for _, name := range catalog.Names() {
 			t.Run(source+"/"+name, func(t *testing.T) {
 				statement := catalog.Statement(name)
-				tx, err := db.Beginx() // a COPY is only taken within one
-				if err != nil {
-					t.Fatal(err)
+				if approving[name] != onlyApprover {
+					runsAs(t, worker, statement)
 				}
-				defer tx.Rollback()
-				prepared, err := tx.Prepare(statement.Text)
-				if err != nil {
-					t.Fatalf("%v\n%s", err, statement.Text)
-				}
-				if err := prepared.Close(); err != nil {
-					t.Fatal(err)
+				if approving[name] != "" {
+					runsAs(t, approver, statement)
 				}
 			})
 		}
+	}
+}
+
+const (
+	onlyApprover = "the approver alone"
+	approverToo  = "the approver too"
+)
+
+// approving are the statements of `+"`refunds approve`, `list` and `show`"+`, which somebody does with the approver's role.
+var approving = map[string]string{
+	"refunds/approve": onlyApprover, "refunds/plan": approverToo, "refunds/items": approverToo, "refunds/plans": approverToo, "refunds/switch": approverToo,
+	"audit/lock": approverToo, "audit/last_link": approverToo, "audit/add_changes": approverToo, "audit/seal": approverToo,
+}
+
+// runsAs begins to run a statement, and takes it back. Of statements that can't be explained, only COPY asks for rights as it is prepared;
+// the others are run.
+func runsAs(t *testing.T, role *sqlx.DB, statement sql.Statement) {
+	t.Helper()
+	tx, err := role.Beginx() // a COPY is only taken within one
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	prepared, err := tx.Prepare(statement.Text)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, statement.Text)
+	}
+	if err := prepared.Close(); err != nil {
+		t.Fatal(err)
+	}
+	switch body := strings.TrimSpace(statement.Text[strings.Index(statement.Text, "*/")+2:]); strings.ToUpper(strings.Fields(body)[0]) {
+	case "COPY":
+	case "SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "(SELECT":
+		values := strings.TrimSuffix(strings.Repeat("NULL, ", len(statement.Params)), ", ")
+		if values != "" {
+			values = "(" + values + ")"
+		}
+		tx.MustExec("PREPARE statement AS " + statement.Text)
+		tx.MustExec("SAVEPOINT prepared")
+		_, err = tx.Exec("EXPLAIN (COSTS off) EXECUTE statement" + values)
+		tx.MustExec("ROLLBACK TO prepared; DEALLOCATE statement") // it belongs to the session, and outlives the transaction
+	default:
+		_, err = tx.Exec(statement.Text)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, statement.Text)
 	}
 }
 

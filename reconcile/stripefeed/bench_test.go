@@ -55,7 +55,7 @@ func benchFixture(b *testing.B) *fixture {
 	server := httptest.NewServer(&replay{from: f.stripe, pages: map[string]*httptest.ResponseRecorder{}})
 	b.Cleanup(server.Close)
 	f.client = f.newClient(Options{Key: f.stripe.ReadKey(), BaseURL: server.URL, AttemptTimeout: time.Minute, SyncBatchRows: 1000})
-	f.store = openStore(b)
+	f.store, f.platform = openStore(b)
 	return f
 }
 
@@ -64,7 +64,7 @@ func BenchmarkChargesIntoPostgreSQL(b *testing.B) {
 	f := benchFixture(b)
 	s := &syncer{client: f.client, o: SyncOptions{Store: f.store}, log: zerolog.Nop(), rows: map[string]int64{}}
 	run := func() {
-		if _, err := f.store.DB().Exec("TRUNCATE reconciler.stripe_charges, reconciler.stripe_states"); err != nil {
+		if _, err := f.platform.Exec("TRUNCATE reconciler.stripe_charges, reconciler.stripe_states"); err != nil {
 			b.Fatal(err)
 		}
 		charges := streamByName("charges")
@@ -101,7 +101,7 @@ func BenchmarkChargesThroughStripeGo(b *testing.B) {
 func BenchmarkFirstSync(b *testing.B) {
 	f := benchFixture(b)
 	run := func() {
-		f.store = openStore(b)
+		f.store, f.platform = openStore(b)
 		defer f.store.Close()
 		f.mustSync()
 	}

@@ -39,7 +39,7 @@ func endless(rows int) http.HandlerFunc {
 
 // The memory of a sync does not grow with the number of rows.
 func TestMemoryIsFlat(t *testing.T) {
-	store := openStore(t)
+	store, _ := openStore(t)
 	peak := func(rows int) uint64 {
 		c := serve(t, Options{SyncBatchRows: 1000, AttemptTimeout: 0}, endless(rows))
 		s := &syncer{client: c, o: SyncOptions{Store: store}, log: zerolog.Nop(), rows: map[string]int64{}}

@@ -132,7 +132,7 @@ func (f *fixture) survives(t *testing.T, kind stripetest.Kind, call int, want st
 	t.Helper()
 	defer func(before testing.TB) { f.t = before }(f.t)
 	f.t = t
-	if _, err := f.store.DB().Exec("TRUNCATE " + faultTables); err != nil {
+	if _, err := f.platform.Exec("TRUNCATE " + faultTables); err != nil {
 		t.Fatal(err)
 	}
 	f.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: call}, Kind: kind})
@@ -165,7 +165,7 @@ func (f *fixture) survives(t *testing.T, kind stripetest.Kind, call int, want st
 // Syncing every night ends in the same rows as syncing once at the end.
 func TestNightlySyncsEqualOneSync(t *testing.T) {
 	f := newFixture(t)
-	once := openStore(t)
+	once, _ := openStore(t)
 	for n := range 8 {
 		f.day(n)
 		f.clock.advance(10 * time.Minute)
@@ -303,7 +303,7 @@ func TestPermissionsOfTheKey(t *testing.T) {
 		if permission == "rak_payment_intent_read" {
 			continue // no purchase names one here
 		}
-		f.store = openStore(t)
+		f.store, f.platform = openStore(t)
 		f.client = f.newClient(Options{Key: fmt.Sprintf("rk_test_without%d", i), BaseURL: base})
 		_, err := f.sync()
 		var lacking *PermissionError

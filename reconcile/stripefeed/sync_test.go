@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -45,6 +46,8 @@ type fixture struct {
 	stripe *stripetest.Stripe
 	client *Client
 	store  *postgres.Store
+	// platform writes what the platform writes, and whatever else the worker may not.
+	platform *sqlx.DB
 	// named are payment intents that purchases of the platform name.
 	named []string
 }
@@ -58,17 +61,18 @@ func newFixture(t testing.TB) *fixture {
 	}
 	t.Cleanup(func() { f.stripe.Close() })
 	f.client = f.newClient(Options{Key: f.stripe.ReadKey(), BaseURL: base})
-	f.store = openStore(t)
+	f.store, f.platform = openStore(t)
 	return f
 }
 
-func openStore(t testing.TB) *postgres.Store {
-	store, err := postgres.Open(postgres.Options{URL: testdb.New(t).URL})
+func openStore(t testing.TB) (*postgres.Store, *sqlx.DB) {
+	db := testdb.New(t)
+	store, err := postgres.Open(postgres.Options{URL: db.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	return store
+	return store, db.DB
 }
 
 // newClient is a client without limits that hardly waits.
@@ -95,7 +99,7 @@ func (f *fixture) lastNight() reconcile.Date { return reconcile.DateOf(f.clock.n
 // sync reads for the business date that ended last.
 func (f *fixture) sync() (Result, error) {
 	for _, id := range f.named {
-		_, err := f.store.DB().Exec(`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status,
+		_, err := f.platform.Exec(`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status,
 			stripe_payment_intent_id, created_at) VALUES ($1, 'a', 'credits', 1, 100, 'usd', 'pending', $1, $2) ON CONFLICT DO NOTHING`, id, f.clock.now())
 		if err != nil {
 			f.t.Fatal(err)
@@ -280,7 +284,7 @@ func TestStoppedSyncGoesOnLater(t *testing.T) {
 	f.mustSync()
 	resumed := f.stripe.Calls() - calls
 	f.requireSame()
-	f.store = openStore(t)
+	f.store, f.platform = openStore(t)
 	calls = f.stripe.Calls()
 	f.mustSync()
 	if whole := f.stripe.Calls() - calls; resumed >= whole {

@@ -87,9 +87,12 @@ func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
 }
 
 // URL is the lib/pq address of a database of the server, as the superuser, through the server's Unix socket.
-func (s *Server) URL(database string) string {
+func (s *Server) URL(database string) string { return s.URLOf(Superuser, database) }
+
+// URLOf is the address of a database as another role that may log in; none needs a password here.
+func (s *Server) URLOf(role, database string) string {
 	query := url.Values{"host": {s.folder.socket}, "port": {strconv.Itoa(port)}, "sslmode": {"disable"}}
-	u := url.URL{Scheme: "postgres", User: url.User(Superuser), Path: "/" + database, RawQuery: query.Encode()}
+	u := url.URL{Scheme: "postgres", User: url.User(role), Path: "/" + database, RawQuery: query.Encode()}
 	return u.String()
 }
 

@@ -22,6 +22,8 @@ func Find() (binDir string, err error) { return "", errors.Join(ErrNotFound, err
 // URL has nothing to point at.
 func (*Server) URL(string) string { return "" }
 
+func (*Server) URLOf(string, string) string { return "" }
+
 // Dir has nothing to name.
 func (*Server) Dir() string { return "" }
 

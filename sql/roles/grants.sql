@@ -1,43 +1,36 @@
 -- What the roles may do in schema reconciler. `reconciler migrate` runs this as the owner, after the migrations; any number of times.
--- Tables whose comment begins with "Append-only" can be added to and read, but not changed: not even by a worker that was taken over.
--- Where the roles of roles.sql don't exist (a development database with one user), this does nothing.
+-- Which role may do what with which table is written in role_rights, so that no dump and restore, and no comment, can change it.
+-- Roles of roles.sql that don't exist are left out: all of them in a development database with one user.
 DO $$
 DECLARE
+    roles    text[] := ARRAY(SELECT rolname FROM pg_roles WHERE rolname IN ('reconciler_app', 'reconciler_readonly', 'reconciler_approver'));
+    role     text;
     relation record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reconciler_app')
-        OR NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'reconciler_readonly') THEN
+    IF cardinality(roles) = 0 THEN
         RETURN;
     END IF;
     -- Two at once would change the same rows of the catalogue, which PostgreSQL refuses.
     PERFORM pg_advisory_xact_lock(hashtextextended('reconciler: grants', 0));
 
-    IF pg_has_role((SELECT nspowner FROM pg_namespace WHERE nspname = 'reconciler'), 'USAGE') THEN
-        GRANT USAGE ON SCHEMA reconciler TO reconciler_app, reconciler_readonly;
-    END IF;
-    FOR relation IN
-        SELECT c.oid::regclass AS name,
-               c.relkind,
-               c.relname = 'schema_migrations' AS is_bookkeeping,
-               coalesce(obj_description(c.oid, 'pg_class'), '') ~* '^append-only' AS is_append_only
-        FROM pg_class c
-        WHERE c.relnamespace = 'reconciler'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
-          AND pg_has_role(c.relowner, 'USAGE')
-    LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM reconciler_app, reconciler_readonly', relation.name);
-        EXECUTE format('GRANT SELECT ON %s TO reconciler_app, reconciler_readonly', relation.name);
-        IF relation.relkind = 'S' THEN
-            EXECUTE format('GRANT USAGE ON SEQUENCE %s TO reconciler_app', relation.name);
-        ELSIF relation.is_bookkeeping OR relation.relkind IN ('v', 'm') THEN
-            CONTINUE;
-        ELSIF relation.is_append_only THEN
-            EXECUTE format('GRANT INSERT ON %s TO reconciler_app', relation.name);
-        ELSE
-            EXECUTE format('GRANT INSERT, UPDATE, DELETE, TRUNCATE ON %s TO reconciler_app', relation.name);
-            IF current_setting('server_version_num')::integer >= 170000 THEN
-                EXECUTE format('GRANT MAINTAIN ON %s TO reconciler_app', relation.name); -- ANALYZE; before 17 it is the owner's alone
-            END IF;
+    FOREACH role IN ARRAY roles LOOP
+        IF pg_has_role((SELECT nspowner FROM pg_namespace WHERE nspname = 'reconciler'), 'USAGE') THEN
+            EXECUTE format('REVOKE ALL ON SCHEMA reconciler FROM %I', role);
+            EXECUTE format('GRANT USAGE ON SCHEMA reconciler TO %I', role);
         END IF;
+        FOR relation IN
+            SELECT c.oid::regclass AS name, c.relkind,
+                   CASE role WHEN 'reconciler_app' THEN r.app WHEN 'reconciler_approver' THEN r.approver ELSE 'SELECT' END AS may
+            FROM pg_class c
+            LEFT JOIN {{ role_rights }} r ON r.relation = c.relname
+            WHERE c.relnamespace = 'reconciler'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND pg_has_role(c.relowner, 'USAGE')
+            ORDER BY c.relname
+        LOOP
+            EXECUTE format('REVOKE ALL ON %s FROM %I', relation.name, role);
+            IF relation.may <> '' AND relation.relkind <> 'S' THEN
+                EXECUTE format('GRANT %s ON %s TO %I', relation.may, relation.name, role);
+            END IF;
+        END LOOP;
     END LOOP;
 END
 $$;

@@ -4,6 +4,7 @@
 --   reconciler_owner     owns schema reconciler; used by `reconciler migrate` only
 --   reconciler_app       the worker: reads the platform, posts entries to its credit ledger, keeps its books in schema reconciler
 --   reconciler_readonly  reads both: support, finance, and a replica
+--   reconciler_approver  used by `reconciler refunds approve` only: nobody else can approve a refund plan, the worker neither
 --
 -- None of them can log in with a password until one is set: \password reconciler_owner, and so on.
 -- The platform's schema is `platform` unless the session says otherwise before this:
@@ -13,14 +14,13 @@ DO $$
 DECLARE
     role_name text;
 BEGIN
-    FOREACH role_name IN ARRAY ARRAY['reconciler_owner', 'reconciler_app', 'reconciler_readonly'] LOOP
+    FOREACH role_name IN ARRAY ARRAY['reconciler_owner', 'reconciler_app', 'reconciler_readonly', 'reconciler_approver'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
             EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS', role_name);
         END IF;
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role_name);
     END LOOP;
-    -- Temporary tables are part of how a night computes.
-    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO reconciler_app', current_database());
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM reconciler_app', current_database()); -- which an earlier version of this gave
 END
 $$;
 

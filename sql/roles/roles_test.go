@@ -4,9 +4,10 @@ package roles
 import (
 	"context"
 	"database/sql"
-	_ "embed"
 	"errors"
-	"net/url"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,9 +17,6 @@ import (
 	reconcilersql "github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/localpg"
 )
-
-//go:embed roles.sql
-var roles string
 
 const insufficientPrivilege = "42501"
 
@@ -38,12 +36,7 @@ func install(t *testing.T, source string) (as func(role string) *sql.DB) {
 		}
 	})
 	open := func(role string) *sql.DB {
-		address, err := url.Parse(server.URL("postgres"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		address.User = url.User(role)
-		db, err := sql.Open("postgres", address.String())
+		db, err := sql.Open("postgres", server.URLOf(role, "postgres"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +47,7 @@ func install(t *testing.T, source string) (as func(role string) *sql.DB) {
 	execute(t, administrator, strings.ReplaceAll(reconcilersql.Platform, reconcilersql.DefaultSourceSchema, source))
 	execute(t, administrator, "CREATE TABLE "+source+".passwords (account_id text)")
 	for range 2 { // the second time finds everything there
-		execute(t, administrator, "SET reconciler.source_schema = '"+source+"';"+roles)
+		execute(t, administrator, "SET reconciler.source_schema = '"+source+"';"+reconcilersql.Roles)
 		if _, err := reconcilersql.Migrate(ctx, open("reconciler_owner")); err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +103,7 @@ func TestRoles(t *testing.T) {
 			t.Run("app", func(t *testing.T) { testApp(t, as("reconciler_app"), source) })
 			t.Run("readonly", func(t *testing.T) { testReadonly(t, as("reconciler_readonly"), source) })
 			t.Run("owner", func(t *testing.T) { testOwner(t, as("reconciler_owner"), source) })
-			t.Run("every table", func(t *testing.T) { testEveryTable(t, as("reconciler_owner")) })
+			t.Run("every right", func(t *testing.T) { testEveryRight(t, as(localpg.Superuser), source) })
 		})
 	}
 }
@@ -132,28 +125,30 @@ func testApp(t *testing.T, app *sql.DB, source string) {
 		}
 	}
 	allowed(t, app, statements{
-		"post an entry":            "INSERT INTO " + source + ".credit_entries (id, account_id, kind, credits) VALUES ('e', 'a', 'credit_back', 1)",
-		"keep a run":               "INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at) VALUES ('2026-01-01', 'night', 'running', '2026-01-02Z', '2026-01-02Z')",
-		"change a run":             "UPDATE reconciler.runs SET status = 'completed'",
-		"empty its working tables": "TRUNCATE reconciler.findings",
-		"remove what it derived":   "DELETE FROM reconciler.control_totals",
+		"post an entry":          "INSERT INTO " + source + ".credit_entries (id, account_id, kind, credits) VALUES ('e', 'a', 'credit_back', 1)",
+		"keep a run":             "INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at) VALUES ('2026-01-01', 'night', 'running', '2026-01-02Z', '2026-01-02Z')",
+		"change a run":           "UPDATE reconciler.runs SET status = 'completed'",
+		"remove what it derived": "DELETE FROM reconciler.control_totals",
 		"note a break's event": `INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, actor, recorded_at)
 			VALUES ('a', 'b', '2026-01-01', 1, 'opened', 'worker', '2026-01-02Z')`,
 		"read the schema's version": "SELECT max(version_id) FROM reconciler.schema_migrations",
-		"use a temporary table":     "CREATE TEMPORARY TABLE scratch (id text)",
 	})
 	refused(t, app, statements{
-		"read other tables of the platform": "SELECT * FROM " + source + ".passwords",
-		"rewrite a break's history":         "UPDATE reconciler.break_events SET actor = 'nobody'",
-		"delete a break's history":          "DELETE FROM reconciler.break_events",
-		"empty a break's history":           "TRUNCATE reconciler.break_events",
-		"reopen a period unseen":            "DELETE FROM reconciler.periods",
-		"pretend a migration":               "INSERT INTO reconciler.schema_migrations (version_id, is_applied) VALUES (99, true)",
-		"make a table":                      "CREATE TABLE reconciler.mine (id text)",
-		"drop a table":                      "DROP TABLE reconciler.break_events",
-		"make a schema":                     "CREATE SCHEMA mine",
-		"make a role":                       "CREATE ROLE mine",
-		"become the owner":                  "SET ROLE reconciler_owner",
+		"read other tables of the platform":  "SELECT * FROM " + source + ".passwords",
+		"rewrite a break's history":          "UPDATE reconciler.break_events SET actor = 'nobody'",
+		"delete a break's history":           "DELETE FROM reconciler.break_events",
+		"empty a break's history":            "TRUNCATE reconciler.break_events",
+		"reopen a period unseen":             "DELETE FROM reconciler.periods",
+		"approve a plan":                     "INSERT INTO reconciler.refund_approvals (plan_id, plan_sha256, maker, approved_by, approved_at) VALUES ('p', 'h', 'm', 'c', '2026-01-01Z')",
+		"empty a table":                      "TRUNCATE reconciler.findings",
+		"forget that a report was published": "DELETE FROM reconciler.publications",
+		"say what Stripe told otherwise":     "UPDATE reconciler.stripe_states SET status = 'won'",
+		"pretend a migration":                "INSERT INTO reconciler.schema_migrations (version_id, is_applied) VALUES (99, true)",
+		"make a table":                       "CREATE TABLE reconciler.mine (id text)",
+		"drop a table":                       "DROP TABLE reconciler.break_events",
+		"make a schema":                      "CREATE SCHEMA mine",
+		"make a role":                        "CREATE ROLE mine",
+		"become the owner":                   "SET ROLE reconciler_owner",
 	})
 }
 
@@ -188,43 +183,174 @@ func testOwner(t *testing.T, owner *sql.DB, source string) {
 	})
 }
 
-// Whatever tables migrations bring: the worker can read and add to each, and change all but those that say that they are append-only.
-func testEveryTable(t *testing.T, owner *sql.DB) {
-	rows, err := owner.Query(`
-		SELECT c.relname, coalesce(obj_description(c.oid, 'pg_class'), '') LIKE 'Append-only%',
-		       has_table_privilege('reconciler_app', c.oid, 'SELECT') AND has_table_privilege('reconciler_app', c.oid, 'INSERT'),
-		       has_table_privilege('reconciler_app', c.oid, 'UPDATE') OR has_table_privilege('reconciler_app', c.oid, 'DELETE')
-		           OR has_table_privilege('reconciler_app', c.oid, 'TRUNCATE'),
-		       has_table_privilege('reconciler_readonly', c.oid, 'SELECT'),
-		       has_table_privilege('reconciler_readonly', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-		FROM pg_class c
-		WHERE c.relnamespace = 'reconciler'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'schema_migrations'`)
+// What a statement does, by the table of the worker's that it does it to.
+var (
+	inserted = regexp.MustCompile(`(?i)\b(?:INSERT\s+INTO|COPY)\s+reconciler\.(\w+)`)
+	updated  = regexp.MustCompile(`(?i)\bUPDATE\s+reconciler\.(\w+)`)
+	deleted  = regexp.MustCompile(`(?i)\bDELETE\s+FROM\s+reconciler\.(\w+)`)
+	emptied  = regexp.MustCompile(`(?i)\bTRUNCATE\s+(TABLE\s+)?reconciler\.`)
+	replaces = regexp.MustCompile(`(?i)\bDO\s+UPDATE\b`)
+)
+
+// onlyColumns are updates that change some columns of a table that is otherwise append-only.
+var onlyColumns = map[string]string{"stripe_states": "UPDATE (effective_at)"}
+
+// byApprover is the one statement of the approver's alone.
+const byApprover = "refunds/approve"
+
+// neededByWorker are the rights that the statements need, told by their texts: a right that is missing stops a night, and one that is not
+// needed is only of use to a thief.
+func neededByWorker(t *testing.T) map[string][]string {
+	t.Helper()
+	catalog, err := reconcilersql.NewCatalog(reconcilersql.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	needed := map[string]map[string]bool{}
+	note := func(table, right string) {
+		if needed[table] == nil {
+			needed[table] = map[string]bool{}
+		}
+		needed[table][right] = true
+	}
+	for _, name := range catalog.Names() {
+		text := catalog.Statement(name).Text
+		if emptied.MatchString(text) {
+			t.Errorf("%s: TRUNCATE locks out every reader; DELETE does not", name)
+		}
+		if name == byApprover {
+			continue
+		}
+		for right, does := range map[string]*regexp.Regexp{"INSERT": inserted, "UPDATE": updated, "DELETE": deleted} {
+			for _, match := range does.FindAllStringSubmatch(text, -1) {
+				if columns, ok := onlyColumns[match[1]]; ok && right == "UPDATE" {
+					right = columns
+				}
+				note(match[1], right)
+			}
+		}
+		inserts := inserted.FindAllStringSubmatchIndex(text, -1)
+		for i, match := range inserts {
+			end := len(text)
+			if i+1 < len(inserts) {
+				end = inserts[i+1][0]
+			}
+			if replaces.MatchString(text[match[0]:end]) {
+				note(text[match[2]:match[3]], "UPDATE")
+			}
+		}
+	}
+	rights := map[string][]string{}
+	for table, of := range needed {
+		rights[table] = append(slices.Sorted(maps.Keys(of)), "SELECT")
+		slices.Sort(rights[table])
+	}
+	return rights
+}
+
+// granted is everything that roles were given in the database: "kind name: RIGHT", by role. PUBLIC counts as everybody's.
+func granted(t *testing.T, db *sql.DB) map[string][]string {
+	t.Helper()
+	rows, err := db.Query(`
+		SELECT coalesce(r.rolname, 'PUBLIC'), a.kind || ' ' || a.name || ': ' || x.privilege_type || a.of || CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+		FROM (SELECT CASE c.relkind WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind, c.oid::regclass::text AS name, c.relacl AS acl, c.relowner AS owner, '' AS of
+		      FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+		      UNION ALL SELECT 'table', t.attrelid::regclass::text, t.attacl, c.relowner, ' (' || t.attname || ')'
+		      FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid WHERE t.attacl IS NOT NULL
+		      UNION ALL SELECT 'schema', nspname, nspacl, nspowner, '' FROM pg_namespace
+		      UNION ALL SELECT 'function', p.oid::regprocedure::text, coalesce(p.proacl, acldefault('f', p.proowner)), p.proowner, ''
+		      FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+		      UNION ALL SELECT 'default', coalesce(d.defaclnamespace::regnamespace::text, ''), d.defaclacl, d.defaclrole, '' FROM pg_default_acl d
+		      UNION ALL SELECT 'type', t.oid::regtype::text, t.typacl, t.typowner, '' FROM pg_type t
+		      UNION ALL SELECT 'database', datname, datacl, datdba, '' FROM pg_database WHERE datname = current_database()
+		     ) a
+		CROSS JOIN LATERAL aclexplode(a.acl) x
+		LEFT JOIN pg_roles r ON r.oid = x.grantee
+		WHERE x.grantee <> a.owner AND a.name !~ '^(pg_catalog|pg_|information_schema)' AND a.name <> 'information_schema'
+		UNION ALL
+		SELECT m.rolname, 'member of ' || g.rolname FROM pg_auth_members am JOIN pg_roles m ON m.oid = am.member JOIN pg_roles g ON g.oid = am.roleid
+		WHERE m.rolname LIKE 'reconciler%'`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	tables, appendOnly := 0, map[string]bool{}
+	found := map[string][]string{}
 	for rows.Next() {
-		var table string
-		var onlyAppended, adds, changes, reads, writes bool
-		if err := rows.Scan(&table, &onlyAppended, &adds, &changes, &reads, &writes); err != nil {
+		var role, right string
+		if err := rows.Scan(&role, &right); err != nil {
 			t.Fatal(err)
 		}
-		tables++
-		appendOnly[table] = onlyAppended
-		if !adds || changes == onlyAppended || !reads || writes {
-			t.Errorf("%s: append-only %t; worker adds %t and changes %t; others read %t and write %t", table, onlyAppended, adds, changes, reads, writes)
-		}
+		found[role] = append(found[role], right)
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if tables == 0 {
-		t.Error("no tables")
+	return found
+}
+
+// Each role has exactly these rights in the whole database: on tables, columns, sequences, schemas, functions, types and the database itself.
+func testEveryRight(t *testing.T, administrator *sql.DB, source string) {
+	found := granted(t, administrator)
+	var tables []string
+	rows, err := administrator.Query("SELECT relname FROM pg_class WHERE relnamespace = 'reconciler'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, table := range []string{"break_events", "periods", "stripe_states"} {
-		if !appendOnly[table] {
-			t.Errorf("%s must be append-only", table)
+	defer rows.Close()
+	for rows.Next() {
+		var table string
+		if err := rows.Scan(&table); err != nil {
+			t.Fatal(err)
+		}
+		tables = append(tables, table)
+	}
+	wanted := map[string][]string{}
+	want := func(role, kind, name string, rights ...string) {
+		for _, right := range rights {
+			wanted[role] = append(wanted[role], kind+" "+name+": "+right)
+		}
+	}
+	for _, role := range []string{"reconciler_app", "reconciler_readonly", "reconciler_approver"} {
+		want(role, "database", "postgres", "CONNECT")
+		want(role, "schema", "reconciler", "USAGE")
+	}
+	want("reconciler_owner", "database", "postgres", "CONNECT")
+	want("PUBLIC", "database", "postgres", "CONNECT", "TEMPORARY") // PostgreSQL's defaults
+	want("PUBLIC", "schema", "public", "USAGE")
+	for _, role := range []string{"reconciler_app", "reconciler_readonly"} {
+		want(role, "schema", source, "USAGE")
+		for _, relation := range sourceRelations {
+			want(role, "table", source+"."+relation, "SELECT")
+		}
+	}
+	want("reconciler_app", "table", source+".credit_entries", "INSERT")
+	needed := neededByWorker(t)
+	for _, table := range tables {
+		want("reconciler_readonly", "table", "reconciler."+table, "SELECT")
+		if rights, ok := needed[table]; ok {
+			want("reconciler_app", "table", "reconciler."+table, rights...)
+		} else {
+			want("reconciler_app", "table", "reconciler."+table, "SELECT")
+		}
+	}
+	for _, table := range []string{"refund_plans", "refund_plan_items", "refund_intents", "refund_events", "refund_switch", "schema_migrations"} {
+		want("reconciler_approver", "table", "reconciler."+table, "SELECT")
+	}
+	for _, table := range []string{"refund_approvals", "audit_links", "audit_changes"} {
+		want("reconciler_approver", "table", "reconciler."+table, "SELECT", "INSERT")
+	}
+	for _, role := range slices.Sorted(maps.Keys(wanted)) {
+		for _, right := range wanted[role] {
+			if !slices.Contains(found[role], right) {
+				t.Errorf("%s lacks: %s", role, right)
+			}
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(found)) {
+		for _, right := range found[role] {
+			if !slices.Contains(wanted[role], right) {
+				t.Errorf("%s has, and needs not: %s", role, right)
+			}
 		}
 	}
 }
@@ -243,11 +369,11 @@ func TestMissingRelationIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.Exec(roles); err == nil || !strings.Contains(err.Error(), "schema platform does not exist") {
+	if _, err := db.Exec(reconcilersql.Roles); err == nil || !strings.Contains(err.Error(), "schema platform does not exist") {
 		t.Errorf("without the platform's schema: %v", err)
 	}
 	execute(t, db, reconcilersql.Platform+"; ALTER TABLE platform.jobs RENAME TO tasks")
-	if _, err := db.Exec(roles); err == nil || !strings.Contains(err.Error(), "platform.jobs does not exist") {
+	if _, err := db.Exec(reconcilersql.Roles); err == nil || !strings.Contains(err.Error(), "platform.jobs does not exist") {
 		t.Errorf("without jobs: %v", err)
 	}
 }

@@ -1,9 +1,12 @@
-// Package testdb gives every test a PostgreSQL database of its own: the reference schema of the platform and the worker's migrations,
-// cloned from a template in some tens of milliseconds. The server behind it is private to the test process and starts with the first
-// test that asks; it is gone, with its files, when the process is gone.
+// Package testdb gives every test a PostgreSQL database of its own, made as the documentation says that an operator makes one: the
+// platform's tables, the roles of sql/roles/roles.sql, the schema migrated by its owner. DB.URL logs in as the worker's role, so that a right
+// that a statement lacks fails wherever the statement is tested; the pool in DB is the administrator's, who is the platform too: for what the
+// platform writes, for looking, and for tampering. A database is cloned from a template in some tens of milliseconds. The server behind it is
+// private to the test process and starts with the first test that asks; it is gone, with its files, when the process is gone.
 //
-// RECONCILER_TEST_DATABASE_URL points the whole suite at another PostgreSQL-compatible server instead, whose user must be allowed to
-// create databases. Nothing but databases created here is ever touched there.
+// RECONCILER_TEST_DATABASE_URL points the whole suite at another PostgreSQL-compatible server instead, whose user must be allowed to create
+// databases and roles. Nothing but databases created here is ever touched there, and the worker's roles are made unless they are there: they
+// stay, and are taken on by SET ROLE, so that they need no passwords.
 //
 // The package is for tests only and must never be imported by anything else.
 package testdb
@@ -48,10 +51,42 @@ const (
 	dateLayout   = "20060102"
 )
 
-// DB is a test's own database with an open pool. Tests that need a connection with other settings open URL themselves.
+// DB is a test's own database. Tests that need a connection with other settings open URL, or that of another role, themselves.
 type DB struct {
+	// URL is the worker's: reconciler_app.
 	URL string
+	// DB is the administrator's pool: the platform's hand, and everybody's that a test needs beyond the worker's.
 	*sqlx.DB
+	urlOf func(role string) string
+	test  testing.TB
+}
+
+// Administrator is who made the database, as a role for URLOf and As.
+const Administrator = ""
+
+// URLOf is how a role of sql/roles/roles.sql connects, or the Administrator.
+func (db *DB) URLOf(role string) string { return db.urlOf(role) }
+
+// GrantSource gives the roles their rights on a platform in another schema.
+func (db *DB) GrantSource(schema string) {
+	db.test.Helper()
+	err := once(db.URLOf(Administrator), func(admin *sql.DB) error {
+		return shared.makeRoles(context.Background(), admin, schema)
+	})
+	if err != nil {
+		db.test.Fatal("testdb:", err)
+	}
+}
+
+// As is a pool of a role of sql/roles/roles.sql, closed when the test ends.
+func (db *DB) As(role string) *sqlx.DB {
+	db.test.Helper()
+	pool, err := sqlx.Open("postgres", db.urlOf(role))
+	if err != nil {
+		db.test.Fatal("testdb:", err)
+	}
+	db.test.Cleanup(func() { _ = pool.Close() })
+	return pool
 }
 
 // Run runs a package's tests and then stops the server: os.Exit(testdb.Run(m)). It is a courtesy that ends the server at once and in
@@ -74,49 +109,120 @@ func Cases(ordinarily, underRaceDetector int) int {
 	return ordinarily
 }
 
-// New returns a fresh database with the platform's reference schema and all migrations, without rows of its own. It is dropped when the
-// test ends.
+// New returns a fresh database with the platform's reference schema, the roles and all migrations, without rows of its own. It is dropped
+// when the test ends.
 func New(t testing.TB) *DB {
 	t.Helper()
 	return shared.database(t, true)
 }
 
-// NewEmpty returns a fresh database with nothing in it, for tests of the migrations themselves. It is dropped when the test ends.
+// NewEmpty returns a fresh database with nothing in it, for tests of how one is set up; its URL is the administrator's. It is dropped when
+// the test ends.
 func NewEmpty(t testing.TB) *DB {
 	t.Helper()
-	return shared.database(t, false)
+	db := shared.database(t, false)
+	db.URL = db.urlOf(Administrator)
+	return db
+}
+
+// NewUnmigrated returns a fresh database with the platform's reference schema and the roles, for tests of the migrations. It is dropped when
+// the test ends.
+func NewUnmigrated(t testing.TB) *DB {
+	t.Helper()
+	db := shared.database(t, false)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := shared.equip(ctx, db.urlOf); err != nil {
+		t.Fatal("testdb:", err)
+	}
+	return db
 }
 
 // shared is the one server of this test process.
-var shared = &server{prepare: migrated}
+var shared = newServer()
+
+func newServer() *server {
+	s := &server{}
+	s.prepare = s.migrated
+	return s
+}
 
 // server hands out databases of one PostgreSQL server.
 type server struct {
-	prepare func(ctx context.Context, url string) error
+	prepare func(ctx context.Context, urlOf func(role string) string) error
 
 	starting sync.Mutex // guards the fields below
 	private  *localpg.Server
 	admin    *sql.DB // nil until the first test asks
-	address  func(database string) string
+	address  func(role, database string) string
 	prefix   string // of every database made here
 	clone    string // how CREATE DATABASE clones the template; empty until that is there, and for ever where there is none
 	made     atomic.Int64
 }
 
-// migrated brings an empty database to the state that tests start from.
-func migrated(ctx context.Context, address string) error {
+// migrated brings an empty database to the state that tests start from. No session may be left in it then: it may be cloned.
+func (s *server) migrated(ctx context.Context, urlOf func(role string) string) error {
+	if err := s.equip(ctx, urlOf); err != nil {
+		return err
+	}
+	return once(urlOf(reconcilersql.OwnerRole), func(db *sql.DB) error {
+		_, err := reconcilersql.Migrate(ctx, db)
+		return err
+	})
+}
+
+// equip does what an administrator does before the first migration.
+func (s *server) equip(ctx context.Context, urlOf func(role string) string) error {
+	return once(urlOf(Administrator), func(db *sql.DB) error {
+		if _, err := db.ExecContext(ctx, reconcilersql.Platform); err != nil {
+			return fmt.Errorf("create the platform's reference schema: %w", err)
+		}
+		return s.makeRoles(ctx, db, reconcilersql.DefaultSourceSchema)
+	})
+}
+
+// makeRoles runs roles.sql. Roles belong to the whole server, and two that make or alter them at once collide: all who share it take turns.
+func (s *server) makeRoles(ctx context.Context, db *sql.DB, source string) error {
+	turn, err := s.admin.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer turn.Close()
+	const key = "hashtextextended('reconciler: roles of the tests', 0)"
+	if _, err := turn.ExecContext(ctx, "SELECT pg_advisory_lock("+key+")"); err != nil {
+		return fmt.Errorf("wait to make the roles: %w", err)
+	}
+	defer turn.ExecContext(ctx, "SELECT pg_advisory_unlock("+key+")")
+	if _, err := db.ExecContext(ctx, "SET reconciler.source_schema = "+pq.QuoteLiteral(source)+";"+reconcilersql.Roles); err != nil {
+		return fmt.Errorf("make the roles: %w", err)
+	}
+	if s.private == nil {
+		if _, err := db.ExecContext(ctx, takeOnRoles); err != nil {
+			return fmt.Errorf("be allowed to take on the roles: %w", err)
+		}
+	}
+	return nil
+}
+
+// takeOnRoles lets the user of a server that is not ours take on the roles. A superuser may anyway.
+const takeOnRoles = `DO $$
+DECLARE role text;
+BEGIN
+	FOREACH role IN ARRAY ARRAY['reconciler_owner', 'reconciler_app', 'reconciler_readonly', 'reconciler_approver'] LOOP
+		IF NOT pg_has_role(current_user, role, 'MEMBER') THEN
+			EXECUTE format('GRANT %I TO %I', role, current_user);
+		END IF;
+	END LOOP;
+END
+$$`
+
+// once opens a database for do, and leaves no session behind.
+func once(address string, do func(*sql.DB) error) error {
 	db, err := sql.Open("postgres", address)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	if _, err := db.ExecContext(ctx, reconcilersql.Platform); err != nil {
-		return fmt.Errorf("create the platform's reference schema: %w", err)
-	}
-	if _, err := reconcilersql.Migrate(ctx, db); err != nil {
-		return err
-	}
-	return db.Close() // no session may be left in a database that is to be cloned
+	return errors.Join(do(db), db.Close())
 }
 
 func (s *server) database(t testing.TB, prepared bool) *DB {
@@ -144,10 +250,11 @@ func (s *server) database(t testing.TB, prepared bool) *DB {
 		}
 	})
 	if prepared && from == "" {
-		if err := s.prepare(ctx, db.URL); err != nil {
+		if err := s.prepare(ctx, db.urlOf); err != nil {
 			t.Fatal("testdb:", err)
 		}
 	}
+	db.test = t
 	return db
 }
 
@@ -176,9 +283,18 @@ func (s *server) start() error {
 		return errors.Join(err, admin.Close())
 	}
 	s.admin = admin
-	s.address = func(database string) string {
+	s.address = func(role, database string) string {
 		other := *u
 		other.Path = "/" + database
+		if role != Administrator {
+			settings := "-c role=" + role
+			if role == reconcilersql.ReadOnlyRole { // what roles.sql has a login of that role begin with
+				settings += " -c default_transaction_read_only=on"
+			}
+			query := other.Query()
+			query.Set("options", strings.TrimSpace(query.Get("options")+" "+settings))
+			other.RawQuery = query.Encode()
+		}
 		return other.String()
 	}
 	// Several processes share that server, on several machines perhaps.
@@ -195,7 +311,13 @@ func (s *server) startPrivate(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, private.Stop())
 	}
-	s.private, s.admin, s.address, s.prefix = private, admin, private.URL, "test_"
+	s.private, s.admin, s.prefix = private, admin, "test_"
+	s.address = func(role, database string) string {
+		if role == Administrator {
+			role = localpg.Superuser
+		}
+		return private.URLOf(role, database)
+	}
 	return nil
 }
 
@@ -252,7 +374,7 @@ func (s *server) template(ctx context.Context) (clone string, err error) {
 	if err := s.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)); err != nil {
 		return "", fmt.Errorf("create the template: %w", err)
 	}
-	if err := s.prepare(ctx, s.private.URL(name)); err != nil {
+	if err := s.prepare(ctx, func(role string) string { return s.address(role, name) }); err != nil {
 		return "", errors.Join(fmt.Errorf("prepare the template: %w", err), s.drop(name))
 	}
 	var version int
@@ -290,14 +412,14 @@ func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
 	if err := s.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)+clone); err != nil {
 		return nil, fmt.Errorf("create database %s: %w", name, err)
 	}
-	address := s.address(name)
-	db, err := sqlx.Open("postgres", address)
+	urlOf := func(role string) string { return s.address(role, name) }
+	db, err := sqlx.Open("postgres", urlOf(Administrator))
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, errors.Join(err, s.drop(name)))
 	}
 	db.SetMaxOpenConns(connectionsPerTest)
 	db.SetMaxIdleConns(connectionsPerTest) // of more than two at work at once, the others would be closed and opened again all the time
-	return &DB{URL: address, DB: db}, nil
+	return &DB{URL: urlOf(reconcilersql.AppRole), DB: db, urlOf: urlOf}, nil
 }
 
 // drop removes a database even when a test left sessions open in it.

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/lib/pq"
 
+	reconcilersql "github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/localpg"
 )
 
@@ -70,7 +72,7 @@ func TestDatabasesAreSeparate(t *testing.T) {
 
 func TestURLLeadsToTheSameDatabase(t *testing.T) {
 	db := New(t)
-	db.MustExec("CREATE TABLE mine AS SELECT 7 AS v")
+	db.MustExec("CREATE TABLE mine AS SELECT 7 AS v; GRANT SELECT ON mine TO PUBLIC")
 	same, err := sql.Open("postgres", db.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -79,6 +81,28 @@ func TestURLLeadsToTheSameDatabase(t *testing.T) {
 	var v int
 	if err := same.QueryRow("SELECT v FROM mine").Scan(&v); err != nil || v != 7 {
 		t.Errorf("read %d, %v", v, err)
+	}
+}
+
+func TestEachRoleIsReached(t *testing.T) {
+	for name, db := range map[string]*DB{"migrated": New(t), "not migrated": NewUnmigrated(t)} {
+		for _, role := range []string{reconcilersql.OwnerRole, reconcilersql.AppRole, reconcilersql.ReadOnlyRole, reconcilersql.ApproverRole} {
+			var is string
+			if err := db.As(role).Get(&is, "SELECT current_user"); err != nil || is != role {
+				t.Errorf("%s: connected as %s, want %s: %v", name, is, role, err)
+			}
+		}
+		worker, err := url.Parse(db.URL)
+		if err != nil || worker.String() != db.URLOf(reconcilersql.AppRole) {
+			t.Errorf("%s: the URL is not the worker's: %v", name, err)
+		}
+		if n := count(t, db, "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolcreatedb"); n != 1 {
+			t.Errorf("%s: the pool is not the administrator's", name)
+		}
+	}
+	var readOnly string
+	if err := New(t).As(reconcilersql.ReadOnlyRole).Get(&readOnly, "SHOW default_transaction_read_only"); err != nil || readOnly != "on" {
+		t.Errorf("sessions of %s: read-only %s, %v", reconcilersql.ReadOnlyRole, readOnly, err)
 	}
 }
 
@@ -127,7 +151,7 @@ func TestParallelTests(t *testing.T) {
 }
 
 func TestFirstTestsAtOnceStartOneServer(t *testing.T) {
-	s := &server{prepare: migrated}
+	s := newServer()
 	defer closeServer(t, s)
 	var all sync.WaitGroup
 	for range 4 {
@@ -182,8 +206,8 @@ func TestManyConnections(t *testing.T) {
 
 func TestFailedPreparationIsRepeatedFromNothing(t *testing.T) {
 	broken := errors.New("broken migration")
-	s := &server{prepare: func(_ context.Context, address string) error {
-		db, err := sql.Open("postgres", address)
+	s := &server{prepare: func(_ context.Context, urlOf func(string) string) error {
+		db, err := sql.Open("postgres", urlOf(Administrator))
 		if err != nil {
 			return err
 		}
@@ -232,12 +256,16 @@ func sharedServer(t *testing.T) (admin *sql.DB) {
 			t.Error(err)
 		}
 	})
-	t.Setenv(ServerVariable, given.URL("postgres"))
 	admin, err = sql.Open("postgres", given.URL("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = admin.Close() })
+	// As on a hosted server: a user who is no superuser.
+	if _, err := admin.Exec("CREATE ROLE tester LOGIN CREATEDB CREATEROLE"); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(ServerVariable, given.URLOf("tester", "postgres"))
 	return admin
 }
 
@@ -252,19 +280,25 @@ func databases(t *testing.T, admin *sql.DB) string {
 
 func TestGivenServer(t *testing.T) {
 	admin := sharedServer(t)
-	s, second := &server{prepare: migrated}, &server{prepare: migrated}
+	s, second := newServer(), newServer()
 	t.Run("test", func(t *testing.T) {
 		for _, db := range []*DB{s.database(t, true), s.database(t, true), second.database(t, true)} {
 			if n := count(t, db, ourSchemas); n != 2 {
 				t.Error("not migrated")
 			}
 		}
+		for _, role := range []string{reconcilersql.OwnerRole, reconcilersql.AppRole, reconcilersql.ReadOnlyRole, reconcilersql.ApproverRole} {
+			var is string
+			if err := s.database(t, true).As(role).Get(&is, "SELECT current_user"); err != nil || is != role {
+				t.Errorf("connected as %s, want %s: %v", is, role, err)
+			}
+		}
 		if n := count(t, s.database(t, false), ourSchemas); n != 0 {
 			t.Error("not empty")
 		}
 		names := strings.Fields(databases(t, admin))
-		if len(names) != 4 {
-			t.Errorf("databases %v, want four", names)
+		if len(names) != 8 {
+			t.Errorf("databases %v, want eight", names)
 		}
 		for _, name := range names {
 			if !strings.HasPrefix(name, sharedPrefix) {
@@ -302,7 +336,7 @@ func TestForgottenDatabasesOfAGivenServer(t *testing.T) {
 func TestUnusableServerVariable(t *testing.T) {
 	for _, given := range []string{"host=localhost", "mysql://localhost/", "postgres://%zz"} {
 		t.Setenv(ServerVariable, given)
-		s := &server{prepare: migrated}
+		s := newServer()
 		if err := s.start(); err == nil || !strings.Contains(err.Error(), ServerVariable) {
 			t.Errorf("%s=%s: %v", ServerVariable, given, err)
 		}
@@ -311,7 +345,7 @@ func TestUnusableServerVariable(t *testing.T) {
 
 func TestPasswordOfTheGivenServerStaysOutOfErrors(t *testing.T) {
 	t.Setenv(ServerVariable, "postgres://somebody:hunter2@127.0.0.1:1/postgres?sslmode=disable&connect_timeout=5")
-	s := &server{prepare: migrated}
+	s := newServer()
 	if err := s.start(); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error %v, want one without the password", err)
 	}

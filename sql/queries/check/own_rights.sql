@@ -1,11 +1,9 @@
--- What the worker's role lacks in its own schema, by relation.
-SELECT c.relname AS relation
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'reconciler'
-  AND (c.relkind IN ('r', 'p') AND NOT (has_table_privilege(c.oid, 'SELECT') AND (c.relname = 'schema_migrations' OR has_table_privilege(c.oid, 'INSERT'))
-           AND (c.relname = 'schema_migrations' OR coalesce(obj_description(c.oid, 'pg_class'), '') ~* '^append-only'
-                OR has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')))
-    OR c.relkind IN ('v', 'm') AND NOT has_table_privilege(c.oid, 'SELECT')
-    OR c.relkind = 'S' AND NOT has_sequence_privilege(c.oid, 'USAGE'))
+-- What the worker's role lacks in its own schema of what its statements need: "relation (RIGHT)".
+SELECT r.relation || ' (' || p.privilege || ')' AS lacking
+FROM {{ role_rights }} r
+CROSS JOIN LATERAL unnest(string_to_array(r.app, ', ')) p (privilege)
+LEFT JOIN pg_class c ON c.relname = r.relation AND c.relnamespace = 'reconciler'::regnamespace
+WHERE NOT coalesce(CASE WHEN p.privilege LIKE '%(%'
+                        THEN has_column_privilege(c.oid, substring(p.privilege FROM '\((.*)\)'), split_part(p.privilege, ' ', 1))
+                        ELSE has_table_privilege(c.oid, p.privilege) END, false)
 ORDER BY 1
