@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
 )
 
 // kustomizations that an operator applies.
@@ -52,6 +54,40 @@ func TestReadmeAppliesInTheRightOrder(t *testing.T) {
 			t.Errorf("%q comes too early, or not at all", step)
 		}
 		at = next
+	}
+}
+
+// A pooler has another port than PostgreSQL, and an object store of the cluster's own another than HTTPS: either is a change of one line.
+func TestPortsOfPoolersAndObjectStores(t *testing.T) {
+	text := string(build(t, "../overlays/example"))
+	for old, new := range map[string]string{"port: 5432": "port: 6432", "port: 443": "port: 9000"} {
+		if strings.Count(text, old) != 1 {
+			t.Fatalf("%q stands %d times in the manifests", old, strings.Count(text, old))
+		}
+		for _, problem := range Problems([]byte(strings.Replace(text, old, new, 1))) {
+			t.Error(problem)
+		}
+	}
+}
+
+// Two pods can't share a volume that one node mounts: what writes no reports has none, and refunds must not wait for a night to end.
+func TestOnlyWhatWritesReportsMountsThem(t *testing.T) {
+	for _, folder := range []string{"../base", "../overlays/example", "../overlays/example/migrate", "../overlays/example-serve"} {
+		objects, problems := Decode(build(t, folder))
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		for _, o := range objects {
+			cronJob, ok := o.(*batchv1.CronJob)
+			if !ok || cronJob.Name == "reconciler-night" {
+				continue
+			}
+			for _, volume := range cronJob.Spec.JobTemplate.Spec.Template.Spec.Volumes {
+				if volume.PersistentVolumeClaim != nil {
+					t.Errorf("%s: CronJob %s mounts %s", folder, cronJob.Name, volume.PersistentVolumeClaim.ClaimName)
+				}
+			}
+		}
 	}
 }
 
@@ -134,6 +170,8 @@ func TestMistakesAreNoticed(t *testing.T) {
 		{"key in plain text", example, "LOG_LEVEL: info", "LOG_LEVEL: rk_live_123", "LOG_LEVEL looks like a secret"},
 		{"pods out of the network policy", example, "            app.kubernetes.io/name: reconciler\n        spec", "            app.kubernetes.io/name: other\n        spec", "does not select its pods"},
 		{"open egress", example, "port: 5432", "port: 5433", "egress other than"},
+		{"database's port for everything", example, "port: 443", "port: 5432", "egress other than"},
+		{"Jobs without their label", example, "        app.kubernetes.io/component: night\n        app.kubernetes.io/name: reconciler\n    spec:\n      activeDeadlineSeconds", "        app.kubernetes.io/name: reconciler\n    spec:\n      activeDeadlineSeconds", "can't be found"},
 		{"open ingress", serve, "port: 8080\n      protocol: TCP\n  ", "port: 22\n      protocol: TCP\n  ", "ingress other than"},
 		{"relaxed namespace", example, "pod-security.kubernetes.io/enforce: restricted", "pod-security.kubernetes.io/enforce: baseline", "enforce is not restricted"},
 		{"another namespace", example, "  namespace: reconciler\nspec:\n  concurrencyPolicy", "  namespace: default\nspec:\n  concurrencyPolicy", `namespace "default"`},
