@@ -82,7 +82,7 @@ func (n *Night) registerPolicy(ctx context.Context, tx *postgres.Tx) error {
 		_, err := tx.Exec(ctx, "policy/register_version", postgres.Args{
 			"policy": n.Policy, "version": v.Version, "effective_from": v.EffectiveFrom,
 			"effective_to":          sql.NullTime{Time: v.EffectiveTo, Valid: !v.EffectiveTo.IsZero()},
-			"refund_window_seconds": int64(v.RefundWindow / time.Second),
+			"refund_window_seconds": int64(v.RefundWindow / time.Second), "other_fees_withheld": append([]string{}, v.OtherFeesWithheld...),
 		})
 		if err != nil {
 			return fmt.Errorf("policy version %s: %w", v.Version, err)

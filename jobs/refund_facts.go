@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -32,21 +33,21 @@ type factsNow struct {
 	GrantedCredits       int64        `db:"granted_credits"`
 	TakenCredits         int64        `db:"taken_credits"`
 	UsedCredits          int64        `db:"used_credits"`
-	// The fee as the last sync saw it, in the settlement's currency; null when it saw none.
-	FeeMinor     sql.NullInt64 `db:"fee_minor"`
-	SettledMinor sql.NullInt64 `db:"settled_minor"`
-	ChargeMinor  sql.NullInt64 `db:"charge_minor"`
+	// The payment as the last sync saw it, and the refunds that only took back what a partial capture had left.
+	paymentFacts
+	Reversals     string // ids, by blanks
+	ReversedMinor int64  `db:"reversed_minor"`
 }
 
-func factsOf(ctx context.Context, q postgres.Querier, item RefundItem) (facts factsNow, err error) {
+func (x *refundExecutor) factsOf(ctx context.Context, q postgres.Querier, item RefundItem) (facts factsNow, err error) {
 	return facts, q.Get(ctx, &facts, "refunds/facts_now", postgres.Args{
-		"account_id": item.AccountID, "request_id": item.RequestID, "purchase_id": item.PurchaseID, "hold_entry_id": item.PlannedRefund.HoldEntryID(),
+		"as_of": "infinity", "date": x.w.today(), "policy": x.w.Policies.Hash(), "account_id": item.AccountID, "request_id": item.RequestID, "purchase_id": item.PurchaseID, "hold_entry_id": item.PlannedRefund.HoldEntryID(),
 	})
 }
 
 // current is what the platform, its ledger and our decisions say now; the charge is the caller's to add.
 func (x *refundExecutor) current(ctx context.Context, q postgres.Querier, item RefundItem) (reconcile.Current, error) {
-	f, err := factsOf(ctx, q, item)
+	f, err := x.factsOf(ctx, q, item)
 	if err != nil {
 		return reconcile.Current{}, err
 	}
@@ -61,14 +62,9 @@ func (x *refundExecutor) current(ctx context.Context, q postgres.Querier, item R
 		Purchase: reconcile.PurchaseFacts{
 			ID: item.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
 			AmountMinor: f.AmountMinor, Currency: f.Currency, Credits: f.Credits, UsedCredits: f.UsedCredits, RefundedBefore: f.TakenCredits != 0,
+			Payment: f.payment(),
 		},
-	}
-	if f.FeeMinor.Valid {
-		fee, err := reconcile.ConvertFee(max(f.FeeMinor.Int64, 0), f.ChargeMinor.Int64, f.SettledMinor.Int64)
-		if err != nil {
-			return c, fmt.Errorf("fee of purchase %s: %w", item.PurchaseID, err)
-		}
-		c.Purchase.FeeMinor, c.Purchase.FeeKnown = fee, true
+		Reversals: strings.Fields(f.Reversals), ReversedMinor: f.ReversedMinor,
 	}
 	if f.CompletedAt.Valid {
 		version, err := x.w.Policies.At(f.CompletedAt.Time)
@@ -82,6 +78,6 @@ func (x *refundExecutor) current(ctx context.Context, q postgres.Querier, item R
 
 // usedNow is how many credits of the purchase are used right now.
 func (x *refundExecutor) usedNow(ctx context.Context, item RefundItem) (int64, error) {
-	facts, err := factsOf(ctx, x.w.Store, item)
+	facts, err := x.factsOf(ctx, x.w.Store, item)
 	return facts.UsedCredits, err
 }

@@ -25,50 +25,48 @@ func refundRequests(ctx context.Context, n *Night) (counts Counts, err error) {
 }
 
 type requestFacts struct {
-	RequestID          string         `db:"request_id"`
-	Kind               string         `db:"kind"`
-	DecidedByNight     reconcile.Date `db:"decided_by_night"` // a later one that has decided already; nights may be run out of order
-	Status             string         `db:"status"`
-	RequestedAt        time.Time      `db:"requested_at"`
-	AccountID          string         `db:"account_id"`
-	StatesEmail        bool           `db:"states_email"`
-	StatesPurchase     bool           `db:"states_purchase"`
-	StatesInvoice      bool           `db:"states_invoice"`
-	StatesJob          bool           `db:"states_job"`
-	StatesDate         bool           `db:"states_date"`
-	StatesAmount       bool           `db:"states_amount"`
-	StatesCurrency     bool           `db:"states_currency"`
-	StatesReason       bool           `db:"states_reason"`
-	EmailUnknown       bool           `db:"email_unknown"`
-	EmailOfAnother     bool           `db:"email_of_another"`
-	HasPurchases       bool           `db:"has_purchases"`
-	OtherDate          bool           `db:"other_date"`
-	OtherAmount        bool           `db:"other_amount"`
-	OtherCurrency      bool           `db:"other_currency"`
-	PurchaseMatches    int            `db:"purchase_matches"`
-	PurchaseID         string         `db:"purchase_id"`
-	PurchaseKind       string         `db:"purchase_kind"`
-	PurchaseStatus     string         `db:"purchase_status"`
-	AmountMinor        int64          `db:"amount_minor"`
-	Currency           string         `db:"currency"`
-	CompletedAt        sql.NullTime   `db:"completed_at"`
-	Credits            int64          `db:"credits"`
-	UsedCredits        int64          `db:"used_credits"`
-	Disputed           bool           `db:"disputed"`
-	Refunded           bool           `db:"refunded"`
-	ChargeID           string         `db:"charge_id"`
-	ChargeAmountMinor  sql.NullInt64  `db:"charge_amount_minor"`
-	SettledAmountMinor sql.NullInt64  `db:"settled_amount_minor"`
-	FeeMinor           sql.NullInt64  `db:"fee_minor"`
-	OtherAccount       bool           `db:"other_account"`
-	JobID              string         `db:"job_id"`
-	JobStatus          string         `db:"job_status"`
-	FailureCode        string         `db:"failure_code"`
-	JobFinishedAt      sql.NullTime   `db:"job_finished_at"`
-	JobDebited         int64          `db:"job_debited"`
-	JobCredited        int64          `db:"job_credited"`
-	JobDebitedAside    int64          `db:"job_debited_elsewhere"`
-	OtherAccountJob    bool           `db:"other_account_job"`
+	RequestID       string         `db:"request_id"`
+	Kind            string         `db:"kind"`
+	DecidedByNight  reconcile.Date `db:"decided_by_night"` // a later one that has decided already; nights may be run out of order
+	Status          string         `db:"status"`
+	RequestedAt     time.Time      `db:"requested_at"`
+	AccountID       string         `db:"account_id"`
+	StatesEmail     bool           `db:"states_email"`
+	StatesPurchase  bool           `db:"states_purchase"`
+	StatesInvoice   bool           `db:"states_invoice"`
+	StatesJob       bool           `db:"states_job"`
+	StatesDate      bool           `db:"states_date"`
+	StatesAmount    bool           `db:"states_amount"`
+	StatesCurrency  bool           `db:"states_currency"`
+	StatesReason    bool           `db:"states_reason"`
+	EmailUnknown    bool           `db:"email_unknown"`
+	EmailOfAnother  bool           `db:"email_of_another"`
+	HasPurchases    bool           `db:"has_purchases"`
+	OtherDate       bool           `db:"other_date"`
+	OtherAmount     bool           `db:"other_amount"`
+	OtherCurrency   bool           `db:"other_currency"`
+	PurchaseMatches int            `db:"purchase_matches"`
+	PurchaseID      string         `db:"purchase_id"`
+	PurchaseKind    string         `db:"purchase_kind"`
+	PurchaseStatus  string         `db:"purchase_status"`
+	AmountMinor     int64          `db:"amount_minor"`
+	Currency        string         `db:"currency"`
+	CompletedAt     sql.NullTime   `db:"completed_at"`
+	Credits         int64          `db:"credits"`
+	UsedCredits     int64          `db:"used_credits"`
+	Disputed        bool           `db:"disputed"`
+	Refunded        bool           `db:"refunded"`
+	ChargeID        string         `db:"charge_id"`
+	paymentFacts
+	OtherAccount    bool         `db:"other_account"`
+	JobID           string       `db:"job_id"`
+	JobStatus       string       `db:"job_status"`
+	FailureCode     string       `db:"failure_code"`
+	JobFinishedAt   sql.NullTime `db:"job_finished_at"`
+	JobDebited      int64        `db:"job_debited"`
+	JobCredited     int64        `db:"job_credited"`
+	JobDebitedAside int64        `db:"job_debited_elsewhere"`
+	OtherAccountJob bool         `db:"other_account_job"`
 }
 
 // decisionRow is a row of reconciler.refund_decisions.
@@ -151,7 +149,7 @@ func (n *Night) decideAll(ctx context.Context, tx *postgres.Tx, job string, coun
 	for more := true; more; {
 		var facts []requestFacts
 		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "accounts": accounts, "after": after, "limit": batchRows, "zone": n.Settings.Zone.String(),
+			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "accounts": accounts, "after": after, "limit": batchRows, "zone": n.Settings.Zone.String(),
 		}))
 		if err != nil {
 			return err
@@ -265,17 +263,14 @@ func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) rec
 		Nearest: reconcile.StatedDifferences{Date: f.OtherDate, Amount: f.OtherAmount, Currency: f.OtherCurrency},
 	}
 	if f.PurchaseID != "" {
-		fee := n.feeInCharge(f.PurchaseID, f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
 		purchase := reconcile.PurchaseFacts{
 			ID: f.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
 			AmountMinor: f.AmountMinor, Currency: f.Currency, CompletedAt: f.CompletedAt.Time,
 			Credits: f.Credits, UsedCredits: f.UsedCredits, Disputed: f.Disputed, RefundedBefore: f.Refunded, OtherAccount: f.OtherAccount,
+			Payment: n.paymentOf(f.PurchaseID, f.paymentFacts),
 		}
 		if f.CompletedAt.Valid {
 			purchase.ExpiresAt = version.WindowExpiresAt(f.CompletedAt.Time)
-		}
-		if fee != nil {
-			purchase.FeeMinor, purchase.FeeKnown = *fee, true
 		}
 		facts.Purchase = &purchase
 	}

@@ -24,25 +24,23 @@ func refundWindows(ctx context.Context, n *Night) (counts Counts, err error) {
 }
 
 type windowFacts struct {
-	PurchaseID         string        `db:"purchase_id"`
-	AccountID          string        `db:"account_id"`
-	CompletedAt        time.Time     `db:"completed_at"`
-	Credits            int64         `db:"credits"`
-	AmountMinor        int64         `db:"amount_minor"`
-	Currency           string        `db:"currency"`
-	ExpiresAt          time.Time     `db:"expires_at"`
-	PolicyVersion      string        `db:"policy_version"`
-	UsedBefore         int64         `db:"used_before"`
-	UsedNow            int64         `db:"used_now"`
-	RefundedBefore     bool          `db:"refunded_before"`
-	RefundedNow        bool          `db:"refunded_now"`
-	DisputedBefore     bool          `db:"disputed_before"`
-	DisputedNow        bool          `db:"disputed_now"`
-	RequestedBefore    sql.NullTime  `db:"requested_before"`
-	RequestedNow       sql.NullTime  `db:"requested_now"`
-	ChargeAmountMinor  sql.NullInt64 `db:"charge_amount_minor"`
-	SettledAmountMinor sql.NullInt64 `db:"settled_amount_minor"`
-	FeeMinor           sql.NullInt64 `db:"fee_minor"`
+	PurchaseID      string       `db:"purchase_id"`
+	AccountID       string       `db:"account_id"`
+	CompletedAt     time.Time    `db:"completed_at"`
+	Credits         int64        `db:"credits"`
+	AmountMinor     int64        `db:"amount_minor"`
+	Currency        string       `db:"currency"`
+	ExpiresAt       time.Time    `db:"expires_at"`
+	PolicyVersion   string       `db:"policy_version"`
+	UsedBefore      int64        `db:"used_before"`
+	UsedNow         int64        `db:"used_now"`
+	RefundedBefore  bool         `db:"refunded_before"`
+	RefundedNow     bool         `db:"refunded_now"`
+	DisputedBefore  bool         `db:"disputed_before"`
+	DisputedNow     bool         `db:"disputed_now"`
+	RequestedBefore sql.NullTime `db:"requested_before"`
+	RequestedNow    sql.NullTime `db:"requested_now"`
+	paymentFacts
 }
 
 // windowRow is a row of reconciler.refund_windows.
@@ -151,34 +149,44 @@ func (n *Night) window(f windowFacts) (row windowRow, keep bool) {
 			Refunded: f.RefundedBefore, Disputed: f.DisputedBefore, RequestedAt: f.RequestedBefore.Time,
 		}.State()
 	}
-	fee := n.feeInCharge(f.PurchaseID, f.FeeMinor, f.ChargeAmountMinor, f.SettledAmountMinor)
 	row = windowRow{
 		AccountID: f.AccountID, PurchaseID: f.PurchaseID, CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt,
 		State: string(now), StateBefore: string(before), Credits: f.Credits, UsedCredits: f.UsedNow,
-		AmountMinor: f.AmountMinor, FeeMinor: fee, Currency: f.Currency, PolicyVersion: f.PolicyVersion,
+		AmountMinor: f.AmountMinor, Currency: f.Currency, PolicyVersion: f.PolicyVersion,
 	}
-	if fee != nil {
-		refundable := int64(0)
-		if now == reconcile.WindowOpen || now == reconcile.WindowRequested {
-			refundable = reconcile.RefundableMinor(f.AmountMinor, *fee)
-		}
-		row.RefundableMinor = &refundable
-	}
+	row.FeeMinor, row.RefundableMinor = n.stateRefundable(f, now)
 	keep = now != before || before == reconcile.WindowOpen || before == reconcile.WindowRequested
 	return row, keep
 }
 
-// feeInCharge is the fee in the charge's own currency; nil while Stripe has not said, or has said what can't be: a decision then waits.
-func (n *Night) feeInCharge(purchase string, fee, charge, settled sql.NullInt64) *int64 {
-	if !fee.Valid || !charge.Valid || !settled.Valid {
-		return nil
+// stateRefundable is the fee of a window's payment and what may be paid back of it; both nil where Stripe has not said, and the second where
+// purchase and payment differ: a decision would wait.
+func (n *Night) stateRefundable(f windowFacts, state reconcile.WindowState) (feeMinor, refundableMinor *int64) {
+	payment := n.paymentOf(f.PurchaseID, f.paymentFacts)
+	covers := payment.Covers(f.AmountMinor, f.Currency)
+	if !payment.Known && (payment.Currency != "" || !covers) {
+		return nil, nil
 	}
-	converted, err := reconcile.ConvertFee(fee.Int64, charge.Int64, settled.Int64)
+	refundable, fee, err := payment.Refundable()
 	if err != nil {
-		n.log.Warn().Err(err).Str("purchase", purchase).Msg("the charge's fee is not usable; what needs it waits")
-		return nil
+		return nil, nil // paymentOf has said so
 	}
-	return &converted
+	if state != reconcile.WindowOpen && state != reconcile.WindowRequested {
+		refundable = 0
+	} else if !covers {
+		return &fee, nil
+	}
+	return &fee, &refundable
+}
+
+// paymentOf is what a purchase's payment brought and cost. Where Stripe has said what can't be, its fee is not known: a decision then waits.
+func (n *Night) paymentOf(purchase string, f paymentFacts) reconcile.Payment {
+	payment := f.payment()
+	if _, _, err := payment.Refundable(); payment.Known && err != nil {
+		n.log.Warn().Err(err).Str("purchase", purchase).Msg("the payment's fee is not usable; what needs it waits")
+		payment.Known = false
+	}
+	return payment
 }
 
 // matchRequests finds the purchases that tonight's requests mean, for the job that asks, and says whether any request is to be decided.

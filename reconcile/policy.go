@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,9 @@ type PolicyVersion struct {
 	ReviewBusinessDays int
 	// HolidayCalendar names the calendar whose holidays are no business days.
 	HolidayCalendar string
+	// OtherFeesWithheld are types of fee that a refund does not pay back beside Stripe's own fees and the tax on them (clause 2.2); see
+	// OtherFeeTypes.
+	OtherFeesWithheld []string
 	// Failures tells whose fault a failed job was (clause 3).
 	Failures FailureTable
 }
@@ -57,6 +61,29 @@ func (v PolicyVersion) hashInto(h hash.Hash) {
 	hashInt(h, int64(v.ReviewBusinessDays))
 	hashString(h, v.HolidayCalendar)
 	v.Failures.hashInto(h)
+	if len(v.OtherFeesWithheld) > 0 { // a version without any is what it was before there were such fees
+		for _, kind := range slices.Sorted(slices.Values(v.OtherFeesWithheld)) {
+			hashString(h, "other fee "+kind)
+		}
+	}
+}
+
+// OtherFeeTypes are the types of fee in a balance transaction that are neither Stripe's own fee nor tax on it
+// (https://docs.stripe.com/api/balance_transactions/object, fee_details.type). They are no transaction fees unless a policy version says so.
+func OtherFeeTypes() []string { return []string{"application_fee", "payment_method_passthrough_fee"} }
+
+// CheckOtherFeesWithheld says what is wrong with a version's list of fees at index, nil when nothing is.
+func CheckOtherFeesWithheld(kinds []string, index int) error {
+	kind := kinds[index]
+	switch {
+	case kind == "stripe_fee" || kind == "tax":
+		return fmt.Errorf("%q is always withheld: leave it out", kind)
+	case !slices.Contains(OtherFeeTypes(), kind):
+		return fmt.Errorf("%q is no type of fee; known are %s", kind, strings.Join(OtherFeeTypes(), ", "))
+	case slices.Index(kinds, kind) < index:
+		return fmt.Errorf("%q is named twice", kind)
+	}
+	return nil
 }
 
 // Policies are the versions of the refund policy, in order and without gap or overlap.
@@ -145,6 +172,11 @@ func (v PolicyVersion) faults() []error {
 	}
 	if v.HolidayCalendar == "" {
 		fault("has no holiday calendar")
+	}
+	for i := range v.OtherFeesWithheld {
+		if err := CheckOtherFeesWithheld(v.OtherFeesWithheld, i); err != nil {
+			fault("other fees withheld: %s", err)
+		}
 	}
 	if v.Failures.IsZero() {
 		fault("has no failure table")

@@ -72,6 +72,9 @@ const (
 	ReasonDisputed           ReasonCode = "disputed"
 	ReasonRefundedBefore     ReasonCode = "refunded_before"
 	ReasonFeeUnknown         ReasonCode = "fee_unknown"
+	ReasonPaymentDiffers     ReasonCode = "payment_differs"
+	ReasonPaidOutOfBand      ReasonCode = "paid_out_of_band"
+	ReasonPaidFromBalance    ReasonCode = "paid_from_balance"
 	ReasonPurchaseNotFound   ReasonCode = "purchase_not_found"
 	ReasonPurchaseAmbiguous  ReasonCode = "purchase_ambiguous"
 	ReasonJobNotFound        ReasonCode = "job_not_found"
@@ -151,10 +154,8 @@ type PurchaseFacts struct {
 	Disputed    bool
 	// RefundedBefore: some or all of it was refunded.
 	RefundedBefore bool
-	// FeeMinor is what Stripe took for the charge, tax included, in Currency (see
-	// ConvertFee); it counts once FeeKnown.
-	FeeMinor int64
-	FeeKnown bool
+	// Payment is what its payment brought and cost.
+	Payment Payment
 	// OtherAccount: the purchase belongs to another account than the request.
 	OtherAccount bool
 }
@@ -258,25 +259,54 @@ func decideUnusedCredits(f RefundFacts) RefundDecision {
 		open.askReason(f.Stated)
 		return RefundDecision{Decision: DecisionNeedsInformation, Currency: p.Currency, Reasons: open.reasons, Missing: open.missing}
 	}
-	if !p.FeeKnown && p.AmountMinor > 0 {
-		return RefundDecision{Decision: DecisionWaiting, Currency: p.Currency, Reasons: []Reason{{ReasonFeeUnknown, ClauseOriginalMethod,
-			"The transaction fee of the payment is not known yet."}}}
+	if waits := paymentUnclear(p); waits != nil {
+		return RefundDecision{Decision: DecisionWaiting, Currency: p.Currency, Reasons: waits}
 	}
 	return approvePurchase(p)
 }
 
+// paymentUnclear is why the amount of a refund can't be said yet, nil when it can: nothing is guessed (clause 2.2).
+func paymentUnclear(p PurchaseFacts) []Reason {
+	pay := p.Payment
+	because := func(code ReasonCode, text string) []Reason { return []Reason{{code, ClauseOriginalMethod, text}} }
+	_, _, err := pay.Refundable()
+	switch {
+	case p.AmountMinor <= 0:
+		return nil
+	case pay.Currency == "" && pay.PaidOutOfBand:
+		return because(ReasonPaidOutOfBand, fmt.Sprintf("Invoice %s was marked as paid outside of Stripe: there is no payment that could be refunded.", pay.InvoiceID))
+	case pay.Currency == "" && pay.Covers(p.AmountMinor, p.Currency):
+		return nil
+	case !pay.Known || err != nil:
+		return because(ReasonFeeUnknown, "The transaction fee of the payment is not known yet.")
+	case !pay.Covers(p.AmountMinor, p.Currency):
+		return because(ReasonPaymentDiffers, fmt.Sprintf("The payment of %s is not the purchase's %s; somebody has to look into that first.",
+			FormatMinor(pay.CapturedMinor, pay.Currency), FormatMinor(p.AmountMinor, p.Currency)))
+	}
+	return nil
+}
+
 func approvePurchase(p PurchaseFacts) RefundDecision {
+	paid := p.Payment.PaidMinor()
+	refund, fee, _ := p.Payment.Refundable() // paymentUnclear has asked
+	if p.AmountMinor <= 0 {
+		paid, refund, fee = 0, 0, 0
+	}
 	d := RefundDecision{
 		Decision:    DecisionApprove,
-		RefundMinor: RefundableMinor(p.AmountMinor, p.FeeMinor),
+		RefundMinor: refund,
+		FeeMinor:    fee,
 		Currency:    p.Currency,
 		Reasons: []Reason{{ReasonUnusedInTime, ClauseUnusedCredits,
 			"None of the credits were used, and the request was made in time."}},
 	}
-	d.FeeMinor = p.AmountMinor - d.RefundMinor
+	if p.AmountMinor > 0 && p.Payment.FromBalanceMinor > 0 {
+		d.Reasons = append(d.Reasons, Reason{ReasonPaidFromBalance, ClauseOriginalMethod,
+			fmt.Sprintf("%s of the price came from the credit balance (invoice %s) and was not paid by this payment.",
+				FormatMinor(p.Payment.FromBalanceMinor, p.Currency), p.Payment.InvoiceID)})
+	}
 	switch {
-	case p.AmountMinor <= 0:
-		d.FeeMinor = 0
+	case paid <= 0:
 		d.Reasons = append(d.Reasons, Reason{ReasonNothingPaid, ClauseOriginalMethod, "Nothing was paid for the purchase, so that there is no money to refund."})
 	case d.RefundMinor == 0:
 		d.Reasons = append(d.Reasons, Reason{ReasonFeeAboveAmount, ClauseOriginalMethod,
@@ -284,7 +314,7 @@ func approvePurchase(p PurchaseFacts) RefundDecision {
 	case d.FeeMinor > 0:
 		d.Reasons = append(d.Reasons, Reason{ReasonFeeWithheld, ClauseOriginalMethod,
 			fmt.Sprintf("Of the %s paid, %s of transaction fees are not refunded.",
-				FormatMinor(p.AmountMinor, p.Currency), FormatMinor(d.FeeMinor, p.Currency))})
+				FormatMinor(paid, p.Currency), FormatMinor(d.FeeMinor, p.Currency))})
 	}
 	return d
 }

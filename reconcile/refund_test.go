@@ -20,7 +20,8 @@ func refundable() reconcile.RefundFacts {
 		Stated: reconcile.StatedFacts{AccountEmail: true, PurchaseID: true, Date: true, Amount: true, Currency: true, Reason: true},
 		Purchase: &reconcile.PurchaseFacts{
 			ID: "pur_1", Kind: reconcile.PurchaseCredits, Status: reconcile.PurchaseCompleted, AmountMinor: 1000, Currency: "usd",
-			CompletedAt: noon, ExpiresAt: noon.Add(week), Credits: 100, FeeMinor: 59, FeeKnown: true,
+			CompletedAt: noon, ExpiresAt: noon.Add(week), Credits: 100,
+			Payment: reconcile.Payment{Currency: "usd", CapturedMinor: 1000, SettledMinor: 1000, FeeMinor: 59, Known: true},
 		},
 	}
 }
@@ -45,10 +46,10 @@ func TestDecideRefundOfUnusedCredits(t *testing.T) {
 		missing  string
 	}{
 		{"in order", func(f *reconcile.RefundFacts) {}, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2", "2.1 2.2", ""},
-		{"no fee was taken", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 0 }, reconcile.DecisionApprove, 1000, 0, "unused_in_time:2.1", "2.1", ""},
-		{"the fee is as much as was paid", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 1000 }, reconcile.DecisionApprove, 0, 1000, "unused_in_time:2.1 fee_exceeds_amount:2.2", "2.1 2.2", ""},
-		{"the fee is more than was paid", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 1001 }, reconcile.DecisionApprove, 0, 1000, "unused_in_time:2.1 fee_exceeds_amount:2.2", "2.1 2.2", ""},
-		{"nothing was paid, so no fee is waited for", func(f *reconcile.RefundFacts) { f.Purchase.AmountMinor, f.Purchase.FeeKnown = 0, false }, reconcile.DecisionApprove, 0, 0, "unused_in_time:2.1 nothing_paid:2.2", "2.1 2.2", ""},
+		{"no fee was taken", func(f *reconcile.RefundFacts) { f.Purchase.Payment.FeeMinor = 0 }, reconcile.DecisionApprove, 1000, 0, "unused_in_time:2.1", "2.1", ""},
+		{"the fee is as much as was paid", func(f *reconcile.RefundFacts) { f.Purchase.Payment.FeeMinor = 1000 }, reconcile.DecisionApprove, 0, 1000, "unused_in_time:2.1 fee_exceeds_amount:2.2", "2.1 2.2", ""},
+		{"the fee is more than was paid", func(f *reconcile.RefundFacts) { f.Purchase.Payment.FeeMinor = 1001 }, reconcile.DecisionApprove, 0, 1000, "unused_in_time:2.1 fee_exceeds_amount:2.2", "2.1 2.2", ""},
+		{"nothing was paid, so no fee is waited for", func(f *reconcile.RefundFacts) { f.Purchase.AmountMinor, f.Purchase.Payment.Known = 0, false }, reconcile.DecisionApprove, 0, 0, "unused_in_time:2.1 nothing_paid:2.2", "2.1 2.2", ""},
 		{"requested at the last instant", func(f *reconcile.RefundFacts) { f.RequestedAt = noon.Add(week) }, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2", "2.1 2.2", ""},
 		{"requested a second late", func(f *reconcile.RefundFacts) { f.RequestedAt = noon.Add(week + time.Second) }, reconcile.DecisionDeny, 0, 0, "requested_late:2.3", "2.3", ""},
 		{"one credit used", func(f *reconcile.RefundFacts) { f.Purchase.UsedCredits = 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3", "2.3", ""},
@@ -63,10 +64,10 @@ func TestDecideRefundOfUnusedCredits(t *testing.T) {
 		}, reconcile.DecisionDeny, 0, 0, "not_a_credit_purchase:4.1", "4.1", ""},
 		{"everything at once", func(f *reconcile.RefundFacts) {
 			f.RequestedAt, f.Status = noon.Add(2*week), reconcile.RequestWithdrawn
-			f.Purchase.UsedCredits, f.Purchase.Disputed, f.Purchase.RefundedBefore, f.Purchase.FeeKnown = 1, true, true, false
+			f.Purchase.UsedCredits, f.Purchase.Disputed, f.Purchase.RefundedBefore, f.Purchase.Payment.Known = 1, true, true, false
 		}, reconcile.DecisionDeny, 0, 0, "withdrawn:6 requested_late:2.3 credits_used:2.3 disputed:5.1 refunded_before:1", "1 2.3 5.1 6", ""},
-		{"fee unknown", func(f *reconcile.RefundFacts) { f.Purchase.FeeKnown = false }, reconcile.DecisionWaiting, 0, 0, "fee_unknown:2.2", "2.2", ""},
-		{"fee unknown, but denied all the same", func(f *reconcile.RefundFacts) { f.Purchase.FeeKnown, f.Purchase.UsedCredits = false, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3", "2.3", ""},
+		{"fee unknown", func(f *reconcile.RefundFacts) { f.Purchase.Payment.Known = false }, reconcile.DecisionWaiting, 0, 0, "fee_unknown:2.2", "2.2", ""},
+		{"fee unknown, but denied all the same", func(f *reconcile.RefundFacts) { f.Purchase.Payment.Known, f.Purchase.UsedCredits = false, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3", "2.3", ""},
 		{"withdrawn", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestWithdrawn }, reconcile.DecisionDeny, 0, 0, "withdrawn:6", "6", ""},
 		{"denied on the platform", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestDenied }, reconcile.DecisionDeny, 0, 0, "decided_on_platform:6", "6", ""},
 		{"approved on the platform", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestApproved }, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2 approved_on_platform:6", "2.1 2.2 6", ""},
@@ -246,9 +247,19 @@ func drawFacts(t *rapid.T) reconcile.RefundFacts {
 	p := f.Purchase
 	p.Kind = rapid.SampledFrom([]reconcile.PurchaseKind{"credits", "credits", "subscription"}).Draw(t, "purchase kind")
 	p.Status = rapid.SampledFrom([]reconcile.PurchaseStatus{"completed", "completed", "completed", "pending", "failed"}).Draw(t, "purchase status")
-	p.AmountMinor, p.FeeMinor = rapid.Int64Range(0, 2000).Draw(t, "amount"), rapid.Int64Range(0, 100).Draw(t, "fee")
+	p.AmountMinor, p.Payment.FeeMinor = rapid.Int64Range(0, 2000).Draw(t, "amount"), rapid.Int64Range(0, 100).Draw(t, "fee")
 	p.Currency = rapid.SampledFrom([]string{"usd", "jpy", "kwd", "ugx"}).Draw(t, "currency")
-	p.FeeKnown, p.Disputed, p.RefundedBefore, p.OtherAccount = !chance("fee unknown"), chance("disputed"), chance("refunded"), chance("other account")
+	p.Payment.Currency, p.Payment.InvoiceID = p.Currency, "in_1"
+	if chance("from balance") {
+		p.Payment.FromBalanceMinor = min(p.AmountMinor, 300)
+	}
+	p.Payment.CapturedMinor = p.AmountMinor - p.Payment.FromBalanceMinor
+	if p.AmountMinor > 0 && chance("other amount") {
+		p.Payment.CapturedMinor += 500
+		p.Payment.Accepted = chance("accepted")
+	}
+	p.Payment.SettledMinor = max(1, p.Payment.CapturedMinor)
+	p.Payment.Known, p.Disputed, p.RefundedBefore, p.OtherAccount = !chance("fee unknown"), chance("disputed"), chance("refunded"), chance("other account")
 	p.UsedCredits = rapid.SampledFrom([]int64{0, 0, 0, 1, 100}).Draw(t, "used")
 	if f.PurchaseMatches != 1 {
 		f.Purchase = nil
@@ -274,7 +285,8 @@ func TestRefundDecisionsFollowTheRules(t *testing.T) {
 		if f.Kind == reconcile.RequestUnusedCredits {
 			p := f.Purchase
 			approve = open && p != nil && !p.OtherAccount && !f.EmailOfAnother && f.Stated.Reason && p.Status == "completed" && p.Kind == "credits" && !f.RequestedAt.After(noon.Add(week)) &&
-				p.UsedCredits == 0 && !p.Disputed && !p.RefundedBefore && (p.FeeKnown || p.AmountMinor == 0)
+				p.UsedCredits == 0 && !p.Disputed && !p.RefundedBefore &&
+				(p.AmountMinor == 0 || p.Payment.Known && (p.Payment.Accepted || p.Payment.CapturedMinor+p.Payment.FromBalanceMinor == p.AmountMinor))
 		} else {
 			j := f.Job
 			approve = open && j != nil && !j.OtherAccount && !f.EmailOfAnother && (j.Status == "failed" || j.Status == "interrupted") && j.Classification.Class == "system"
@@ -287,8 +299,13 @@ func TestRefundDecisionsFollowTheRules(t *testing.T) {
 		}
 		switch {
 		case approve && f.Kind == reconcile.RequestUnusedCredits:
-			if d.RefundMinor != max(0, f.Purchase.AmountMinor-f.Purchase.FeeMinor) || d.RefundMinor+d.FeeMinor != f.Purchase.AmountMinor {
-				t.Fatalf("refund %d, fee %d of %d", d.RefundMinor, d.FeeMinor, f.Purchase.AmountMinor)
+			pay := f.Purchase.Payment
+			fee := pay.FeeMinor
+			if pay.CapturedMinor == 0 {
+				fee = 0
+			}
+			if d.RefundMinor != max(0, pay.CapturedMinor-fee) || d.RefundMinor+d.FeeMinor != pay.CapturedMinor {
+				t.Fatalf("refund %d, fee %d of %d", d.RefundMinor, d.FeeMinor, pay.CapturedMinor)
 			}
 		case d.RefundMinor != 0 || d.FeeMinor != 0:
 			t.Fatalf("%s of %s with money: %+v", d.Decision, f.Kind, d)
@@ -345,7 +362,7 @@ Of the 10.00 USD paid, 0.59 USD of transaction fees are not refunded.
 
 This follows sections 2.1 and 2.2 of our refund policy.
 `},
-		{"approved on the platform before", func(f *reconcile.RefundFacts) { f.Status, f.Purchase.FeeMinor = reconcile.RequestApproved, 0 }, `Your refund request was approved
+		{"approved on the platform before", func(f *reconcile.RefundFacts) { f.Status, f.Purchase.Payment.FeeMinor = reconcile.RequestApproved, 0 }, `Your refund request was approved
 
 We approved your refund request. We will refund 10.00 USD to your original payment method, and the credits leave your account.
 
@@ -400,7 +417,7 @@ No purchase of the account fits what the request says. The nearest one has anoth
 
 Please tell us: purchase amount.
 `},
-		{"waiting", func(f *reconcile.RefundFacts) { f.Purchase.FeeKnown = false }, `Your refund request is being reviewed
+		{"waiting", func(f *reconcile.RefundFacts) { f.Purchase.Payment.Known = false }, `Your refund request is being reviewed
 
 We have your refund request and will tell you as soon as it is decided.
 
@@ -426,7 +443,7 @@ The job failed on our side: a machine of ours failed. No credits were taken for 
 
 This follows section 3.1 of our refund policy.
 `},
-		{"a fee that eats it all", func(f *reconcile.RefundFacts) { f.Purchase.FeeMinor = 1000 }, `Your refund request was approved
+		{"a fee that eats it all", func(f *reconcile.RefundFacts) { f.Purchase.Payment.FeeMinor = 1000 }, `Your refund request was approved
 
 We approved your refund request, but there is no money to pay back.
 

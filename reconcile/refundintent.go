@@ -91,6 +91,10 @@ type Current struct {
 	GrantedCredits, TakenCredits int64
 	// The charge as Stripe has it now.
 	Charge ChargeState
+	// Reversals are those of its refunds that only took back what a partial capture had left, ReversedMinor what they come to: nobody had
+	// paid that.
+	Reversals     []string
+	ReversedMinor int64
 	// At is the present instant.
 	At time.Time
 }
@@ -123,10 +127,13 @@ func RefusalsOf(c Current) []Refusal {
 	if p.Currency != planned.Currency {
 		refuse(RefundAgainstPolicy, "currency", planned.Currency, p.Currency, "the purchase is in another currency now")
 	}
-	if p.AmountMinor != planned.AmountMinor+planned.FeeMinor {
-		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now")
+	switch paid := p.Payment.PaidMinor(); {
+	case !p.Payment.Covers(p.AmountMinor, p.Currency):
+		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now than was paid")
+	case paid != planned.AmountMinor+planned.FeeMinor:
+		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, paid, "another amount was paid than was decided by")
 	}
-	if withheld := p.AmountMinor - RefundableMinor(p.AmountMinor, p.FeeMinor); p.FeeKnown && withheld != planned.FeeMinor {
+	if _, withheld, err := p.Payment.Refundable(); p.Payment.Known && (err != nil || withheld != planned.FeeMinor) {
 		refuse(RefundAgainstPolicy, "fee_minor", planned.FeeMinor, withheld, "Stripe's fee is not the one that was decided by")
 	}
 	if p.Credits != planned.Credits || c.GrantedCredits != planned.Credits {
@@ -152,7 +159,7 @@ func RefusalsOf(c Current) []Refusal {
 }
 
 func refusalsOfCharge(c Current) []Refusal {
-	charge, paid := c.Charge, c.Planned.AmountMinor+c.Planned.FeeMinor
+	charge := c.Charge
 	if !charge.Found {
 		return []Refusal{{RefundAgainstPolicy, "charge", c.Planned.ChargeID, "", "Stripe has no such charge"}}
 	}
@@ -163,14 +170,16 @@ func refusalsOfCharge(c Current) []Refusal {
 	if charge.Disputed {
 		refuse(DisputedAndRefunded, "disputed_before_refund", false, true, "the payment is disputed; a refund on top could pay it back twice")
 	}
-	if charge.RefundedMinor != 0 || charge.Refunded || len(charge.Refunds) > 0 {
-		refuse(RefundAgainstPolicy, "amount_refunded", 0, charge.RefundedMinor, "some or all of the payment was refunded already")
+	refunded := charge.RefundedMinor - c.ReversedMinor
+	refunds := slices.DeleteFunc(slices.Clone(charge.Refunds), func(id string) bool { return slices.Contains(c.Reversals, id) })
+	if refunded != 0 || charge.Refunded || len(refunds) > 0 {
+		refuse(RefundAgainstPolicy, "amount_refunded", 0, refunded, "some or all of the payment was refunded already")
 	}
 	if charge.Currency != c.Planned.Currency {
 		refuse(RefundAgainstPolicy, "charge_currency", c.Planned.Currency, charge.Currency, "the charge is in another currency")
 	}
-	if charge.AmountMinor != paid || charge.CapturedMinor != paid {
-		refuse(RefundAgainstPolicy, "charge_amount_minor", paid, min(charge.AmountMinor, charge.CapturedMinor), "the charge is of another amount")
+	if captured := c.Purchase.Payment.CapturedMinor; charge.CapturedMinor != captured {
+		refuse(RefundAgainstPolicy, "charge_amount_minor", captured, charge.CapturedMinor, "another amount was captured of the charge than was decided by")
 	}
 	if charge.Status != "succeeded" || !charge.Captured {
 		refuse(RefundAgainstPolicy, "charge_status", "succeeded", charge.Status, "the charge has not succeeded")

@@ -163,7 +163,7 @@ func (p *parser) link(items []*yaml.Node) (reconcile.Policies, bool) {
 func (p *parser) version(n *yaml.Node) (v reconcile.PolicyVersion, lines map[string]int, ok bool) {
 	before := len(p.faults)
 	lines = make(map[string]int)
-	fields, ok := p.mapping(n, "version", "version", "effective_from", "effective_to", "refund_window", "review_business_days", "holiday_calendar", "failures")
+	fields, ok := p.mapping(n, "version", "version", "effective_from", "effective_to", "refund_window", "review_business_days", "holiday_calendar", "other_fees_withheld", "failures")
 	if !ok {
 		return v, lines, false
 	}
@@ -190,6 +190,7 @@ func (p *parser) version(n *yaml.Node) (v reconcile.PolicyVersion, lines map[str
 		}
 		v.HolidayCalendar = name
 	}
+	v.OtherFeesWithheld = p.otherFees(fields)
 	if list, ok := p.required(n, fields, "version", "failures"); ok {
 		v.Failures = p.failureTable(list)
 	}
@@ -237,6 +238,16 @@ func (p *parser) reviewDays(n *yaml.Node, fields map[string]*yaml.Node) int {
 		return 0
 	}
 	return days
+}
+
+func (p *parser) otherFees(fields map[string]*yaml.Node) []string {
+	kinds, lines := p.textList(fields, "other_fees_withheld")
+	for i := range kinds {
+		if err := reconcile.CheckOtherFeesWithheld(kinds, i); err != nil {
+			p.fault(lines[i], "other_fees_withheld: %s", err)
+		}
+	}
+	return kinds
 }
 
 func (p *parser) failureTable(list *yaml.Node) reconcile.FailureTable {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -123,6 +124,9 @@ type invoice struct {
 	Total             *int64 `json:"total"`
 	AmountDue         int64  `json:"amount_due"`
 	AmountPaid        int64  `json:"amount_paid"`
+	StartingBalance   int64  `json:"starting_balance"` // of the customer; below 0 is credit
+	EndingBalance     *int64 `json:"ending_balance"`   // null until it is finalized
+	PaidOutOfBand     bool   `json:"paid_out_of_band"`
 	PeriodStart       int64  `json:"period_start"`
 	PeriodEnd         int64  `json:"period_end"`
 	StatusTransitions struct {
@@ -230,11 +234,9 @@ func (t *balanceTransaction) store(c columns) error {
 	if *t.Amount-*t.Fee != *t.Net {
 		return anomalyf("%s: amount %d less fee %d is not net %d", t.ID, *t.Amount, *t.Fee, *t.Net)
 	}
-	var tax int64
-	for _, detail := range t.FeeDetails {
-		if detail != nil && detail.Type == "tax" {
-			tax += detail.Amount
-		}
+	tax, others, err := t.feesByType()
+	if err != nil {
+		return err
 	}
 	c.text("id", t.ID)
 	c.text("type", t.Type)
@@ -242,6 +244,7 @@ func (t *balanceTransaction) store(c columns) error {
 	c.number("amount_minor", *t.Amount)
 	c.number("fee_minor", *t.Fee)
 	c.number("fee_tax_minor", tax)
+	c.text("other_fees", others)
 	c.number("net_minor", *t.Net)
 	c.text("currency", t.Currency)
 	c.text("status", t.Status)
@@ -249,6 +252,30 @@ func (t *balanceTransaction) store(c columns) error {
 	c.number("created_at", t.Created)
 	c.number("available_on", t.AvailableOn)
 	return nil
+}
+
+// feesByType is what of the fee is tax, and, as a JSON object of amounts by type ("" where there is nothing else), what is neither tax nor
+// Stripe's own fee. Amounts that come to 0 are left out.
+func (t *balanceTransaction) feesByType() (tax int64, others string, err error) {
+	byType := map[string]int64{}
+	for _, detail := range t.FeeDetails {
+		switch {
+		case detail == nil || detail.Type == "stripe_fee":
+		case detail.Type == "tax":
+			tax += detail.Amount
+		default:
+			byType[detail.Type] += detail.Amount
+		}
+	}
+	maps.DeleteFunc(byType, func(_ string, amount int64) bool { return amount == 0 })
+	if len(byType) == 0 {
+		return tax, "", nil
+	}
+	encoded, err := json.Marshal(byType)
+	if err != nil {
+		return 0, "", fmt.Errorf("fees of %s: %w", t.ID, err)
+	}
+	return tax, string(encoded), nil
 }
 
 func (x *charge) store(c columns) error {
@@ -344,6 +371,8 @@ func (i *invoice) store(c columns) error {
 	c.number("total_minor", *i.Total)
 	c.number("due_minor", i.AmountDue)
 	c.number("paid_minor", i.AmountPaid)
+	c.number("from_balance_minor", i.fromBalance())
+	c.flag("paid_out_of_band", i.PaidOutOfBand)
 	c.number("period_start", i.PeriodStart)
 	c.number("period_end", i.PeriodEnd)
 	c.number("created_at", i.Created)
@@ -351,6 +380,14 @@ func (i *invoice) store(c columns) error {
 	c.number("paid_at", i.StatusTransitions.PaidAt)
 	c.number("voided_at", i.StatusTransitions.VoidedAt)
 	return nil
+}
+
+// fromBalance is what the invoice took from the customer's balance; below 0: what it collected of a debt.
+func (i *invoice) fromBalance() int64 {
+	if i.EndingBalance == nil {
+		return 0
+	}
+	return *i.EndingBalance - i.StartingBalance
 }
 
 func (l *invoiceLine) store(c columns) error {

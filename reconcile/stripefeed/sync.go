@@ -230,7 +230,11 @@ func (s *syncer) waitForAsOf(ctx context.Context) error {
 // analyzeFrom is how many rows make fresh statistics worth their time.
 const analyzeFrom = 5000
 
-// settle does what needs all streams to be there: states are dated by balance transactions, and the planner is told what there is now.
+// capturesAgain is how far back from the last sync, in seconds, captures are looked for again: longer than windows overlap.
+const capturesAgain = 4 * day
+
+// settle does what needs all streams to be there: refunds find their charges, captures their amounts and
+// states their dates by balance transactions, and the planner is told what there is now.
 // since is the last sync that got this far: one that failed after it may have left states undated.
 func (s *syncer) settle(ctx context.Context, since int64) error {
 	var rows int64
@@ -243,6 +247,12 @@ func (s *syncer) settle(ctx context.Context, since int64) error {
 		}
 	}
 	return s.o.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "stripe/charges_of_refunds", nil); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "stripe/record_captures", postgres.Args{"since": since - capturesAgain}); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, "stripe/date_states", postgres.Args{"since": since})
 		return err
 	})

@@ -61,7 +61,7 @@ SELECT r.id AS request_id, r.kind,
        coalesce(p.credits, 0) AS credits, coalesce(least(coalesce(u.used_closing, 0), p.credits), 0)::bigint AS used_credits,
        coalesce(c.disputed_at < @as_of::timestamptz, false) AS disputed,
        coalesce(u.refunded_closing < 0, false) OR coalesce(c.refunded_minor > 0 AND c.refunded_at < @as_of::timestamptz, false) AS refunded,
-       coalesce(c.charge_id, '') AS charge_id, c.charge_amount_minor, c.settled_amount_minor, c.fee_minor,
+       coalesce(c.charge_id, '') AS charge_id, {{ payment_columns }},
        coalesce(nullif(r.account_id, '') <> p.account_id
                 OR coalesce(r.account_id, '') = '' AND lower(nullif(btrim(r.account_email), '')) IS DISTINCT FROM lower(btrim(pa.email)), false) AS other_account,
        coalesce(j.id, '') AS job_id, CASE WHEN j.finished_at >= @as_of::timestamptz THEN 'running' ELSE coalesce(j.status, '') END AS job_status,

@@ -25,7 +25,7 @@ SELECT u.lot_id AS purchase_id, u.account_id, u.completed_at, u.purchased AS cre
        coalesce(c.disputed_at < @begin::timestamptz, false) AS disputed_before,
        coalesce(c.disputed_at < @as_of::timestamptz, false) AS disputed_now,
        h.at_opening AS requested_before, h.at_closing AS requested_now,
-       c.charge_amount_minor, c.settled_amount_minor, c.fee_minor
+       {{ payment_columns }}
 FROM (SELECT u.* FROM {{ lot_use }} u WHERE u.lot_kind = 'purchase' AND u.purchase_kind = 'credits' OFFSET 0) u
 JOIN reconciler.policy_versions v ON v.policy = @policy::text AND u.completed_at >= v.effective_from AND u.completed_at < v.effective_to
 LEFT JOIN held h ON h.purchase_id = u.lot_id

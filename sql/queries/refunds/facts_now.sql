@@ -30,11 +30,19 @@ SELECT coalesce(d.decision, '') AS decision, coalesce(d.refund_minor, 0) AS deci
        least(coalesce(l.granted, 0), 9223372036854775807)::bigint AS granted_credits,
        greatest(-9223372036854775807, least(coalesce(-l.refunded, 0), 9223372036854775807))::bigint AS taken_credits,
        greatest(0, least(coalesce(l.granted, 0), coalesce(l.net - l.before, 0), 9223372036854775807))::bigint AS used_credits,
-       t.fee_minor, t.amount_minor AS settled_minor, c.amount_minor AS charge_minor
+       coalesce(c.currency, '') AS charge_currency, coalesce(m.captured_minor, 0) AS captured_minor, m.settled_minor, m.fee_minor,
+       coalesce(i.id, '') AS invoice_id, coalesce(i.from_balance_minor, 0) AS from_balance_minor, coalesce(i.paid_out_of_band, false) AS paid_out_of_band,
+       {{ payment_accepted }} AS payment_accepted, coalesce(x.reversals, '') AS reversals, coalesce(x.reversed_minor, 0)::bigint AS reversed_minor
 FROM (SELECT 1) one
 LEFT JOIN reconciler.refund_decisions d ON d.account_id = @account_id::text AND d.request_id = @request_id::text AND d.decision IN ('approve', 'deny')
 LEFT JOIN {{ valid_requests }} r ON r.id = @request_id::text
 LEFT JOIN {{ valid_purchases }} p ON p.id = @purchase_id::text AND p.account_id = @account_id::text
+LEFT JOIN reconciler.policy_versions v ON v.policy = @policy::text AND p.completed_at >= v.effective_from AND p.completed_at < v.effective_to
 LEFT JOIN reconciler.stripe_charges c ON c.id = d.charge_id
-LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id
+LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
+LEFT JOIN LATERAL {{ payment }} m ON true
+LEFT JOIN LATERAL (SELECT string_agg(r.id, ' ' ORDER BY r.id) AS reversals, sum(r.amount_minor) AS reversed_minor
+                   FROM reconciler.stripe_refunds r
+                   JOIN reconciler.stripe_balance_transactions t ON t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal'
+                   WHERE r.charge_id = c.id) x ON true
 LEFT JOIN ordered l ON l.lot_kind = 'purchase' AND l.lot_id = @purchase_id::text

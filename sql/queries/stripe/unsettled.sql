@@ -2,6 +2,7 @@
 SELECT stream, id FROM (
     SELECT 'charges' AS stream, id, created_at FROM reconciler.stripe_charges
     WHERE status = 'pending' OR (status = 'succeeded' AND balance_transaction_id = '' AND created_at >= to_timestamp(@since::bigint))
+        OR (status = 'succeeded' AND NOT captured AND created_at >= to_timestamp(@since::bigint)) -- more may be captured of it
     UNION ALL
     SELECT 'refunds', id, created_at FROM reconciler.stripe_refunds
     WHERE status NOT IN ('succeeded', 'failed', 'canceled')

@@ -10,13 +10,14 @@ WITH r AS (
         AS r(id, payment_intent_id, invoice_id, customer_id, metadata_purchase_id, method, amount_minor, captured_minor, currency, status, captured,
             failure_code, balance_transaction_id, failure_balance_transaction_id, created_at)
 ), changed AS (
-    -- Everything here sees the rows as they were before this statement. An authorisation that is not captured yet is a state of its own,
-    -- though Stripe calls it succeeded.
+    -- Everything here sees the rows as they were before this statement. An authorisation of which nothing is captured yet is a state of
+    -- its own, though Stripe calls it succeeded.
     INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at)
-    SELECT r.id, coalesce(t.seen_at, r.created_at), CASE WHEN r.status = 'succeeded' AND NOT r.captured THEN 'uncaptured' ELSE r.status END,
-        to_timestamp(@seen_at::bigint)
+    SELECT r.id, coalesce(t.seen_at, r.created_at), s.status, to_timestamp(@seen_at::bigint)
     FROM r LEFT JOIN reconciler.stripe_charges t ON t.id = r.id
-    WHERE t.status IS DISTINCT FROM r.status OR (r.status = 'succeeded' AND t.captured IS DISTINCT FROM r.captured)
+    CROSS JOIN LATERAL (SELECT CASE WHEN r.status = 'succeeded' AND NOT r.captured AND r.captured_minor = 0 THEN 'uncaptured' ELSE r.status END AS status,
+                               CASE WHEN t.status = 'succeeded' AND NOT t.captured AND t.captured_minor = 0 THEN 'uncaptured' ELSE t.status END AS status_before) s
+    WHERE s.status IS DISTINCT FROM s.status_before
     ON CONFLICT DO NOTHING
 )
 INSERT INTO reconciler.stripe_charges AS t (
@@ -28,11 +29,12 @@ SELECT r.id, r.payment_intent_id, r.invoice_id, r.customer_id, r.metadata_purcha
 FROM r
 ON CONFLICT (id) DO UPDATE SET
     payment_intent_id = excluded.payment_intent_id, invoice_id = excluded.invoice_id, metadata_purchase_id = excluded.metadata_purchase_id,
-    captured_minor = excluded.captured_minor, status = excluded.status, captured = excluded.captured, failure_code = excluded.failure_code,
+    captured_minor = greatest(t.captured_minor, excluded.captured_minor), -- a failure later on takes nothing from what was
+    status = excluded.status, captured = excluded.captured, failure_code = excluded.failure_code,
     balance_transaction_id = excluded.balance_transaction_id, failure_balance_transaction_id = excluded.failure_balance_transaction_id,
     seen_at = excluded.seen_at
 WHERE (t.payment_intent_id, t.invoice_id, t.metadata_purchase_id, t.captured_minor, t.status, t.captured, t.failure_code, t.balance_transaction_id,
     t.failure_balance_transaction_id)
-    IS DISTINCT FROM (excluded.payment_intent_id, excluded.invoice_id, excluded.metadata_purchase_id, excluded.captured_minor, excluded.status, excluded.captured,
+    IS DISTINCT FROM (excluded.payment_intent_id, excluded.invoice_id, excluded.metadata_purchase_id, greatest(t.captured_minor, excluded.captured_minor), excluded.status, excluded.captured,
     excluded.failure_code, excluded.balance_transaction_id, excluded.failure_balance_transaction_id)
     OR t.status = 'pending' OR NOT t.captured -- so that seen_at says since when a later change can have happened

@@ -4,9 +4,9 @@ INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name
     unit, detail, amount_minor, currency)
 WITH facts AS (
     SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
-           coalesce(m.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
-           p.amount_minor AS paid_minor, p.completed_at,
-           t.fee_minor, t.amount_minor AS settled_minor, c.amount_minor AS charge_minor,
+           coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
+           p.completed_at, m.captured_minor,
+           CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR {{ payment_covers }}) THEN {{ refundable }} END AS refundable_minor,
            o.live_minor, o.first_live, o.last_live, l.taken, l.reversals, a.approved_minor, coalesce(a.denied, false) AS denied,
            coalesce(d.at_stake, false) AS at_stake,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
@@ -18,9 +18,10 @@ WITH facts AS (
     JOIN {{ refunds_as_of }} r ON r.id = s.subject_id
     LEFT JOIN {{ charges_as_of }} c ON c.id = r.charge_id
     LEFT JOIN LATERAL {{ purchase_of_charge }} p ON true
-    LEFT JOIN LATERAL {{ main_charge }} m ON true
+    LEFT JOIN LATERAL {{ main_charge }} first ON true
     LEFT JOIN reconciler.policy_versions v ON v.policy = @policy::text AND p.completed_at >= v.effective_from AND p.completed_at < v.effective_to
-    LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id AND t.created_at < @as_of::timestamptz
+    LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
+    LEFT JOIN LATERAL {{ payment }} m ON true
     LEFT JOIN LATERAL (SELECT sum(o.amount_minor) AS live_minor, (array_agg(o.id ORDER BY o.created_at, o.id))[1] AS first_live,
                               (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC))[1] AS last_live
                        FROM {{ refunds_as_of }} o WHERE o.charge_id = r.charge_id AND o.is_live) o ON true
@@ -54,11 +55,7 @@ WITH facts AS (
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), expected AS (
     SELECT f.*, is_live AND is_main AND purchase_kind = 'credits' AND NOT at_stake AS asks_policy,
-           coalesce(approved_minor, CASE
-               WHEN fee_minor IS NULL THEN NULL
-               WHEN fee_minor <= 0 THEN paid_minor
-               -- Half up, by the charge's own ratio.
-               ELSE greatest(0, paid_minor - div(2 * fee_minor::numeric * charge_minor + settled_minor, 2 * settled_minor::numeric)) END) AS due_minor
+           coalesce(approved_minor, refundable_minor) AS due_minor
     FROM facts f
 ), policy AS (
     SELECT e.*, asks_policy AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy FROM expected e
@@ -104,7 +101,7 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
                CASE WHEN is_late THEN 'after the refund window (2.3)' END,
                CASE WHEN used > 0 THEN used || ' of ' || credits || ' credits used (2.3)' END,
                CASE WHEN denied THEN 'the request was denied (6)' END)
-           WHEN 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || paid_minor || ' ' || currency
+           WHEN 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || captured_minor || ' ' || currency
            ELSE '' END,
        amount_minor, currency
 FROM question
