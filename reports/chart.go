@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -96,7 +97,12 @@ func waterfall(id, title, unit string, steps []step) chart {
 		highest = new(big.Int)
 	}
 	span := new(big.Int).Sub(highest, base)
-	const left, width, right = 104, 190, chartWidth
+	const figures, right = 126, chartWidth
+	left := 104
+	for _, s := range steps {
+		left = max(left, min(textWidth(s.Label)+8, 200))
+	}
+	width := chartWidth - figures - left
 	at := func(v *big.Int) int { return left + scale(new(big.Int).Sub(v, base), span, width) }
 	for i, s := range steps {
 		y := i*rowHeight + 4
@@ -118,7 +124,7 @@ func waterfall(id, title, unit string, steps []step) chart {
 		if !s.Value.IsZero() {
 			w = max(w, 2)
 		}
-		c.text(left-8, y+11, "label end", s.Label)
+		c.text(left-8, y+11, "label end", fit(s.Label, left-8))
 		c.rect(x, y, w, barHeight, class, s.Label+": "+amountWithUnit(s.Value, unit))
 		if s.Total && cut {
 			c.line(left+10, y-2, left+6, y+barHeight+2, "cut")
@@ -245,11 +251,22 @@ func bars(id, title string, rows []bar) chart {
 			most = v
 		}
 	}
-	const left, width = 132, 152
+	left, width, height := 132, 152, rowHeight
+	// Labels that have no room beside the bars stand above them.
+	above := slices.ContainsFunc(rows, func(row bar) bool { return textWidth(row.Label) > left-8 })
+	if above {
+		left, width, height = 0, 284, rowHeight+16
+		c.Height = len(rows)*height + 2
+	}
 	var said []string
 	for i, row := range rows {
-		y := i*rowHeight + 4
-		c.text(left-8, y+11, "label end", shorten(row.Label, 20))
+		y := i*height + 4
+		if above {
+			c.text(0, y+10, "label", fit(row.Label, chartWidth))
+			y += 16
+		} else {
+			c.text(left-8, y+11, "label end", row.Label)
+		}
 		w := scale(row.Size.big(), most, width)
 		c.rect(left, y, w, barHeight, row.Class, row.Label+": "+row.Value)
 		c.line(left, y-2, left, y+barHeight+2, "axis")
@@ -318,6 +335,31 @@ func trend(id, title, unit string, last reconcile.Date, nights []NightFigures, p
 	c.Desc = fmt.Sprintf("Nights from %s to %s, %d of them reported. Highest: %s. On %s: %s.", first, last, len(byDate),
 		amountWithUnit(numberOf(most), unit), last, tonight)
 	return c
+}
+
+// textWidth is about how wide a text of a chart is, in units of its view box; in most fonts it is less.
+func textWidth(text string) int {
+	tenths := 0
+	for _, r := range text {
+		switch {
+		case r >= 0x2E80: // East Asian
+			tenths += 115
+		case unicode.IsUpper(r) || unicode.IsDigit(r):
+			tenths += 82
+		default:
+			tenths += 68
+		}
+	}
+	return (tenths + 9) / 10
+}
+
+// fit keeps a text's beginning where it is wider than it may be.
+func fit(text string, width int) string {
+	text = shorten(text, chartWidth/5) // no character is narrower
+	for limit := utf8.RuneCountInString(text); textWidth(text) > width; limit-- {
+		text = shorten(text, limit-1)
+	}
+	return text
 }
 
 // shorten keeps a text's beginning where it is longer than limit characters.

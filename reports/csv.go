@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -104,19 +105,27 @@ func needsDefusing(cell []byte) bool {
 	return runsAsFormula(bytes.TrimLeft(cell, "'"))
 }
 
-// runsAsFormula says whether a spreadsheet would take the text for a formula. A plain negative number is no formula.
+// runsAsFormula says whether a spreadsheet would take the text for a formula: also after what it skips or a person can't see, and in the
+// full-width forms that East Asian versions read like the others. A plain negative number is no formula.
 func runsAsFormula(cell []byte) bool {
-	if len(cell) == 0 {
-		return false
+	if len(cell) > 0 && (cell[0] == '\t' || cell[0] == '\r' || cell[0] == '\n') {
+		return true
 	}
-	switch cell[0] {
-	case '=', '+', '@', '\t', '\r', '\n':
+	cell = bytes.TrimLeftFunc(cell, unseen)
+	first, size := utf8.DecodeRune(cell)
+	switch first {
+	case '=', '+', '@', '\uFF1D', '\uFF0B', '\uFF20', '\uFE66', '\uFE62', '\uFE6B', '\uFF0D', '\uFE63', '\u2212':
 		return true
 	case '-':
-		return !isDigits(cell[1:])
+		return !isDigits(cell[size:])
 	default:
 		return false
 	}
+}
+
+// unseen are blanks of every width, control characters, and what has no width, such as a byte order mark.
+func unseen(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Zs, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 func isDigits(text []byte) bool {

@@ -86,3 +86,26 @@ func FuzzCSVReadsBack(f *testing.F) {
 		}
 	})
 }
+
+// Spreadsheets skip blanks and what has no width, and some read full-width signs like the others.
+func TestTextsThatASpreadsheetWouldRunAreDefused(t *testing.T) {
+	for _, sign := range []string{"=", "+", "-", "@", "\uFF1D", "\uFF0B", "\uFF0D", "\uFF20", "\uFE66", "\uFE62", "\uFE63", "\uFE6B", "\u2212"} {
+		for _, before := range []string{"", " ", "  ", "\u00A0", "\u3000", "\u200B", "\u200E", "\u2060", "\uFEFF", "\u00AD", "\u034F", "\u202E", "\x00", " \t\n", "\r\n"} {
+			text := before + sign + "1+A1"
+			if got := DefuseText(text); got != "'"+text {
+				t.Errorf("%q is written as %q", text, got)
+			}
+			if back := RestoreText(DefuseText(text)); back != text {
+				t.Errorf("%q comes back as %q", text, back)
+			}
+		}
+	}
+	for _, text := range []string{"", " ", "'", "-5", " -5", "5", "a=b", "acct_1", "'quoted'", "\uFEFF", "1-1", "\u00A0x", "日本＝語"} {
+		if got := DefuseText(text); got != text {
+			t.Errorf("the harmless %q is written as %q", text, got)
+		}
+		if back := RestoreText(text); back != text {
+			t.Errorf("%q comes back as %q", text, back)
+		}
+	}
+}

@@ -136,7 +136,7 @@ func cashSteps(row StripeCash, activity []StripeActivity) []step {
 	rest := row.ActivityMinor
 	for _, a := range activity {
 		if a.Currency == row.Currency && !strings.HasPrefix(a.ReportingCategory, "payout") && !a.Net.IsZero() {
-			steps = append(steps, step{shorten(kindName(reconcile.BreakKind(a.ReportingCategory)), 14), a.Net, false})
+			steps = append(steps, step{kindName(reconcile.BreakKind(a.ReportingCategory)), a.Net, false})
 			rest = rest.Minus(a.Net)
 		}
 	}

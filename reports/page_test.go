@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -300,3 +301,25 @@ func TestEveryKindHasAnAnchorOfItsOwn(t *testing.T) {
 }
 
 func spoken(n NightFigures) string { return (&indexNight{NightFigures: n}).Spoken() }
+
+// No label of a chart begins outside of it, however long a failure code or a category is.
+func TestLabelsOfChartsFit(t *testing.T) {
+	for _, label := range []string{"no", "CUDA_ERROR_ECC_UNCORRECTABLE", "Partial capture reversal", strings.Repeat("W", 60), strings.Repeat("界", 40)} {
+		for _, c := range []chart{
+			bars("b", "bars", []bar{{label, "1 job", Int(1), "bar"}, {"short", "2 jobs", Int(2), "bar"}}),
+			waterfall("w", "waterfall", "usd", []step{{"Opening", Int(5), true}, {label, Int(2), false}, {"Closing", Int(7), true}}),
+		} {
+			for _, m := range c.Marks {
+				if m.Class == "label end" && m.X < textWidth(m.Text) {
+					t.Errorf("%s: %q ends at %d and is %d wide", c.ID, m.Text, m.X, textWidth(m.Text))
+				}
+				if m.W > 0 && (m.X+m.W > chartWidth-100 || m.Y+m.H > c.Height) {
+					t.Errorf("%s: a bar of %q reaches %d, %d of %d, %d", c.ID, label, m.X+m.W, m.Y+m.H, chartWidth, c.Height)
+				}
+			}
+			if strings.Contains(label, "CUDA") && c.ID == "b" && !slices.ContainsFunc(c.Marks, func(m mark) bool { return m.Class == "label" && m.Text == label }) {
+				t.Errorf("the label %q isn't whole", label)
+			}
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -22,7 +21,6 @@ const (
 	dataRowsPerSheet   = excelRows - 1 - rowsBelowTable
 	firstDataRow       = 2
 	summarySheetNumber = 1
-	maxColumnsOnPage   = 12 // a wider table is printed on several pages rather than too small to read
 )
 
 // workbook writes a workbook in one pass: the rows of each sheet go straight into the archive as they come, so that memory doesn't grow
@@ -47,7 +45,7 @@ type sheetInfo struct {
 
 // styleSet are the indexes of the cell styles in the workbook.
 type styleSet struct {
-	header, headerRight, text, unit, date, instant, title, strong, warn, totalText, bad int
+	header, headerRight, text, long, unit, date, instant, title, strong, warn, totalText, bad int
 
 	money [4]int // by decimals
 	total [4]int
@@ -72,6 +70,9 @@ func (w *workbook) addStyles() (err error) {
 	}
 	format := func(pattern string) *string { return &pattern }
 	top := &excelize.Alignment{Vertical: "top"}
+	// Texts keep clear of the number before them, which ends at the right.
+	left := &excelize.Alignment{Vertical: "top", Horizontal: "left", Indent: 1}
+	wrapped := &excelize.Alignment{Vertical: "top", Horizontal: "left", Indent: 1, WrapText: true}
 	font := func(size float64, colour string) *excelize.Font {
 		return &excelize.Font{Bold: true, Family: "Calibri", Size: size, Color: colour}
 	}
@@ -81,12 +82,13 @@ func (w *workbook) addStyles() (err error) {
 	fill := func(colour string) excelize.Fill {
 		return excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{colour}}
 	}
-	s.header = add(&excelize.Style{Font: font(11, "FFFFFF"), Fill: fill("37474F"), Alignment: &excelize.Alignment{Vertical: "center"}})
-	s.headerRight = add(&excelize.Style{Font: font(11, "FFFFFF"), Fill: fill("37474F"), Alignment: &excelize.Alignment{Vertical: "center", Horizontal: "right"}})
-	s.text = add(&excelize.Style{Alignment: top})
+	s.header = add(&excelize.Style{Font: font(11, "FFFFFF"), Fill: fill("37474F"), Alignment: &excelize.Alignment{Vertical: "center", Horizontal: "left", Indent: 1, WrapText: true}})
+	s.headerRight = add(&excelize.Style{Font: font(11, "FFFFFF"), Fill: fill("37474F"), Alignment: &excelize.Alignment{Vertical: "center", Horizontal: "right", WrapText: true}})
+	s.text = add(&excelize.Style{Alignment: left})
+	s.long = add(&excelize.Style{Alignment: wrapped})
 	s.unit = add(&excelize.Style{Alignment: &excelize.Alignment{Horizontal: "left", Indent: 1}})
-	s.date = add(&excelize.Style{Alignment: top, CustomNumFmt: format("yyyy-mm-dd")})
-	s.instant = add(&excelize.Style{Alignment: top, CustomNumFmt: format("yyyy-mm-dd hh:mm:ss")})
+	s.date = add(&excelize.Style{Alignment: left, CustomNumFmt: format("yyyy-mm-dd")})
+	s.instant = add(&excelize.Style{Alignment: left, CustomNumFmt: format("yyyy-mm-dd hh:mm:ss")})
 	s.title = add(&excelize.Style{Font: font(15, "")})
 	s.strong = add(&excelize.Style{Font: bold})
 	s.warn = add(&excelize.Style{Font: font(11, "9C1C14")})
@@ -108,11 +110,7 @@ func (w *workbook) close(s *Summary) error {
 	if err := w.describeSheets(); err != nil {
 		return err
 	}
-	created := s.AsOf.UTC().Format(time.RFC3339)
-	if err := w.book.SetDocProps(&excelize.DocProperties{Title: "Reconciliation " + s.BusinessDate.String(), Creator: "reconciler", LastModifiedBy: "reconciler",
-		Created: created, Modified: created, Language: "en"}); err != nil {
-		return err
-	}
+	w.book.Pkg.Store(propertiesPath, properties("Reconciliation "+s.BusinessDate.String(), s.AsOf))
 	w.book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return &partWriter{workbook: w} })
 	if err := w.book.Write(io.Discard); err != nil {
 		return err
@@ -147,6 +145,10 @@ func (w *workbook) describeSheets() error {
 		stripes := true
 		if err := w.book.AddTable(info.name, &excelize.Table{Range: "A1:" + corner, Name: fmt.Sprintf("table_%s_%d", info.family, tables[info.family]),
 			StyleName: "TableStyleLight1", ShowRowStripes: &stripes}); err != nil {
+			return err
+		}
+		// Printed, the names of the columns are repeated on each page.
+		if err := w.book.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + info.name + "'!$1:$1", Scope: info.name}); err != nil {
 			return err
 		}
 		path := fmt.Sprintf("xl/tables/table%d.xml", number+1)

@@ -76,7 +76,7 @@ func (s *sheet) begin() error {
 		return err
 	}
 	s.out = bufio.NewWriterSize(entry, 1<<16)
-	s.out.WriteString(sheetHead(s.columns, true))
+	s.out.WriteString(sheetHead(s.columns, ""))
 	s.buffer = append(s.buffer[:0], `<row r="1">`...)
 	for i, c := range s.columns {
 		style := s.book.styles.header
@@ -174,6 +174,9 @@ func (s *sheet) cell(i int, number int64, row reflect.Value, exact bool) {
 			decimals := decimalsOf(row.Field(s.columns[c.money].field).String())
 			s.openCell(i, number, styles.money[decimals])
 			s.number(decimalText(text, decimals))
+		case longText(c):
+			s.openCell(i, number, styles.long)
+			s.inline(text)
 		default:
 			s.openCell(i, number, styles.text)
 			s.inline(text)
@@ -184,7 +187,7 @@ func (s *sheet) cell(i int, number int64, row reflect.Value, exact bool) {
 // addTotal adds a cell to its column's total.
 func (s *sheet) addTotal(i int, unit string, digits []byte) {
 	c := s.columns[i]
-	if !c.total && !(s.options.perUnit && c.money >= 0) {
+	if !c.total && !(s.options.perUnit && c.money >= 0 && isStake(unit)) {
 		return
 	}
 	sums := s.totals[unit]

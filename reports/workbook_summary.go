@@ -2,20 +2,20 @@ package reports
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // writeSummary writes the workbook's first sheet: the night in figures, each as a formula over the other sheets with the value that it
 // comes to, so that whoever doubts one can follow it.
 func (w *workbook) writeSummary(s *Summary) error {
-	entry, err := w.createPart(sheetPath(summarySheetNumber))
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriterSize(entry, 1<<16)
-	out.WriteString(sheetHead(nil, false))
+	var rows bytes.Buffer
+	out := bufio.NewWriter(&rows)
 	sum := &summarySheet{sheet: sheet{book: w, out: out, letters: columnLetters(16)}}
 	sum.face(s)
 	sum.liability(s)
@@ -24,14 +24,28 @@ func (w *workbook) writeSummary(s *Summary) error {
 	sum.breaks(s)
 	sum.creditBacks(s)
 	sum.refunds(s)
-	out.WriteString(sheetTail(false))
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	entry, err := w.createPart(sheetPath(summarySheetNumber))
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(entry, sheetHead(nil, fmt.Sprintf("A1:%s%d", sum.letters[sum.width-1], sum.row))+rows.String()+sheetTail(false))
+	return err
 }
+
+// Columns of figures on the summary, and how long a line of text across them may be, in characters.
+const (
+	summaryColumnWidth = 15
+	summaryTextWidth   = 105
+)
 
 // summarySheet writes rows of labels and figures.
 type summarySheet struct {
 	sheet
-	row int64
+	row   int64
+	width int // columns that are used
 }
 
 // figure is a cell: a text, or a number with the formula that gives it.
@@ -46,9 +60,16 @@ type figure struct {
 // line writes a row of cells.
 func (s *summarySheet) line(cells ...figure) {
 	s.row++
+	s.width = max(s.width, len(cells))
 	s.buffer = append(s.buffer[:0], `<row r="`...)
 	s.buffer = strconv.AppendInt(s.buffer, s.row, 10)
-	s.buffer = append(s.buffer, `">`...)
+	s.buffer = append(s.buffer, '"')
+	if slices.ContainsFunc(cells[min(1, len(cells)):], func(c figure) bool {
+		return c.style == s.book.styles.headerRight && utf8.RuneCountInString(c.text) > summaryColumnWidth-2
+	}) {
+		s.buffer = append(s.buffer, ` ht="30" customHeight="1"`...)
+	}
+	s.buffer = append(s.buffer, '>')
 	for i, c := range cells {
 		switch {
 		case c.value.Known():
@@ -72,6 +93,19 @@ func (s *summarySheet) line(cells ...figure) {
 		}
 	}
 	s.endRow()
+}
+
+// text writes a text across the columns of figures, over as many rows as it needs.
+func (s *summarySheet) text(label figure, text string, style int) {
+	var line string
+	for _, word := range strings.Fields(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > summaryTextWidth {
+			s.line(label, figure{text: line, style: style})
+			label, line = figure{}, ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	s.line(label, figure{text: line, style: style})
 }
 
 func (s *summarySheet) blank() { s.row++ }
@@ -99,12 +133,12 @@ func (s *summarySheet) face(sum *Summary) {
 	}
 	s.line(figure{text: "Status"}, status)
 	for _, reason := range sum.StatusReasons {
-		s.line(figure{}, figure{text: reason, style: styles.warn})
+		s.text(figure{}, reason, styles.warn)
 	}
 	if !sum.Stripe.Looked {
-		s.line(figure{text: "Stripe", style: styles.strong}, figure{text: strings.TrimSpace("Stripe was not looked at. " + sum.Stripe.Note), style: styles.warn})
+		s.text(figure{text: "Stripe", style: styles.strong}, strings.TrimSpace("Stripe was not looked at. "+sum.Stripe.Note), styles.warn)
 	}
-	s.line(figure{text: "In short"}, figure{text: headline(sum)})
+	s.text(figure{text: "In short"}, headline(sum), 0)
 	s.line(figure{text: "Read as of"}, figure{text: instantText(sum.AsOf)})
 	s.line(figure{text: "Business date in"}, figure{text: sum.TimeZone})
 	s.line(figure{text: "Policy version"}, figure{text: sum.PolicyVersion})

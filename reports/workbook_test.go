@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -271,12 +273,150 @@ func TestWorkbookBytesDontChange(t *testing.T) {
 
 func TestXMLTexts(t *testing.T) {
 	for text, want := range map[string]string{
-		"a<b>&\"'": "a&lt;b&gt;&amp;\"'", "x\ry": "x_x000D_y", "_x000D_": "_x005F_x000D_", "_x00_": "_x00_", "a\x00\x1bb\tc\nd": "a\uFFFD\uFFFDb\tc\nd",
+		"a<b>&\"'": "a&lt;b&gt;&amp;\"'", "x\r\ny": "x&#xD;\ny", "_x000D_": "_x005F_x000D_", "_x00_": "_x00_", "a\x00\x1bb\tc\nd": "a\uFFFD\uFFFDb\tc\nd",
 		"\uFFFE\uFFFF": "\uFFFD\uFFFD", "bad \xff": "bad \uFFFD", "é✓": "é✓",
 	} {
 		if got := string(appendXML(nil, text)); got != want {
 			t.Errorf("%q gives %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Excel refuses a workbook with a cell of more than 32,767 UTF-16 units, of which a character beyond the basic plane has two.
+func TestLongTextsAreCutByUTF16Units(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		cut  bool
+	}{
+		"as long as may be":           {strings.Repeat("x", excelCellText), false},
+		"one more":                    {strings.Repeat("x", excelCellText+1), true},
+		"many bytes, few units":       {strings.Repeat("日", excelCellText), false},
+		"few characters, many units":  {strings.Repeat("😀", excelCellText/2+1), true},
+		"as many pairs as fit":        {strings.Repeat("😀", excelCellText/2) + "x", false},
+		"pairs at an odd place":       {"x" + strings.Repeat("😀", excelCellText), true},
+		"bytes that are no character": {strings.Repeat("\xff", excelCellText+1), true},
+	} {
+		got := cutToCell(c.text)
+		units := len(utf16.Encode([]rune(got)))
+		if units > excelCellText {
+			t.Errorf("%s: %d units", name, units)
+		}
+		if !c.cut {
+			if got != c.text {
+				t.Errorf("%s: was cut", name)
+			}
+			continue
+		}
+		kept, marked := strings.CutSuffix(got, cutMark)
+		if !marked || !strings.HasPrefix(c.text, kept) || units < excelCellText-len(cutMark)-2 {
+			t.Errorf("%s: %d units, marked %v, begins like the text %v", name, units, marked, strings.HasPrefix(c.text, kept))
+		}
+	}
+}
+
+func TestWorkbookPropertiesHaveTheirNamespaces(t *testing.T) {
+	folder, _ := publish(t, emptyNight())
+	book := openWorkbook(t, folder)
+	raw, ok := book.Pkg.Load(propertiesPath)
+	if !ok || !strings.Contains(string(raw.([]byte)), "<cp:lastModifiedBy>reconciler</cp:lastModifiedBy>") {
+		t.Errorf("properties are %s", raw)
+	}
+	properties, err := book.GetDocProps()
+	if err != nil || properties.Title != "Reconciliation 2026-03-14" || properties.Created != "2026-03-15T00:00:00Z" || properties.LastModifiedBy != "reconciler" {
+		t.Errorf("properties are %+v, %v", properties, err)
+	}
+}
+
+// The extent of the summary is that of its cells; a sheet of rows that are streamed says none rather than a wrong one.
+func TestSheetsSayTheirExtentOrNone(t *testing.T) {
+	folder, _ := publish(t, busyNight())
+	archive, err := zip.OpenReader(filepath.Join(folder, WorkbookName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer archive.Close()
+	for number, sheet := range openWorkbook(t, folder).GetSheetList() {
+		part, err := archive.Open(sheetPath(number + 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := regexp.MustCompile(`<dimension ref="([^"]*)"`).FindSubmatch(content)
+		if number > 0 {
+			if said != nil {
+				t.Errorf("%s says %s before its rows are known", sheet, said[1])
+			}
+			continue
+		}
+		var lastRow, lastColumn int
+		for _, cell := range regexp.MustCompile(`<c r="([A-Z]+[0-9]+)"`).FindAllSubmatch(content, -1) {
+			column, row, err := excelize.CellNameToCoordinates(string(cell[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lastRow, lastColumn = max(lastRow, row), max(lastColumn, column)
+		}
+		corner, err := excelize.CoordinatesToCellName(lastColumn, lastRow)
+		if err != nil || said == nil || string(said[1]) != "A1:"+corner {
+			t.Errorf("%s says %q, its cells end in %s (%v)", sheet, said, corner, err)
+		}
+	}
+}
+
+// Each table is printed across one page, with the names of its columns on every page.
+func TestSheetsArePrintedAcrossOnePage(t *testing.T) {
+	folder, _ := publish(t, busyNight())
+	book := openWorkbook(t, folder)
+	titles := map[string]string{}
+	for _, name := range book.GetDefinedName() {
+		if name.Name == "_xlnm.Print_Titles" {
+			titles[name.Scope] = name.RefersTo
+		}
+	}
+	for i, sheet := range book.GetSheetList() {
+		properties, err := book.GetSheetProps(sheet)
+		if err != nil || properties.FitToPage == nil || !*properties.FitToPage {
+			t.Errorf("%s isn't fitted to pages (%v)", sheet, err)
+		}
+		layout, err := book.GetPageLayout(sheet)
+		if err != nil || layout.Orientation == nil || *layout.Orientation != "landscape" || layout.FitToHeight == nil || *layout.FitToHeight != 0 || layout.FitToWidth != nil && *layout.FitToWidth != 1 {
+			t.Errorf("%s has the layout %+v (%v)", sheet, layout, err)
+		}
+		if want := "'" + sheet + "'!$1:$1"; i > 0 && titles[sheet] != want {
+			t.Errorf("%s repeats %q, want %q", sheet, titles[sheet], want)
+		}
+	}
+}
+
+// Sums are of what can be added up: seconds of one break and of another can't.
+func TestOnlyMoneyAndCreditsHaveTotals(t *testing.T) {
+	in := emptyNight()
+	row := busyBreaks()[0]
+	in.Breaks = func(_ context.Context, fn func(Break) error) error {
+		for _, unit := range []string{"credits", "usd", "seconds", "business_days"} {
+			row.BreakID, row.Unit, row.Variance = "brk_"+unit, unit, "5"
+			if err := fn(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	folder, _ := publish(t, in)
+	ids, err := openWorkbook(t, folder).GetCols("Breaks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var totals []string
+	for _, text := range ids[0] {
+		if strings.HasPrefix(text, "Total") {
+			totals = append(totals, text)
+		}
+	}
+	if want := []string{"Total credits", "Total USD"}; !reflect.DeepEqual(totals, want) {
+		t.Errorf("totals are %q, want %q", totals, want)
 	}
 }
 

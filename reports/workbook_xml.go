@@ -5,37 +5,70 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-// sheetHead is a sheet's XML up to its first row: header frozen, widths by what a column holds.
-func sheetHead(cs columns, frozen bool) string {
+// propertiesPath is the part of the workbook that says what it is and who made it when.
+const propertiesPath = "docProps/core.xml"
+
+// properties is that part. It is written here since excelize leaves the prefix cp away, which is the same XML; exceljs refuses it.
+func properties(title string, made time.Time) []byte {
+	const instant = `<dcterms:%[1]s xsi:type="dcterms:W3CDTF">%[2]s</dcterms:%[1]s>`
+	at := made.UTC().Format(time.RFC3339)
+	return []byte(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n" +
+		`<cp:coreProperties xmlns:cp="http://schemas.openxmlformats.org/package/2006/metadata/core-properties" xmlns:dc="http://purl.org/dc/elements/1.1/"` +
+		` xmlns:dcterms="http://purl.org/dc/terms/" xmlns:dcmitype="http://purl.org/dc/dcmitype/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">` +
+		`<dc:title>` + string(appendXML(nil, title)) + `</dc:title><dc:creator>reconciler</dc:creator><cp:lastModifiedBy>reconciler</cp:lastModifiedBy>` +
+		fmt.Sprintf(instant, "created", at) + fmt.Sprintf(instant, "modified", at) + `<dc:language>en</dc:language></cp:coreProperties>`)
+}
+
+// columnWidth is in characters: by what a column holds, so that a sheet's columns fit side by side on a printed page.
+func columnWidth(c column) int {
+	switch c.name {
+	case "detail", "reason", "reasons", "description", "message":
+		return 50
+	case "action", "check":
+		return 34
+	case "ledger_account", "source":
+		return 30
+	case "break_id", "entry_id", "kind", "reporting_category":
+		return 26
+	case "currency", "unit", "status", "severity", "age_days", "line_no", "class", "clause", "count":
+		return 11
+	case "subject_id", "payout_id", "dispute_id", "charge_id", "stripe_subscription_id":
+		return 30
+	}
+	return map[columnType]int{textColumn: 20, numberColumn: 14, dateColumn: 13, timeColumn: 21, boolColumn: 11}[c.kind]
+}
+
+// longText says whether a column's texts are sentences, which are shown over several lines.
+func longText(c column) bool { return c.kind == textColumn && columnWidth(c) >= 34 }
+
+// sheetHead is a sheet's XML up to its first row. Without columns it is the summary's; extent is the cells that are filled, "" where that
+// isn't known yet. A wrong one is worse than none: some readers look no further.
+func sheetHead(cs columns, extent string) string {
 	var head strings.Builder
 	head.WriteString(`<?xml version="1.0" encoding="UTF-8" standalone="yes"?>` + "\n" +
 		`<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">` +
-		`<sheetPr><pageSetUpPr fitToPage="` + strconv.Itoa(b2i(len(cs) <= maxColumnsOnPage)) + `"/></sheetPr><sheetViews><sheetView workbookViewId="0"`)
-	if frozen {
+		`<sheetPr><pageSetUpPr fitToPage="1"/></sheetPr>`)
+	if extent != "" {
+		head.WriteString(`<dimension ref="` + extent + `"/>`)
+	}
+	head.WriteString(`<sheetViews><sheetView workbookViewId="0"`)
+	if cs != nil {
 		head.WriteString(`><pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/><selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView>`)
 	} else {
 		head.WriteString(` tabSelected="1" showGridLines="0"/>`)
 	}
 	head.WriteString(`</sheetViews><sheetFormatPr defaultRowHeight="15"/><cols>`)
 	if cs == nil {
-		head.WriteString(`<col min="1" max="1" width="40" customWidth="1"/><col min="2" max="16" width="22" customWidth="1"/>`)
+		fmt.Fprintf(&head, `<col min="1" max="1" width="40" customWidth="1"/><col min="2" max="16" width="%d" customWidth="1"/>`, summaryColumnWidth)
 	}
 	for i, c := range cs {
-		width := map[columnType]int{textColumn: 18, numberColumn: 16, dateColumn: 12, timeColumn: 20, boolColumn: 11}[c.kind]
-		switch c.name {
-		case "detail", "action", "reason", "reasons", "description":
-			width = 60
-		case "break_id", "entry_id", "kind":
-			width = 27
-		case "check":
-			width = 34
-		}
-		fmt.Fprintf(&head, `<col min="%d" max="%d" width="%d" customWidth="1"/>`, i+1, i+1, width)
+		fmt.Fprintf(&head, `<col min="%d" max="%d" width="%d" customWidth="1"/>`, i+1, i+1, columnWidth(c))
 	}
 	head.WriteString(`</cols><sheetData>`)
 	return head.String()
@@ -43,7 +76,7 @@ func sheetHead(cs columns, frozen bool) string {
 
 // sheetTail is the XML behind the last row; rId1 is the table, as excelize numbers it.
 func sheetTail(table bool) string {
-	tail := `</sheetData><pageMargins left="0.5" right="0.5" top="0.6" bottom="0.6" header="0.3" footer="0.3"/>` +
+	tail := `</sheetData><pageMargins left="0.25" right="0.25" top="0.5" bottom="0.5" header="0.25" footer="0.25"/>` +
 		`<pageSetup paperSize="9" orientation="landscape" fitToHeight="0"/><headerFooter><oddFooter>&amp;L&amp;F, &amp;A&amp;RPage &amp;P of &amp;N</oddFooter></headerFooter>`
 	if table {
 		tail += `<tableParts count="1"><tablePart r:id="rId1"/></tableParts>`
@@ -108,11 +141,32 @@ func (s *sheet) formula(formula, value string) {
 
 func (s *sheet) inline(text string) {
 	s.buffer = append(s.buffer, ` t="inlineStr"><is><t xml:space="preserve">`...)
-	s.buffer = appendXML(s.buffer, shorten(text, excelCellText))
+	s.buffer = appendXML(s.buffer, cutToCell(text))
 	s.buffer = append(s.buffer, `</t></is></c>`...)
 }
 
-// appendXML escapes a text for XML and for Excel, which takes _x000D_ for a carriage return. What XML can't hold becomes U+FFFD.
+// cutMark ends a text that was cut off to fit into a cell.
+const cutMark = "… (cut off here: see the CSV file)"
+
+// cutToCell shortens a text to what a cell holds, and says so at its end. Excel counts UTF-16 units, of which an emoji has two.
+func cutToCell(text string) string {
+	if len(text) <= excelCellText { // a byte of UTF-8 is never more than a unit
+		return text
+	}
+	units, fits := 0, 0
+	for i, r := range text {
+		if units <= excelCellText-len(cutMark) { // more than it has units, so that it always fits
+			fits = i
+		}
+		if units += utf16.RuneLen(r); units > excelCellText {
+			return text[:fits] + cutMark
+		}
+	}
+	return text
+}
+
+// appendXML escapes a text for XML and for Excel, which takes _x000D_ for a carriage return: a text that looks so by itself is masked. A
+// carriage return is written as XML has it, as many readers don't know Excel's way. What XML can't hold becomes U+FFFD.
 func appendXML(buf []byte, text string) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -125,7 +179,7 @@ func appendXML(buf []byte, text string) []byte {
 			case c == '>':
 				buf = append(buf, "&gt;"...)
 			case c == '\r':
-				buf = append(buf, "_x000D_"...)
+				buf = append(buf, "&#xD;"...)
 			case c == '_' && looksEscaped(text[i:]):
 				buf = append(buf, "_x005F_"...)
 			case c < ' ' && c != '\t' && c != '\n':
