@@ -55,7 +55,7 @@ func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 		if prepared != nil {
 			err = errors.Join(err, prepared.Discard())
 		}
-		return nil, err
+		return nil, storage.Classed(err) // files are written while rows are read
 	}
 	n.step("reports/prepared")
 	if n.inspect != nil {
@@ -68,7 +68,7 @@ func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 	}
 	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.rehearsal})
 	if err != nil {
-		return nil, err
+		return nil, storage.Classed(err)
 	}
 	n.step("reports/published")
 	counts := Counts{"revision": int64(published.Revision), "files": int64(len(published.Manifest.Files)), "files_changed": int64(len(published.Differs)),

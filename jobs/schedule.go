@@ -13,8 +13,6 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
-	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
 // Schedule says when something is due, as cron does, but by the clock on the wall: a local time that the clocks skip in spring comes when
@@ -200,12 +198,6 @@ func (w *Worker) NightsOnRecord(ctx context.Context) (record NightsOnRecord, err
 		record.Begun = reconcile.DateOf(nights.Begun.Time)
 	}
 	return record, nil
-}
-
-// Retryable says whether the same again may succeed: the database, Stripe or the report storage is out of reach, or another worker holds
-// the night's lock.
-func Retryable(err error) bool {
-	return errors.Is(err, postgres.ErrUnavailable) || errors.Is(err, stripefeed.ErrUnavailable) || errors.Is(err, storage.ErrUnavailable)
 }
 
 // joined is errors.Join on one line.

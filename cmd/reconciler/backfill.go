@@ -63,7 +63,7 @@ night before, which another pod is doing, so that the result is the same as from
 				if parallel < 1 {
 					return usageError("--parallel: %d is not 1 or more", parallel)
 				}
-				w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+				w, closeWorker, err := newWorker(cmd.Context(), c)
 				if err != nil {
 					return err
 				}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
@@ -36,6 +36,8 @@ type checkLine struct {
 	Result outcome `json:"result"`
 	Found  string  `json:"found"`
 	Fix    string  `json:"fix,omitempty"`
+	// Retry: nothing has to be changed, it could not be looked at for now.
+	Retry bool `json:"retry,omitempty"`
 }
 
 func newCheckCommand(s *settings) *cobra.Command {
@@ -73,12 +75,22 @@ type checkup struct {
 	config  config
 	metrics metricsTargets
 	lines   []checkLine
-	// unreachable: the database could not be looked at, which another try may mend.
-	unreachable bool
 }
 
 func (c *checkup) add(check string, result outcome, fix, found string, args ...any) {
 	c.lines = append(c.lines, checkLine{Check: check, Result: result, Found: fmt.Sprintf(found, args...), Fix: fix})
+}
+
+// fail adds a line about an error: with the fix where the operator has to change something, else with what to do once it is back.
+func (c *checkup) fail(check, fix, away string, err error) {
+	line := checkLine{Check: check, Result: outcomeFailed, Found: err.Error(), Fix: fix}
+	switch jobs.VerdictOf(err) {
+	case jobs.Retry:
+		line.Found, line.Fix, line.Retry = "out of reach: "+line.Found, away, true
+	case jobs.Unforeseen:
+		line.Retry = !errors.Is(err, errUsage)
+	}
+	c.lines = append(c.lines, line)
 }
 
 func (c *checkup) settings(err error) {
@@ -114,7 +126,7 @@ func (c *checkup) storage(ctx context.Context) {
 		err = store.Check(ctx)
 	}
 	if err != nil {
-		c.add("report storage", outcomeFailed, "give the worker a REPORTS_URL it may write to", "%v", err)
+		c.fail("report storage", "give the worker a REPORTS_URL it may write to", "make room, or make it reachable and writable again; nights are retried until then", err)
 	} else {
 		c.add("report storage", outcomeOK, "", "a file was written, read back and removed")
 	}
@@ -154,7 +166,7 @@ func (c *checkup) temporary() {
 		err = errors.Join(file.Close(), os.Remove(file.Name()))
 	}
 	if err != nil {
-		c.add("temporary files", outcomeFailed, "mount something writable at /tmp, or set TMPDIR", "%v", err)
+		c.fail("temporary files", "mount something writable at /tmp, or set TMPDIR", "make room there", storage.Classed(err))
 		return
 	}
 	c.disk("temporary files", os.TempDir())
@@ -224,19 +236,25 @@ func (c *checkup) print(w io.Writer, asJSON bool) error {
 	return nil
 }
 
-// verdict is nil when nothing failed; out of reach is worth a retry, everything else is the set-up's fault.
+// errCheckedAgain is the end of a check-up in which nothing has to be changed, but something could not be looked at.
+var errCheckedAgain = errors.New("out of reach")
+
+// verdict is nil when nothing failed, and a usage error when the operator has to change something.
 func (c *checkup) verdict() error {
-	failed := 0
+	failed, away := 0, 0
 	for _, line := range c.lines {
 		if line.Result == outcomeFailed {
 			failed++
+			if line.Retry {
+				away++
+			}
 		}
 	}
 	switch {
 	case failed == 0:
 		return nil
-	case c.unreachable:
-		return fmt.Errorf("%w: %s failed", postgres.ErrUnavailable, counted(failed, "check"))
+	case away == failed:
+		return fmt.Errorf("%w: %s failed; try again", errCheckedAgain, counted(failed, "check"))
 	default:
 		return usageError("%s failed", counted(failed, "check"))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	dbsql "database/sql"
 	"errors"
@@ -8,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/lib/pq"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -48,8 +47,7 @@ func (c *checkup) database(ctx context.Context) {
 	defer store.Close()
 	var server serverFacts
 	if err := store.Get(ctx, &server, "check/server", postgres.Args{}); err != nil {
-		c.unreachable = errors.Is(err, postgres.ErrUnavailable)
-		c.add("database", outcomeFailed, databaseFix(err), "%v", err)
+		c.fail("database", cmp.Or(postgres.Remedy(err), "see the message"), "check host and port, and that the server accepts connections from here", err)
 		return
 	}
 	c.add("database", outcomeOK, "", "PostgreSQL %s, database %s of %s, role %s", server.Version, server.Database, server.Size, server.Role)
@@ -62,25 +60,6 @@ func (c *checkup) database(ctx context.Context) {
 	}
 	c.source(ctx, store)
 	c.replica(ctx)
-}
-
-// databaseFix is the remedy for the usual reasons why there is no connection.
-func databaseFix(err error) string {
-	var refused *pq.Error
-	isRefusal := errors.As(err, &refused)
-	text := err.Error()
-	switch {
-	case isRefusal && strings.Contains(text, "startup parameter"):
-		return "a pooler refuses a parameter of the connection: take it out of DATABASE_URL, or name it in PgBouncer's ignore_startup_parameters"
-	case isRefusal && refused.Code.Class() == "28":
-		return "correct user or password in DATABASE_URL, or the server's pg_hba.conf"
-	case isRefusal && refused.Code == "3D000":
-		return "correct the database's name in DATABASE_URL"
-	case !isRefusal && postgres.SetupFault(err):
-		return "see sslmode, sslrootcert, sslcert and sslkey in DATABASE_URL: deploy/README.md has a table of them"
-	default:
-		return "check host and port, and that the server accepts connections from here"
-	}
 }
 
 func (c *checkup) server(server serverFacts, verified bool) {
@@ -144,7 +123,7 @@ func (c *checkup) clock(ctx context.Context, store *postgres.Store) {
 	var theirs time.Time
 	asked := time.Now()
 	if err := store.Get(ctx, &theirs, "check/clock", postgres.Args{}); err != nil {
-		c.add("clock", outcomeFailed, "see the message", "%v", err)
+		c.fail("clock", "see the message", "try again", err)
 		return
 	}
 	c.skew("the database", theirs, asked, time.Now())
@@ -173,7 +152,7 @@ func (c *checkup) zone(ctx context.Context, store *postgres.Store) {
 	}
 	var theirs []struct{ Instant dbsql.NullInt64 }
 	if err := store.Select(ctx, &theirs, "check/midnights", postgres.Args{"dates": local, "zone": zone.String()}); err != nil {
-		c.add(check, outcomeFailed, "see the message", "%v", err)
+		c.fail(check, "see the message", "try again", err)
 		return
 	}
 	for i, midnight := range theirs {
@@ -197,7 +176,7 @@ func (c *checkup) pooling(ctx context.Context, store *postgres.Store) {
 	shares, err := store.SharesSessions(ctx)
 	switch {
 	case err != nil:
-		c.add("locks", outcomeFailed, fix, "sessions can't be told apart: %v", err)
+		c.fail("locks", fix, "try again", fmt.Errorf("sessions can't be told apart: %w", err))
 		return
 	case shares:
 		c.add("locks", outcomeFailed, fix, "a pooler in transaction mode is in between: the lock that keeps two workers apart would stay with whoever gets its connection next")
@@ -205,7 +184,7 @@ func (c *checkup) pooling(ctx context.Context, store *postgres.Store) {
 	}
 	lock, err := store.TryLock(ctx, fmt.Sprintf("check/%d", time.Now().UnixNano()))
 	if err != nil {
-		c.add("locks", outcomeFailed, fix, "advisory locks can't be taken: %v", err)
+		c.fail("locks", fix, "try again", fmt.Errorf("advisory locks can't be taken: %w", err))
 		return
 	}
 	heldErr := lock.StillHeld(ctx)
@@ -220,23 +199,23 @@ func (c *checkup) pooling(ctx context.Context, store *postgres.Store) {
 func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (current bool) {
 	const check = "schema reconciler"
 	pending, err := sql.PendingMigrations(ctx, store.DB())
-	switch {
+	switch err = postgres.Classed("look at the schema", err); {
 	case errors.Is(err, sql.ErrNewerSchema):
 		c.add(check, outcomeFailed, "use the image that migrated it, or a newer one", "%v", err)
-	case postgres.SetupFault(err):
-		c.add(check, outcomeFailed, "run: reconciler migrate, with the URL of the schema's owner", "not made yet for this role: %v", err)
+	case errors.Is(err, postgres.ErrSetup):
+		c.add(check, outcomeFailed, migrateFirst, "not made yet for this role: %v", err)
 	case err != nil:
-		c.add(check, outcomeFailed, "see the message", "%v", err)
+		c.fail(check, "see the message", "try again", err)
 	case pending > 0:
-		c.add(check, outcomeFailed, "run: reconciler migrate, with the URL of the schema's owner", "lacks %s", counted(pending, "migration"))
+		c.add(check, outcomeFailed, migrateFirst, "lacks %s", counted(pending, "migration"))
 	default:
 		var lacking []string
 		if err := store.Select(ctx, &lacking, "check/own_rights", postgres.Args{}); err != nil {
-			c.add(check, outcomeFailed, "see the message", "%v", err)
+			c.fail(check, "see the message", "try again", err)
 			return false
 		}
 		if len(lacking) > 0 {
-			c.add(check, outcomeFailed, "run: reconciler migrate, with the URL of the schema's owner; it sets the rights of reconciler_app again", "up to date, but this role lacks %s", firstOf(lacking))
+			c.add(check, outcomeFailed, migrateFirst+"; it sets the rights of reconciler_app again", "up to date, but this role lacks %s", firstOf(lacking))
 			return false
 		}
 		c.add(check, outcomeOK, "", "up to date")
@@ -249,7 +228,7 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 	broken, err := nightsBroken(ctx, store)
 	if err != nil {
-		c.add("nights", outcomeFailed, "see the message", "%v", err)
+		c.fail("nights", "see the message", "try again", err)
 		return
 	}
 	for _, night := range broken {
@@ -261,7 +240,7 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 	}
 	var missing []reconcile.Date
 	if err := store.Select(ctx, &missing, "check/nights_missing", postgres.Args{}); err != nil {
-		c.add("nights", outcomeFailed, "see the message", "%v", err)
+		c.fail("nights", "see the message", "try again", err)
 		return
 	}
 	if len(missing) > 0 {
@@ -279,7 +258,7 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 	case errors.Is(err, dbsql.ErrNoRows):
 		c.add("nights", outcomeOK, "", "none completed yet")
 	case err != nil:
-		c.add("nights", outcomeFailed, "see the message", "%v", err)
+		c.fail("nights", "see the message", "try again", err)
 	case len(broken)+len(missing) == 0:
 		c.add("nights", outcomeOK, "", "completed up to %s", newest.BusinessDate)
 	}

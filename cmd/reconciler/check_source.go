@@ -19,7 +19,7 @@ func (c *checkup) source(ctx context.Context, store *postgres.Store) {
 	args := postgres.Args{"schema": store.SourceSchema(), "relations": names}
 	var columns []struct{ Relation, Column, Type string }
 	if err := store.Select(ctx, &columns, "check/columns", args); err != nil {
-		c.add("source", outcomeFailed, "see the message", "%v", err)
+		c.fail("source", "see the message", "try again", err)
 		return
 	}
 	types := map[string]map[string]string{}
@@ -85,7 +85,7 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 		Owner      bool `db:"is_owner"`
 	}
 	if err := store.Select(ctx, &rights, "check/rights", args); err != nil {
-		c.add("rights", outcomeFailed, "see the message", "%v", err)
+		c.fail("rights", "see the message", "try again", err)
 		return
 	}
 	if len(rights) == 0 {
@@ -120,7 +120,7 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 	}
 	var beyond []struct{ May, Fix string }
 	if err := store.Select(ctx, &beyond, "check/surplus", args); err != nil {
-		c.add("rights", outcomeFailed, "see the message", "%v", err)
+		c.fail("rights", "see the message", "try again", err)
 		return
 	}
 	for i, right := range beyond {
@@ -146,7 +146,7 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 		UniqueKeyInParts bool `db:"unique_key_in_parts"`
 	}
 	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
-		c.add("indexes", outcomeFailed, "see the message", "%v", err)
+		c.fail("indexes", "see the message", "try again", err)
 		return
 	}
 	complete := len(found) > 0
@@ -219,7 +219,7 @@ func (c *checkup) statistics(ctx context.Context, store *postgres.Store, args po
 		Changed  int64
 	}
 	if err := store.Select(ctx, &stale, "check/statistics", args); err != nil {
-		c.add("statistics", outcomeFailed, "see the message", "%v", err)
+		c.fail("statistics", "see the message", "try again", err)
 		return
 	}
 	for _, table := range stale {

@@ -17,7 +17,10 @@ func (c *checkup) stripe(ctx context.Context) {
 		c.add("Stripe", outcomeSkipped, "set STRIPE_API_KEY to a restricted read key", "no key: nights run without Stripe, and every report says so")
 		return
 	}
-	const fix = "use a restricted key of the right account and mode, and check that the network lets requests out to Stripe"
+	const (
+		fix  = "use a restricted key of the right account and mode, and no STRIPE_API_BASE that isn't Stripe's"
+		away = "check that the network lets requests out to Stripe, and that nothing in between puts its own certificate before it; nights are retried until then"
+	)
 	key := func(secret string) stripefeed.Options {
 		return stripefeed.Options{Key: secret, BaseURL: c.config.stripeBase, Mode: c.config.stripeMode, Log: c.config.log, Attempts: stripeAttempts}
 	}
@@ -28,7 +31,7 @@ func (c *checkup) stripe(ctx context.Context) {
 	}
 	switch {
 	case err != nil:
-		c.add("Stripe", outcomeFailed, fix, "%v", err)
+		c.fail("Stripe", fix, away, err)
 		return
 	case len(probed.Lacking) > 0:
 		c.add("Stripe", outcomeFailed, "give the restricted key these permissions in Stripe's dashboard", "the key lacks %s", strings.Join(probed.Lacking, ", "))
@@ -52,7 +55,7 @@ func (c *checkup) stripe(ctx context.Context) {
 	}
 	switch {
 	case err != nil:
-		c.add("Stripe refund key", outcomeFailed, fix, "%v", err)
+		c.fail("Stripe refund key", fix, away, err)
 	case refunds.AccountID != probed.AccountID || refunds.Livemode != probed.Livemode:
 		c.add("Stripe refund key", outcomeFailed, "use keys of one account and mode", "belongs to account %s, %s mode; the read key does not", refunds.AccountID, modeOf(refunds))
 	default:

@@ -155,7 +155,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		{name: "no Pushgateway", args: []string{"--pushgateway-url", notGateway.URL}, result: outcomeWarning, check: "Pushgateway", found: "404"},
 		{name: "metrics file", args: []string{"--metrics-textfile", filepath.Join(file, "x.prom")}, result: outcomeWarning, check: "metrics file"},
 		{name: "replica that is none", args: []string{"--replica-url", as("reconciler_readonly")}, result: outcomeWarning, check: "replica", found: "no replica"},
-		{name: "replica out of reach", args: []string{"--replica-url", "postgres://x@127.0.0.1:1/x"}, result: outcomeFailed, check: "replica", fix: "RECONCILER_REPLICA_URL", code: exitUsage},
+		{name: "replica out of reach", args: []string{"--replica-url", "postgres://x@127.0.0.1:1/x"}, result: outcomeFailed, check: "replica", found: "out of reach", fix: "RECONCILER_REPLICA_URL", code: exitRetry},
 		{name: "mode of the key", args: []string{"--stripe-mode", "live", "--stripe-api-key", "rk_test_aaaaaaaaaaaa"}, result: outcomeFailed, check: "settings", found: "is not a live key", code: exitUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -276,12 +276,12 @@ func TestCheckOfStripeKeys(t *testing.T) {
 	}
 }
 
-// A replica, or a role that may only read, is named as what it is; after a failover another try may find the new primary.
+// A replica, or a role that may only read, is named as what it is before anything is begun.
 func TestNightOnAServerThatTakesNoWrites(t *testing.T) {
 	t.Parallel()
 	_, as := installed(t)
 	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
-	if _, log := runWith(t, exitRetry, as("reconciler_readonly"), t.TempDir(), "run", "--date", "2026-03-02"); !strings.Contains(log, "the server takes no writes") {
+	if _, log := runWith(t, exitUsage, as("reconciler_readonly"), t.TempDir(), "run", "--date", "2026-03-02"); !strings.Contains(log, "the server takes no writes") {
 		t.Errorf("it says:\n%s", log)
 	}
 }

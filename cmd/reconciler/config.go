@@ -282,6 +282,10 @@ func (c config) store() (*postgres.Store, error) {
 // unreadable says why a database's URL can't be read. What the driver says is only passed on where the password is known, so that it can be
 // kept out: its message may quote the URL.
 func unreadable(databaseURL string, err error) string {
+	var known *postgres.URLError
+	if errors.As(err, &known) {
+		return known.Error()
+	}
 	const text = "can't be read as postgres://user:password@host/database or a list of key=value"
 	u, parseErr := url.Parse(databaseURL)
 	if parseErr != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
@@ -294,13 +298,16 @@ func unreadable(databaseURL string, err error) string {
 	return text + ": " + strings.TrimPrefix(said, "DATABASE_URL: ")
 }
 
+// syncAttempts is how often a sync makes one call to Stripe; 0: as often as the client does by itself. A test has less patience.
+var syncAttempts = 0
+
 // stripe is a reading client of a checked configuration.
 func (c config) stripe() (*stripefeed.Client, error) { return c.stripeAt(time.Now) }
 
 // stripeAt goes by another clock for its progress.
 func (c config) stripeAt(now func() time.Time) (*stripefeed.Client, error) {
 	return stripefeed.New(stripefeed.Options{
-		Key: c.stripeKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log, Progress: syncProgress(c.log, now),
+		Key: c.stripeKey, BaseURL: c.stripeBase, Mode: c.stripeMode, Log: c.log, Progress: syncProgress(c.log, now), Attempts: syncAttempts,
 		EndpointPerSecond: float64(c.stripePerEndpoint), TotalPerSecond: float64(c.stripeInAll),
 	})
 }

@@ -153,7 +153,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDatabase()) }()
-	worker, closeWorker, err := newWorker(ctx, d.config, d.log)
+	worker, closeWorker, err := newWorker(ctx, d.config)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
 )
 
@@ -100,16 +99,17 @@ func codeOf(ctx context.Context, err error) int {
 }
 
 func exitCode(ctx context.Context, err error) int {
+	verdict := jobs.VerdictOf(err)
 	switch {
-	case errors.Is(err, errUsage), errors.Is(err, jobs.ErrRefundUsage), postgres.SetupFault(err):
+	case errors.Is(err, errUsage) || verdict == jobs.Operator:
 		return exitUsage
-	case errors.Is(err, jobs.ErrIntegrity):
+	case verdict == jobs.Integrity:
 		return exitIntegrity
 	case ctx.Err() != nil:
 		return exitStopped
 	case errors.Is(err, errBreaksFound):
 		return exitBreaks
-	default: // postgres.ErrUnavailable, stripefeed.ErrUnavailable, storage.ErrUnavailable, and what nobody foresaw
+	default: // out of reach, and what nobody foresaw
 		return exitRetry
 	}
 }

@@ -33,14 +33,15 @@ may be started several times at once. A schema newer than this binary is refused
 			if err := refusePooler(cmd.Context(), store); err != nil {
 				return err
 			}
+			if err := checkWritable(cmd.Context(), store); err != nil {
+				return err
+			}
 			applied, err := sql.Migrate(cmd.Context(), store.DB())
-			switch {
-			case errors.Is(err, sql.ErrNewerSchema):
-				return usageError("%w", err)
-			case postgres.SetupFault(err):
-				return usageError("DATABASE_URL: %s: %w (the schema belongs to reconciler_owner, and that is the role to migrate with)", postgres.SetupProblem(err), err)
+			switch err = postgres.Classed("bring the schema up to date", err); {
+			case errors.Is(err, postgres.ErrSetup):
+				return usageError("%w (the schema belongs to reconciler_owner, and that is the role to migrate with)", err)
 			case err != nil:
-				return postgres.Unavailable("bring the schema up to date", err)
+				return err
 			}
 			if applied == 0 {
 				fmt.Fprintln(cmd.OutOrStdout(), "schema reconciler is up to date")

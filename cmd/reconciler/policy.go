@@ -66,7 +66,7 @@ nights, and lists each decision that would have been different. It changes nothi
 			if last.Before(first) {
 				return usageError("--to %s is before --from %s", last, first)
 			}
-			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+			w, closeWorker, err := newWorker(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -27,11 +28,11 @@ func (c *checkup) replica(ctx context.Context) {
 	defer store.Close()
 	state, err := askReplica(ctx, store)
 	if err != nil {
-		c.add(check, outcomeFailed, fix, "can't be queried, so commands that only read use the primary instead: %v", err)
+		c.fail(check, fix, "bring it back, or "+fix, fmt.Errorf("can't be queried, so commands that only read use the primary instead: %w", err))
 		return
 	}
 	if _, err := sql.PendingMigrations(ctx, store.DB()); err != nil {
-		c.add(check, outcomeFailed, "GRANT its role what reconciler_readonly has; sql/roles/roles.sql", "%v", err)
+		c.fail(check, "GRANT its role what reconciler_readonly has; sql/roles/roles.sql", "try again", postgres.Classed("look at the schema", err))
 		return
 	}
 	switch {

@@ -52,7 +52,7 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 			if err != nil {
 				return err
 			}
-			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+			w, closeWorker, err := newReader(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

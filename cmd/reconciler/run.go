@@ -64,7 +64,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 				if err != nil {
 					return err
 				}
-				w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+				w, closeWorker, err := newWorker(cmd.Context(), c)
 				if err != nil {
 					return err
 				}

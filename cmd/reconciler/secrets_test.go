@@ -108,7 +108,7 @@ func TestSecretsAndAddressesStayInside(t *testing.T) {
 	t.Setenv("STRIPE_API_KEY", plantedKey)
 	t.Setenv("STRIPE_REFUND_KEY", plantedRefund)
 	t.Setenv("STRIPE_API_BASE", stripe.URL)
-	step(exitRetry, "run", "--date", "2026-03-03")
+	step(exitUsage, "run", "--date", "2026-03-03")
 	step(exitUsage, "check")
 	step(exitDone, "breaks", "list")
 	if _, err := db.Exec("ALTER TABLE reconciler.refund_windows RENAME TO hidden"); err != nil {

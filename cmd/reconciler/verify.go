@@ -42,7 +42,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 			if err != nil {
 				return err
 			}
-			w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+			w, closeWorker, err := newWorker(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
@@ -16,23 +15,35 @@ import (
 // nightPatience is how long a night waits for its turn, while another worker is at another one.
 const nightPatience = 30 * time.Minute
 
-// newWorker wires a worker from the configuration, and refuses a schema that isn't the binary's.
-func newWorker(ctx context.Context, c config, stderr io.Writer) (*jobs.Worker, func(), error) {
+// newWorker wires a worker from the configuration, and refuses a database that isn't fit for its work.
+func newWorker(ctx context.Context, c config) (*jobs.Worker, func(), error) {
+	return fitWorker(ctx, c, checkFitness)
+}
+
+// newReader wires a worker that only looks: any role and server will do that have the binary's schema.
+func newReader(ctx context.Context, c config) (*jobs.Worker, func(), error) {
+	return fitWorker(ctx, c, checkSchema)
+}
+
+func fitWorker(ctx context.Context, c config, fits func(context.Context, *postgres.Store) error) (*jobs.Worker, func(), error) {
 	w, closeStore, err := wireWorker(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkFitness(ctx, w.Store); err != nil {
+	if err := fits(ctx, w.Store); err != nil {
 		closeStore()
 		return nil, nil, err
 	}
 	return w, closeStore, nil
 }
 
-// checkFitness refuses a database on which a night could do harm: with a schema that isn't the binary's, or behind a pooler that takes
-// the locks' meaning away.
+// checkFitness refuses a database on which a night could do harm, or nothing: with a schema that isn't the binary's, that takes no writes, or
+// behind a pooler that takes the locks' meaning away.
 func checkFitness(ctx context.Context, store *postgres.Store) error {
 	if err := checkSchema(ctx, store); err != nil {
+		return err
+	}
+	if err := checkWritable(ctx, store); err != nil {
 		return err
 	}
 	return refusePooler(ctx, store)
@@ -42,8 +53,6 @@ func checkFitness(ctx context.Context, store *postgres.Store) error {
 func refusePooler(ctx context.Context, store *postgres.Store) error {
 	shares, err := store.SharesSessions(ctx)
 	switch {
-	case postgres.SetupFault(err):
-		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
 	case err != nil:
 		return err
 	case shares:
@@ -90,21 +99,47 @@ func wireWorker(c config) (*jobs.Worker, func(), error) {
 	return w, closeStore, nil
 }
 
+// migrateFirst is the fix of a schema that isn't there, or not for this role.
+const migrateFirst = "run: reconciler migrate, with the URL of the schema's owner"
+
 // checkSchema refuses a schema that isn't the binary's.
 func checkSchema(ctx context.Context, store *postgres.Store) error {
+	if err := store.DB().PingContext(ctx); err != nil {
+		return postgres.Classed("connect", err)
+	}
 	pending, err := sql.PendingMigrations(ctx, store.DB())
+	err = postgres.Classed("check the schema", err)
 	switch {
-	case errors.Is(err, sql.ErrNewerSchema):
-		return usageError("%w", err)
-	case postgres.SetupFault(err):
-		return usageError("DATABASE_URL: %s: %w", postgres.SetupProblem(err), err)
+	case errors.Is(err, postgres.ErrSetup):
+		return usageError("the reconciler schema is not made yet for this role; %s: %w", migrateFirst, err)
 	case err != nil:
-		return postgres.Unavailable("check the schema", err)
+		return err
 	case pending > 0:
-		return usageError("the database lacks %d migrations of the reconciler schema; run: reconciler migrate", pending)
+		return usageError("the database lacks %s of the reconciler schema; %s", counted(pending, "migration"), migrateFirst)
 	}
 	return nil
 }
+
+// checkWritable refuses a server or role that takes no writes, before anything is done.
+func checkWritable(ctx context.Context, store *postgres.Store) error {
+	var server struct {
+		Standby  bool
+		ReadOnly bool `db:"read_only"`
+	}
+	if err := store.Get(ctx, &server, "check/writable", postgres.Args{}); err != nil {
+		return err
+	}
+	switch {
+	case server.Standby:
+		return usageError("DATABASE_URL: %w: it is a standby; point the URL at the primary", errTakesNoWrites)
+	case server.ReadOnly:
+		return usageError("DATABASE_URL: %w: default_transaction_read_only is on; use a role that may write", errTakesNoWrites)
+	}
+	return nil
+}
+
+// errTakesNoWrites says that the database is a standby, or the role one that may only read.
+var errTakesNoWrites = errors.New("the server takes no writes on this connection")
 
 // withWorker runs do with a worker of the settings.
 func withWorker(s *settings, cmd *cobra.Command, do func(ctx context.Context, c config, w *jobs.Worker) error) error {
@@ -112,7 +147,7 @@ func withWorker(s *settings, cmd *cobra.Command, do func(ctx context.Context, c 
 	if err != nil {
 		return err
 	}
-	w, closeWorker, err := newWorker(cmd.Context(), c, cmd.ErrOrStderr())
+	w, closeWorker, err := newWorker(cmd.Context(), c)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,12 @@
 package postgres
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -13,26 +15,105 @@ import (
 	"github.com/lib/pq"
 )
 
+// ErrSetup marks what no other try mends and the operator has to change: the URL, a password, a certificate, a right, the schema. Only errors
+// of a database are ever marked with it.
+var ErrSetup = errors.New("the database's set-up does not fit")
+
+// connectError is an error of making a connection, as opposed to one of using it: the same words of the server mean another thing there.
+type connectError struct {
+	err     error
+	several bool // hosts that were tried
+}
+
+func (e *connectError) Error() string { return e.err.Error() }
+func (e *connectError) Unwrap() error { return e.err }
+
+// Is tells who has the error without wrap, from a ping say, of what kind it is.
+func (e *connectError) Is(target error) bool {
+	return target == ErrUnavailable && transient(e) || target == ErrSetup && !transient(e) && misfit(e)
+}
+
+// classedError is an error of an operation with its kind, ErrUnavailable or ErrSetup.
+type classedError struct {
+	operation string
+	kind      error
+	problem   string // in words, where that helps
+	err       error
+}
+
+func (e *classedError) Error() string {
+	if e.problem == "" {
+		return fmt.Sprintf("%s: %v: %v", e.operation, e.kind, e.err)
+	}
+	return fmt.Sprintf("%s: %v: %s: %v", e.operation, e.kind, e.problem, e.err)
+}
+
+func (e *classedError) Unwrap() []error { return []error{e.kind, e.err} }
+
+// connecting says whether there is no connection, rather than one on which something failed.
+func connecting(err error) (*connectError, bool) {
+	var failed *connectError
+	return failed, errors.As(err, &failed)
+}
+
 // transient says whether the same statement may succeed later: the connection or the server went away, or another
 // transaction was in the way. Classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 func transient(err error) bool {
-	var pqErr *pq.Error
-	if errors.As(err, &pqErr) {
-		switch pqErr.Code.Class() {
-		case "08", "40", "53", "55", "57", "58": // connection, rollback, resources, lock or object state, operator, system
-			return pqErr.Code != "55000" // a wrong object state doesn't mend itself
-		}
-		return outdated(err)
-	}
-	if insecure(err) {
+	failed, isConnecting := connecting(err)
+	if isConnecting && insecure(err) {
 		return false
 	}
 	var netErr net.Error
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr)
+	network := errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr)
+	var pqErr *pq.Error
+	if errors.As(err, &pqErr) {
+		switch pqErr.Code.Class() {
+		case "08": // of a pooler, too, which says much by its one code
+			return network || !isConnecting || poolerFault(pqErr) == ""
+		case "40", "53", "55", "57", "58": // rollback, resources, lock or object state, operator, system
+			return pqErr.Code != "55000" // a wrong object state doesn't mend itself
+		}
+		return network && isConnecting && failed.several || outdated(err)
+	}
+	if isConnecting && failed.several && wrongSession(err) {
+		return true // every host answers, and none is what target_session_attrs asks for: a failover may be under way
+	}
+	return network
+}
+
+// poolerFaults are the beginnings of what PgBouncer says under code 08P01 that another try won't mend, and the fix.
+var poolerFaults = []struct{ says, remedy string }{
+	{"unsupported startup parameter", "the pooler refuses a parameter of the connection: take it out of the URL, or name it in PgBouncer's ignore_startup_parameters"},
+	{"no such database", "correct the database's name in the URL, or add it to the pooler's databases"},
+	{"no such user", "correct the user in the URL, or add it to the pooler's auth_file"},
+	{"auth failed", "correct user or password in the URL, or in the pooler's auth_file"},
+	{"password authentication failed", "correct user or password in the URL, or in the pooler's auth_file"},
+	{"SSL required", "set sslmode=require or a stricter one in the URL"},
+}
+
+func poolerFault(err *pq.Error) (remedy string) {
+	for _, fault := range poolerFaults {
+		if strings.Contains(err.Message, fault.says) {
+			return fault.remedy
+		}
+	}
+	return ""
+}
+
+// wrongSession says whether the server is not of the kind that target_session_attrs asks for. The driver has no type for it.
+func wrongSession(err error) bool {
+	text := err.Error()
+	for _, says := range []string{"session is not read-only", "session is read-only", "server is in hot standby mode", "server is not in hot standby mode"} {
+		if strings.Contains(text, says) {
+			return true
+		}
+	}
+	return false
 }
 
 // insecure says whether there is no connection because it could not be made as safe as the URL asks for: encrypted, with a certificate of
-// the right authority and host, with a certificate of one's own.
+// the right authority and host, with a certificate of one's own. Only of errors of making a connection: files and handshakes of others are
+// none of a database's.
 func insecure(err error) bool {
 	for _, known := range []error{pq.ErrSSLNotSupported, pq.ErrSSLKeyHasWorldPermissions, pq.ErrSSLKeyUnknownOwnership} {
 		if errors.Is(err, known) {
@@ -49,6 +130,63 @@ func insecure(err error) bool {
 	)
 	return errors.As(err, &verification) || errors.As(err, &alert) && alert.Op == "remote error" || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid) ||
 		errors.As(err, &file) || err != nil && strings.Contains(err.Error(), "tls: private key does not match")
+}
+
+// misfit says whether the database, or the way to it, is not set up as the worker needs it. Making a connection, everything is that isn't
+// transient: the server or the driver has understood, and refused. With a connection it is a relation, column or schema that isn't there, or
+// a right that is lacking.
+func misfit(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if _, isConnecting := connecting(err); isConnecting {
+		return true
+	}
+	var pqErr *pq.Error
+	if !errors.As(err, &pqErr) {
+		return false
+	}
+	switch pqErr.Code.Class() {
+	case "28", "3D", "3F": // user or password, database, schema
+		return true
+	default:
+		return pqErr.Code == "42P01" || pqErr.Code == "42703" || pqErr.Code == "42501" // relation, column, right
+	}
+}
+
+// remedyOf is the fix of a misfit.
+func remedyOf(err error) string {
+	var pqErr *pq.Error
+	isRefusal := errors.As(err, &pqErr)
+	_, isConnecting := connecting(err)
+	switch {
+	case isConnecting && insecure(err):
+		return "the connection can't be made as safe as its sslmode, sslrootcert, sslcert and sslkey ask for"
+	case isConnecting && wrongSession(err):
+		return "the server is not what target_session_attrs asks for: point the URL at the primary, or name all servers in it"
+	case isRefusal && poolerFault(pqErr) != "":
+		return poolerFault(pqErr)
+	case isRefusal && pqErr.Code.Class() == "28":
+		return "correct user or password in the URL, or the server's pg_hba.conf"
+	case isRefusal && pqErr.Code.Class() == "3D":
+		return "correct the database's name in the URL"
+	case isConnecting && isRefusal && (pqErr.Code == "42704" || pqErr.Code == "22023"):
+		return "the server refuses a parameter of the URL: correct it, or take it out"
+	case isConnecting && isRefusal && pqErr.Code == "42501":
+		return "the role may not connect to this database: GRANT CONNECT"
+	case isConnecting:
+		return "correct the URL: host, port and database"
+	default:
+		return "reconciler check says what is missing"
+	}
+}
+
+// Remedy is what an operator can do about an ErrSetup; empty for any other error.
+func Remedy(err error) string {
+	if !errors.Is(err, ErrSetup) {
+		return ""
+	}
+	return remedyOf(err)
 }
 
 // readOnly says whether the server takes no writes: a replica, or a primary that has just become one.
@@ -76,31 +214,5 @@ func CheckViolation(err error, constraint string) bool {
 	return errors.As(err, &pqErr) && pqErr.Code == "23514" && pqErr.Constraint == constraint
 }
 
-// Unavailable wraps an error of an operation outside of the named statements, marking it retryable where it is.
-func Unavailable(operation string, err error) error { return wrap(operation, err) }
-
-// SetupFault says whether the database is not set up as the worker needs it: a relation, column or schema that isn't there, a right that is
-// lacking, a password or database name that is wrong, a certificate that doesn't fit. Trying again won't help; `check` says what to mend.
-func SetupFault(err error) bool {
-	if insecure(err) {
-		return true
-	}
-	var pqErr *pq.Error
-	if !errors.As(err, &pqErr) {
-		return false
-	}
-	switch pqErr.Code.Class() {
-	case "28", "3D", "3F": // user or password, database, schema
-		return true
-	default:
-		return pqErr.Code == "42P01" || pqErr.Code == "42703" || pqErr.Code == "42501" // relation, column, right
-	}
-}
-
-// SetupProblem says in words what a SetupFault is about.
-func SetupProblem(err error) string {
-	if insecure(err) {
-		return "the connection can't be made as safe as its sslmode, sslrootcert, sslcert and sslkey ask for"
-	}
-	return "the server refuses it"
-}
+// Classed is an error of an operation outside of the named statements, marked as ErrUnavailable or ErrSetup where it is that.
+func Classed(operation string, err error) error { return wrap(operation, err) }

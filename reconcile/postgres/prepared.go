@@ -18,12 +18,13 @@ func (s *Store) KeepStatements() { s.keeping.Store(true) }
 type preparing struct {
 	driver.Connector
 	keeping *atomic.Bool
+	several bool // hosts to choose from
 }
 
 func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := p.Connector.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, &connectError{err, p.several}
 	}
 	return &preparingConn{pqConn: conn.(pqConn), keeping: p.keeping, seen: map[string]keptStatement{}}, nil
 }

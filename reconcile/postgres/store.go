@@ -45,12 +45,6 @@ type Store struct {
 	Intercept func(ctx context.Context, statement string, done bool) error
 }
 
-// CheckURL says what is wrong with a database's URL, without connecting. Its error may quote the URL, secrets and all.
-func CheckURL(databaseURL string) error {
-	_, err := pq.NewConfig(databaseURL)
-	return err
-}
-
 // Open connects lazily: the first statement tells whether the database can be reached.
 func Open(o Options) (*Store, error) {
 	if o.SourceSchema == "" {
@@ -66,7 +60,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := pq.NewConfig(o.URL)
+	config, err := readURL(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
@@ -82,7 +76,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	keeping := &atomic.Bool{}
-	db := sqlx.NewDb(sql.OpenDB(preparing{connector, keeping}), "postgres")
+	db := sqlx.NewDb(sql.OpenDB(preparing{connector, keeping, len(config.Multi) > 0}), "postgres")
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -300,19 +294,20 @@ func (s *Store) intercept(ctx context.Context, statement string, done bool) erro
 	return s.Intercept(ctx, statement, done)
 }
 
-// wrap adds the statement's name, and marks what another try may mend.
+// wrap adds the statement's name, and says of what kind the error is: worth another try, or a fault of the set-up.
 func wrap(operation string, err error) error {
-	if err == nil {
+	var said *classedError
+	switch {
+	case err == nil:
 		return nil
-	}
-	if transient(err) {
-		return fmt.Errorf("%s: %w: %w", operation, ErrUnavailable, err)
-	}
-	if readOnly(err) { // after a failover the name may lead to the new primary soon
-		return fmt.Errorf("%s: %w: the server takes no writes, as a replica or a role that may only read: %w", operation, ErrUnavailable, err)
-	}
-	if insecure(err) {
-		return fmt.Errorf("%s: %s: %w", operation, SetupProblem(err), err)
+	case errors.As(err, &said):
+		return fmt.Errorf("%s: %w", operation, err)
+	case transient(err):
+		return &classedError{operation, ErrUnavailable, "", err}
+	case readOnly(err): // in the midst of work: after a failover the name may lead to the new primary soon
+		return &classedError{operation, ErrUnavailable, "the server takes no writes, as a replica or a role that may only read", err}
+	case misfit(err):
+		return &classedError{operation, ErrSetup, remedyOf(err), err}
 	}
 	return fmt.Errorf("%s: %w", operation, err)
 }

@@ -119,12 +119,12 @@ func TestOutOfReachIsWorthAnotherTryAndAWrongNameIsNot(t *testing.T) {
 	defer store.Close()
 	var revision int
 	err = store.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}})
-	if !errors.Is(err, postgres.ErrUnavailable) || postgres.SetupFault(err) {
+	if !errors.Is(err, postgres.ErrUnavailable) || errors.Is(err, postgres.ErrSetup) {
 		t.Errorf("out of reach: %v", err)
 	}
 	db := testdb.NewEmpty(t)
 	gone := open(t, &testdb.DB{URL: strings.Replace(db.URL, "/"+databaseName(t, db), "/"+databaseName(t, db)+"_x", 1)}, postgres.Options{})
-	if err := gone.DB().PingContext(t.Context()); !postgres.SetupFault(err) {
+	if err := gone.DB().PingContext(t.Context()); !errors.Is(err, postgres.ErrSetup) {
 		t.Errorf("no such database: %v", err)
 	}
 	empty := open(t, db, postgres.Options{})
@@ -406,7 +406,7 @@ func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "DROP VIEW public.changing; CREATE VIEW public.changing AS SELECT 1::bigint AS n; GRANT SELECT ON public.changing TO PUBLIC"); err != nil {
 		t.Fatal(err)
 	}
-	if err := ask(); err == nil || !errors.Is(postgres.Unavailable("ask", err), postgres.ErrUnavailable) {
+	if err := ask(); err == nil || !errors.Is(postgres.Classed("ask", err), postgres.ErrUnavailable) {
 		t.Errorf("a statement that no longer fits fails with %v, want something worth another try", err)
 	}
 	for range 3 {

@@ -223,8 +223,8 @@ func TestEncryptedConnections(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "sslmode") {
 				t.Errorf("error %v, want one about sslmode with %q", err, c.want)
 			}
-			if !postgres.SetupFault(err) || errors.Is(err, postgres.ErrUnavailable) {
-				t.Errorf("%v: fault of the set-up %v, worth a retry %v", err, postgres.SetupFault(err), errors.Is(err, postgres.ErrUnavailable))
+			if !errors.Is(err, postgres.ErrSetup) || errors.Is(err, postgres.ErrUnavailable) {
+				t.Errorf("%v: fault of the set-up %v, worth a retry %v", err, errors.Is(err, postgres.ErrSetup), errors.Is(err, postgres.ErrUnavailable))
 			}
 		})
 	}

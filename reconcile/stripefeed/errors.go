@@ -58,9 +58,9 @@ func judge(err error, seen observation) verdict {
 	case seen.status == http.StatusUnauthorized || seen.status == http.StatusForbidden:
 		return verdict{fmt.Errorf("%w: status %d", ErrRefused, seen.status), false}
 	case seen.status >= 400:
-		return verdict{fmt.Errorf("status %d, not an answer of Stripe's; check STRIPE_API_BASE", seen.status), false}
+		return verdict{fmt.Errorf("%w: status %d, not an answer of Stripe's; check STRIPE_API_BASE", ErrSettings, seen.status), false}
 	case seen.status >= 300:
-		return verdict{fmt.Errorf("status %d: redirects are not followed; check STRIPE_API_BASE", seen.status), false}
+		return verdict{fmt.Errorf("%w: status %d: redirects are not followed; check STRIPE_API_BASE", ErrSettings, seen.status), false}
 	default: // a body that was cut off, or isn't JSON; the library's message would quote it
 		return verdict{fmt.Errorf("%w: %w", ErrUnavailable, &garbled{seen.status, "the body is cut off or not JSON"}), true}
 	}

@@ -44,7 +44,7 @@ func (f *Folder) Root() string { return f.root }
 func (f *Folder) Stage(_ context.Context, night reconcile.Date) (dir string, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("stage night %s: %w", night, err)
+			err = fmt.Errorf("stage night %s: %w", night, Classed(err))
 		}
 	}()
 	staging := filepath.Join(f.root, stagingFolder)
@@ -110,7 +110,8 @@ func (f *Folder) Discard(dir string) error {
 }
 
 // Latest is the revision at YYYY-MM-DD. Where a crash on a file system without atomic exchange left none there, it is the newest one beside it.
-func (f *Folder) Latest(_ context.Context, night reconcile.Date) (Revision, error) {
+func (f *Folder) Latest(_ context.Context, night reconcile.Date) (revision Revision, err error) {
+	defer func() { err = Classed(err) }()
 	manifest, err := os.ReadFile(filepath.Join(f.root, night.String(), ManifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, statErr := os.Stat(filepath.Join(f.root, night.String())); statErr == nil {
@@ -151,7 +152,7 @@ func (f *Folder) beside(night reconcile.Date, revision int) string {
 func (f *Folder) Publish(ctx context.Context, night reconcile.Date, revision int, dir string) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("publish night %s revision %d: %w", night, revision, err)
+			err = fmt.Errorf("publish night %s revision %d: %w", night, revision, Classed(err))
 		}
 	}()
 	latest, err := f.Latest(ctx, night)
@@ -246,7 +247,8 @@ func (f *Folder) exchange(dir, place string) error {
 }
 
 // Open reads a published file.
-func (f *Folder) Open(ctx context.Context, night reconcile.Date, revision int, name string) (io.ReadCloser, error) {
+func (f *Folder) Open(ctx context.Context, night reconcile.Date, revision int, name string) (content io.ReadCloser, err error) {
+	defer func() { err = Classed(err) }()
 	latest, err := f.Latest(ctx, night)
 	if err != nil {
 		return nil, err
@@ -259,7 +261,8 @@ func (f *Folder) Open(ctx context.Context, night reconcile.Date, revision int, n
 }
 
 // WriteIndex replaces a file in the root.
-func (f *Folder) WriteIndex(_ context.Context, name string, content []byte) error {
+func (f *Folder) WriteIndex(_ context.Context, name string, content []byte) (err error) {
+	defer func() { err = Classed(err) }()
 	staging := filepath.Join(f.root, stagingFolder)
 	if err := os.MkdirAll(staging, 0o777); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
@@ -291,7 +294,8 @@ func (f *Folder) Folder(night reconcile.Date, revision, latest int) string {
 }
 
 // Check writes a file below the root, reads it back and removes it.
-func (f *Folder) Check(ctx context.Context) error {
+func (f *Folder) Check(ctx context.Context) (err error) {
+	defer func() { err = Classed(err) }()
 	staging := filepath.Join(f.root, stagingFolder)
 	if err := os.MkdirAll(staging, 0o777); err != nil {
 		return fmt.Errorf("reports folder %s: %w", f.root, err)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 )
@@ -47,6 +48,9 @@ func OpenS3(u *url.URL) (*S3, error) {
 	}
 	if u.Host == "" {
 		return nil, errors.New("REPORTS_URL: s3:// without a bucket: want s3://bucket/prefix")
+	}
+	if err := s3utils.CheckValidBucketName(u.Host); err != nil {
+		return nil, fmt.Errorf("REPORTS_URL: %w", err)
 	}
 	query := u.Query()
 	for parameter := range query {
@@ -89,7 +93,7 @@ func firstOf(texts ...string) string {
 func (s *S3) Stage(_ context.Context, night reconcile.Date) (string, error) {
 	dir, err := os.MkdirTemp("", "reconciler-"+night.String()+"-")
 	if err != nil {
-		return "", fmt.Errorf("stage night %s: %w", night, err)
+		return "", fmt.Errorf("stage night %s: %w", night, Classed(err))
 	}
 	return dir, nil
 }
@@ -254,7 +258,7 @@ func (s *S3) Check(ctx context.Context) error {
 		err = errors.New("an object read back differs from what was written")
 	}
 	if err == nil && !isPreconditionFailed(put()) {
-		err = errors.New("the server ignores If-None-Match and would overwrite reports; use one that has conditional writes")
+		err = fmt.Errorf("%w: the server ignores If-None-Match and would overwrite reports; use one that has conditional writes", ErrSetup)
 	}
 	if removeErr := s.client.RemoveObject(ctx, s.bucket, key, minio.RemoveObjectOptions{}); removeErr != nil {
 		// Only the check itself removes anything; a worker without that right leaves a small object behind.
@@ -283,6 +287,8 @@ func (s *S3) wrap(key string, err error) error {
 		return fmt.Errorf("s3 %s: %w", key, err)
 	case response.StatusCode == 0 || response.StatusCode >= 500 || response.StatusCode == http.StatusTooManyRequests:
 		return fmt.Errorf("s3 %s: %w: %w", key, ErrUnavailable, err)
+	case response.StatusCode >= 300: // a right, a key, a bucket, a region
+		return fmt.Errorf("s3 %s: %w: %w", key, ErrSetup, err)
 	default:
 		return fmt.Errorf("s3 %s: %w", key, err)
 	}

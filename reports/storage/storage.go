@@ -21,8 +21,10 @@ import (
 const ManifestName = "manifest.json"
 
 var (
-	// ErrUnavailable marks what is worth another try: the storage is out of reach.
+	// ErrUnavailable marks what is worth another try: the storage is out of reach, full, or can't be written to for now.
 	ErrUnavailable = errors.New("report storage unavailable")
+	// ErrSetup marks what no other try mends: a right that is lacking, a folder or bucket that isn't there or is none.
+	ErrSetup = errors.New("report storage: REPORTS_URL or the rights there do not fit")
 	// ErrConflict says that someone else has published this revision meanwhile.
 	ErrConflict = errors.New("revision is published already")
 	// ErrNotPublished says that there is no such night, revision or file.
