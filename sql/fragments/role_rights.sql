@@ -55,6 +55,7 @@
     ('stripe_activity', 'SELECT, INSERT, DELETE', ''),
     ('stripe_balance_transactions', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_balances', 'SELECT, INSERT, UPDATE', ''),
+    ('stripe_captures', 'SELECT, INSERT', ''),
     ('stripe_cash', 'SELECT, INSERT, UPDATE, DELETE', ''),
     ('stripe_charges', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_checks', 'SELECT, INSERT, DELETE', ''),
