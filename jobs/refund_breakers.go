@@ -11,6 +11,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 // errHalted says that a kill switch is on.
@@ -98,12 +99,12 @@ func (x *refundExecutor) checkAnomaly(ctx context.Context, view RefundPlanView) 
 		if !total.IsInt64() {
 			return fmt.Errorf("total of the day in %s: %w", currency, reconcile.ErrOverflow)
 		}
-		amount := dayTotal{breaker: "anomaly_" + currency, unit: "minor units of " + currency, total: total.Int64()}
+		amount := dayTotal{breaker: "anomaly_" + currency, unit: currency, total: total.Int64()}
 		if err := x.compareWithDaysBefore(ctx, view.PlanID, amount, currency, func(d dayBefore) int64 { return d.AmountMinor }); err != nil {
 			return err
 		}
 	}
-	count := dayTotal{breaker: "anomaly_refunds", unit: "refunds", total: refunds + sent.DayCount} // the count is the same for each currency
+	count := dayTotal{breaker: "anomaly_refunds", unit: reconcile.UnitRefunds, total: refunds + sent.DayCount} // the count is the same for each currency
 	return x.compareWithDaysBefore(ctx, view.PlanID, count, "", func(d dayBefore) int64 { return d.Refunds })
 }
 
@@ -138,8 +139,8 @@ func (x *refundExecutor) compareWithDaysBefore(ctx context.Context, planID strin
 	}
 	return x.trip(ctx, planID, tripRow{
 		code: day.breaker, measured: fmt.Sprint(day.total), allowed: fmt.Sprint(median * multiple),
-		detail: fmt.Sprintf("%d %s in a day is more than %d times the median of the %d days with refunds before it (%d); look at the plan, then raise RECONCILER_REFUND_ANOMALY_MULTIPLE for a run if it is right",
-			day.total, day.unit, multiple, len(totals), median),
+		detail: fmt.Sprintf("%s in a day is more than %d times the median of the %d days with refunds before it (%s); look at the plan, then raise RECONCILER_REFUND_ANOMALY_MULTIPLE for a run if it is right",
+			reports.Int(day.total).Text(day.unit), multiple, len(totals), reports.Int(median).Text(day.unit)),
 	})
 }
 

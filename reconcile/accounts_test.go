@@ -63,3 +63,20 @@ func TestChartNamesEveryFault(t *testing.T) {
 		}
 	}
 }
+
+// What is carried from night to night is what a balance sheet has; income, expenses and where credits came from are only counted.
+func TestPermanentAccountsAreThoseOfABalanceSheet(t *testing.T) {
+	for _, role := range DefaultChart().Roles() {
+		name := DefaultChart().Account(role).Name
+		want := strings.HasPrefix(name, "Assets:") || strings.HasPrefix(name, "Liabilities:") || role == CurrencyConversion
+		if role.IsPermanent() != want {
+			t.Errorf("%s (%s): permanent is %t", role, name, role.IsPermanent())
+		}
+	}
+}
+
+func TestNoChartAtAll(t *testing.T) {
+	if !(Chart{}).IsZero() || DefaultChart().IsZero() {
+		t.Error("IsZero")
+	}
+}

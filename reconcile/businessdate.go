@@ -126,8 +126,8 @@ func startOfDay(d Date, zone *time.Location) time.Time {
 	if DateOf(t) == d && DateOf(t.Add(-time.Nanosecond)) != d {
 		return t.UTC()
 	}
-	// The change of clocks is within a day of t: halve the interval between an instant before the day and one within it.
-	before, within := t.Add(-26*time.Hour), t.Add(13*time.Hour)
+	// Halve the interval between an instant before the day and one in or after it. Samoa once left out a whole day: there the day is empty.
+	before, within := t.Add(-50*time.Hour), t.Add(50*time.Hour)
 	for within.Sub(before) > 1 {
 		middle := before.Add(within.Sub(before) / 2)
 		if DateOf(middle.In(zone)).Before(d) {

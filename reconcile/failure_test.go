@@ -220,6 +220,9 @@ func TestNewFailureTableFaults(t *testing.T) {
 	if errors.As(err, &faults); len(faults) != 8 {
 		t.Errorf("two empty rows have %d faults, want 4 each: %v", len(faults), err)
 	}
+	if lines := strings.Split(err.Error(), "\n"); len(lines) != 8 || lines[0] != faults[0].Problem || lines[7] != faults[7].Problem {
+		t.Errorf("the error doesn't say each fault on a line of its own: %v", err)
+	}
 }
 
 func TestFailureTableIsImmutable(t *testing.T) {

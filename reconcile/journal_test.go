@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,6 +47,9 @@ func TestPosting(t *testing.T) {
 		"a window that opens again": {
 			PostWindowChange(journalNight, WindowChange{Currency: "jpy", State: WindowOpen, Count: 1, Amount: n(700)}),
 			"contract_liability 700 jpy\nrefund_liability -700 jpy\n"},
+		"a window whose purchase is gone": {
+			PostWindowChange(journalNight, WindowChange{Currency: "jpy", Closed: true, Count: 1, Amount: n(700)}),
+			"refund_liability 700 jpy\ncontract_liability -700 jpy\n"},
 		"usage, credit-backs, adjustments": {
 			PostMovement(journalNight, Movement{Currency: "usd", Usage: n(-50), CreditBacks: n(8), Adjustments: n(-3), Reallocated: n(-2), LateItems: n(0)}),
 			"usage_revenue -50 usd\ncontract_liability 50 usd\nusage_revenue 8 usd\ncontract_liability -8 usd\n" +
@@ -133,6 +137,11 @@ func TestEveryEntryBalances(t *testing.T) {
 			PostDisputeLost(journalNight, "dp", currency, amount("lost")),
 		} {
 			all = append(all, entries...)
+		}
+		for _, e := range all {
+			if !slices.Contains(EntryKinds(), e.Kind) {
+				t.Fatalf("EntryKinds lacks %q", e.Kind)
+			}
 		}
 		numbers := map[string]bool{}
 		for _, e := range all {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -108,5 +109,36 @@ func TestLateRowsThatExplainNothing(t *testing.T) {
 	}
 	if late, ok := reconcile.LateRows(rows, 0, 0); !ok || len(late) != 0 {
 		t.Errorf("no row at all: %v, %t", late, ok)
+	}
+}
+
+// Rows whose hashes depend on each other are told apart as far as the number of late ones does it.
+func TestLateRowsWithDependentHashes(t *testing.T) {
+	a, b := uint64(0x9e3779b97f4a7c15), uint64(0xbf58476d1ce4e5b9)
+	rows := []reconcile.HashedRow{{ID: "a", Hash: a}, {ID: "b", Hash: b}, {ID: "both", Hash: a ^ b}}
+	for count, want := range map[int]string{1: "both", 2: "a b"} {
+		late, ok := reconcile.LateRows(rows, count, a^b)
+		var ids []string
+		for _, row := range late {
+			ids = append(ids, row.ID)
+		}
+		if got := strings.Join(ids, " "); !ok || got != want {
+			t.Errorf("%d rows: %q, %t; want %q", count, got, ok, want)
+		}
+	}
+}
+
+// Of a busy account: none is late, or so many that the search would be too long and has to end.
+func TestLateRowsOfABusyAccountEndTheirSearch(t *testing.T) {
+	rows := make([]reconcile.HashedRow, 10_000)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range rows {
+		rows[i] = reconcile.HashedRow{ID: fmt.Sprint(i), Hash: random.Uint64()}
+	}
+	if late, ok := reconcile.LateRows(rows, 0, 0); !ok || len(late) != 0 {
+		t.Errorf("none: %v, %t", late, ok)
+	}
+	if late, ok := reconcile.LateRows(rows, 300, 42); ok {
+		t.Errorf("named %d rows that explain nothing", len(late))
 	}
 }

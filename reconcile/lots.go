@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -72,9 +73,7 @@ func ValueUsed(amountMinor, credits, used int64) (int64, error) {
 	if used == 0 {
 		return 0, nil
 	}
-	value, _, err := mulDiv(uint64(amountMinor), uint64(used), uint64(credits))
-	if err != nil {
-		return 0, fmt.Errorf("value of %d of %d credits bought for %d: %w", used, credits, amountMinor, err)
-	}
+	hi, lo := bits.Mul64(uint64(amountMinor), uint64(used))
+	value, _ := bits.Div64(hi, lo, uint64(credits)) // a part of the amount always fits
 	return int64(value), nil
 }

@@ -277,11 +277,21 @@ type Trip struct {
 	Code              string // for machines
 	Breaker           string // in words
 	Measured, Allowed int64
-	Unit              string // "refunds", or a currency
+	Unit              string // UnitRefunds, or a currency
 }
 
+// UnitRefunds is what caps on how many refunds there may be count.
+const UnitRefunds = "refunds"
+
 func (t Trip) String() string {
-	return t.Breaker + " is " + strconv.FormatInt(t.Allowed, 10) + " " + t.Unit + "; it would be " + strconv.FormatInt(t.Measured, 10)
+	return t.Breaker + " is " + t.amount(t.Allowed) + "; it would be " + t.amount(t.Measured)
+}
+
+func (t Trip) amount(n int64) string {
+	if t.Unit == UnitRefunds {
+		return strconv.FormatInt(n, 10) + " " + t.Unit
+	}
+	return FormatMinor(n, t.Unit)
 }
 
 // Check says which cap one more refund would break, if any.
@@ -298,9 +308,9 @@ func (c RefundCaps) Check(t RefundTally, amountMinor int64, currency string) (Tr
 		more          int64
 		unit          string
 	}{
-		{"cap_run_count", "the cap on refunds of a run", t.RunCount, c.RunCount, 1, "refunds"},
-		{"cap_customer_count", "the cap on refunds of a customer a day", t.CustomerCount, c.CustomerCount, 1, "refunds"},
-		{"cap_day_count", "the cap on refunds of a day", t.DayCount, c.DayCount, 1, "refunds"},
+		{"cap_run_count", "the cap on refunds of a run", t.RunCount, c.RunCount, 1, UnitRefunds},
+		{"cap_customer_count", "the cap on refunds of a customer a day", t.CustomerCount, c.CustomerCount, 1, UnitRefunds},
+		{"cap_day_count", "the cap on refunds of a day", t.DayCount, c.DayCount, 1, UnitRefunds},
 		{"cap_run_amount", "the cap on the money of a run", t.RunMinor, bound(c.RunMinor), amountMinor, currency},
 		{"cap_customer_amount", "the cap on the money of a customer a day", t.CustomerMinor, bound(c.CustomerMinor), amountMinor, currency},
 		{"cap_day_amount", "the cap on the money of a day", t.DayMinor, bound(c.DayMinor), amountMinor, currency},

@@ -205,3 +205,18 @@ func TestAnomalies(t *testing.T) {
 		}
 	}
 }
+
+func TestTripsSayAmountsAsPeopleReadThem(t *testing.T) {
+	for _, test := range []struct {
+		trip Trip
+		want string
+	}{
+		{Trip{Breaker: "the cap of a run", Measured: 4, Allowed: 3, Unit: UnitRefunds}, "the cap of a run is 3 refunds; it would be 4 refunds"},
+		{Trip{Breaker: "the cap of a day", Measured: 500_001, Allowed: 500_000, Unit: "usd"}, "the cap of a day is 5000.00 USD; it would be 5000.01 USD"},
+		{Trip{Breaker: "the cap of a day", Measured: 701, Allowed: 700, Unit: "jpy"}, "the cap of a day is 700 JPY; it would be 701 JPY"},
+	} {
+		if got := test.trip.String(); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}

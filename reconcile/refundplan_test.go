@@ -3,6 +3,7 @@ package reconcile
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,5 +72,19 @@ func TestPlanTotalsOverflow(t *testing.T) {
 	totals, err := RefundPlan{Refunds: []PlannedRefund{huge, other}}.Totals()
 	if err != nil || totals["usd"] != math.MaxInt64 || totals["jpy"] != other.AmountMinor {
 		t.Errorf("got %v, %v", totals, err)
+	}
+}
+
+// Hold and release are entries of their own, and belong to one try of one refund.
+func TestLedgerEntriesOfARefundAreNamedAfterItsIntent(t *testing.T) {
+	a, b := plannedRefund("req_1"), plannedRefund("req_2")
+	seen := map[string]bool{}
+	for _, r := range []PlannedRefund{a, b} {
+		for _, id := range []string{r.HoldEntryID(), r.ReleaseEntryID()} {
+			if seen[id] || !strings.HasSuffix(id, strings.TrimPrefix(r.IntentID(), "ri_")) {
+				t.Errorf("%s: entry %s", r.IntentID(), id)
+			}
+			seen[id] = true
+		}
 	}
 }

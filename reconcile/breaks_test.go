@@ -1,0 +1,50 @@
+package reconcile_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+func TestSeveritiesHaveAnOrder(t *testing.T) {
+	for rank, severity := range []reconcile.Severity{reconcile.Info, reconcile.Warning, reconcile.Error} {
+		if severity.Rank() != rank {
+			t.Errorf("%s: rank %d, want %d", severity, severity.Rank(), rank)
+		}
+	}
+	if rank := reconcile.Severity("fatal").Rank(); rank >= 0 {
+		t.Errorf("an unknown severity has rank %d", rank)
+	}
+}
+
+func TestEveryKindOfBreakIsInTheCatalogueOnce(t *testing.T) {
+	seen := map[reconcile.BreakKind]bool{}
+	for _, rule := range reconcile.BreakRules {
+		if seen[rule.Kind] {
+			t.Errorf("%s stands twice", rule.Kind)
+		}
+		seen[rule.Kind] = true
+		if found, ok := rule.Kind.Rule(); !ok || found != rule {
+			t.Errorf("%s: %+v, %t", rule.Kind, found, ok)
+		}
+		if rule.Severity.Rank() < 0 || rule.SubjectType == "" || !strings.HasSuffix(rule.Meaning, ".") || !strings.HasSuffix(rule.Action, ".") {
+			t.Errorf("%s: %+v", rule.Kind, rule)
+		}
+	}
+	if rule, ok := reconcile.BreakKind("no_such_break").Rule(); ok || rule != (reconcile.BreakRule{}) {
+		t.Errorf("%+v, %t", rule, ok)
+	}
+}
+
+// A break that a person has resolved stays so while the fault is the same; what only goes on with the days doesn't make it another.
+func TestValuesThatSayWhetherAFaultIsTheSame(t *testing.T) {
+	all := reconcile.FaultValues{Ours: true, Theirs: true, Variance: true}
+	for kind, want := range map[reconcile.BreakKind]reconcile.FaultValues{
+		reconcile.DebitAmountMismatch: all, reconcile.RefundAmountMismatch: all, reconcile.ReviewOverdue: {Theirs: true}, reconcile.BalanceResidual: {Variance: true},
+	} {
+		if got := kind.FaultValues(); got != want {
+			t.Errorf("%s: %+v, want %+v", kind, got, want)
+		}
+	}
+}
