@@ -127,7 +127,7 @@ type posting struct {
 type validRequest struct {
 	id, account, email, kind, purchase, job, invoice, date, currency, status string
 	amount                                                                   *int64
-	requested                                                                time.Time
+	requested, decided                                                       time.Time
 	unreasoned                                                               bool
 }
 
@@ -237,6 +237,9 @@ func (o *oracle) requests(asOf time.Time) []validRequest {
 			job: deref(r.JobID), invoice: deref(r.InvoiceID), date: deref(r.StatedDate), currency: deref(r.StatedCurrency),
 			amount: r.StatedAmountMinor, status: *r.Status, requested: *r.RequestedAt,
 			unreasoned: strings.TrimSpace(*r.Reason) == ""}
+		if r.DecidedAt != nil {
+			q.decided = *r.DecidedAt
+		}
 		if r.DecidedAt != nil && !r.DecidedAt.Before(asOf) {
 			q.status = "pending"
 		}
@@ -916,7 +919,12 @@ func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (purchase, curre
 		purchase = matches[0].id
 	}
 	var against []string
-	if closedByPlatform(q) {
+	var answered time.Time
+	var before bool
+	if len(matches) == 1 {
+		answered, before = o.answered(q, matches[0], asOf)
+	}
+	if closedByPlatform(q) && (answered.IsZero() || q.decided.IsZero() || q.decided.Before(answered)) {
 		against = append(against, "6")
 	}
 	if len(matches) != 1 || !owner || o.contradictsItself(q) {
@@ -935,23 +943,53 @@ func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (purchase, curre
 		if !p.completed.IsZero() && q.requested.After(o.expires(p)) {
 			against = append(against, "2.3")
 		}
-		if o.usedOf(p, asOf) > 0 {
+		moment := asOf
+		if !answered.IsZero() {
+			moment = answered
+		}
+		if o.usedOf(p, moment) > 0 {
 			against = append(against, "2.3")
 		}
 	}
-	if o.refunded(p, asOf) {
+	if before {
 		against = append(against, "1")
+	}
+	var with []string
+	if !answered.IsZero() {
+		with = []string{"6"} // it says so
 	}
 	switch {
 	case len(against) > 0:
-		return p.id, p.currency, "deny", against
-	case q.unreasoned:
+		return p.id, p.currency, "deny", append(against, with...)
+	case q.unreasoned && answered.IsZero():
 		return p.id, p.currency, "needs_information", []string{"6"}
 	case p.amount == 0:
-		return p.id, p.currency, "approve", []string{"2.1", "2.2"}
+		return p.id, p.currency, "approve", append([]string{"2.1", "2.2"}, with...)
 	default:
-		return p.id, p.currency, "waiting", []string{"2.2"}
+		return p.id, p.currency, "waiting", append([]string{"2.2"}, with...)
 	}
+}
+
+// answered: when the credits of the purchase were taken for a refund that was begun after the request and stands; or else, whether they had been
+// taken before it. Money is not known here.
+func (o *oracle) answered(q validRequest, p validPurchase, asOf time.Time) (at time.Time, before bool) {
+	taken := new(big.Int)
+	steps := pick(o.entries(asOf), func(e posting) bool {
+		return e.account == p.account && e.purchase == p.id && (e.kind == "refund" || e.kind == "refund_reversal")
+	})
+	slices.SortStableFunc(steps, func(a, b posting) int { return a.at.Compare(b.at) })
+	for _, e := range steps {
+		if taken.Sign() <= 0 && e.kind == "refund" {
+			at = e.at
+		}
+		if taken.Sub(taken, big.NewInt(e.credits)); taken.Sign() <= 0 {
+			at = time.Time{}
+		}
+	}
+	if before = !at.IsZero() && at.Before(q.requested); before {
+		return time.Time{}, true
+	}
+	return at, false
 }
 
 // decideJob (clause 3): costs come back as credits, by the nightly credit-backs.

@@ -84,7 +84,7 @@ func (w *Worker) PlanRefunds(ctx context.Context, date reconcile.Date, by string
 			reconcile.PlannedRefund
 			Problem string
 		}
-		if err := tx.Select(ctx, &due, "refunds/due", postgres.Args{"date": date}); err != nil {
+		if err := tx.Select(ctx, &due, "refunds/due", postgres.Args{"date": date, "as_of": now}); err != nil {
 			return err
 		}
 		plan := reconcile.RefundPlan{Date: date}

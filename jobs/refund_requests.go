@@ -67,6 +67,7 @@ type requestFacts struct {
 	JobCredited     int64        `db:"job_credited"`
 	JobDebitedAside int64        `db:"job_debited_elsewhere"`
 	OtherAccountJob bool         `db:"other_account_job"`
+	answer          requestAnswer
 }
 
 // decisionRow is a row of reconciler.refund_decisions.
@@ -159,6 +160,9 @@ func (n *Night) decideAll(ctx context.Context, tx *postgres.Tx, job string, coun
 		}
 		more = len(facts) == batchRows
 		after = facts[len(facts)-1].RequestID
+		if err := n.findAnswers(ctx, tx, facts); err != nil {
+			return err
+		}
 		if err := n.decideRequests(ctx, tx, facts, counts); err != nil {
 			return err
 		}
@@ -258,7 +262,7 @@ func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) rec
 			AccountEmail: f.StatesEmail, PurchaseID: f.StatesPurchase, InvoiceID: f.StatesInvoice, JobID: f.StatesJob,
 			Date: f.StatesDate, Amount: f.StatesAmount, Currency: f.StatesCurrency, Reason: f.StatesReason,
 		},
-		EmailUnknown: f.EmailUnknown, EmailOfAnother: f.EmailOfAnother,
+		EmailUnknown: f.EmailUnknown, EmailOfAnother: f.EmailOfAnother, Answer: f.answer.refund, StatusSince: f.answer.statusSince,
 		PurchaseMatches: f.PurchaseMatches, HasPurchases: f.HasPurchases,
 		Nearest: reconcile.StatedDifferences{Date: f.OtherDate, Amount: f.OtherAmount, Currency: f.OtherCurrency},
 	}
@@ -266,7 +270,7 @@ func (n *Night) refundFacts(f requestFacts, version reconcile.PolicyVersion) rec
 		purchase := reconcile.PurchaseFacts{
 			ID: f.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
 			AmountMinor: f.AmountMinor, Currency: f.Currency, CompletedAt: f.CompletedAt.Time,
-			Credits: f.Credits, UsedCredits: f.UsedCredits, Disputed: f.Disputed, RefundedBefore: f.Refunded, OtherAccount: f.OtherAccount,
+			Credits: f.Credits, UsedCredits: f.UsedCredits, Disputed: f.Disputed, RefundedBefore: f.answer.refundedBefore, OtherAccount: f.OtherAccount,
 			Payment: n.paymentOf(f.PurchaseID, f.paymentFacts),
 		}
 		if f.CompletedAt.Valid {

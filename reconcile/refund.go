@@ -71,6 +71,7 @@ const (
 	ReasonCreditsUsed        ReasonCode = "credits_used"
 	ReasonDisputed           ReasonCode = "disputed"
 	ReasonRefundedBefore     ReasonCode = "refunded_before"
+	ReasonAnsweredByRefund   ReasonCode = "answered_by_refund"
 	ReasonFeeUnknown         ReasonCode = "fee_unknown"
 	ReasonPaymentDiffers     ReasonCode = "payment_differs"
 	ReasonPaidOutOfBand      ReasonCode = "paid_out_of_band"
@@ -152,7 +153,7 @@ type PurchaseFacts struct {
 	Credits     int64
 	UsedCredits int64
 	Disputed    bool
-	// RefundedBefore: some or all of it was refunded.
+	// RefundedBefore: some or all of it was refunded before the request was made; see AnswerTo.
 	RefundedBefore bool
 	// Payment is what its payment brought and cost.
 	Payment Payment
@@ -176,10 +177,14 @@ type JobFacts struct {
 
 // RefundFacts is all that the decision about a refund request follows from.
 type RefundFacts struct {
-	Kind        RequestKind
-	Status      RequestStatus
+	Kind   RequestKind
+	Status RequestStatus
+	// StatusSince is when the platform gave the request its status; zero: not known.
+	StatusSince time.Time
 	RequestedAt time.Time
-	Stated      StatedFacts
+	// Answer is the refund of the purchase that was made after the request; nil: none was. Purchase is as of its instant then.
+	Answer *RefundAnswer
+	Stated StatedFacts
 	// EmailUnknown: no account has the e-mail address that the request names. EmailOfAnother: accounts have it, but not the one that
 	// the request is of.
 	EmailUnknown   bool
@@ -211,6 +216,8 @@ type RefundDecision struct {
 	Reasons []Reason
 	// Missing is what the customer has to tell before the request can be decided.
 	Missing []string
+	// Answer is the refund that has been made already, whatever the policy says of it; nil: none.
+	Answer *RefundAnswer
 }
 
 // DecideRefund decides a refund request by clauses 1, 2, 3, 5 and 6.
@@ -225,6 +232,10 @@ func DecideRefund(f RefundFacts) RefundDecision {
 	default:
 		d = decideUnusedCredits(f)
 	}
+	if d.Answer = f.Answer; d.Answer != nil {
+		d.Reasons = append(d.Reasons, Reason{ReasonAnsweredByRefund, ClauseRequest,
+			fmt.Sprintf("A refund made on %s answers the request; it is judged by what was known then.", formatMoment(d.Answer.At))})
+	}
 	if f.Status == RequestApproved {
 		d.Reasons = append(d.Reasons, Reason{ReasonApprovedOnPlatform, ClauseRequest,
 			"The request was marked as approved before; the refund policy decides all the same."})
@@ -233,9 +244,13 @@ func DecideRefund(f RefundFacts) RefundDecision {
 	return d
 }
 
-// closedOnPlatform are the denials that follow from the platform's status alone.
-func closedOnPlatform(status RequestStatus) []Reason {
-	switch status {
+// closedOnPlatform are the denials that follow from the platform's status alone. A request that was withdrawn or denied after it had been
+// answered by a refund was open when that was made.
+func closedOnPlatform(f RefundFacts) []Reason {
+	if f.Answer != nil && !f.StatusSince.IsZero() && !f.StatusSince.Before(f.Answer.At) {
+		return nil
+	}
+	switch f.Status {
 	case RequestWithdrawn:
 		return []Reason{{ReasonWithdrawn, ClauseRequest, "The request was withdrawn."}}
 	case RequestDenied:
@@ -246,7 +261,7 @@ func closedOnPlatform(status RequestStatus) []Reason {
 }
 
 func decideUnusedCredits(f RefundFacts) RefundDecision {
-	closed := closedOnPlatform(f.Status)
+	closed := closedOnPlatform(f)
 	if open := unclearPurchase(f); open.missing != nil {
 		return undecidable(f, open, closed)
 	}
@@ -254,7 +269,7 @@ func decideUnusedCredits(f RefundFacts) RefundDecision {
 	if denials := append(closed, purchaseDenials(p, f.RequestedAt)...); len(denials) > 0 {
 		return RefundDecision{Decision: DecisionDeny, Currency: p.Currency, Reasons: denials}
 	}
-	if !f.Stated.Reason {
+	if !f.Stated.Reason && f.Answer == nil { // who has been refunded isn't asked what for
 		var open openQuestions
 		open.askReason(f.Stated)
 		return RefundDecision{Decision: DecisionNeedsInformation, Currency: p.Currency, Reasons: open.reasons, Missing: open.missing}
@@ -496,7 +511,7 @@ func missingDetails(s StatedFacts) []string {
 }
 
 func decideFailedJob(f RefundFacts) RefundDecision {
-	closed := closedOnPlatform(f.Status)
+	closed := closedOnPlatform(f)
 	if open := unclearJob(f); open.missing != nil {
 		return undecidable(f, open, closed)
 	}

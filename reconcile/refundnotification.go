@@ -40,6 +40,8 @@ func notificationSubject(kind RequestKind, d RefundDecision) string {
 		return "Your refund request was approved"
 	case d.Decision == DecisionDeny && withdrawn(d):
 		return "Your refund request is closed"
+	case d.Decision == DecisionDeny && paidMinor(d) > 0:
+		return "Your refund request"
 	case d.Decision == DecisionDeny:
 		return "Your refund request was not approved"
 	case d.Decision == DecisionNeedsInformation:
@@ -53,11 +55,17 @@ func notificationOpening(kind RequestKind, d RefundDecision) string {
 	switch {
 	case d.Decision == DecisionApprove && kind == RequestFailedJob:
 		return "We looked into the job that you wrote to us about."
+	case d.Decision == DecisionApprove && d.Answer != nil:
+		return answeredOpening(d)
 	case d.Decision == DecisionApprove && d.RefundMinor == 0:
 		return "We approved your refund request, but there is no money to pay back."
 	case d.Decision == DecisionApprove:
 		return fmt.Sprintf("We approved your refund request. We will refund %s to your original payment method, and the credits leave your account.",
 			FormatMinor(d.RefundMinor, d.Currency))
+	case d.Decision == DecisionDeny && paidMinor(d) > 0 && withdrawn(d):
+		return fmt.Sprintf("Your refund request is closed. We refunded %s to your original payment method.", paidText(d))
+	case d.Decision == DecisionDeny && paidMinor(d) > 0:
+		return fmt.Sprintf("Our refund policy does not provide for what you asked for. We refunded %s to your original payment method all the same.", paidText(d))
 	case d.Decision == DecisionDeny && withdrawn(d):
 		return "Your refund request is closed, and nothing is refunded."
 	case d.Decision == DecisionDeny:
@@ -69,14 +77,47 @@ func notificationOpening(kind RequestKind, d RefundDecision) string {
 	}
 }
 
+// answeredOpening tells of an approved refund that has been made, or begun, before it was decided: never what it should have been as if it
+// were still to come.
+func answeredOpening(d RefundDecision) string {
+	credits := "leave"
+	if d.Answer.CreditsTaken {
+		credits = "have left"
+	}
+	due := FormatMinor(d.RefundMinor, d.Currency)
+	switch {
+	case paidMinor(d) == 0 && d.RefundMinor == 0:
+		return fmt.Sprintf("We approved your refund request, but there is no money to pay back. The credits %s your account.", credits)
+	case paidMinor(d) == 0:
+		return fmt.Sprintf("We approved your refund request. We will refund %s to your original payment method, and the credits %s your account.", due, credits)
+	case paidMinor(d) == d.RefundMinor && d.Answer.Currency == d.Currency:
+		return fmt.Sprintf("We approved your refund request. We refunded %s to your original payment method, and the credits %s your account.", due, credits)
+	default:
+		return fmt.Sprintf("We approved your refund request. We refunded %s to your original payment method; by our refund policy it should be %s, and we are looking into the difference.",
+			paidText(d), due)
+	}
+}
+
+// paidMinor is the money that went back before the decision, in minor units of the answer's currency.
+func paidMinor(d RefundDecision) int64 {
+	if d.Answer == nil {
+		return 0
+	}
+	return d.Answer.PaidMinor
+}
+
+func paidText(d RefundDecision) string { return FormatMinor(d.Answer.PaidMinor, d.Answer.Currency) }
+
 func withdrawn(d RefundDecision) bool { return hasReason(d, ReasonWithdrawn) }
 
 func hasReason(d RefundDecision, code ReasonCode) bool {
 	return slices.ContainsFunc(d.Reasons, func(r Reason) bool { return r.Code == code })
 }
 
-// isInternal tells the reasons that are for our own people: that we had approved before.
-func isInternal(r Reason) bool { return r.Code == ReasonApprovedOnPlatform }
+// isInternal tells the reasons that are for our own people: that we had approved, or refunded, before.
+func isInternal(r Reason) bool {
+	return r.Code == ReasonApprovedOnPlatform || r.Code == ReasonAnsweredByRefund
+}
 
 func reasonTexts(reasons []Reason) string {
 	texts := make([]string, 0, len(reasons))

@@ -1,9 +1,11 @@
--- Approved decisions through the night that call for money and that no refund stands or is under way for. problem: why one can't be planned.
+-- Approved decisions through the night that call for money and that no refund stands or is under way for, ours or anybody's: what a refund of
+-- the charge has answered, of whatever amount, is never paid again. problem: why one can't be planned.
 SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date AS decided_on, d.refund_minor AS amount_minor,
        coalesce(d.fee_minor, 0) AS fee_minor, d.currency, d.credits, d.clauses, d.policy_version, tried.attempts + 1 AS attempt,
        CASE WHEN r.id IS NULL THEN 'the platform has no such request any more'
             WHEN r.status IN ('withdrawn', 'denied') THEN 'the request is ' || r.status || ' on the platform'
             WHEN d.charge_id = '' THEN 'no charge is known to refund'
+            WHEN l.taken > 0 THEN 'the credits have been taken for a refund already, and Stripe has none: see refund_missing_at_stripe'
             WHEN busy.request_id IS NOT NULL THEN 'the charge is being refunded for request ' || busy.request_id
             WHEN row_number() OVER (PARTITION BY d.account_id, d.charge_id ORDER BY d.business_date, d.request_id COLLATE "C") > 1
                 THEN 'another request of this plan is about the same charge'
@@ -13,7 +15,10 @@ LEFT JOIN source.refund_requests r ON r.id = d.request_id
 CROSS JOIN LATERAL (SELECT count(*) AS attempts,
                            coalesce(bool_or(i.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')), false) AS live
                     FROM reconciler.refund_intents i WHERE i.account_id = d.account_id AND i.request_id = d.request_id) tried
+CROSS JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken FROM {{ entries }} e
+                    WHERE e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal')) l
 LEFT JOIN reconciler.refund_intents busy ON busy.account_id = d.account_id AND busy.charge_id = d.charge_id AND d.charge_id <> ''
  AND busy.request_id <> d.request_id AND busy.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')
 WHERE d.decision = 'approve' AND d.refund_minor > 0 AND d.kind = 'unused_credits' AND d.business_date <= @date::date AND NOT tried.live
+  AND NOT EXISTS (SELECT FROM {{ refunds_as_of }} f WHERE f.charge_id = d.charge_id AND d.charge_id <> '' AND f.is_live)
 ORDER BY d.request_id COLLATE "C"

@@ -12,6 +12,10 @@ WITH facts AS (
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
                AND NOT EXISTS (SELECT FROM {{ valid_requests }} q
                                WHERE q.purchase_id = p.id AND q.kind = 'unused_credits'
+                                 AND q.requested_at <= p.completed_at + make_interval(secs => v.refund_window_seconds))
+               -- or one that named it in other words
+               AND NOT EXISTS (SELECT FROM reconciler.refund_decisions q
+                               WHERE q.account_id = p.account_id AND q.purchase_id = p.id AND q.business_date <= @date::date
                                  AND q.requested_at <= p.completed_at + make_interval(secs => v.refund_window_seconds)) AS is_late,
            u.used
     FROM reconciler.candidates s
@@ -25,33 +29,22 @@ WITH facts AS (
     LEFT JOIN LATERAL (SELECT sum(o.amount_minor) AS live_minor, (array_agg(o.id ORDER BY o.created_at, o.id))[1] AS first_live,
                               (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC))[1] AS last_live
                        FROM {{ refunds_as_of }} o WHERE o.charge_id = r.charge_id AND o.is_live) o ON true
-    LEFT JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken, count(*) FILTER (WHERE e.kind = 'refund_reversal') AS reversals
+    LEFT JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken, count(*) FILTER (WHERE e.kind = 'refund_reversal') AS reversals,
+                              min(e.effective_at) FILTER (WHERE e.kind = 'refund') AS taken_at
                        FROM {{ entries }} e
                        WHERE e.account_id = p.account_id AND e.purchase_id = p.id AND e.kind IN ('refund', 'refund_reversal')
                          AND e.effective_at < @as_of::timestamptz) l ON true
-    LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve') AS approved_minor, bool_or(a.decision = 'deny') AS denied
+    LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve') AS approved_minor,
+                              -- Only what was asked before the refund was made could be answered against the denial.
+                              bool_or(a.decision = 'deny' AND date_trunc('second', a.requested_at) <= r.created_at) AS denied
                        FROM reconciler.refund_decisions a
                        WHERE a.account_id = p.account_id AND a.purchase_id = p.id AND a.business_date <= @date::date
                          AND a.decision IN ('approve', 'deny')) a ON true
     LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
                        FROM {{ disputes_as_of }} d WHERE d.charge_id = r.charge_id) d ON true
-    -- How much of the purchase was used when the money went back: net usage less the account's earlier lots (clause 2.3).
-    LEFT JOIN LATERAL (
-        SELECT greatest(0, least(p.credits, y.net - z.before)) AS used
-        FROM (SELECT coalesce(-sum(e.credits), 0) AS net FROM {{ entries }} e
-              WHERE e.account_id = p.account_id AND e.effective_at < r.created_at
-                AND (e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.credits < 0)) y,
-             (SELECT coalesce(sum(e.credits), 0) AS before FROM {{ entries }} e
-              WHERE e.account_id = p.account_id AND e.effective_at < r.created_at
-                AND (e.kind IN ('purchase', 'promo') OR e.kind = 'adjustment' AND e.credits > 0)
-                AND e.purchase_id IS DISTINCT FROM p.id
-                AND (e.created_at, coalesce(e.purchase_id, e.id) COLLATE "C") < (
-                    SELECT g.created_at, p.id COLLATE "C" FROM {{ entries }} g
-                    WHERE g.account_id = p.account_id AND g.purchase_id = p.id AND g.kind = 'purchase' ORDER BY g.created_at LIMIT 1)
-                AND NOT EXISTS (SELECT FROM {{ entries }} x
-                                WHERE x.account_id = p.account_id AND x.purchase_id = e.purchase_id AND x.kind IN ('refund', 'refund_reversal')
-                                  AND x.effective_at < r.created_at
-                                HAVING sum(x.credits) < 0)) z) u ON true
+    -- When the refund began to be made, as reconcile.AnswerTo says: by its money, or by the credits where those went first.
+    CROSS JOIN LATERAL (SELECT CASE WHEN l.reversals = 0 THEN least(r.created_at, l.taken_at) ELSE r.created_at END AS at) moment
+    LEFT JOIN LATERAL {{ used_at }} u ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), expected AS (
     SELECT f.*, is_live AND is_main AND purchase_kind = 'credits' AND NOT at_stake AS asks_policy,
