@@ -49,6 +49,11 @@ const (
 	ApproverRole = "reconciler_approver" // approves refund plans
 )
 
+// Session is the statement that every session begins with; its one parameter is the limit of a statement in milliseconds, or "".
+//
+//go:embed session.sql
+var Session string
+
 // Platform is the DDL of the reference implementation of the platform's tables, in schema platform.
 //
 //go:embed platform/schema.sql

@@ -24,7 +24,6 @@ type serverFacts struct {
 	Replica             bool
 	ReadOnly            string `db:"read_only"`
 	StatementTimeout    string `db:"statement_timeout"`
-	TransactionTimeout  string `db:"transaction_timeout"`
 	TLS                 bool
 	Client              string // its address; empty on a socket
 	Superuser           bool
@@ -105,8 +104,6 @@ func (c *checkup) server(server serverFacts, verified bool) {
 
 func (c *checkup) timeouts(server serverFacts) {
 	switch {
-	case server.TransactionTimeout != "0":
-		c.add("time-outs", outcomeWarning, "ALTER ROLE … SET transaction_timeout = 0", "the server ends transactions after %s; a step of a big night is one transaction", server.TransactionTimeout)
 	case c.config.statementLimit > 0:
 		c.add("time-outs", outcomeOK, "", "a statement may run for %s (RECONCILER_STATEMENT_TIMEOUT_SECONDS), whatever the server's own limit", c.config.statementLimit)
 	case server.StatementTimeout != "0":

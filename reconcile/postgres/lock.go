@@ -47,22 +47,10 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 	if err != nil {
 		return nil, err
 	}
-	const wait = "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', '0', false)"
-	if _, err := lock.conn.ExecContext(ctx, wait, fmt.Sprint(patience.Milliseconds())); err != nil {
-		return nil, errors.Join(wrap("lock "+name, err), lock.conn.Close())
-	}
-	_, err = lock.conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lock.key)
+	err = lock.await(ctx, patience)
 	var pqErr *pq.Error
 	if errors.As(err, &pqErr) && pqErr.Code == "55P03" { // lock not available
 		err = ErrLockHeld
-	}
-	if err == nil || errors.Is(err, ErrLockHeld) {
-		// The connection goes back to be used for something else one day.
-		for _, reset := range []string{"RESET lock_timeout", "RESET statement_timeout"} {
-			if _, resetErr := lock.conn.ExecContext(ctx, reset); resetErr != nil && err == nil {
-				err = resetErr
-			}
-		}
 	}
 	switch {
 	case errors.Is(err, ErrLockHeld):
@@ -71,6 +59,27 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 		return nil, errors.Join(wrap("lock "+name, err), lock.drop())
 	}
 	return lock, nil
+}
+
+// await waits for the lock in a transaction, whose limits go with it while the lock, the session's, stays.
+func (l *Lock) await(ctx context.Context, patience time.Duration) (err error) {
+	tx, err := l.conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tx.Rollback() // err says what went wrong
+		}
+	}()
+	const limits = "SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', '0', true)"
+	if _, err := tx.ExecContext(ctx, limits, fmt.Sprint(patience.Milliseconds())); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_lock($1)", l.key); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // drop closes the connection for good: nobody else may get it from the pool.
@@ -89,10 +98,9 @@ func (s *Store) lockConnection(ctx context.Context, name string) (*Lock, error) 
 		return nil, wrap("lock "+name, err)
 	}
 	lock := &Lock{name: name, key: lockKey(name), conn: conn}
-	// When this machine is lost without a word, the server has to notice within two minutes, not hours: until then the lock is held. And it
-	// must not take a connection that only holds the lock for one that is forgotten.
+	// When this machine is lost without a word, the server has to notice within two minutes, not hours: until then the lock is held.
 	const manners = `SELECT set_config('tcp_keepalives_idle', '60', false), set_config('tcp_keepalives_interval', '15', false),
-		set_config('tcp_keepalives_count', '4', false), set_config('idle_session_timeout', '0', false)`
+		set_config('tcp_keepalives_count', '4', false)`
 	if _, err := conn.ExecContext(ctx, manners); err != nil {
 		return nil, errors.Join(wrap("lock "+name, err), conn.Close())
 	}

@@ -4,21 +4,26 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/lib/pq"
+
+	queries "github.com/hummingbytes/reconciler/sql"
 )
 
 // KeepStatements makes connections keep every statement prepared that they are given a second time: the server parses and rewrites it once,
 // not once a night. Only for who has made sure that a connection is a session of the server (see SharesSessions).
 func (s *Store) KeepStatements() { s.keeping.Store(true) }
 
-// preparing is a connector whose connections can keep statements prepared.
+// preparing is a connector whose connections begin with the worker's own settings, and can keep statements prepared.
 type preparing struct {
 	driver.Connector
-	keeping *atomic.Bool
-	several bool // hosts to choose from
+	keeping        *atomic.Bool
+	several        bool          // hosts to choose from
+	statementLimit time.Duration // 0: the server's
 }
 
 func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
@@ -26,7 +31,15 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, &connectError{err, p.several}
 	}
-	return &preparingConn{pqConn: conn.(pqConn), keeping: p.keeping, seen: map[string]keptStatement{}}, nil
+	session := conn.(pqConn)
+	limit := ""
+	if p.statementLimit > 0 {
+		limit = fmt.Sprint(p.statementLimit.Milliseconds())
+	}
+	if _, err := session.ExecContext(ctx, queries.Session, []driver.NamedValue{{Ordinal: 1, Value: limit}}); err != nil {
+		return nil, errors.Join(fmt.Errorf("set the session up: %w", err), session.Close())
+	}
+	return &preparingConn{pqConn: session, keeping: p.keeping, seen: map[string]keptStatement{}}, nil
 }
 
 // pqConn is what a connection of lib/pq can do.

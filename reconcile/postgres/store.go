@@ -76,7 +76,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	keeping := &atomic.Bool{}
-	db := sqlx.NewDb(sql.OpenDB(preparing{connector, keeping, len(config.Multi) > 0}), "postgres")
+	db := sqlx.NewDb(sql.OpenDB(preparing{connector, keeping, len(config.Multi) > 0, o.StatementTimeout}), "postgres")
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)

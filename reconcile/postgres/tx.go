@@ -55,7 +55,7 @@ func (s *Store) InTx(ctx context.Context, o TxOptions, fn func(ctx context.Conte
 }
 
 func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.Context, tx *Tx) error) (err error) {
-	options := &sql.TxOptions{ReadOnly: o.ReadOnly}
+	options := &sql.TxOptions{ReadOnly: o.ReadOnly, Isolation: sql.LevelReadCommitted}
 	if o.ReadOnly || o.Snapshot {
 		options.Isolation = sql.LevelRepeatableRead
 	}
@@ -103,7 +103,6 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 		o.StatementTimeout = s.timeout
 	}
 	settings := map[string]any{
-		"TimeZone":                            "UTC",
 		"lock_timeout":                        o.LockTimeout.Milliseconds(),
 		"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
 		"plan_cache_mode":                     "force_custom_plan", // statements are made to be planned with their values, also where they are kept prepared
@@ -200,7 +199,7 @@ func (tx *Tx) paging(ctx context.Context, statement, text string, values ...any)
 // Rehearse runs fn on a store whose every statement and transaction happens in one transaction that is rolled back at the end, whatever
 // fn returns: a dry run that does the real work and leaves nothing behind. fn must not use the store from several goroutines.
 func (s *Store) Rehearse(ctx context.Context, fn func(ctx context.Context, rehearsal *Store) error) (err error) {
-	tx, err := s.db.BeginTxx(ctx, nil)
+	tx, err := s.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return wrap("begin rehearsal", err)
 	}

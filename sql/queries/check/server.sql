@@ -1,6 +1,6 @@
 SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_num, current_user AS role,
        current_database() AS database, pg_is_in_recovery() AS replica, current_setting('default_transaction_read_only') AS read_only,
-       current_setting('statement_timeout') AS statement_timeout, coalesce(current_setting('transaction_timeout', true), '0') AS transaction_timeout,
+       current_setting('statement_timeout') AS statement_timeout,
        coalesce((SELECT s.ssl FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid()), false) AS tls, coalesce(host(inet_client_addr()), '') AS client,
        r.rolsuper AS superuser, r.rolcreaterole AS may_create_roles, r.rolbypassrls AS bypasses_row_security, r.rolreplication AS replicates,
        r.rolconnlimit AS role_connections, current_setting('max_connections')::int AS server_connections,

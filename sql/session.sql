@@ -1,0 +1,30 @@
+-- What every session of the worker begins with, whatever is set on the role, the database or the server. $1 is the time that a statement may
+-- take, in milliseconds; '' leaves the server's. One statement, as PgBouncer takes no parameters of the kind with the connection itself.
+SELECT pg_catalog.set_config(s.name, s.value, false)
+FROM (VALUES
+    -- What hides rows is an error: totals without them would be wrong and still tie.
+    ('row_security', 'off'),
+    -- Autocommitted statements, too, see what is committed; transactions say their level themselves.
+    ('default_transaction_isolation', 'read committed'),
+    -- Money that has left after a commit must not have been decided by a transaction that a crash undoes.
+    ('synchronous_commit', nullif(pg_catalog.replace(pg_catalog.current_setting('synchronous_commit'), 'off', 'on'), pg_catalog.current_setting('synchronous_commit'))),
+    -- How texts are read and written: by the statements themselves, by the server's definitions that the check-up compares, by the driver.
+    ('TimeZone', 'UTC'),
+    ('DateStyle', 'ISO, MDY'),
+    ('IntervalStyle', 'postgres'),
+    ('bytea_output', 'hex'),
+    ('extra_float_digits', '1'),
+    ('lc_numeric', 'C'),
+    ('standard_conforming_strings', 'on'),
+    ('quote_all_identifiers', 'off'),
+    ('array_nulls', 'on'),
+    ('transform_null_equals', 'off'),
+    -- No function or operator of the platform's stands in for one of the server's. Triggers of the platform find theirs as before.
+    ('search_path', pg_catalog.concat_ws(', ', 'pg_catalog', nullif(pg_catalog.current_setting('search_path'), ''))),
+    -- The worker has time limits of its own; a server's would end a big night half-way, every night.
+    ('statement_timeout', nullif($1::text, '')),
+    ('transaction_timeout', '0'),
+    ('idle_session_timeout', '0')
+) AS s (name, value)
+-- Not every version knows every setting.
+WHERE s.value IS NOT NULL AND pg_catalog.current_setting(s.name, true) IS NOT NULL
