@@ -242,6 +242,9 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 
 	w.Store.KeepStatements()
 
+	if err := n.keepZone(ctx); err != nil {
+		return err
+	}
 	if err := n.findAmbiguous(ctx); err != nil {
 		return fmt.Errorf("night %s: look at the source: %w", date, err)
 	}

@@ -25,7 +25,7 @@ var verdicts = []struct {
 	verdict Verdict
 	causes  []error
 }{
-	{Operator, []error{postgres.ErrSetup, storage.ErrSetup, stripefeed.ErrRefused, stripefeed.ErrSettings, sql.ErrNewerSchema, ErrRefundUsage}},
+	{Operator, []error{postgres.ErrSetup, storage.ErrSetup, stripefeed.ErrRefused, stripefeed.ErrSettings, sql.ErrNewerSchema, ErrRefundUsage, ErrZone}},
 	{Integrity, []error{ErrIntegrity}},
 	{Retry, []error{postgres.ErrUnavailable, stripefeed.ErrUnavailable, storage.ErrUnavailable, errStillWritten}},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -139,7 +140,17 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := shape(t, testdb.New(t))
+	files, err := os.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for from := int64(1); from < newest; from++ {
+		later := 0
+		for _, file := range files {
+			if file.Name() > fmt.Sprintf("%05d~", from) {
+				later++
+			}
+		}
 		t.Run(fmt.Sprint("from ", from), func(t *testing.T) {
 			db := testdb.NewUnmigrated(t)
 			owner := db.As(sql.OwnerRole).DB
@@ -150,7 +161,7 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 			if _, err := migrator.UpTo(t.Context(), from); err != nil {
 				t.Fatal(err)
 			}
-			if pending, err := sql.PendingMigrations(t.Context(), owner); err != nil || int64(pending) != newest-from {
+			if pending, err := sql.PendingMigrations(t.Context(), owner); err != nil || pending != later {
 				t.Errorf("%d pending, %v", pending, err)
 			}
 			db.MustExec(`INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at, finished_at)

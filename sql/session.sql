@@ -21,6 +21,9 @@ FROM (VALUES
     ('transform_null_equals', 'off'),
     -- No function or operator of the platform's stands in for one of the server's. Triggers of the platform find theirs as before.
     ('search_path', pg_catalog.concat_ws(', ', 'pg_catalog', nullif(pg_catalog.current_setting('search_path'), ''))),
+    -- A method of the planner's that somebody has ruled out for statements of his own makes a night take ten times as long.
+    ('enable_bitmapscan', 'on'), ('enable_hashagg', 'on'), ('enable_hashjoin', 'on'), ('enable_indexonlyscan', 'on'), ('enable_indexscan', 'on'), ('enable_material', 'on'),
+    ('enable_memoize', 'on'), ('enable_mergejoin', 'on'), ('enable_nestloop', 'on'), ('enable_seqscan', 'on'), ('enable_sort', 'on'),
     -- The worker has time limits of its own; a server's would end a big night half-way, every night.
     ('statement_timeout', nullif($1::text, '')),
     ('transaction_timeout', '0'),

@@ -59,6 +59,11 @@ var Session string
 //go:embed platform/schema.sql
 var Platform string
 
+// LedgerView is an example of a view as credit_entries that takes the worker's entries, in schema platform.
+//
+//go:embed platform/ledger_view.sql
+var LedgerView string
+
 // DefaultSourceSchema is where the platform's relations are looked for unless the settings say otherwise.
 const DefaultSourceSchema = "platform"
 

@@ -75,6 +75,8 @@ type checkup struct {
 	config  config
 	metrics metricsTargets
 	lines   []checkLine
+	// nightsZone is the time zone of the nights that there are, once it is known.
+	nightsZone *time.Location
 }
 
 func (c *checkup) add(check string, result outcome, fix, found string, args ...any) {
@@ -228,7 +230,7 @@ func (c *checkup) print(w io.Writer, asJSON bool) error {
 			return err
 		}
 		if line.Fix != "" {
-			if _, err := fmt.Fprintf(w, "%-7s  %-*s  fix: %s\n", "", width, "", line.Fix); err != nil {
+			if _, err := fmt.Fprintf(w, "%-7s  %-*s  fix: %s\n", "", width, "", strings.ReplaceAll(line.Fix, "\n", "\n"+strings.Repeat(" ", width+11))); err != nil {
 				return err
 			}
 		}

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql"
 )
 
@@ -52,21 +54,44 @@ func (c *checkup) database(ctx context.Context) {
 	c.add("database", outcomeOK, "", "PostgreSQL %s, database %s of %s, role %s", server.Version, server.Database, server.Size, server.Role)
 	c.server(server, store.Verifies())
 	c.clock(ctx, store)
-	c.zone(ctx, store)
 	c.pooling(ctx, store)
-	if c.migrations(ctx, store) {
+	current := c.migrations(ctx, store)
+	c.zone(ctx, store, current)
+	if current {
 		c.nights(ctx, store)
 	}
 	c.source(ctx, store)
 	c.replica(ctx)
 }
 
+// reliedOn looks at what a night relies on beyond its own schema and locks. It is the part of the check-up that every night begins with, so that
+// both say the same.
+func (c *checkup) reliedOn(ctx context.Context, store *postgres.Store) {
+	var server serverFacts
+	if err := store.Get(ctx, &server, "check/server", postgres.Args{}); err != nil {
+		c.failed("database", err)
+		return
+	}
+	c.server(server, store.Verifies())
+	c.zone(ctx, store, true)
+	c.source(ctx, store)
+}
+
+// failed adds the line of something that could not be looked at.
+func (c *checkup) failed(check string, err error) {
+	c.fail(check, "see the message", "try again", err)
+}
+
 func (c *checkup) server(server serverFacts, verified bool) {
 	if server.VersionNum < oldestServer*10000 {
 		c.add("database version", outcomeFailed, fmt.Sprintf("use PostgreSQL %d or newer", oldestServer), "%s is too old", server.Version)
 	}
-	if server.Replica || server.ReadOnly == "on" {
-		c.add("writable", outcomeFailed, "point DATABASE_URL at the primary, with a role that may write", "the server accepts no writes on this connection")
+	switch {
+	case server.Replica:
+		c.add("writable", outcomeFailed, "point DATABASE_URL at the primary, with a role that may write", "the server takes no writes on this connection: it is a standby")
+	case server.ReadOnly == "on":
+		c.add("writable", outcomeFailed, "point DATABASE_URL at the primary, with a role that may write: neither role nor database may have default_transaction_read_only on",
+			"the server takes no writes on this connection: default_transaction_read_only is on")
 	}
 	switch local := server.Client == "" || server.Client == "127.0.0.1" || server.Client == "::1"; {
 	case server.TLS && (verified || local):
@@ -120,7 +145,7 @@ func (c *checkup) clock(ctx context.Context, store *postgres.Store) {
 	var theirs time.Time
 	asked := time.Now()
 	if err := store.Get(ctx, &theirs, "check/clock", postgres.Args{}); err != nil {
-		c.fail("clock", "see the message", "try again", err)
+		c.failed("clock", err)
 		return
 	}
 	c.skew("the database", theirs, asked, time.Now())
@@ -136,34 +161,77 @@ func (c *checkup) skew(whose string, theirs, asked, answered time.Time) {
 	c.add("clock", outcomeOK, "", "within %s of %s's", maxClockSkew, whose)
 }
 
-// zone compares the midnights of a year with those of the server's time zone data: both have to agree on what a business date is.
-func (c *checkup) zone(ctx context.Context, store *postgres.Store) {
-	zone := c.config.jobs.Zone
+// zone compares the settings with the nights that there are, and the midnights of a year back and a year ahead with those of the server's time
+// zone data: all have to agree on what a business date is.
+func (c *checkup) zone(ctx context.Context, store *postgres.Store, schemaIsCurrent bool) {
 	const check = "time zone"
-	var local []string
-	var ours []int64
-	for date, days := reconcile.DateOf(time.Now().In(zone)), 0; days < 366; days++ {
-		local = append(local, date.String())
-		ours = append(ours, reconcile.NightOf(date, zone).Begin.Unix())
-		date = date.AddDays(1)
-	}
-	var theirs []struct{ Instant dbsql.NullInt64 }
-	if err := store.Select(ctx, &theirs, "check/midnights", postgres.Args{"dates": local, "zone": zone.String()}); err != nil {
-		c.fail(check, "see the message", "try again", err)
-		return
-	}
-	for i, midnight := range theirs {
-		switch instant := midnight.Instant; {
-		case !instant.Valid:
-			c.add(check, outcomeFailed, "use a name that both know, or update the server's time zone data", "the database does not know %s", zone)
+	zone := c.config.jobs.Zone
+	found := "no night is begun yet, the first one decides"
+	if schemaIsCurrent {
+		nights, err := jobs.FindZone(ctx, store, c.published(), zone)
+		switch {
+		case errors.Is(err, jobs.ErrZone):
+			c.add(check, outcomeFailed, "set RECONCILER_TIMEZONE to the time zone of the nights that there are: nights of two zones would overlap, or leave hours out", "%s",
+				strings.TrimPrefix(err.Error(), jobs.ErrZone.Error()+": "))
 			return
-		case instant.Int64 != ours[i]:
-			c.add(check, outcomeWarning, "update whichever time zone data is older; the worker's comes with its binary", "%s: %s begins at %s here, at %s for the database",
-				zone, local[i], utc(ours[i]), utc(instant.Int64))
+		case err != nil:
+			c.failed(check, err)
 			return
 		}
+		if !nights.Since.IsZero() {
+			found = fmt.Sprintf("that of all nights since %s", nights.Since)
+		}
+		c.nightsZone, zone = nights.Zone, nights.Zone
 	}
-	c.add(check, outcomeOK, "", "%s, and the database agrees for the year to come", zone)
+	if c.midnights(ctx, store, zone) {
+		c.add(check, outcomeOK, "", "%s: %s; the database agrees for the year to come", zone, found)
+	}
+}
+
+// published is where reports are, to read the time zone of the first ones from; nil where that is not set up, which is another line's to say.
+func (c *checkup) published() jobs.ReportSink {
+	sink, err := storage.Open(c.config.reportsURL)
+	if err != nil {
+		return nil
+	}
+	return sink
+}
+
+// midnights says whether the server's time zone data has the business dates begin when the worker's has. A difference ahead is a warning; one
+// that nights have had already means dates of purchases and requests that are a day off.
+func (c *checkup) midnights(ctx context.Context, store *postgres.Store, zone *time.Location) (agree bool) {
+	const check, year = "time zone", 366
+	today := reconcile.DateOf(time.Now().In(zone))
+	var instants []time.Time
+	var dates []reconcile.Date
+	for date := today.AddDays(-year); !date.After(today.AddDays(year)); date = date.AddDays(1) {
+		dates, instants = append(dates, date), append(instants, reconcile.NightOf(date, zone).Begin)
+	}
+	var theirs []struct {
+		Date   reconcile.Date
+		Before reconcile.Date `db:"date_before"`
+	}
+	if err := store.Select(ctx, &theirs, "check/midnights", postgres.Args{"instants": instants, "zone": zone.String()}); err != nil {
+		if postgres.UnknownTimeZone(err) {
+			c.add(check, outcomeFailed, "set RECONCILER_TIMEZONE to a name that both know, or update the server's time zone data", "the database does not know %s", zone)
+		} else {
+			c.failed(check, err)
+		}
+		return false
+	}
+	for i, their := range theirs {
+		if their.Date == dates[i] && their.Before == dates[i].AddDays(-1) {
+			continue
+		}
+		result := outcomeFailed
+		if dates[i].After(today) {
+			result = outcomeWarning
+		}
+		c.add(check, result, "set RECONCILER_TIMEZONE to the name of a city in that zone; if it is one, update whichever time zone data is older: the worker's comes with its binary",
+			"%s: %s begins at %s here, when the database has %s", zone, dates[i], utc(instants[i].Unix()), their.Date)
+		return false
+	}
+	return true
 }
 
 func utc(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
@@ -202,13 +270,13 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 	case errors.Is(err, postgres.ErrSetup):
 		c.add(check, outcomeFailed, migrateFirst, "not made yet for this role: %v", err)
 	case err != nil:
-		c.fail(check, "see the message", "try again", err)
+		c.failed(check, err)
 	case pending > 0:
 		c.add(check, outcomeFailed, migrateFirst, "lacks %s", counted(pending, "migration"))
 	default:
 		var lacking []string
 		if err := store.Select(ctx, &lacking, "check/own_rights", postgres.Args{}); err != nil {
-			c.fail(check, "see the message", "try again", err)
+			c.failed(check, err)
 			return false
 		}
 		if len(lacking) > 0 {
@@ -225,7 +293,7 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 	broken, err := nightsBroken(ctx, store)
 	if err != nil {
-		c.fail("nights", "see the message", "try again", err)
+		c.failed("nights", err)
 		return
 	}
 	for _, night := range broken {
@@ -237,7 +305,7 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 	}
 	var missing []reconcile.Date
 	if err := store.Select(ctx, &missing, "check/nights_missing", postgres.Args{}); err != nil {
-		c.fail("nights", "see the message", "try again", err)
+		c.failed("nights", err)
 		return
 	}
 	if len(missing) > 0 {
@@ -250,12 +318,26 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 		StartedAt    time.Time      `db:"started_at"`
 		FinishedAt   time.Time      `db:"finished_at"`
 	}
+	if c.nightsZone != nil {
+		strays, err := jobs.StrayNights(ctx, store, c.nightsZone)
+		if err != nil {
+			c.failed("nights", err)
+			return
+		}
+		for i, night := range strays {
+			if i == maxListed {
+				c.add("nights", outcomeWarning, "reconciler run --date D for each, oldest first", "%d more of this kind", len(strays)-i)
+				break
+			}
+			c.add("nights", outcomeWarning, "reconciler run --date "+night.String(), "%s was run in another time zone than %s", night, c.nightsZone)
+		}
+	}
 	err = store.Get(ctx, &newest, "metrics/newest_night", postgres.Args{})
 	switch {
 	case errors.Is(err, dbsql.ErrNoRows):
 		c.add("nights", outcomeOK, "", "none completed yet")
 	case err != nil:
-		c.fail("nights", "see the message", "try again", err)
+		c.failed("nights", err)
 	case len(broken)+len(missing) == 0:
 		c.add("nights", outcomeOK, "", "completed up to %s", newest.BusinessDate)
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	dbsql "database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +21,7 @@ func (c *checkup) source(ctx context.Context, store *postgres.Store) {
 	args := postgres.Args{"schema": store.SourceSchema(), "relations": names}
 	var columns []struct{ Relation, Column, Type string }
 	if err := store.Select(ctx, &columns, "check/columns", args); err != nil {
-		c.fail("source", "see the message", "try again", err)
+		c.failed("source", err)
 		return
 	}
 	types := map[string]map[string]string{}
@@ -33,6 +35,9 @@ func (c *checkup) source(ctx context.Context, store *postgres.Store) {
 		c.relation(store.SourceSchema(), relation, types[relation.Name])
 	}
 	c.rights(ctx, store, args)
+	c.rowSecurity(ctx, store, args)
+	c.collations(ctx, store, args)
+	c.ledger(ctx, store)
 	c.indexes(ctx, store, args)
 	c.statistics(ctx, store, args)
 }
@@ -50,7 +55,7 @@ func (c *checkup) relation(schema string, relation sql.SourceRelation, types map
 		case !ok:
 			sound = false
 			c.add(check, outcomeFailed, fmt.Sprintf("add it, or select it in the view, as %s", column.Type), "column %s is missing", column.Name)
-		case found != column.Type && !compatible(found, column.Type):
+		case found != column.Type && !compatible(column, found):
 			sound = false
 			c.add(check, outcomeFailed, fmt.Sprintf("cast it in the view: %s::%s", column.Name, column.Type), "column %s is %s, not %s", column.Name, found, column.Type)
 		}
@@ -60,11 +65,11 @@ func (c *checkup) relation(schema string, relation sql.SourceRelation, types map
 	}
 }
 
-// compatible says whether a column of another type reads the same way without a cast.
-func compatible(found, want string) bool {
-	switch want {
+// compatible says whether a column of another type reads the same way without a cast. Of ids citext takes two for one that differ in case.
+func compatible(column sql.SourceColumn, found string) bool {
+	switch column.Type {
 	case "text":
-		return found == "character varying" || found == "citext"
+		return found == "character varying" || found == "citext" && strings.HasSuffix(column.Name, "email")
 	case "bigint":
 		return found == "integer" || found == "smallint"
 	default:
@@ -85,7 +90,7 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 		Owner      bool `db:"is_owner"`
 	}
 	if err := store.Select(ctx, &rights, "check/rights", args); err != nil {
-		c.fail("rights", "see the message", "try again", err)
+		c.failed("rights", err)
 		return
 	}
 	if len(rights) == 0 {
@@ -120,7 +125,7 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 	}
 	var beyond []struct{ May, Fix string }
 	if err := store.Select(ctx, &beyond, "check/surplus", args); err != nil {
-		c.fail("rights", "see the message", "try again", err)
+		c.failed("rights", err)
 		return
 	}
 	for i, right := range beyond {
@@ -135,6 +140,106 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 	}
 }
 
+// rowSecurity finds policies that hide rows: a session of the worker makes an error of them, instead of totals that tie without those rows.
+func (c *checkup) rowSecurity(ctx context.Context, store *postgres.Store, args postgres.Args) {
+	const check = "row security"
+	fix := fmt.Sprintf("let this role see every row: ALTER ROLE … BYPASSRLS, or a view in schema %s whose owner does", store.SourceSchema())
+	var hidden []string
+	if err := store.Select(ctx, &hidden, "check/row_security", args); err != nil {
+		c.failed(check, err)
+		return
+	}
+	if len(hidden) > 0 {
+		c.add(check, outcomeFailed, fix, "row_security_active: policies hide rows of %s from this role", strings.Join(hidden, ", "))
+		return
+	}
+	var none []int
+	switch err := store.Select(ctx, &none, "check/readable", postgres.Args{}); {
+	case postgres.HidesRows(err):
+		c.add(check, outcomeFailed, fix, "row_security_active behind a view: %v", err)
+	case errors.Is(err, postgres.ErrSetup): // a relation or right that is lacking has a line of its own
+	case err != nil:
+		c.failed(check, err)
+	default:
+		c.add(check, outcomeOK, "", "no policy hides a row from this role")
+	}
+}
+
+// collations finds texts that can't be compared: a nondeterministic collation takes different ids for one and knows no patterns, and of columns
+// with two collations of their own the server can't tell which to compare by. One beside the database's own does no harm.
+func (c *checkup) collations(ctx context.Context, store *postgres.Store, args postgres.Args) {
+	const check = "collations"
+	var found []struct {
+		Relation, Column, Collation string
+		IsDeterministic             bool `db:"is_deterministic"`
+	}
+	if err := store.Select(ctx, &found, "check/collations", args); err != nil {
+		c.failed(check, err)
+		return
+	}
+	const fix = `ALTER TABLE … ALTER COLUMN %[1]s TYPE text COLLATE "default", or a view that selects it as %[1]s COLLATE "C" AS %[1]s, with an index of that collation`
+	before := len(c.lines)
+	first, where := "", ""
+	for _, f := range found {
+		i := slices.IndexFunc(sql.SourceRelations, func(r sql.SourceRelation) bool { return r.Name == f.Relation })
+		if !slices.ContainsFunc(sql.SourceRelations[i].Columns, func(column sql.SourceColumn) bool { return column.Name == f.Column }) {
+			continue // none of the worker's
+		}
+		name := f.Relation + "." + f.Column
+		switch {
+		case !f.IsDeterministic:
+			c.add(check, outcomeFailed, fmt.Sprintf(fix, f.Column), "%s has the nondeterministic collation %s: it takes different texts for one", name, f.Collation)
+		case first == "":
+			first, where = f.Collation, name
+		case first != f.Collation:
+			c.add(check, outcomeFailed, fmt.Sprintf(fix, f.Column), "%s has collation %s, and %s has %s: the server can't tell by which to compare them", name, f.Collation, where, first)
+		}
+	}
+	if len(c.lines) == before {
+		c.add(check, outcomeOK, "", "texts can be compared")
+	}
+}
+
+// ledger finds out whether entries can be posted, by having the server plan one.
+func (c *checkup) ledger(ctx context.Context, store *postgres.Store) {
+	const check = "ledger"
+	var ledger struct {
+		IsView         bool `db:"is_view"`
+		IsMaterialized bool `db:"is_materialized"`
+		Invokers       pq.StringArray
+	}
+	if err := store.Get(ctx, &ledger, "check/ledger", postgres.Args{"schema": store.SourceSchema()}); err != nil {
+		if !errors.Is(err, dbsql.ErrNoRows) { // which has a line of its own
+			c.failed(check, err)
+		}
+		return
+	}
+	var plan []string
+	err := store.Select(ctx, &plan, "check/postable", postgres.Args{})
+	switch {
+	case err == nil && len(ledger.Invokers) == 0:
+		c.add(check, outcomeOK, "", "credit_entries takes the worker's entries")
+	case err == nil:
+		c.add(check, outcomeWarning, fmt.Sprintf("ALTER FUNCTION %s SECURITY DEFINER SET search_path = pg_catalog, pg_temp", ledger.Invokers[0]),
+			"%s, by which credit_entries takes entries, runs with the worker's rights, and it has none on the table behind the view", strings.Join(ledger.Invokers, ", "))
+	case errors.Is(err, postgres.ErrSetup): // so has a right or a column that is lacking
+	case errors.Is(err, postgres.ErrUnavailable):
+		c.failed(check, err)
+	case ledger.IsView:
+		c.add(check, outcomeFailed, "an INSTEAD OF trigger that puts an entry where it belongs, and casts its ids where keys are numbers. To start from:\n"+ledgerView(store.SourceSchema()),
+			"credit_entries is a view that can't take the worker's entries: %v", err)
+	case ledger.IsMaterialized:
+		c.add(check, outcomeFailed, "make it a view; a materialized one takes no entries", "credit_entries can't take the worker's entries: %v", err)
+	default:
+		c.add(check, outcomeFailed, "make credit_entries a table of the contract's columns, or a view of yours with an INSTEAD OF trigger", "credit_entries can't take the worker's entries: %v", err)
+	}
+}
+
+// ledgerView is the example for a schema of that name.
+func ledgerView(schema string) string {
+	return strings.ReplaceAll(strings.TrimSpace(sql.LedgerView), "platform.", pq.QuoteIdentifier(schema)+".")
+}
+
 func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args) {
 	var found []struct {
 		Relation         string
@@ -146,7 +251,7 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 		UniqueKeyInParts bool `db:"unique_key_in_parts"`
 	}
 	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
-		c.fail("indexes", "see the message", "try again", err)
+		c.failed("indexes", err)
 		return
 	}
 	complete := len(found) > 0
@@ -219,7 +324,7 @@ func (c *checkup) statistics(ctx context.Context, store *postgres.Store, args po
 		Changed  int64
 	}
 	if err := store.Select(ctx, &stale, "check/statistics", args); err != nil {
-		c.fail("statistics", "see the message", "try again", err)
+		c.failed("statistics", err)
 		return
 	}
 	for _, table := range stale {

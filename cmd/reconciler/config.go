@@ -83,12 +83,23 @@ func (r *settingsReader) yes(env string) bool {
 // zone reads a time zone by its name in the IANA database; "Local" is none of them, as it would be another zone on another machine.
 func (r *settingsReader) zone(env string) *time.Location {
 	name := r.value(env)
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		r.fault(env, "%q is no time zone of the IANA database; examples: UTC, America/New_York", name)
+	zone, err := loadZone(name)
+	if err != nil {
+		r.fault(env, "%v", err)
 		return time.UTC
 	}
 	return zone
+}
+
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		return nil, fmt.Errorf("%q is no time zone of the IANA database; examples: UTC, America/New_York", name)
+	}
+	if city := reconcile.ReadInTwoWays(name); city != "" {
+		return nil, fmt.Errorf("%q is a zone with summer time to some readers, PostgreSQL among them, and one without to others; name a city of it instead, such as %s", name, city)
+	}
+	return zone, nil
 }
 
 // load checks every setting and reports everything that is wrong at once, as a usage error.

@@ -117,9 +117,9 @@ func (d *demo) configure(s *settings, nightsGiven bool) error {
 	if flag := s.flags.Lookup("reconciler-timezone"); flag.Changed {
 		zone = flag.Value.String()
 	}
-	location, err := time.LoadLocation(zone)
+	location, err := loadZone(zone)
 	if err != nil {
-		return usageError("--timezone: %q is no time zone of the IANA database", zone)
+		return usageError("--timezone: %w", err)
 	}
 	if flag := s.flags.Lookup("database-url"); flag.Changed {
 		d.databaseURL = flag.Value.String()

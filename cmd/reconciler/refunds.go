@@ -92,7 +92,7 @@ func newRefundsApproveCommand(s *settings) *cobra.Command {
 		Example:     `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				view, err := w.ApproveRefunds(ctx, args[0], by, hash)
 				if err != nil {
 					return err
@@ -148,7 +148,7 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 		Example: `  reconciler refunds list`,
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				plans, err := w.RefundPlans(ctx, all)
 				if err != nil {
 					return err
@@ -179,7 +179,7 @@ func newRefundsShowCommand(s *settings) *cobra.Command {
 		Example:     `  reconciler refunds show plan_2026-11-21_4c1f…`,
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				view, err := w.RefundPlan(ctx, args[0])
 				if err != nil {
 					return err
@@ -201,7 +201,7 @@ func newRefundsCancelCommand(s *settings) *cobra.Command {
 		Example:     `  reconciler refunds cancel plan_2026-11-21_4c1f… --reason "fees were corrected"`,
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				cancelled, err := w.CancelRefunds(ctx, args[0], by, reason)
 				if cancelled > 0 {
 					fmt.Fprintf(cmd.OutOrStdout(), "%d refunds of %s cancelled\n", cancelled, args[0])
@@ -231,7 +231,7 @@ func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command 
 		Example: "  reconciler refunds " + use + " --by ben@example.com --reason \"see ticket 4711\"",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				if err := w.FlipRefundSwitch(ctx, halt, by, reason); err != nil {
 					return err
 				}

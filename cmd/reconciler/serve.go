@@ -83,13 +83,13 @@ func serve(ctx context.Context, c config, listener net.Listener, grace time.Dura
 	defer closeWorker()
 	w.Clock, w.Drain = wallTime.now, ctx.Done()
 	// What can't be mended by waiting should be seen at once. What can, is waited for.
-	if err := checkFitness(ctx, w.Store); err != nil && !errors.Is(err, postgres.ErrUnavailable) {
+	if err := c.fit(ctx, w); err != nil && !errors.Is(err, postgres.ErrUnavailable) {
 		return errors.Join(err, listener.Close())
 	}
 	server := &server{log: c.log, store: w.Store, figures: &freshMetrics{metrics: newMetrics(), store: w.Store, log: c.log}}
 	server.scheduler = &jobs.Scheduler{
 		Worker: w, Nights: c.nights, Jobs: c.jobSchedules, After: wallTime.after,
-		Ready: func(ctx context.Context) error { return checkFitness(ctx, w.Store) },
+		Ready: func(ctx context.Context) error { return c.fit(ctx, w) },
 		Ended: func(_ jobs.CatchUpResult, err error) { server.figures.exitCode.Set(float64(codeOf(ctx, err))) },
 	}
 	web := &http.Server{Handler: server.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}

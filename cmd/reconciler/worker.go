@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
@@ -15,22 +17,27 @@ import (
 // nightPatience is how long a night waits for its turn, while another worker is at another one.
 const nightPatience = 30 * time.Minute
 
-// newWorker wires a worker from the configuration, and refuses a database that isn't fit for its work.
+// newWorker wires a worker for nights from the configuration, and refuses a database that isn't fit for them.
 func newWorker(ctx context.Context, c config) (*jobs.Worker, func(), error) {
-	return fitWorker(ctx, c, checkFitness)
+	return fitWorker(ctx, c, c.fit)
+}
+
+// newClerk is a worker for what needs nothing of the platform: plans are approved and stopped whatever is wrong with it.
+func newClerk(ctx context.Context, c config) (*jobs.Worker, func(), error) {
+	return fitWorker(ctx, c, func(ctx context.Context, w *jobs.Worker) error { return checkFitness(ctx, w.Store) })
 }
 
 // newReader wires a worker that only looks: any role and server will do that have the binary's schema.
 func newReader(ctx context.Context, c config) (*jobs.Worker, func(), error) {
-	return fitWorker(ctx, c, checkSchema)
+	return fitWorker(ctx, c, func(ctx context.Context, w *jobs.Worker) error { return checkSchema(ctx, w.Store) })
 }
 
-func fitWorker(ctx context.Context, c config, fits func(context.Context, *postgres.Store) error) (*jobs.Worker, func(), error) {
+func fitWorker(ctx context.Context, c config, fits func(context.Context, *jobs.Worker) error) (*jobs.Worker, func(), error) {
 	w, closeStore, err := wireWorker(c)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := fits(ctx, w.Store); err != nil {
+	if err := fits(ctx, w); err != nil {
 		closeStore()
 		return nil, nil, err
 	}
@@ -47,6 +54,35 @@ func checkFitness(ctx context.Context, store *postgres.Store) error {
 		return err
 	}
 	return refusePooler(ctx, store)
+}
+
+// fit refuses a database on which a night could do harm or would break off: by checkFitness, and for any reason for which `check` says FAILED of
+// the database. It gives the worker the zone of the nights that there are. Nothing is changed.
+func (c config) fit(ctx context.Context, w *jobs.Worker) error {
+	if err := checkFitness(ctx, w.Store); err != nil {
+		return err
+	}
+	checkup := &checkup{config: c}
+	checkup.reliedOn(ctx, w.Store)
+	if checkup.nightsZone != nil {
+		w.Settings.Zone = checkup.nightsZone
+	}
+	verdict := checkup.verdict()
+	if verdict == nil {
+		return nil
+	}
+	var faults []string
+	for _, line := range checkup.lines {
+		if line.Result == outcomeFailed {
+			fix, _, _ := strings.Cut(line.Fix, "\n") // check has all of it
+			faults = append(faults, fmt.Sprintf("%s: %s; fix: %s", line.Check, line.Found, fix))
+		}
+	}
+	text := strings.Join(faults, "\n")
+	if !errors.Is(verdict, errUsage) {
+		return fmt.Errorf("%w: %s", postgres.ErrUnavailable, text)
+	}
+	return usageError("the database is not as a night needs it; nothing was changed (more: reconciler check)\n%s", text)
 }
 
 // refusePooler refuses what makes locks worthless.
@@ -148,6 +184,20 @@ func withWorker(s *settings, cmd *cobra.Command, do func(ctx context.Context, c 
 		return err
 	}
 	w, closeWorker, err := newWorker(cmd.Context(), c)
+	if err != nil {
+		return err
+	}
+	defer closeWorker()
+	return do(cmd.Context(), c, w)
+}
+
+// withClerk runs do with a worker that needs nothing of the platform.
+func withClerk(s *settings, cmd *cobra.Command, do func(ctx context.Context, c config, w *jobs.Worker) error) error {
+	c, err := s.load(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	w, closeWorker, err := newClerk(cmd.Context(), c)
 	if err != nil {
 		return err
 	}

@@ -216,3 +216,16 @@ func CheckViolation(err error, constraint string) bool {
 
 // Classed is an error of an operation outside of the named statements, marked as ErrUnavailable or ErrSetup where it is that.
 func Classed(operation string, err error) error { return wrap(operation, err) }
+
+// HidesRows says whether a policy of row-level security stands between the worker and rows that it has the right to read otherwise. The
+// server's routine is named as its words are translated.
+func HidesRows(err error) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Code == "42501" && pqErr.Routine == "check_enable_rls"
+}
+
+// UnknownTimeZone says whether the server's time zone data lacks a zone.
+func UnknownTimeZone(err error) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Code == "22023"
+}

@@ -37,7 +37,7 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 		limit = fmt.Sprint(p.statementLimit.Milliseconds())
 	}
 	if _, err := session.ExecContext(ctx, queries.Session, []driver.NamedValue{{Ordinal: 1, Value: limit}}); err != nil {
-		return nil, errors.Join(fmt.Errorf("set the session up: %w", err), session.Close())
+		return nil, &connectError{errors.Join(fmt.Errorf("set the session up: %w", err), session.Close()), p.several}
 	}
 	return &preparingConn{pqConn: session, keeping: p.keeping, seen: map[string]keptStatement{}}, nil
 }

@@ -17,6 +17,7 @@ func TestSessionsDoNotDependOnTheServersSettings(t *testing.T) {
 		"row_security": "on", "default_transaction_isolation": "serializable", "synchronous_commit": "off", "TimeZone": "Australia/Adelaide",
 		"DateStyle": "German", "IntervalStyle": "sql_standard", "bytea_output": "escape", "extra_float_digits": "-10", "standard_conforming_strings": "off",
 		"quote_all_identifiers": "on", "array_nulls": "off", "transform_null_equals": "on", "statement_timeout": "10min", "idle_session_timeout": "10min",
+		"enable_hashjoin": "off", "enable_seqscan": "off", "enable_nestloop": "off",
 	}
 	shown := func(t *testing.T, prepare func(db *testdb.DB)) map[string]string {
 		db := testdb.New(t)

@@ -69,5 +69,6 @@
     ('stripe_subscriptions', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_syncs', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_watermarks', 'SELECT, INSERT, UPDATE', ''),
-    ('subscription_checks', 'SELECT, INSERT, DELETE', '')
+    ('subscription_checks', 'SELECT, INSERT, DELETE', ''),
+    ('time_zone', 'SELECT, INSERT', '')
 ) r (relation, app, approver))

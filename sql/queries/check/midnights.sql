@@ -1,5 +1,4 @@
--- Where the server's zone database has the beginnings of business dates; null for a zone that it doesn't know.
-SELECT extract(epoch FROM d.local AT TIME ZONE z.name)::bigint AS instant
-FROM unnest(@dates::timestamp[]) WITH ORDINALITY AS d (local, no)
-LEFT JOIN pg_timezone_names z ON z.name = @zone::text
-ORDER BY d.no
+-- The dates that the server's time zone data has at the given instants and just before them.
+SELECT (i.at AT TIME ZONE @zone::text)::date AS date, ((i.at - interval '1 microsecond') AT TIME ZONE @zone::text)::date AS date_before
+FROM unnest(@instants::timestamptz[]) WITH ORDINALITY AS i (at, no)
+ORDER BY i.no

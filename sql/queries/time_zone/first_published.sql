@@ -1,0 +1,1 @@
+SELECT min(business_date) AS business_date FROM reconciler.publications

@@ -1,0 +1,1 @@
+SELECT zone, first_night FROM reconciler.time_zone
