@@ -210,11 +210,7 @@ func (n *Night) keepZone(ctx context.Context) error {
 		return fmt.Errorf("night %s: %w", n.Date, err)
 	}
 	if !found.isKept {
-		since := found.Since
-		if since.IsZero() {
-			since = n.Date
-		}
-		if _, err := n.Store.Exec(ctx, "time_zone/keep", postgres.Args{"zone": found.Zone.String(), "first_night": since, "at": n.now()}); err != nil {
+		if _, err := n.Store.Exec(ctx, "time_zone/keep", postgres.Args{"zone": found.Zone.String()}); err != nil {
 			return fmt.Errorf("night %s: keep the time zone: %w", n.Date, err)
 		}
 	}

@@ -177,6 +177,12 @@ func statusOf(s *Summary) (Status, []string) {
 		reasons = append(reasons, "No check has run for this night.")
 	}
 	for _, control := range s.ControlTotals {
+		if left, many := control.LeftOut(); many {
+			status = StatusIncomplete
+			reasons = append(reasons, left.String())
+		}
+	}
+	for _, control := range s.ControlTotals {
 		if !control.Difference.IsZero() {
 			status = StatusUntied
 			reasons = append(reasons, fmt.Sprintf("The check “%s” is off by %s.", control.Check, amountWithUnit(control.Difference, control.Unit)))

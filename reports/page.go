@@ -228,6 +228,12 @@ func headline(s *Summary) string {
 	default:
 		said = append(said, "Part of this night could not be looked at.")
 	}
+	if left := leftOutRows(s); !left.IsZero() {
+		if s.Status == StatusTied {
+			said[0] = "Every total ties."
+		}
+		said = append(said, fmt.Sprintf("Rows of the platform that break its contract and were left out: %s.", grouped(left)))
+	}
 	errors, warnings := s.Breaks.BySeverity[0].Open, s.Breaks.BySeverity[1].Open
 	switch {
 	case s.Breaks.Open == 0:
@@ -340,6 +346,14 @@ func attentions(s *Summary) []attention {
 		}
 		list = append(list, attention{Severity: kind.Severity, What: kindName(kind.Kind), Href: "#" + anchor(kind.Kind), Open: kind.Open, New: kind.New,
 			Oldest: oldest, Stake: kind.AtStake, Action: rule.Action})
+	}
+	if left := leftOutRows(s); !left.IsZero() {
+		at := slices.IndexFunc(list, func(a attention) bool { return a.Severity != reconcile.Error })
+		if at < 0 {
+			at = len(list)
+		}
+		list = slices.Insert(list, at, attention{Severity: reconcile.Warning, What: "Rows of the platform that were left out", Href: "#rejects", Open: left.big().Int64(), Oldest: "–",
+			Action: "Nothing was said about them. Have the platform correct them, or the view that passes them on; rejects.csv names each field."})
 	}
 	return list
 }

@@ -61,6 +61,7 @@ func (c *checkup) database(ctx context.Context) {
 		c.nights(ctx, store)
 	}
 	c.source(ctx, store)
+	c.values(ctx, store)
 	c.replica(ctx)
 }
 

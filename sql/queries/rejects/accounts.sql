@@ -5,19 +5,7 @@ WITH looked_at AS MATERIALIZED (
     FROM source.accounts e
     WHERE (created_at >= @begin::timestamptz AND created_at < @end::timestamptz OR created_at IS NULL OR created_at < timestamptz '2000-01-01 00:00:00Z' OR created_at > timestamptz '2199-12-31 23:59:59Z')
       AND ({{ account_is_valid }}) IS NOT TRUE
-), fault AS (
-    SELECT x.n, coalesce(x.id, '') AS account_id, coalesce(nullif(x.id, ''), '(none)') AS row_id, f.field, f.value, f.problem
-    FROM looked_at x
-    CROSS JOIN LATERAL (VALUES
-        ('id', x.id, 'is empty', coalesce(x.id, '') = ''),
-        ('email', CASE WHEN x.email IS NULL THEN NULL ELSE '(set)' END, 'is null', x.email IS NULL),
-        ('status', x.status, 'is not active, suspended or closed', (x.status IN ('active', 'suspended', 'closed')) IS NOT TRUE),
-        ('created_at', x.created_at::text, 'is null, before 2000 or after 2199', (x.created_at {{ sane_time }}) IS NOT TRUE)
-    ) AS f (field, value, problem, bad)
-    WHERE f.bad
-    UNION ALL
-    SELECT x.n, coalesce(x.id, ''), coalesce(nullif(x.id, ''), '(none)'), '(row)', '', 'breaks the contract' FROM looked_at x
-), kept AS (
+), {{ accounts_faults }}, kept AS (
     INSERT INTO reconciler.rejects (account_id, business_date, relation, row_id, field, value, problem)
     SELECT account_id, @date::date, 'accounts', row_id, field, coalesce(min(value), 'null'), min(problem)
     FROM fault f

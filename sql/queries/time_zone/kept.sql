@@ -1,1 +1,1 @@
-SELECT zone, first_night FROM reconciler.time_zone
+SELECT zone, (SELECT min(business_date) FROM reconciler.runs) AS first_night FROM reconciler.time_zone
