@@ -200,10 +200,15 @@ func (s *Simulation) buyByDebit(r *rand.Rand, a *account, choice pack) {
 			return
 		}
 		s.bankSays(p, true)
-		p.status, p.completedAt = "completed", s.now
-		s.out.update("UPDATE platform.purchases SET status = 'completed', completed_at = $2 WHERE id = $1", p.id, s.now)
-		s.grant(p)
+		s.complete(p)
 	})
+}
+
+// complete notes that a purchase that was stored as pending is paid, and grants it.
+func (s *Simulation) complete(p *purchase) {
+	p.status, p.completedAt = "completed", s.now
+	s.out.update("UPDATE platform.purchases SET status = 'completed', completed_at = $2 WHERE id = $1", p.id, s.now)
+	s.grant(p)
 }
 
 // bankSays settles or fails a bank debit at Stripe.

@@ -136,6 +136,7 @@ func New(o Options) (*Simulation, error) {
 		s.planDisputes()
 		s.planPayouts()
 		s.planStripeFees()
+		s.planLives()
 	}
 	s.planHistory()
 	s.planRequests()

@@ -111,23 +111,41 @@ func (s *Simulation) invoice(sub *subscription, p *purchase, reason string, line
 	p.intent, p.charge = c.PaymentIntent, c.ID
 }
 
-// refundable is what the policy pays back of a purchase: the amount less Stripe's fees.
+// refundable is what the policy pays back of a purchase: what its charge captured, less the fees of all its balance transactions.
 func (s *Simulation) refundable(p *purchase) int64 {
 	c, _ := s.stripe.Charge(p.charge)
-	t, ok := s.stripe.BalanceTransaction(c.BalanceTransaction)
-	if !ok {
+	sources := map[string]bool{p.charge: true}
+	for _, r := range s.stripe.Refunds() {
+		if r.Charge == p.charge {
+			sources[r.ID] = true
+		}
+	}
+	var settled, fees int64
+	for _, t := range s.stripe.BalanceTransactions() {
+		if sources[t.Source] && (t.ReportingCategory == "charge" || t.ReportingCategory == "partial_capture_reversal") {
+			settled += t.Amount
+			fees += t.Fee
+		}
+	}
+	if settled == 0 {
 		s.fail(fmt.Errorf("charge %s of purchase %s has no fee", p.charge, p.id))
 		return 0
 	}
-	fee, err := reconcile.ConvertFee(t.Fee, c.Amount, t.Amount)
+	fee, err := reconcile.ConvertFee(fees, c.AmountCaptured, settled)
 	s.fail(err)
-	return reconcile.RefundableMinor(p.amountMinor, fee)
+	return reconcile.RefundableMinor(c.AmountCaptured, fee)
 }
 
 // takeCredits takes a purchase's credits out of the account, for a refund.
 func (s *Simulation) takeCredits(p *purchase) {
 	s.post(entry{account: p.account, kind: "refund", credits: -p.credits, purchase: p.id, key: "refund:" + p.id, memo: "Refunded"})
 	p.account.credits -= p.credits
+}
+
+// giveCredits gives back what takeCredits took, as no money came of it.
+func (s *Simulation) giveCredits(p *purchase) {
+	s.post(entry{account: p.account, kind: "refund_reversal", credits: p.credits, purchase: p.id, key: "reversal:" + p.id, memo: "The refund failed"})
+	p.account.credits += p.credits
 }
 
 // payBack refunds money at Stripe.
@@ -370,13 +388,21 @@ func plantRefundAmountMismatch(s *Simulation, r *rand.Rand, at time.Time, _ bool
 	})
 }
 
-func plantRefundFailed(s *Simulation, r *rand.Rand, at time.Time, _ bool) {
-	s.withApproval(r, at.Add(-24*time.Hour), func(p *purchase) {
+// plantRefundFailed has a bank send a refund back: a day after it was made, or, of the oldest there are, weeks after; then staff give the credits
+// back.
+func plantRefundFailed(s *Simulation, r *rand.Rand, at time.Time, mended bool) {
+	mendedAt := mending(r, at, mended)
+	paidAt, story := at.Add(-24*time.Hour), "the customer's bank sent the refund back"
+	if mended {
+		paidAt, story = s.nights[0].Begin.Add(-time.Duration(historyDays-4)*24*time.Hour), "the customer's bank sent the refund back long after"
+	}
+	s.withApproval(r, paidAt, func(p *purchase) {
 		refund := s.refund(p)
 		s.plan(at, func() {
 			_, err := s.stripe.FailRefund(refund.ID, "expired_or_canceled_card")
 			s.fail(err)
-			s.expect(reconcile.RefundFailed, refund.ID, p.account, at, time.Time{}, "the customer's bank sent the refund back")
+			s.expect(reconcile.RefundFailed, refund.ID, p.account, at, mendedAt, story)
+			s.mend(mendedAt, func() { s.giveCredits(p) })
 		})
 	})
 }
