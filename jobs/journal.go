@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"time"
 
@@ -213,18 +214,19 @@ func (j *journal) purchases(ctx context.Context) error {
 			Kind        string    `db:"kind"`
 			Credits     int64     `db:"credits"`
 			AmountMinor int64     `db:"amount_minor"`
+			FromBalance int64     `db:"from_balance_minor"`
 			Currency    string    `db:"currency"`
 			CompletedAt time.Time `db:"completed_at"`
 			Late        bool      `db:"is_late"`
 		}
-		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", j.night.span(postgres.Args{"after": after, "limit": batchRows})); err != nil || len(batch) == 0 {
+		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", j.night.span(postgres.Args{"as_of": j.night.AsOf(), "after": after, "limit": batchRows})); err != nil || len(batch) == 0 {
 			return err
 		}
 		after = batch[len(batch)-1].PurchaseID
 		for _, p := range batch {
 			entries := reconcile.PostPurchase(j.night.Date, reconcile.BookedPurchase{
-				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor, Currency: p.Currency,
-				CompletedOn: reconcile.DateOf(p.CompletedAt.In(j.night.Settings.Zone)), Late: p.Late,
+				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor,
+				FromBalanceMinor: p.FromBalance, Currency: p.Currency, CompletedOn: reconcile.DateOf(p.CompletedAt.In(j.night.Settings.Zone)), Late: p.Late,
 			})
 			if err := j.post(ctx, entries...); err != nil {
 				return err
@@ -263,6 +265,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 		PurchaseID    string `db:"purchase_id"`
 		Currency      string `db:"currency"`
 		AmountMinor   int64  `db:"amount_minor"`
+		FromBalance   int64  `db:"from_balance_minor"`
 		Direction     int    `db:"direction"`
 		Late          bool   `db:"is_late"`
 		ValueBefore   string `db:"value_before"`
@@ -270,12 +273,14 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 		WasRefundable bool   `db:"was_refundable"`
 		RefundMinor   int64  `db:"refund_minor"`
 	}
-	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", span); err != nil {
+	args := maps.Clone(span)
+	args["as_of"] = j.night.AsOf()
+	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", args); err != nil {
 		return err
 	}
 	for _, r := range rows {
 		lot := reconcile.RefundedLot{
-			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor,
+			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor, FromBalanceMinor: r.FromBalance,
 			WasRefundable: r.WasRefundable && r.Direction < 0, RefundMinor: r.RefundMinor, Reversed: r.Direction > 0, Late: r.Late,
 		}
 		if err := numbers([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {

@@ -32,6 +32,8 @@ type bothBooks struct {
 	t            *testing.T
 	db           *sql.DB
 	url          string
+	urlOf        func(role string) string
+	base         string // of the double
 	stripe       *stripetest.Stripe
 	worker       *jobs.Worker
 	client       *stripefeed.Client
@@ -45,16 +47,21 @@ type bothBooks struct {
 
 var businessStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
-func newBothBooks(t *testing.T) *bothBooks {
+func newBothBooks(t *testing.T, edit ...func(*stripetest.Options)) *bothBooks {
 	database := testdb.New(t)
-	b := &bothBooks{t: t, db: database.DB.DB, url: database.URL, random: rand.New(rand.NewPCG(1, 2)), due: map[reconcile.Date][]func(){}}
+	b := &bothBooks{t: t, db: database.DB.DB, url: database.URL, urlOf: database.URLOf, random: rand.New(rand.NewPCG(1, 2)), due: map[reconcile.Date][]func(){}}
 	b.dontReport()
 	b.now.Store(businessStart.Unix())
-	b.stripe = stripetest.New(stripetest.Options{Clock: b.clock, Seed: 7, FeeTaxBasisPoints: 1900})
+	options := stripetest.Options{Clock: b.clock, Seed: 7, FeeTaxBasisPoints: 1900}
+	for _, change := range edit {
+		change(&options)
+	}
+	b.stripe = stripetest.New(options)
 	base, err := b.stripe.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.base = base
 	t.Cleanup(func() { b.stripe.Close() })
 	b.client, err = stripefeed.New(stripefeed.Options{
 		Key: b.stripe.ReadKey(), BaseURL: base, Log: zerolog.Nop(), EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1,

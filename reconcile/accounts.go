@@ -23,6 +23,7 @@ const (
 	StripeSuspense        AccountRole = "stripe_suspense"        // movements at Stripe that no rule knows
 	RefundLiability       AccountRole = "refund_liability"       // paid for credits whose refund window is open
 	ContractLiability     AccountRole = "contract_liability"     // paid for credits not used yet, past refunding
+	CustomerBalances      AccountRole = "customer_balances"      // credit that customers have at Stripe, for their next invoices
 	SubscriptionLiability AccountRole = "subscription_liability" // subscriptions without credits, earned by another schedule than usage
 	CurrencyConversion    AccountRole = "currency_conversion"    // between the currency of a charge and that of its settlement
 	OpeningBalances       AccountRole = "opening_balances"       // what there was before the first night
@@ -69,6 +70,7 @@ func DefaultChart() Chart {
 		ContractLiability:     {"Liabilities:Credits:Contract", "2110"},
 		SubscriptionLiability: {"Liabilities:Subscriptions", "2120"},
 		RefundClearing:        {"Liabilities:Refunds-Payable", "2130"},
+		CustomerBalances:      {"Liabilities:Customer-Balances", "2140"},
 		CurrencyConversion:    {"Equity:Currency-Conversion", "3200"},
 		OpeningBalances:       {"Equity:Opening-Balances", "3100"},
 		UsageRevenue:          {"Income:Credits:Used", "4000"},

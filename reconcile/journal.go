@@ -154,6 +154,7 @@ type BookedPurchase struct {
 	Kind                  string // credits, subscription
 	Credits               int64
 	AmountMinor           int64
+	FromBalanceMinor      int64 // of that, what an invoice took from the customer's balance; below 0: a debt that was paid with it
 	Currency              string
 	CompletedOn           Date
 	Late                  bool
@@ -165,7 +166,8 @@ func (p BookedPurchase) IsLot() bool { return p.Kind == "credits" || p.Credits >
 // HasWindow says whether it can be refunded while it is unused: subscriptions can't (clause 4.1).
 func (p BookedPurchase) HasWindow() bool { return p.Kind == "credits" }
 
-// PostPurchase books a sale: it is owed to the customer, as a refund while its window is open.
+// PostPurchase books a sale: it is owed to the customer, as a refund while its window is open. What the customer's balance paid was owed to
+// the customer before, and no charge will bring it.
 func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
 	kind, description := EntryPurchase, fmt.Sprintf("Purchase %s of %d credits", p.PurchaseID, p.Credits)
 	if p.Late {
@@ -184,6 +186,7 @@ func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
 		e.Clause = ClauseSubscriptionFinal
 	}
 	e.move(PurchaseClearing, owed, p.Currency, big.NewInt(p.AmountMinor))
+	e.move(CustomerBalances, PurchaseClearing, p.Currency, big.NewInt(p.FromBalanceMinor))
 	return e.entries()
 }
 
@@ -219,8 +222,9 @@ func PostWindowChange(date Date, w WindowChange) []JournalEntry {
 type RefundedLot struct {
 	AccountID, PurchaseID string
 	Currency              string
-	// PaidMinor is what was paid for it. ValueBefore and ValueAfter are what was left of that before and after.
+	// PaidMinor is what was paid for it, FromBalanceMinor what of that an invoice took from the customer's balance. ValueBefore and ValueAfter are what was left of that before and after.
 	PaidMinor               int64
+	FromBalanceMinor        int64
 	ValueBefore, ValueAfter *big.Int
 	// WasRefundable: it is in the refund liability.
 	WasRefundable bool
@@ -231,6 +235,7 @@ type RefundedLot struct {
 }
 
 // PostRefund takes what was owed for a lot out of the liabilities: it is payable to the customer, less the fees that the decision withholds.
+// What the customer's balance had paid is owed to that again, as no refund of the charge brings it.
 // What had been used of the lot was revenue, and is no longer.
 func PostRefund(date Date, r RefundedLot) []JournalEntry {
 	kind, what := EntryRefund, "Refund of purchase "+r.PurchaseID
@@ -245,13 +250,16 @@ func PostRefund(date Date, r RefundedLot) []JournalEntry {
 	e.AccountID, e.Source, e.Clause = r.AccountID, r.PurchaseID, ClauseOriginalMethod
 	paid := big.NewInt(r.PaidMinor)
 	back := new(big.Int).Set(paid)
-	if r.RefundMinor >= 0 && r.RefundMinor <= r.PaidMinor {
+	balance := big.NewInt(min(max(0, r.FromBalanceMinor), r.PaidMinor))
+	back.Sub(back, balance)
+	if r.RefundMinor >= 0 && big.NewInt(r.RefundMinor).Cmp(back) <= 0 {
 		back.SetInt64(r.RefundMinor)
 	}
-	withheld := new(big.Int).Sub(paid, back)
+	withheld := new(big.Int).Sub(new(big.Int).Sub(paid, back), balance)
 	if r.Reversed {
 		e.add(RefundClearing, r.Currency, back)
 		e.add(FeesWithheld, r.Currency, withheld)
+		e.add(CustomerBalances, r.Currency, balance)
 		e.add(ContractLiability, r.Currency, new(big.Int).Sub(r.ValueBefore, r.ValueAfter))
 		e.add(UsageRevenue, r.Currency, new(big.Int).Sub(new(big.Int).Sub(r.ValueAfter, r.ValueBefore), paid))
 		return e.entries()
@@ -266,6 +274,7 @@ func PostRefund(date Date, r RefundedLot) []JournalEntry {
 	e.add(UsageRevenue, r.Currency, new(big.Int).Sub(paid, left))
 	e.add(RefundClearing, r.Currency, new(big.Int).Neg(back))
 	e.add(FeesWithheld, r.Currency, new(big.Int).Neg(withheld))
+	e.add(CustomerBalances, r.Currency, new(big.Int).Neg(balance))
 	return e.entries()
 }
 

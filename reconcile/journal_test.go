@@ -39,6 +39,12 @@ func TestPosting(t *testing.T) {
 		"a subscription without credits is earned otherwise": {
 			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "subscription", AmountMinor: 1000, Currency: "usd"}),
 			"purchase_clearing 1000 usd\nsubscription_liability -1000 usd\n"},
+		"a purchase that a balance has paid a part of": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 2000, FromBalanceMinor: 500, Currency: "usd"}),
+			"purchase_clearing 1500 usd\nrefund_liability -2000 usd\ncustomer_balances 500 usd\n"},
+		"a purchase whose invoice collected a debt": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 2000, FromBalanceMinor: -300, Currency: "usd"}),
+			"purchase_clearing 2300 usd\nrefund_liability -2000 usd\ncustomer_balances -300 usd\n"},
 		"a purchase for nothing": {
 			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, Currency: "usd"}), ""},
 		"a window that closes is no revenue": {
@@ -57,6 +63,12 @@ func TestPosting(t *testing.T) {
 		"a refund in its window, fees withheld": {
 			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(1000), ValueAfter: n(0), WasRefundable: true, RefundMinor: 941}),
 			"refund_liability 1000 usd\nrefund_clearing -941 usd\nfees_withheld -59 usd\n"},
+		"a refund of what a balance has paid a part of": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 2000, FromBalanceMinor: 500, ValueBefore: n(2000), ValueAfter: n(0), WasRefundable: true, RefundMinor: 1426}),
+			"refund_liability 2000 usd\nrefund_clearing -1426 usd\nfees_withheld -74 usd\ncustomer_balances -500 usd\n"},
+		"which came back": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 2000, FromBalanceMinor: 500, ValueBefore: n(0), ValueAfter: n(2000), Reversed: true, RefundMinor: 1426}),
+			"refund_clearing 1426 usd\nfees_withheld 74 usd\ncustomer_balances 500 usd\ncontract_liability -2000 usd\n"},
 		"a refund without a decision, of a used lot": {
 			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(400), ValueAfter: n(0), RefundMinor: -1}),
 			"contract_liability 400 usd\nusage_revenue 600 usd\nrefund_clearing -1000 usd\n"},

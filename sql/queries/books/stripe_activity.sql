@@ -9,7 +9,9 @@ FROM (SELECT t.reporting_category AS category,
              CASE WHEN o.currency <> t.currency THEN sign(t.amount_minor)::bigint * o.amount_minor ELSE t.amount_minor END AS presented
       FROM reconciler.stripe_balance_transactions t
       LEFT JOIN LATERAL (
-          SELECT c.currency, c.amount_minor FROM reconciler.stripe_charges c
+          -- A capture has an amount of its own where it did not take the whole charge at once.
+          SELECT c.currency, coalesce((SELECT k.amount_minor FROM reconciler.stripe_captures k WHERE k.charge_id = c.id AND k.balance_transaction_id = t.id), c.amount_minor) AS amount_minor
+          FROM reconciler.stripe_charges c
           WHERE c.id = t.source_id AND t.reporting_category IN ('charge', 'charge_failure')
           UNION ALL
           SELECT r.currency, r.amount_minor FROM reconciler.stripe_refunds r
