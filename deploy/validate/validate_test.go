@@ -91,6 +91,18 @@ func TestOnlyWhatWritesReportsMountsThem(t *testing.T) {
 	}
 }
 
+// What is validated here and what is tried on a control plane is one release of Kubernetes.
+func TestOneReleaseOfKubernetes(t *testing.T) {
+	replacements := func(path string) string {
+		_, block, _ := strings.Cut(read(t, path), "\nreplace (\n")
+		block, _, _ = strings.Cut(block, "\n)\n")
+		return block
+	}
+	if here, there := replacements("go.mod"), replacements("../controlplane/go.mod"); here == "" || here != there {
+		t.Errorf("deploy/validate has\n%s\n\ndeploy/controlplane has\n%s", here, there)
+	}
+}
+
 // Every kustomization of deploy/ must be built by the test above, by itself or as a part of another.
 func TestNoKustomizationIsForgotten(t *testing.T) {
 	used := strings.Join(kustomizations, "\n")
