@@ -103,6 +103,11 @@ func (a *Audit) AddBreaks(ctx context.Context, ids []string) error {
 	return a.exec(ctx, "audit/add_breaks", postgres.Args{"break_ids": ids})
 }
 
+// AddBreakWork appends what people did about a break and the log doesn't have yet.
+func (a *Audit) AddBreakWork(ctx context.Context, id string) error {
+	return a.exec(ctx, "audit/add_break_work", postgres.Args{"break_ids": []string{id}})
+}
+
 // AddPeriodActions appends closings and reopenings that the log doesn't have yet.
 func (a *Audit) AddPeriodActions(ctx context.Context) error {
 	return a.exec(ctx, "audit/add_period_actions", postgres.Args{})
@@ -216,7 +221,7 @@ func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, probl
 	}
 	for _, unrecorded := range []struct{ statement, subject string }{
 		{"audit/unrecorded_refunds", "refund"}, {"audit/unrecorded_credit_backs", "credit entry"},
-		{"audit/unrecorded_breaks", "break"}, {"audit/unrecorded_periods", "period"},
+		{"audit/unrecorded_breaks", "break"}, {"audit/unrecorded_break_work", "break"}, {"audit/unrecorded_periods", "period"},
 	} {
 		var rows []struct {
 			SubjectID string `db:"subject_id"`

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,35 +24,44 @@ func newBreaksCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "breaks",
 		Short: "Work the open breaks",
-		Long:  "breaks lists, shows and resolves breaks, one by one or as a spreadsheet: export, fill in resolution, reason and actor, import.",
+		Long: `breaks lists and shows breaks, says who works on them and what is known, and resolves them, one by one or as a spreadsheet: export, fill in
+resolution, reason and actor, import.`,
 	}
-	cmd.AddCommand(newBreaksListCommand(s), newBreaksShowCommand(s), newBreaksResolveCommand(s), newBreaksExportCommand(s), newBreaksImportCommand(s))
+	cmd.AddCommand(newBreaksListCommand(s), newBreaksShowCommand(s), newBreaksAssignCommand(s), newBreaksNoteCommand(s), newBreaksResolveCommand(s),
+		newBreaksExportCommand(s), newBreaksImportCommand(s))
 	return cmd
 }
 
-// breakLine is a break as it is now.
+// breakLine is a break as it is now. As JSON it has the names of breaks.csv, amounts in minor units.
 type breakLine struct {
-	BreakID     string `db:"break_id"`
-	Kind        string
-	Severity    string
-	Status      string
-	AccountID   string          `db:"account_id"`
-	SubjectType string          `db:"subject_type"`
-	SubjectID   string          `db:"subject_id"`
-	Field       string          `db:"field"`
-	OpenedOn    reconcile.Date  `db:"opened_on"`
-	ClosedOn    *reconcile.Date `db:"closed_on"`
-	Ours        string
-	Theirs      string
-	Variance    reports.Number
-	Unit        string
-	Detail      string
+	BreakID     string          `db:"break_id" json:"break_id"`
+	Kind        string          `json:"kind"`
+	Severity    string          `json:"severity"`
+	Status      string          `json:"status"`
+	AccountID   string          `db:"account_id" json:"account_id"`
+	SubjectType string          `db:"subject_type" json:"subject_type"`
+	SubjectID   string          `db:"subject_id" json:"subject_id"`
+	Field       string          `db:"field" json:"field"`
+	Ours        string          `json:"ours"`
+	Theirs      string          `json:"theirs"`
+	Variance    reports.Number  `json:"variance"`
+	Unit        string          `json:"unit"`
+	OpenedOn    reconcile.Date  `db:"opened_on" json:"first_seen"`
+	ClosedOn    *reconcile.Date `db:"closed_on" json:"closed_on,omitempty"`
+	AgeDays     int             `db:"age_days" json:"age_days"`
+	Detail      string          `json:"detail"`
+	Action      string          `db:"-" json:"action"`
+	Owner       string          `json:"owner"`
+	WorkState   string          `db:"work_state" json:"state"` // open or investigating
+	DueOn       *reconcile.Date `db:"due_on" json:"due_on,omitempty"`
+	Notes       int             `json:"notes"` // how many there are; breaks show has them
 }
 
 // breakFilter is what list and export have in common.
 type breakFilter struct {
-	kind, severity, account string
-	all                     bool
+	kind, severity, account, subject, owner string
+	minAge                                  int
+	unowned, all                            bool
 }
 
 func (f *breakFilter) register(cmd *cobra.Command) {
@@ -59,39 +69,68 @@ func (f *breakFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.severity, "severity", "", "only breaks of this severity: info, warning or error")
 	completes(cmd, "severity", "info", "warning", "error")
 	cmd.Flags().StringVar(&f.account, "account", "", "only breaks of this account")
+	cmd.Flags().StringVar(&f.subject, "subject", "", "only breaks of this job, purchase, charge, refund or other subject")
+	cmd.Flags().StringVar(&f.owner, "owner", "", "only breaks that this person works on")
+	cmd.Flags().BoolVar(&f.unowned, "unowned", false, "only breaks that nobody works on")
+	cmd.Flags().IntVar(&f.minAge, "min-age", 0, "only breaks that are at least this many days old")
 	cmd.Flags().BoolVar(&f.all, "all", false, "closed ones too")
 }
 
-func (f breakFilter) args() (postgres.Args, error) {
+// check says what is wrong with the filter.
+func (f breakFilter) check() error {
 	if f.kind != "" {
 		if _, ok := reconcile.BreakKind(f.kind).Rule(); !ok {
-			return nil, usageError("--kind: there are no breaks of kind %q", f.kind)
+			return usageError("--kind: there are no breaks of kind %q", f.kind)
 		}
 	}
 	if f.severity != "" && reconcile.Severity(f.severity).Rank() < 0 {
-		return nil, usageError("--severity: %q is not info, warning or error", f.severity)
+		return usageError("--severity: %q is not info, warning or error", f.severity)
 	}
-	return postgres.Args{"kind": f.kind, "severity": f.severity, "account": f.account, "all": f.all, "break_id": ""}, nil
+	if f.minAge < 0 {
+		return usageError("--min-age: %d is below 0", f.minAge)
+	}
+	if f.unowned && f.owner != "" {
+		return usageError("--owner and --unowned exclude each other")
+	}
+	return nil
 }
+
+// args are the filter's, or those of one break.
+func (f breakFilter) args(today reconcile.Date, breakID string) postgres.Args {
+	return postgres.Args{
+		"kind": f.kind, "severity": f.severity, "account": f.account, "subject": f.subject, "owner": f.owner, "unowned": f.unowned,
+		"min_age": f.minAge, "all": f.all, "break_id": breakID, "today": today,
+	}
+}
+
+// todayIn is the business date that is going on.
+func todayIn(zone *time.Location) reconcile.Date { return reconcile.DateOf(time.Now().In(zone)) }
 
 func newBreaksListCommand(s *settings) *cobra.Command {
 	var filter breakFilter
+	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the open breaks, oldest first",
-		Example: "  reconciler breaks list --severity error\n  reconciler breaks list --kind duplicate_debit --account acc_17",
-		Args:    arguments(cobra.NoArgs),
+		Use:   "list",
+		Short: "List the open breaks, oldest first",
+		Example: `  reconciler breaks list --severity error
+  reconciler breaks list --kind duplicate_debit --account acc_17
+  reconciler breaks list --unowned --min-age 3     what nobody has taken for three days
+  reconciler breaks list --owner "Ana Ruiz" --json`,
+		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			args, err := filter.args()
-			if err != nil {
+			if err := filter.check(); err != nil {
 				return err
 			}
-			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
-				table := reports.NewTextTable(cmd.OutOrStdout(), "BREAK", "KIND", "SEVERITY", "STATUS", "SUBJECT", "VARIANCE", "SINCE")
+			return withReader(cmd, s, func(c config, store *postgres.Store) error {
+				args := filter.args(todayIn(c.jobs.Zone), "")
+				if asJSON {
+					return listBreaksAsJSON(cmd.Context(), store, args, cmd.OutOrStdout())
+				}
+				table := reports.NewTextTable(cmd.OutOrStdout(), "BREAK", "KIND", "SEVERITY", "STATUS", "SUBJECT", "VARIANCE", "SINCE", "DAYS", "OWNER")
 				count := 0
 				err := postgres.Each(cmd.Context(), store, "breaks/list", args, func(b breakLine) error {
 					count++
-					table.Row(b.BreakID, b.Kind, b.Severity, b.Status, b.SubjectType+" "+b.SubjectID, b.Variance.Text(b.Unit), b.OpenedOn)
+					table.Row(b.BreakID, b.Kind, b.Severity, b.Status, b.SubjectType+" "+b.SubjectID, b.Variance.Text(b.Unit), b.OpenedOn, b.AgeDays, orDash(b.Owner))
 					return nil
 				})
 				if err != nil {
@@ -106,7 +145,33 @@ func newBreaksListCommand(s *settings) *cobra.Command {
 		},
 	}
 	filter.register(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as a JSON array, amounts in minor units")
 	return cmd
+}
+
+// listBreaksAsJSON writes an array, a break a line, however many there are.
+func listBreaksAsJSON(ctx context.Context, store *postgres.Store, args postgres.Args, out io.Writer) error {
+	separator := "[\n"
+	err := postgres.Each(ctx, store, "breaks/list", args, func(b breakLine) error {
+		rule, _ := reconcile.BreakKind(b.Kind).Rule()
+		b.Action = rule.Action
+		line, err := json.Marshal(b)
+		if err != nil {
+			return fmt.Errorf("break %s: %w", b.BreakID, err)
+		}
+		_, err = fmt.Fprintf(out, "%s  %s", separator, line)
+		separator = ",\n"
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	end := "\n]\n"
+	if separator == "[\n" {
+		end = "[]\n"
+	}
+	_, err = io.WriteString(out, end)
+	return err
 }
 
 func newBreaksShowCommand(s *settings) *cobra.Command {
@@ -117,16 +182,16 @@ func newBreaksShowCommand(s *settings) *cobra.Command {
 		Example:     "  reconciler breaks show brk_08dcef8b073a8c20d0c0",
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
-				return showBreak(cmd, store, args[0])
+			return withReader(cmd, s, func(c config, store *postgres.Store) error {
+				return showBreak(cmd, store, todayIn(c.jobs.Zone), args[0])
 			})
 		},
 	}
 }
 
-func showBreak(cmd *cobra.Command, store *postgres.Store, id string) error {
+func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, id string) error {
 	var episodes []breakLine
-	err := store.Select(cmd.Context(), &episodes, "breaks/list", postgres.Args{"kind": "", "severity": "", "account": "", "all": true, "break_id": id})
+	err := store.Select(cmd.Context(), &episodes, "breaks/list", breakFilter{all: true}.args(today, id))
 	if err != nil {
 		return err
 	}
@@ -140,7 +205,8 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, id string) error {
 	for _, row := range [][2]string{
 		{"break", b.BreakID}, {"kind", b.Kind + ": " + rule.Meaning}, {"severity", b.Severity}, {"status", b.Status}, {"account", b.AccountID},
 		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", reports.AmountOrText(b.Ours, b.Unit)}, {"theirs", reports.AmountOrText(b.Theirs, b.Unit)}, {"variance", b.Variance.Text(b.Unit)},
-		{"detail", b.Detail}, {"first seen", b.OpenedOn.String()}, {"what to do", rule.Action},
+		{"detail", b.Detail}, {"first seen", fmt.Sprintf("%s, %s ago", b.OpenedOn, counted(b.AgeDays, "day"))}, {"what to do", rule.Action},
+		{"owner", orDash(b.Owner)}, {"state", b.WorkState}, {"due on", dueText(b.DueOn)},
 	} {
 		table.Row(row[0], row[1])
 	}
@@ -161,6 +227,9 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, id string) error {
 		RecordedAt   time.Time `db:"recorded_at"`
 	}
 	if err := store.Select(cmd.Context(), &history, "breaks/history", postgres.Args{"break_id": id}); err != nil {
+		return err
+	}
+	if err := showBreakWork(cmd.Context(), store, id, out); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "\nhistory")
@@ -223,11 +292,11 @@ func newBreaksExportCommand(s *settings) *cobra.Command {
 		Example: "  reconciler breaks export --out breaks-to-do.csv",
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			args, err := filter.args()
-			if err != nil {
+			if err := filter.check(); err != nil {
 				return err
 			}
-			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
+			return withReader(cmd, s, func(c config, store *postgres.Store) error {
+				args := filter.args(todayIn(c.jobs.Zone), "")
 				return writeOutput(cmd.OutOrStdout(), "--out", path, func(out io.Writer) error {
 					return exportBreaks(cmd.Context(), store, args, out)
 				})

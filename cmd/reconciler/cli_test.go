@@ -96,7 +96,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "play": playSimulation, "sql": execSQL, "hold": holdLock,
+			"exits": exits, "play": playSimulation, "sql": execSQL, "hold": holdLock, "openbreak": openBreak,
 		},
 	})
 }
@@ -175,4 +175,14 @@ func holdLock(ts *testscript.TestScript, neg bool, args []string) {
 	lock, err := store.TryLock(context.Background(), args[0])
 	ts.Check(err)
 	ts.Defer(func() { _ = lock.Unlock() })
+}
+
+// openbreak KIND puts the id of an open break of a kind into $BREAK.
+func openBreak(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: openbreak KIND")
+	}
+	var id string
+	ts.Check(ts.Value("db").(*testdb.DB).Get(&id, "SELECT min(break_id) FROM reconciler.breaks WHERE kind = $1 AND closed_on IS NULL", args[0]))
+	ts.Setenv("BREAK", id)
 }

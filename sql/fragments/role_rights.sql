@@ -12,6 +12,7 @@
     ('book_closings', 'SELECT, INSERT, DELETE', ''),
     ('booked_purchases', 'SELECT, INSERT, DELETE', ''),
     ('break_events', 'SELECT, INSERT', ''),
+    ('break_work', 'SELECT, INSERT', ''),
     ('breaks', 'SELECT, INSERT, UPDATE', ''),
     ('candidates', 'SELECT, INSERT, UPDATE, DELETE', ''),
     ('control_totals', 'SELECT, INSERT, UPDATE, DELETE', ''),
