@@ -65,6 +65,8 @@ type stripeJob struct {
 	scanned, outcomes string
 	// record are statements that keep what the checks came to.
 	record []string
+	// args are parameters of its own.
+	args postgres.Args
 }
 
 // stripeScope is a set of objects under examination: those of the night, and those of breaks that are still open.
@@ -91,7 +93,7 @@ func (j stripeJob) reconcile(ctx context.Context, n *Night) (counts Counts, err 
 }
 
 func (j stripeJob) run(ctx context.Context, n *Night, tx *postgres.Tx) (Counts, error) {
-	s := stripeStatements{night: n, tx: tx, args: n.stripeArgs(j.name)}
+	s := stripeStatements{night: n, tx: tx, args: with(n.stripeArgs(j.name), j.args)}
 	var scopes []string
 	for _, scope := range j.scopes {
 		scopes = append(scopes, scope.name)

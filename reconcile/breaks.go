@@ -49,6 +49,7 @@ const (
 	RefundAgainstPolicy   BreakKind = "refund_against_policy"
 	RefundMissingAtStripe BreakKind = "refund_missing_at_stripe"
 	ReviewOverdue         BreakKind = "review_overdue"
+	RefundUnpaid          BreakKind = "refund_unpaid"
 
 	DisputeAccountActive BreakKind = "dispute_account_active"
 	DisputedAndRefunded  BreakKind = "disputed_and_refunded"
@@ -128,6 +129,7 @@ var BreakRules = []BreakRule{
 	{RefundAgainstPolicy, Error, "refund", "refunds", "A refund that the policy does not allow.", "Find out who made it and why; note the reason."},
 	{RefundMissingAtStripe, Error, "purchase", "refunds", "The credits were taken for a refund, but no money went back.", "Refund the charge, or give the credits back by a refund_reversal."},
 	{ReviewOverdue, Warning, "refund_request", "refunds", "The request has waited longer than the policy's 7 business days.", "Decide it today and tell the customer."},
+	{RefundUnpaid, Error, "refund_request", "refunds", "The refund was approved 7 business days ago, and no money has gone back.", "Plan the refund and execute it; what can't be refunded any more, deny on the platform and tell the customer."},
 
 	{DisputeAccountActive, Warning, "dispute", "disputes", "A chargeback is open and the account is not suspended.", "Review the account; the policy allows suspending it."},
 	{DisputedAndRefunded, Error, "charge", "disputes", "The charge was both refunded and lost to a dispute, or is about to be.", "Submit the refund as evidence at once."},

@@ -37,6 +37,23 @@ func DueDate(requestDate Date, n int, isHoliday func(Date) bool) (Date, error) {
 	return Date{}, fmt.Errorf("due date of a request of %s: too few business days in the %d days after it", requestDate, maxBusinessDaySearch)
 }
 
+// RefundBusinessDays is how many business days an approved refund has until its money has left.
+const RefundBusinessDays = 7
+
+// OverdueThrough is the last date of which what was due n business days later (see DueDate) is overdue at the end of the business date today.
+// n must be 1 or more.
+func OverdueThrough(today Date, n int, isHoliday func(Date) bool) (Date, error) {
+	for from := today.AddDays(-n - 1); ; from = from.AddDays(-1) {
+		due, err := DueDate(from, n, isHoliday)
+		if err != nil {
+			return Date{}, err
+		}
+		if ReviewIsOverdue(due, today) {
+			return from, nil
+		}
+	}
+}
+
 // ReviewIsOverdue reports whether a request that is still undecided at the end of the business date
 // today should have been decided: today is after its due date.
 func ReviewIsOverdue(due, today Date) bool { return today.After(due) }

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -112,4 +113,26 @@ func TestDueDateLeavesAllItsDays(t *testing.T) {
 			t.Fatalf("%d days left after the due date", left)
 		}
 	})
+}
+
+// The last date that is overdue is overdue, and the day after it is not.
+func TestOverdueThrough(t *testing.T) {
+	holiday := func(d reconcile.Date) bool { return d == reconcile.Date{Year: 2026, Month: time.January, Day: 19} }
+	for today := (reconcile.Date{Year: 2026, Month: time.January, Day: 1}); today.Before(reconcile.Date{Year: 2026, Month: time.March, Day: 1}); today = today.AddDays(1) {
+		for n := 1; n <= 10; n++ {
+			last, err := reconcile.OverdueThrough(today, n, holiday)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for from, want := range map[reconcile.Date]bool{last: true, last.AddDays(1): false} {
+				due, err := reconcile.DueDate(from, n, holiday)
+				if err != nil || reconcile.ReviewIsOverdue(due, today) != want {
+					t.Errorf("%s, %d business days: of %s, due on %s, overdue should be %t: %v", today, n, from, due, want, err)
+				}
+			}
+		}
+	}
+	if _, err := reconcile.OverdueThrough(reconcile.Date{Year: 2026, Month: time.January, Day: 5}, 0, nil); err == nil {
+		t.Error("nothing is due after no days")
+	}
 }

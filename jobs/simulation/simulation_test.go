@@ -150,7 +150,7 @@ func TestSoundBusiness(t *testing.T) {
 
 func TestEveryFaultIsPlanted(t *testing.T) {
 	o := options()
-	o.Stripe = true
+	o.Stripe, o.Nights = true, 12 // a refund is unpaid after 7 business days
 	s, _ := play(t, o)
 	planted := make(map[reconcile.BreakKind]int)
 	for _, e := range s.Expected() {

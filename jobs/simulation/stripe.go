@@ -260,6 +260,7 @@ var stripeFaults = []fault{
 	{kind: reconcile.RefundFailed, plant: plantRefundFailed},
 	{kind: reconcile.RefundAgainstPolicy, plant: plantRefundAgainstPolicy},
 	{kind: reconcile.RefundMissingAtStripe, plant: plantRefundMissingAtStripe},
+	{kind: reconcile.RefundUnpaid, plant: plantRefundUnpaid, lead: 11},
 	{kind: reconcile.DisputeAccountActive, plant: plantDisputeAccountActive},
 	{kind: reconcile.DisputedAndRefunded, plant: plantDisputedAndRefunded},
 	{kind: reconcile.BalanceResidual, plant: plantBalanceResidual},
@@ -423,6 +424,28 @@ func plantRefundAgainstPolicy(s *Simulation, r *rand.Rand, at time.Time, mended 
 			}
 			refund := s.refund(p)
 			s.expect(reconcile.RefundAgainstPolicy, refund.ID, p.account, at, time.Time{}, story)
+		})
+	})
+}
+
+// plantRefundUnpaid has staff approve a request of the first night, as the worker does, and forget to pay.
+func plantRefundUnpaid(s *Simulation, r *rand.Rand, _ time.Time, mended bool) {
+	first, last := s.nights[0], s.nights[len(s.nights)-1]
+	due, err := reconcile.DueDate(first.Date, reconcile.RefundBusinessDays, s.options.IsHoliday)
+	if err != nil {
+		s.failure = err
+		return
+	}
+	if !due.Before(last.Date) {
+		return // there are holidays: too few nights for it
+	}
+	asked, overdue := first.Begin.Add(spell(r, 9*time.Hour, 20*time.Hour)), reconcile.NightOf(due.AddDays(1), s.options.Zone).Begin
+	mendedAt := mending(r, overdue.Add(12*time.Hour), mended)
+	s.withPurchase(r, asked.Add(-spell(r, time.Hour, 6*24*time.Hour)), func(p *purchase) {
+		s.plan(asked, func() {
+			id := s.ask(request{account: p.account, kind: "unused_credits", purchase: p.id, reason: "Bought twice"}, reconcile.DecisionApprove, "approved", settled)
+			s.expect(reconcile.RefundUnpaid, id, p.account, overdue, mendedAt, "approved, and nobody has paid")
+			s.mend(mendedAt, func() { s.refund(p) })
 		})
 	})
 }

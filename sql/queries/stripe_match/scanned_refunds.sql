@@ -23,3 +23,10 @@ WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id <> '' AND e.effe
 UNION ALL
 SELECT 'refunds of the ledger at Stripe, again', '', count(*)::text FROM reconciler.candidates s
 WHERE s.business_date = @date::date AND s.job = 'refunded purchases' AND NOT s.in_scan
+UNION ALL
+SELECT 'approved refunds', '', count(*)::text FROM {{ approved_refunds }} d
+UNION ALL
+SELECT 'approved refunds', d.currency, sum(d.refund_minor)::text FROM {{ approved_refunds }} d GROUP BY d.currency
+UNION ALL
+SELECT 'approved refunds, again', '', count(*)::text FROM reconciler.candidates s
+WHERE s.business_date = @date::date AND s.job = 'approved refunds' AND NOT s.in_scan
