@@ -90,6 +90,13 @@ night before, which another pod is doing, so that the result is the same as from
 				if err != nil {
 					return err
 				}
+				var nights []reconcile.Date
+				for night := o.From; !night.After(o.To); night = night.AddDays(1) {
+					nights = append(nights, night)
+				}
+				if err := tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), nights...); err != nil {
+					return err
+				}
 				return failOnBreaks(cmd.Context(), w.Store, o.To, threshold)
 			})
 		},

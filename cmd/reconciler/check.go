@@ -45,12 +45,14 @@ func newCheckCommand(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Prove the set-up before the first night",
-		Long: `check looks at everything a night relies on: settings, policy, database, encryption, role, time-outs, connections, clocks, time zone data,
-poolers, schema, nights left broken, every relation and column of the source, rights (too few and too many), indexes, statistics,
-the replica, Stripe key and mode, report storage, room on disk, and where metrics go. A line for each: what is wrong, and the fix.
+		Long: `check looks at everything a night relies on: settings, policy, database, encryption, role, time-outs, connections, clocks, time zone of the
+nights, poolers, schema, nights left broken, every relation and column of the source and what is in it, rights (too few and too many),
+row-level security, collations, whether the ledger takes entries, indexes, statistics, the replica, Stripe key and mode, report storage,
+room on disk, and where metrics go. A line for each: what is wrong, and the fix.
 
 It changes nothing, apart from small files that it writes where reports, temporary files and metrics go, and removes again. Warnings don't
-make it fail. It can't see what only the server's own machine knows, such as the room left on the database's disk.`,
+make it fail. What does in the database is refused, with the same exit code, by every command that works on nights. It can't see what only
+the server's own machine knows, such as the room left on the database's disk.`,
 		Example: `  reconciler check
   reconciler check --json`,
 		Args: arguments(cobra.NoArgs),

@@ -19,17 +19,23 @@ func (c *checkup) source(ctx context.Context, store *postgres.Store) {
 		names = append(names, relation.Name)
 	}
 	args := postgres.Args{"schema": store.SourceSchema(), "relations": names}
-	var columns []struct{ Relation, Column, Type string }
+	var columns []struct {
+		Relation, Column, Type string
+		IsVirtual              bool `db:"is_virtual"`
+	}
 	if err := store.Select(ctx, &columns, "check/columns", args); err != nil {
 		c.failed("source", err)
 		return
 	}
-	types := map[string]map[string]string{}
+	types, virtual := map[string]map[string]string{}, []string{}
 	for _, column := range columns {
 		if types[column.Relation] == nil {
 			types[column.Relation] = map[string]string{}
 		}
 		types[column.Relation][column.Column] = column.Type
+		if column.IsVirtual {
+			virtual = append(virtual, column.Relation+"."+column.Column)
+		}
 	}
 	for _, relation := range sql.SourceRelations {
 		c.relation(store.SourceSchema(), relation, types[relation.Name])
@@ -38,7 +44,7 @@ func (c *checkup) source(ctx context.Context, store *postgres.Store) {
 	c.rowSecurity(ctx, store, args)
 	c.collations(ctx, store, args)
 	c.ledger(ctx, store)
-	c.indexes(ctx, store, args)
+	c.indexes(ctx, store, args, virtual)
 	c.statistics(ctx, store, args)
 }
 
@@ -240,7 +246,8 @@ func ledgerView(schema string) string {
 	return strings.ReplaceAll(strings.TrimSpace(sql.LedgerView), "platform.", pq.QuoteIdentifier(schema)+".")
 }
 
-func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args) {
+// indexes judges what the tables have; virtual are columns that can't have any.
+func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args, virtual []string) {
 	var found []struct {
 		Relation         string
 		IsView           bool `db:"is_view"`
@@ -269,7 +276,12 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 		for _, index := range sql.SourceRelations[i].Indexes {
 			if !slices.Contains(f.Indexes, index.String()) {
 				complete = false
-				c.add("indexes", outcomeWarning, fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s %s", table, index), "%s has none on %s: %s", f.Relation, index, index.Cost)
+				fix := fmt.Sprintf("CREATE INDEX CONCURRENTLY ON %s %s", table, index)
+				if i := slices.IndexFunc(virtual, func(column string) bool { return mentions(index, strings.TrimPrefix(column, f.Relation+".")) }); i >= 0 {
+					_, column, _ := strings.Cut(virtual[i], ".")
+					fix = fmt.Sprintf("make %s a stored column first: a virtual one takes no index, no index can have it in its condition, and it has no statistics", column)
+				}
+				c.add("indexes", outcomeWarning, fix, "%s has none on %s: %s", f.Relation, index, index.Cost)
 			}
 		}
 		if !f.UniqueID {
@@ -288,6 +300,11 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 	if complete {
 		c.add("indexes", outcomeOK, "", "all there")
 	}
+}
+
+// mentions says whether an index has a column, as its key or in its condition.
+func mentions(index sql.SourceIndex, column string) bool {
+	return index.Column == column || strings.HasPrefix(index.Where, "("+column+" ")
 }
 
 // idempotencyKey judges a ledger that doesn't keep its key unique as a whole, as a partitioned table can't. The worker makes the ids of its entries

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 func init() { commands = append(commands, newRunCommand) }
@@ -75,10 +78,12 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 				if catchUp {
 					result, err := w.CatchUp(cmd.Context())
 					fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d with broken integrity\n", counted(len(result.Done), "night"), len(result.Broken))
-					if err != nil {
+					if err := errors.Join(err, tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), result.Done...)); err != nil {
 						return err
 					}
 				} else if err := w.RunNight(cmd.Context(), night, args...); err != nil {
+					return err
+				} else if err := tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), night); err != nil {
 					return err
 				}
 				return failOnBreaks(cmd.Context(), w.Store, night, threshold)
@@ -113,6 +118,22 @@ func parseFailOn(text string) (reconcile.Severity, error) {
 		return "", usageError("--fail-on: %q is not warning or error", text)
 	}
 	return reconcile.Severity(text), nil
+}
+
+// tellRowsLeftOut says of nights for which relations they could use so few rows that they say little; a dry run has left nothing to tell of.
+func tellRowsLeftOut(ctx context.Context, store *postgres.Store, out io.Writer, nights ...reconcile.Date) error {
+	for _, night := range nights {
+		var controls []reports.ControlTotal
+		if err := store.Select(ctx, &controls, "reports/control_totals", postgres.Args{"date": night}); err != nil {
+			return err
+		}
+		for _, control := range controls {
+			if left, many := control.LeftOut(); many {
+				fmt.Fprintf(out, "%s: %s rejects.csv names them; reconciler check says which values they have\n", night, left)
+			}
+		}
+	}
+	return nil
 }
 
 // failOnBreaks returns errBreaksFound when a night has open breaks at or above a severity.

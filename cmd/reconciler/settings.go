@@ -30,7 +30,7 @@ var settingList = []setting{
 	{env: "RECONCILER_STRIPE_PER_ENDPOINT", standby: "25", usage: "the most requests per second to one Stripe endpoint"},
 	{env: "RECONCILER_STRIPE_IN_ALL", standby: "100", usage: "the most requests per second to Stripe in total"},
 	{group: "Reports and policy", env: "REPORTS_URL", standby: "reports", usage: "where reports go: a folder, or s3://bucket/prefix"},
-	{env: "RECONCILER_TIMEZONE", standby: "UTC", usage: "time zone of business dates"},
+	{env: "RECONCILER_TIMEZONE", standby: "UTC", usage: "time zone of business dates; that of the first night for good"},
 	{env: "RECONCILER_POLICY", usage: "a policy file; empty: the built-in policy"},
 	{env: "RECONCILER_ACCOUNTS", usage: "a chart of accounts for the journal; empty: the built-in one (see: reconciler report --help)"},
 	{env: "RECONCILER_SOURCE_SCHEMA", standby: "platform", usage: "schema of the platform's tables or views"},
