@@ -361,6 +361,15 @@ func (c *checkup) values(ctx context.Context, store *postgres.Store) {
 				"%d of the newest %d rows of %s: %s %s: %s", first.AllRows, first.Sampled, relation.Name, first.Field, first.Problem, strings.Join(shown, ", "))
 		}
 	}
+	var twice []string
+	switch err := store.Select(ctx, &twice, "check/key_duplicates", postgres.Args{"rows": sampledRows}); {
+	case errors.Is(err, postgres.ErrSetup):
+	case err != nil:
+		c.failed(check, err)
+		return
+	case len(twice) > 0:
+		c.add(check, outcomeWarning, "make it unique in the table that holds the ledger: it is what keeps an entry from being added twice", "several entries have the idempotency_key %q", twice[0])
+	}
 	if len(c.lines) == before {
 		c.add(check, outcomeOK, "", "the newest rows of each relation keep the contract, as far as %d were looked at", sampledRows)
 	}

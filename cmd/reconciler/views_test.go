@@ -78,11 +78,16 @@ func TestTheExampleOfALedgerBehindAView(t *testing.T) {
 	if len(posted) != 1 || posted[0] != "7 12 5 reconciler:credit_back:12:0" {
 		t.Errorf("%s finds %q in the ledger", administrator, posted)
 	}
-	d.execute(t, "postgres", "ALTER FUNCTION platform.add_credit_entry() SECURITY INVOKER")
+	d.execute(t, "postgres", `ALTER FUNCTION platform.add_credit_entry() SECURITY INVOKER; ALTER TABLE billing.ledger DROP CONSTRAINT ledger_idempotency_key_key;
+		INSERT INTO billing.ledger (account_id, kind, credits, idempotency_key, created_at) VALUES (7, 'promo', 1, 'k', '2026-03-01Z'), (7, 'promo', 1, 'k', '2026-03-01Z')`)
 	if _, lines := checked(t, worker); !slices.ContainsFunc(lines, func(l checkLine) bool {
 		return l.Check == "ledger" && l.Result == outcomeWarning && strings.Contains(l.Fix, "SECURITY DEFINER")
 	}) {
 		t.Errorf("a trigger without rights: %+v", lines)
+	} else if !slices.ContainsFunc(lines, func(l checkLine) bool {
+		return l.Result == outcomeWarning && strings.Contains(l.Found, `idempotency_key "k"`)
+	}) {
+		t.Errorf("a key that two entries have: %+v", lines)
 	}
 }
 
