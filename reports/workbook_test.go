@@ -273,7 +273,7 @@ func TestWorkbookBytesDontChange(t *testing.T) {
 
 func TestXMLTexts(t *testing.T) {
 	for text, want := range map[string]string{
-		"a<b>&\"'": "a&lt;b&gt;&amp;\"'", "x\r\ny": "x&#xD;\ny", "_x000D_": "_x005F_x000D_", "_x00_": "_x00_", "a\x00\x1bb\tc\nd": "a\uFFFD\uFFFDb\tc\nd",
+		"a<b>&\"'": "a&lt;b&gt;&amp;\"'", "x\r\ny\rz\n": "x\ny\nz\n", "\r": "\n", "_x000D_": "_x005F_x000D_", "_x00_": "_x00_", "a\x00\x1bb\tc\nd": "a\uFFFD\uFFFDb\tc\nd",
 		"\uFFFE\uFFFF": "\uFFFD\uFFFD", "bad \xff": "bad \uFFFD", "é✓": "é✓",
 	} {
 		if got := string(appendXML(nil, text)); got != want {

@@ -165,8 +165,8 @@ func cutToCell(text string) string {
 	return text
 }
 
-// appendXML escapes a text for XML and for Excel, which takes _x000D_ for a carriage return: a text that looks so by itself is masked. A
-// carriage return is written as XML has it, as many readers don't know Excel's way. What XML can't hold becomes U+FFFD.
+// appendXML escapes a text for XML and for Excel, which takes _x000D_ for a carriage return: a text that looks so by itself is masked.
+// What XML can't hold becomes U+FFFD.
 func appendXML(buf []byte, text string) []byte {
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -179,7 +179,10 @@ func appendXML(buf []byte, text string) []byte {
 			case c == '>':
 				buf = append(buf, "&gt;"...)
 			case c == '\r':
-				buf = append(buf, "&#xD;"...)
+				// Cells break lines at \n, as in Excel: of \r some readers make its escape, others a second break.
+				if i+1 == len(text) || text[i+1] != '\n' {
+					buf = append(buf, '\n')
+				}
 			case c == '_' && looksEscaped(text[i:]):
 				buf = append(buf, "_x005F_"...)
 			case c < ' ' && c != '\t' && c != '\n':

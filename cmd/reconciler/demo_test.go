@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/sql/localpg"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -159,6 +161,46 @@ func TestThousands(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 26823: "26,823", 1234567: "1,234,567"} {
 		if got := thousands(n); got != want {
 			t.Errorf("%d is written %s, want %s", n, got, want)
+		}
+	}
+}
+
+// The reports don't depend on the version of PostgreSQL. The long form plays the demo on every supported one, fetched from where a machine
+// without PostgreSQL gets it; the short form takes whatever there is twice, so that nothing but the server can differ.
+func TestDemoIsTheSameOnEveryVersion(t *testing.T) {
+	servers := []string{os.Getenv(localpg.FetchVariable), os.Getenv(localpg.FetchVariable)}
+	if *longMonth {
+		t.Setenv(localpg.BinVariable, "")
+		servers = []string{"14", "15", "16", "17", "18"}
+	}
+	var first map[string][]byte
+	for _, server := range servers {
+		t.Setenv(localpg.FetchVariable, server)
+		dir := filepath.Join(t.TempDir(), "reports")
+		if code, out, log := runDemo(t.Context(), smallDemo(dir)); code != exitDone {
+			t.Fatalf("PostgreSQL %s: exit %d\n%s%s", server, code, out, log)
+		}
+		files := map[string][]byte{}
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || entry.Name() == "demo.log" { // the log has times
+				return err
+			}
+			files[strings.TrimPrefix(path, dir)], err = os.ReadFile(path)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = files
+		}
+		if len(files) != len(first) || len(files) < 30 {
+			t.Errorf("PostgreSQL %s: %d files, %s: %d", server, len(files), servers[0], len(first))
+		}
+		for name, content := range files {
+			if !bytes.Equal(content, first[name]) {
+				t.Errorf("%s of PostgreSQL %s differs from that of %s", name, server, servers[0])
+			}
 		}
 	}
 }
