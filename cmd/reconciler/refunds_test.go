@@ -60,6 +60,13 @@ func newRefundCase(t *testing.T) *refundCase {
 		query string
 		args  []any
 	}{
+		// What the decision rests on, as the sync has kept it.
+		{`INSERT INTO reconciler.stripe_charges (id, payment_intent_id, invoice_id, customer_id, metadata_purchase_id, method, amount_minor, captured_minor, currency,
+				status, captured, failure_code, balance_transaction_id, failure_balance_transaction_id, created_at, seen_at)
+			VALUES ($1, '', '', '', 'pur_1', 'card', 10000, 10000, 'usd', 'succeeded', true, '', $2, '', $3, $3)`, []any{charge.ID, charge.BalanceTransaction, bought}},
+		{`INSERT INTO reconciler.stripe_balance_transactions (id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status,
+				source_id, created_at, available_on, seen_at)
+			VALUES ($1, 'charge', 'charge', 10000, 320, 0, 9680, 'usd', 'available', $2, $3, $3, $3)`, []any{charge.BalanceTransaction, charge.ID, bought}},
 		{"INSERT INTO platform.accounts VALUES ('acc_1', 'a@example.com', 'active', $1)", []any{bought}},
 		{`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, stripe_charge_id, created_at, completed_at)
 			VALUES ('pur_1', 'acc_1', 'credits', 1000, 10000, 'usd', 'completed', $1, $2, $2)`, []any{charge.ID, bought}},
@@ -129,7 +136,7 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 		"plans wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here": key,
 		"plans would be sent, each after another look at Stripe":                    append([]string{"--execute-refunds", "true"}, key...),
 	} {
-		if told := c.run(exitDone, append(slices.Clone(rehearsal), flags...)...); !strings.Contains(told, verdict) || !strings.Contains(told, plan+"  ben") || !strings.Contains(told, "9680 usd") {
+		if told := c.run(exitDone, append(slices.Clone(rehearsal), flags...)...); !strings.Contains(told, verdict) || !strings.Contains(told, plan+"  ben") || !strings.Contains(told, "96.80 USD") {
 			t.Errorf("the dry run doesn't say that %s:\n%s", verdict, told)
 		}
 	}
@@ -158,8 +165,8 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	for _, id := range []string{"req_1", "pur_1", plan, view.Items[0].IntentID()} {
 		told := strings.Join(strings.Fields(c.run(exitDone, "explain", id)), " ")
 		for _, want := range map[bool][]string{
-			true:  {"made by anna", "approved by ben", "stopped by", "of 9680 usd", "is sent"},
-			false: {"planned by anna: refund " + view.Items[0].IntentID() + " of 9680 usd", "the plan is approved by ben", "goes from planned to sending", "goes from sending to sent", "at Stripe it is re_"},
+			true:  {"made by anna", "approved by ben", "stopped by", "of 96.80 USD", "is sent"},
+			false: {"planned by anna: refund " + view.Items[0].IntentID() + " of 96.80 USD", "the plan is approved by ben", "goes from planned to sending", "goes from sending to sent", "at Stripe it is re_"},
 		}[id == plan] {
 			if !strings.Contains(told, want) {
 				t.Errorf("explain %s doesn't say %q:\n%s", id, want, told)

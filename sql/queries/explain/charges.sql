@@ -1,14 +1,29 @@
+-- A charge with each of its transactions: captures, and what a partial capture left.
 SELECT c.created_at AS at, 'Stripe charge ' || c.id AS source, '' AS clause,
        'charge ' || c.id || ' (' || c.method || '): ' || {{ amount_mark }} || c.amount_minor || ' ' || c.currency || {{ amount_mark }} || ', ' || c.status
-       || coalesce('; settled as ' || {{ amount_mark }} || t.amount_minor || ' ' || t.currency || {{ amount_mark }} || ', fee ' || {{ amount_mark }} || t.fee_minor || ' ' || t.currency || {{ amount_mark }}
-                   || ' (tax ' || {{ amount_mark }} || t.fee_tax_minor || ' ' || t.currency || {{ amount_mark }} || ')', '; Stripe has not posted it to the balance yet') AS says
+       || CASE WHEN c.captured_minor NOT IN (0, c.amount_minor) THEN '; captured ' || {{ amount_mark }} || c.captured_minor || ' ' || c.currency || {{ amount_mark }} ELSE '' END
+       || coalesce('; ' || x.settled, '; Stripe has not posted it to the balance yet')
+       || coalesce('; of invoice ' || i.id || ', which took ' || {{ amount_mark }} || i.from_balance_minor || ' ' || i.currency || {{ amount_mark }} || ' from the customer''s balance', '') AS says
 FROM reconciler.stripe_charges c
-LEFT JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id
+LEFT JOIN reconciler.stripe_invoices i ON i.id = c.invoice_id AND i.from_balance_minor <> 0
+LEFT JOIN LATERAL (SELECT string_agg(CASE WHEN t.reporting_category = 'charge' THEN 'settled as ' ELSE 'taken back, as only a part was captured: ' END
+                                     || {{ amount_mark }} || t.amount_minor || ' ' || t.currency || {{ amount_mark }}
+                                     || ', fee ' || {{ amount_mark }} || t.fee_minor || ' ' || t.currency || {{ amount_mark }}
+                                     || ' (tax ' || {{ amount_mark }} || t.fee_tax_minor || ' ' || t.currency || {{ amount_mark }}
+                                     || coalesce((SELECT string_agg(', ' || f.key || ' ' || {{ amount_mark }} || f.value || ' ' || t.currency || {{ amount_mark }}, '' ORDER BY f.key)
+                                                  FROM jsonb_each_text(t.other_fees) f), '') || ')', '; ' ORDER BY t.created_at, t.amount_minor < 0, t.id) AS settled
+                   FROM (SELECT t.* FROM reconciler.stripe_balance_transactions t WHERE t.source_id = c.id AND t.source_id <> '' AND t.reporting_category = 'charge'
+                         UNION ALL
+                         SELECT t.* FROM reconciler.stripe_refunds r
+                         JOIN reconciler.stripe_balance_transactions t ON t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal'
+                         WHERE r.charge_id = c.id) t) x ON true
 WHERE c.id = ANY (@ids::text[])
 UNION ALL
 SELECT r.created_at, 'Stripe refund ' || r.id, '2.2', 'refund ' || r.id || ': ' || {{ amount_mark }} || r.amount_minor || ' ' || r.currency || {{ amount_mark }} || ', ' || r.status
        || CASE WHEN r.failure_reason <> '' THEN ' because of ' || r.failure_reason ELSE '' END
-FROM reconciler.stripe_refunds r WHERE r.charge_id = ANY (@ids::text[])
+FROM reconciler.stripe_refunds r
+WHERE r.charge_id = ANY (@ids::text[])
+  AND NOT EXISTS (SELECT FROM reconciler.stripe_balance_transactions t WHERE t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal')
 UNION ALL
 SELECT d.created_at, 'Stripe dispute ' || d.id, '5.1', 'dispute ' || d.id || ' over ' || {{ amount_mark }} || d.amount_minor || ' ' || d.currency || {{ amount_mark }} || ': ' || d.reason || '; now ' || d.status
 FROM reconciler.stripe_disputes d WHERE d.charge_id = ANY (@ids::text[])

@@ -18,6 +18,8 @@ WITH start AS (
     UNION SELECT p.id FROM source.purchases p WHERE p.stripe_charge_id IN (SELECT id FROM charge)
     UNION SELECT p.id FROM source.purchases p JOIN reconciler.stripe_charges c ON c.payment_intent_id = p.stripe_payment_intent_id
           WHERE c.id IN (SELECT id FROM charge) AND c.payment_intent_id <> ''
+    UNION SELECT p.id FROM source.purchases p JOIN reconciler.stripe_charges c ON c.invoice_id = p.stripe_invoice_id
+          WHERE c.id IN (SELECT id FROM charge) AND c.invoice_id <> ''
     UNION SELECT c.metadata_purchase_id FROM reconciler.stripe_charges c WHERE c.id IN (SELECT id FROM charge) AND c.metadata_purchase_id <> ''
 ), job AS (
     SELECT j.id FROM source.jobs j WHERE j.id IN (SELECT id FROM start)
@@ -37,6 +39,10 @@ UNION SELECT 'plan', p.plan_id FROM reconciler.refund_plans p WHERE p.plan_id = 
 UNION SELECT 'charge', id FROM charge
 UNION SELECT 'charge', p.stripe_charge_id FROM source.purchases p WHERE p.id IN (SELECT id FROM purchase) AND p.stripe_charge_id <> ''
 UNION SELECT 'charge', c.id FROM reconciler.stripe_charges c WHERE c.metadata_purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'charge', c.id FROM source.purchases p JOIN reconciler.stripe_charges c ON c.payment_intent_id = p.stripe_payment_intent_id
+      WHERE p.id IN (SELECT id FROM purchase) AND c.payment_intent_id <> ''
+UNION SELECT 'charge', c.id FROM source.purchases p JOIN reconciler.stripe_charges c ON c.invoice_id = p.stripe_invoice_id
+      WHERE p.id IN (SELECT id FROM purchase) AND c.invoice_id <> ''
 UNION SELECT 'subject', b.subject_id FROM reconciler.breaks b WHERE b.break_id = @id::text
 UNION SELECT 'subject', b.subject_id FROM reconciler.breaks b WHERE b.subject_id = @id::text
 ORDER BY 1, 2
