@@ -434,3 +434,28 @@ func TestAPolicyMayWithholdApplicationFees(t *testing.T) {
 	}
 	b.whole()
 }
+
+// Who was charged too much gets the surplus back: that clears the break, and is no refund of the purchase.
+func TestARefundOfTheSurplusIsNoRefundOfThePurchase(t *testing.T) {
+	t.Parallel()
+	b := newPayments(t)
+	b.dontReport()
+	p, _ := b.pay(2_050, "usd", nil)
+	p.amount, p.credits = 2_000, 2_000
+	b.store(p, "completed", "", p.charge, "")
+	b.night()
+	if found := b.openBreaks(); len(found) != 1 || found[0] != "charge_amount_mismatch "+p.id+" amount_minor" {
+		t.Fatalf("%v", found)
+	}
+	b.until(9)
+	b.refund(p, 50)
+	for range 3 {
+		night := b.night()
+		if found := b.openBreaks(); len(found) > 0 {
+			t.Errorf("%s: %v", night.Date, found)
+		}
+	}
+	if n := b.count("SELECT count(*) FROM reconciler.refund_windows WHERE purchase_id = $1 AND state = 'refunded'", p.id); n != 0 {
+		t.Error("its window is refunded")
+	}
+}

@@ -116,7 +116,7 @@ var BreakRules = []BreakRule{
 	{NegativeBalance, Error, "account", "purchases and ledger", "The account has used more credits than it has.", "Find out how it could; suspend or bill the account."},
 	{LateItem, Info, "credit_entry", "purchases and ledger", "The entry turned up in a period that had been reported; it is booked in this one.", "None, unless it should not have been late."},
 
-	{PurchaseMissingAtStripe, Error, "purchase", "purchases and Stripe", "A completed purchase has no charge at Stripe.", "Find the payment; without one, take the credits back."},
+	{PurchaseMissingAtStripe, Error, "purchase", "purchases and Stripe", "A completed purchase has no charge at Stripe.", "Find the payment, outside of Stripe where the detail says so; without one, set the purchase to failed and take the credits back by an adjustment that names it."},
 	{ChargeAmountMismatch, Error, "purchase", "purchases and Stripe", "The charge's amount differs from the purchase's.", "Correct the purchase, or refund or collect the variance."},
 	{ChargeCurrencyMismatch, Error, "purchase", "purchases and Stripe", "The charge's currency differs from the purchase's.", "Correct the purchase's currency and amount."},
 	{ChargeStatusMismatch, Error, "purchase", "purchases and Stripe", "Platform and Stripe disagree on whether the payment succeeded.", "Trust Stripe; correct the purchase and its grant."},

@@ -8,7 +8,7 @@ WITH facts AS (
            c.currency AS charge_currency, c.created_at AS charged_at, c.method,
            coalesce(r.refunded_minor, 0) AS refunded_minor, n.status AS intent_status,
            i.id AS invoice_id, i.status AS invoice_status, i.paid_out_of_band, coalesce(i.from_balance_minor, 0) AS from_balance_minor,
-           {{ payment_covers }} AS is_covered
+           {{ payment_covers }} OR coalesce(r.refunded_minor > 0 AND r.refunded_minor = {{ surplus }}, false) AS is_covered
     FROM reconciler.candidates s
     JOIN {{ valid_purchases }} p ON p.id = s.subject_id
     LEFT JOIN LATERAL {{ main_charge }} c ON true

@@ -5,7 +5,7 @@ INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name
 WITH facts AS (
     SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
            coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
-           p.completed_at, m.captured_minor,
+           p.completed_at, m.captured_minor, coalesce(o.live_minor = {{ surplus }}, false) AS is_surplus,
            CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR {{ payment_covers }}) THEN {{ refundable }} END AS refundable_minor,
            o.live_minor, o.first_live, o.last_live, l.taken, l.reversals, a.approved_minor, coalesce(a.denied, false) AS denied,
            coalesce(d.at_stake, false) AS at_stake,
@@ -47,7 +47,7 @@ WITH facts AS (
     LEFT JOIN LATERAL {{ used_at }} u ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), expected AS (
-    SELECT f.*, is_live AND is_main AND purchase_kind = 'credits' AND NOT at_stake AS asks_policy,
+    SELECT f.*, is_live AND is_main AND purchase_kind = 'credits' AND NOT at_stake AND NOT is_surplus AS asks_policy,
            coalesce(approved_minor, refundable_minor) AS due_minor
     FROM facts f
 ), policy AS (
@@ -61,7 +61,7 @@ WITH facts AS (
     FROM policy p
     UNION ALL
     SELECT p.*, 'refunds whose credits were taken',
-           CASE WHEN NOT is_live OR NOT is_main OR purchase_kind <> 'credits' OR id <> first_live OR taken >= credits THEN 'matched'
+           CASE WHEN NOT is_live OR NOT is_main OR is_surplus OR purchase_kind <> 'credits' OR id <> first_live OR taken >= credits THEN 'matched'
                 WHEN created_at > @grace_before::timestamptz THEN 'awaiting'
                 ELSE 'refund_missing_in_ledger' END
     FROM policy p
