@@ -87,6 +87,7 @@ func (w *Worker) Backfill(ctx context.Context, o BackfillOptions) (result Backfi
 
 // AwaitNight waits until a night has ended, well or not, or patience runs out; which is no error, as somebody may have left it out.
 func (w *Worker) AwaitNight(ctx context.Context, date reconcile.Date, patience time.Duration) error {
+	told := time.Time{}
 	for began := time.Now(); time.Since(began) < patience; {
 		var ended bool
 		if err := w.Store.Get(ctx, &ended, "runs/has_ended", postgres.Args{"date": date}); err != nil {
@@ -94,6 +95,10 @@ func (w *Worker) AwaitNight(ctx context.Context, date reconcile.Date, patience t
 		}
 		if ended {
 			return nil
+		}
+		if time.Since(told) >= time.Minute {
+			told = time.Now()
+			w.Log.Info().Stringer("business_date", date).Dur("waited_ms", time.Since(began)).Dur("patience_ms", patience).Msg("waiting for the night before")
 		}
 		select {
 		case <-time.After(250 * time.Millisecond):

@@ -227,13 +227,19 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 	n.Worker.Settings = settings
 	n.log = w.Log.With().Stringer("business_date", date).Time("as_of", n.AsOf()).Logger()
 
-	lock, err := w.Store.TryLock(ctx, "night/"+date.String())
+	lock, err := w.Store.TryLock(ctx, nightLock(date))
+	if errors.Is(err, postgres.ErrLockHeld) {
+		err = w.atWork(ctx, err)
+	}
 	if err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 	if !w.hasTurn {
 		turn, err2 := w.takeTurn(ctx)
+		if errors.Is(err2, postgres.ErrLockHeld) {
+			err2 = w.atWork(ctx, err2)
+		}
 		if err2 != nil {
 			return fmt.Errorf("night %s: %w", date, err2)
 		}
@@ -265,10 +271,24 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, only ...stri
 	}
 	err = n.runJobs(ctx, only)
 	if whole {
+		failed := err != nil
 		err = errors.Join(err, n.finishRun("night", nil, err))
+		if failed {
+			n.tellIndex(ctx)
+		}
 		n.tellAuditHead(ctx)
 	}
 	return err
+}
+
+// tellIndex has the index page say that the run has failed. It was written while the run was still under way.
+func (n *Night) tellIndex(ctx context.Context) {
+	if n.rehearsal || n.Reports == nil || ctx.Err() != nil {
+		return
+	}
+	if err := n.publishIndex(ctx); err != nil {
+		n.log.Warn().Err(err).Msg("the index page does not tell that this night has failed")
+	}
 }
 
 // tellAuditHead puts the end of the audit log's chain into this log, which is kept elsewhere: whoever rewrote the whole chain would have to

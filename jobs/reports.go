@@ -279,8 +279,18 @@ func (n *Night) publishIndex(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	troubled, err := TroubledNights(ctx, n.Store)
+	if err != nil {
+		return err
+	}
+	var notes []string
+	for _, night := range troubled {
+		if !night.Missing() { // the page itself sees which nights have no report
+			notes = append(notes, night.String())
+		}
+	}
 	var page bytes.Buffer
-	if err := reports.WriteIndex(&page, nights, n.Reports.Folder); err != nil {
+	if err := reports.WriteIndex(&page, nights, notes, n.Reports.Folder); err != nil {
 		return fmt.Errorf("write %s: %w", reports.IndexName, err)
 	}
 	return n.Reports.WriteIndex(ctx, reports.IndexName, page.Bytes())

@@ -23,6 +23,9 @@ type Schedule struct {
 	cron cron.Schedule
 }
 
+// leastEvery is the shortest @every: the parser makes one second of anything less, of nothing and of what is negative, too.
+const leastEvery = time.Minute
+
 // ParseSchedule reads five cron fields ("15 3 * * *"), or @hourly, @daily, @every 30m and the like, in a time zone.
 func ParseSchedule(spec string, zone *time.Location) (Schedule, error) {
 	s := Schedule{spec: strings.TrimSpace(spec), zone: zone}
@@ -36,6 +39,9 @@ func ParseSchedule(spec string, zone *time.Location) (Schedule, error) {
 	}
 	if fields, ok := parsed.(*cron.SpecSchedule); ok {
 		fields.Location = time.UTC // it sees wall clocks only
+	}
+	if every, ok := parsed.(cron.ConstantDelaySchedule); ok && every.Delay < leastEvery {
+		return s, fmt.Errorf("%q is too often; the least is @every %s", spec, "1m")
 	}
 	s.cron = parsed
 	if s.Next(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
@@ -153,10 +159,13 @@ func DueNights(record NightsOnRecord, now time.Time, zone *time.Location) []reco
 type CatchUpResult struct {
 	Done   []reconcile.Date
 	Broken []reconcile.Date // these ended with ErrIntegrity or ErrPanic; the later ones were done all the same
+	// Troubled are nights that this did not do, and that no schedule will: earlier ones whose last run failed, or that were never run.
+	Troubled []TroubledNight
 }
 
 // CatchUp does every night that is due, in order. It stops at the first that can't be finished for now (Retryable), so that no night is
-// left behind; one that ended with ErrIntegrity or ErrPanic doesn't stop the later ones, and comes back at the end.
+// left behind; one that ended with ErrIntegrity or ErrPanic doesn't stop the later ones, and comes back at the end. An earlier night whose
+// last run failed is an ErrIntegrity as well, every time until it is mended.
 func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) {
 	record, err := w.NightsOnRecord(ctx)
 	if err != nil {
@@ -180,6 +189,19 @@ func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) 
 			broken = errors.Join(broken, err)
 		default:
 			return result, errors.Join(err, broken)
+		}
+	}
+	troubled, err := TroubledNights(ctx, w.Store)
+	if err != nil {
+		return result, errors.Join(err, broken)
+	}
+	for _, night := range troubled {
+		if slices.Contains(result.Broken, night.BusinessDate) || !night.Passed {
+			continue
+		}
+		result.Troubled = append(result.Troubled, night)
+		if !night.Missing() {
+			broken = errors.Join(broken, fmt.Errorf("%w: %s, and no schedule does it again; %s", ErrIntegrity, night, night.Fix()))
 		}
 	}
 	return result, broken

@@ -39,6 +39,7 @@ type SchedulerStatus struct {
 	Running  bool      // between the begin of Run and its end
 	Working  bool      // a night or a job is being done
 	NextTick time.Time // of Nights
+	Retry    time.Time // when what could not be finished is tried again; zero: nothing waits for that
 	Problem  string    // why the last attempt to catch up did not do everything; empty: it did
 }
 
@@ -109,6 +110,8 @@ func (s *Scheduler) wait(ctx context.Context, d time.Duration) {
 
 // catchUp does the nights that are due, again and again until all are done, something other than patience is needed, or the next tick comes.
 func (s *Scheduler) catchUp(ctx, workCtx context.Context, until time.Time) {
+	s.note(func(status *SchedulerStatus) { status.NextTick = until })
+	defer s.note(func(status *SchedulerStatus) { status.Retry = time.Time{} })
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = retryFirst, retryLast
 	for ctx.Err() == nil {
@@ -121,15 +124,17 @@ func (s *Scheduler) catchUp(ctx, workCtx context.Context, until time.Time) {
 			return
 		}
 		pause := pauses.NextBackOff()
-		if again := s.Worker.now().Add(pause); !again.Before(until) {
+		again := s.Worker.now().Add(pause)
+		if !again.Before(until) {
 			return
 		}
+		s.note(func(status *SchedulerStatus) { status.Retry = again })
 		s.wait(ctx, pause)
 	}
 }
 
 func (s *Scheduler) attempt(ctx context.Context) (result CatchUpResult, err error) {
-	s.note(func(status *SchedulerStatus) { status.Working = true })
+	s.note(func(status *SchedulerStatus) { status.Working, status.Retry = true, time.Time{} })
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.Worker.Log.Error().Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
@@ -157,6 +162,9 @@ func (s *Scheduler) report(result CatchUpResult, err error) {
 	}
 	for _, night := range result.Broken {
 		log.Error().Stringer("business_date", night).Msg("night needs a person: it is not done again once a later one is completed")
+	}
+	for _, night := range result.Troubled {
+		log.Error().Stringer("business_date", night.BusinessDate).Str("status", night.Status).Str("fix", night.Fix()).Msg("night needs a person: no schedule does it again")
 	}
 	switch {
 	case err == nil:

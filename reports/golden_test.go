@@ -63,12 +63,12 @@ func TestGoldenIndex(t *testing.T) {
 	nights := append(busyNight().Before, NightFigures{Date: date("2026-03-14"), Revision: 3, Status: StatusUntied, Stripe: true, Errors: 12, Credited: "900"},
 		NightFigures{Date: date("2026-03-15"), Revision: 1, Status: StatusIncomplete, Credited: "0"})
 	var page bytes.Buffer
-	if err := WriteIndex(&page, nights, beside); err != nil {
+	if err := WriteIndex(&page, nights, nil, beside); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "index.html", page.Bytes())
 	page.Reset()
-	if err := WriteIndex(&page, nil, beside); err != nil {
+	if err := WriteIndex(&page, nil, nil, beside); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "index-empty.html", page.Bytes())

@@ -32,6 +32,7 @@ type indexPage struct {
 	Latest      *indexNight
 	LatestTitle string
 	Missing     string
+	Troubled    []string
 	Months      []*indexMonth
 	Detailed    []*indexMonth // those that are also listed night by night
 }
@@ -151,9 +152,10 @@ func (n *indexNight) Row() template.HTML {
 	return template.HTML(b.String())
 }
 
-// WriteIndex writes the page over all nights; folder names a revision's folder. Nights may come in any order, each once.
-func WriteIndex(out io.Writer, nights []NightFigures, folder func(night reconcile.Date, revision, latest int) string) error {
-	p := indexPage{Policy: contentPolicy(styleSource), Style: template.CSS(styleSource), Count: int64(len(nights))}
+// WriteIndex writes the page over all nights; troubled says what is the matter with nights whose last run did not complete, and folder names a
+// revision's folder. Nights may come in any order, each once.
+func WriteIndex(out io.Writer, nights []NightFigures, troubled []string, folder func(night reconcile.Date, revision, latest int) string) error {
+	p := indexPage{Policy: contentPolicy(styleSource), Style: template.CSS(styleSource), Count: int64(len(nights)), Troubled: troubled}
 	nights = slices.Clone(nights)
 	slices.SortFunc(nights, func(a, b NightFigures) int { return b.Date.Compare(a.Date) })
 	months := map[reconcile.Date]*indexMonth{}

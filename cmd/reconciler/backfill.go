@@ -40,7 +40,7 @@ night, the dry run gives way (exit code 1).
 With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N, and needs no --to. It waits for the
 night before, which another pod is doing, so that the result is the same as from one process.`,
 		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31 --parallel 2
-  reconciler backfill --from 2026-01-01 --to 2026-01-31 --dry-run`,
+  reconciler backfill --from 2026-01-01 --to yesterday --dry-run`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			tells := toldEverything
@@ -63,46 +63,52 @@ night before, which another pod is doing, so that the result is the same as from
 				if parallel < 1 {
 					return usageError("--parallel: %d is not 1 or more", parallel)
 				}
-				w, closeWorker, err := newWorker(cmd.Context(), c)
-				if err != nil {
-					return err
-				}
-				defer closeWorker()
 				if dryRun {
-					w.DryRun = cmd.OutOrStdout()
+					c.retry = 0 // it says at once what it would do
 				}
-				if first, err := reconcile.ParseDate(from); err == nil && o.From == o.To && o.From.After(first) && !dryRun {
-					// One pod of several: nights are done in their order, whichever pod is the quickest.
-					if err := w.AwaitNight(cmd.Context(), o.From.AddDays(-1), nightPatience); err != nil {
+				open := onceFit()
+				return patiently(cmd.Context(), c.log, c.retryFor(0), func() error {
+					w, closeWorker, err := open(cmd.Context(), c)
+					if err != nil {
 						return err
 					}
-				}
-				o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
-				result, err := w.Backfill(cmd.Context(), o)
-				if dryRun {
-					fmt.Fprintf(cmd.OutOrStdout(), "\n%s rehearsed, %d with broken integrity; nothing was changed\n", counted(result.Done+len(result.Broken), "night"), len(result.Broken))
-				} else {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d done before, %d with broken integrity\n", counted(result.Done, "night"), result.Skipped, len(result.Broken))
-				}
-				for _, night := range result.Broken {
-					fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())
-				}
-				if err != nil {
-					return err
-				}
-				var nights []reconcile.Date
-				for night := o.From; !night.After(o.To); night = night.AddDays(1) {
-					nights = append(nights, night)
-				}
-				if err := tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), nights...); err != nil {
-					return err
-				}
-				return failOnBreaks(cmd.Context(), w.Store, o.To, threshold)
+					defer closeWorker()
+					if dryRun {
+						w.DryRun = cmd.OutOrStdout()
+					}
+					if first, err := parseDay(from, c.jobs.Zone); err == nil && o.From == o.To && o.From.After(first) && !dryRun {
+						// One pod of several: nights are done in their order, whichever pod is the quickest.
+						if err := w.AwaitNight(cmd.Context(), o.From.AddDays(-1), nightPatience); err != nil {
+							return err
+						}
+					}
+					o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
+					result, err := w.Backfill(cmd.Context(), o)
+					if dryRun {
+						fmt.Fprintf(cmd.OutOrStdout(), "\n%s rehearsed, %d with broken integrity; nothing was changed\n", counted(result.Done+len(result.Broken), "night"), len(result.Broken))
+					} else {
+						fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d done before, %d with broken integrity\n", counted(result.Done, "night"), result.Skipped, len(result.Broken))
+					}
+					for _, night := range result.Broken {
+						fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())
+					}
+					if err != nil {
+						return err
+					}
+					var nights []reconcile.Date
+					for night := o.From; !night.After(o.To); night = night.AddDays(1) {
+						nights = append(nights, night)
+					}
+					if err := tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), nights...); err != nil {
+						return err
+					}
+					return failOnBreaks(cmd.Context(), w.Store, o.To, threshold)
+				})
 			})
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "first business date, YYYY-MM-DD")
-	cmd.Flags().StringVar(&to, "to", "", "last business date, YYYY-MM-DD")
+	cmd.Flags().StringVar(&to, "to", "", "last business date, YYYY-MM-DD or yesterday")
 	cmd.Flags().IntVar(&parallel, "parallel", 1, "nights worked on at once; the result doesn't depend on it")
 	cmd.Flags().IntVar(&index, "index", -1, "only night from+N [JOB_COMPLETION_INDEX]")
 	cmd.Flags().BoolVar(&again, "again", false, "also nights completed before")
@@ -124,7 +130,7 @@ func backfillRange(cmd *cobra.Command, c config, fromText, toText string, index 
 	if fromText == "" || toText == "" && !indexed {
 		return from, to, usageError("--from and --to are both needed")
 	}
-	if from, err = reconcile.ParseDate(fromText); err != nil {
+	if from, err = parseDay(fromText, c.jobs.Zone); err != nil {
 		return from, to, usageError("--from: %w", err)
 	}
 	if toText == "" {

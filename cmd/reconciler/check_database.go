@@ -290,29 +290,22 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 	return false
 }
 
-// nights says how far the worker has come, and which nights will not complete until a person steps in.
+// nights says how far the worker has come, and which nights are not what they should be.
 func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
-	broken, err := nightsBroken(ctx, store)
+	troubled, err := jobs.TroubledNights(ctx, store)
 	if err != nil {
 		c.failed("nights", err)
 		return
 	}
-	for _, night := range broken {
-		how := night.Status
-		if night.Error != "" {
-			how += ": " + night.Error
+	for _, night := range troubled {
+		found := night.String()
+		if night.Passed {
+			found += ", and no schedule does it again"
 		}
-		c.add("nights", outcomeWarning, "fix the cause, then: reconciler run --date "+night.BusinessDate.String(), "%s is not completed, and no schedule will retry it: %s", night.BusinessDate, how)
-	}
-	var missing []reconcile.Date
-	if err := store.Select(ctx, &missing, "check/nights_missing", postgres.Args{}); err != nil {
-		c.failed("nights", err)
-		return
-	}
-	if len(missing) > 0 {
-		first, last := missing[0], missing[len(missing)-1]
-		c.add("nights", outcomeWarning, fmt.Sprintf("reconciler backfill --from %s --to %s; it skips nights that are done", first, last),
-			"%s never done, from %s to %s, though earlier and later ones are", counted(len(missing), "night"), first, last)
+		if night.Error != "" {
+			found += ": " + night.Error
+		}
+		c.add("nights", outcomeWarning, night.Fix(), "%s", found)
 	}
 	var newest struct {
 		BusinessDate reconcile.Date `db:"business_date"`
@@ -339,7 +332,7 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 		c.add("nights", outcomeOK, "", "none completed yet")
 	case err != nil:
 		c.failed("nights", err)
-	case len(broken)+len(missing) == 0:
+	case len(troubled) == 0:
 		c.add("nights", outcomeOK, "", "completed up to %s", newest.BusinessDate)
 	}
 }

@@ -28,6 +28,7 @@ type config struct {
 	replicaURL      string
 	connections     int
 	statementLimit  time.Duration
+	retry           time.Duration // negative: as the command does by itself
 	nights          jobs.Schedule
 	jobSchedules    map[string]jobs.Schedule
 	stripeKey       string
@@ -112,6 +113,8 @@ func (s *settings) load(stderr io.Writer) (config, error) {
 	r.nights(&c)
 	r.serving(&c)
 	c.jobs.Refund = r.refunds()
+	r.retries(&c)
+	r.misspelt()
 	var err error
 	if c.log, err = s.logger(stderr); err != nil {
 		r.faults = append(r.faults, err)
@@ -201,6 +204,22 @@ func (r *settingsReader) nights(c *config) {
 	c.jobs.CreditBackAnomalyMultiple = r.number("RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", 0)
 }
 
+// retries reads how long to try again.
+func (r *settingsReader) retries(c *config) {
+	c.retry = -1
+	if r.value("RECONCILER_RETRY_MINUTES") != "" {
+		c.retry = r.duration("RECONCILER_RETRY_MINUTES", 0, time.Minute)
+	}
+}
+
+// retryFor is how long to try again: as the settings say, or else as long as the command does by itself.
+func (c config) retryFor(ordinarily time.Duration) time.Duration {
+	if c.retry < 0 {
+		return ordinarily
+	}
+	return c.retry
+}
+
 // serving reads when things are done, and checks where their figures go.
 func (r *settingsReader) serving(c *config) {
 	zone := r.zone("RECONCILER_SCHEDULE_TIMEZONE")
@@ -257,13 +276,7 @@ func (s *settings) logger(stderr io.Writer) (zerolog.Logger, error) {
 	if err != nil || level == zerolog.NoLevel {
 		faults = append(faults, fmt.Errorf("LOG_LEVEL: %q is not debug, info, warn or error", s.value("LOG_LEVEL")))
 	}
-	format := s.value("LOG_FORMAT")
-	if format == "" {
-		format = "json"
-		if isTerminal(stderr) {
-			format = "console"
-		}
-	}
+	format := s.logFormat(stderr)
 	if format != "json" && format != "console" {
 		faults = append(faults, fmt.Errorf("LOG_FORMAT: %q is not json or console", format))
 	}
@@ -274,6 +287,17 @@ func (s *settings) logger(stderr io.Writer) (zerolog.Logger, error) {
 		return zerolog.New(zerolog.ConsoleWriter{Out: out, NoColor: !isTerminal(stderr), TimeFormat: time.TimeOnly}).Level(level).With().Timestamp().Logger(), nil
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Logger(), nil
+}
+
+// logFormat is the format as it is set, or else console on a terminal and json elsewhere.
+func (s *settings) logFormat(stderr io.Writer) string {
+	if format := s.value("LOG_FORMAT"); format != "" {
+		return format
+	}
+	if isTerminal(stderr) {
+		return "console"
+	}
+	return "json"
 }
 
 func isTerminal(w io.Writer) bool {

@@ -84,7 +84,7 @@ func TestOneCauseOneExitCode(t *testing.T) {
 	}
 
 	nights := [][]string{{"check"}, {"run", "--date", "2026-03-02"}, {"backfill", "--from", "2026-03-02", "--to", "2026-03-02", "--again"}}
-	workers := append([][]string{{"serve", "--listen", "127.0.0.1:0"}, {"refunds", "plan", "--date", "2026-03-02"}, {"refunds", "halt", "--by", "Ana", "--reason", "test"}}, nights...)
+	workers := append([][]string{{"serve", "--listen", "127.0.0.1:0"}, {"refunds", "plan", "--date", "2026-03-02", "--by", "Ana"}, {"refunds", "halt", "--by", "Ana", "--reason", "test"}}, nights...)
 	readers := [][]string{{"verify", "--date", "2026-03-02"}, {"report", "--date", "2026-03-02", "--format", "hledger"}, {"refunds", "list"}, {"explain", "job_1"}, {"breaks", "list"}}
 	all := append(append([][]string{{"close", "--period", "2026-03", "--by", "Ana"}, {"migrate"}}, workers...), readers...)
 	app := as("reconciler_app")

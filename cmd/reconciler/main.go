@@ -14,6 +14,7 @@ import (
 	"syscall"
 	_ "time/tzdata" // images without a zone database still know every business date
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
@@ -63,14 +64,14 @@ func usageError(format string, args ...any) error { return usageFault{fmt.Errorf
 // run is main without the process: the arguments in, the exit code out.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
 	root := newRootCommand()
-	complain := func(text string) {
+	complain := func(code int, text string) int {
 		s := settings{flags: root.PersistentFlags()}
-		fmt.Fprintln(&reports.PlainText{Out: stderr}, "reconciler: "+newRedactor(stderr, s.secrets()).text(text))
+		s.complain(stderr, code, text)
+		return code
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			complain(fmt.Sprintf("panic: %v\n%s", cause, debug.Stack()))
-			code = exitRetry // Go's own 2 would read as wrong settings
+			code = complain(exitRetry, fmt.Sprintf("panic: %v\n%s", cause, debug.Stack())) // Go's own 2 would read as wrong settings
 		}
 	}()
 	root.SetArgs(args)
@@ -82,12 +83,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	if err == nil {
 		return exitDone
 	}
-	complain(err.Error())
 	if !started { // cobra found something wrong with the command line itself
-		fmt.Fprintln(stderr, "Try: reconciler --help")
-		return exitUsage
+		return complain(exitUsage, err.Error()+"\nTry: reconciler --help")
 	}
-	return exitCode(ctx, err)
+	return complain(exitCode(ctx, err), err.Error())
+}
+
+// complain says why a command has not ended well: as a line of the log where that is JSON, so that every line there is.
+func (s *settings) complain(stderr io.Writer, code int, text string) {
+	out := newRedactor(stderr, s.secrets())
+	if s.logFormat(stderr) == "json" {
+		log := zerolog.New(out).With().Timestamp().Logger()
+		log.Error().Int("exit_code", code).Str("error", text).Msg("reconciler ends")
+		return
+	}
+	fmt.Fprintln(&reports.PlainText{Out: stderr}, "reconciler: "+out.text(text))
 }
 
 // codeOf is the exit code of a command that ended with err, or well.

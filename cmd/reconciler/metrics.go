@@ -21,6 +21,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -36,7 +37,8 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	completed, duration, lateItems, creditBacks, credits prometheus.Gauge
-	overdue, halted, syncFailed, exitCode, broken        prometheus.Gauge
+	overdue, halted, syncFailed, exitCode                prometheus.Gauge
+	broken, missing                                      prometheus.Gauge
 	lastRun, breaksOpen                                  *prometheus.GaugeVec
 }
 
@@ -55,7 +57,8 @@ func newMetrics() *metrics {
 	m.completed = gauge("reconciler_last_completed_night_timestamp_seconds", "When the newest completed night was completed, in Unix time; 0 before the first.")
 	m.lastRun = gauges("reconciler_last_run_timestamp_seconds", "When each job of the night last ended, in Unix time.", "step")
 	m.exitCode = gauge(exitCodeMetric, "Exit code of the last run for whole nights.")
-	m.broken = gauge("reconciler_nights_broken", "Nights begun but never completed, which no schedule will retry because a later night is completed.")
+	m.broken = gauge("reconciler_nights_broken", "Nights whose last run did not complete though they have been reported, or though a later night is completed.")
+	m.missing = gauge("reconciler_nights_missing", "Nights between the first and the newest completed one that were never run.")
 	m.breaksOpen = gauges("reconciler_breaks_open", "Open breaks at the end of the newest night.", "severity", "kind")
 	m.overdue = gauge("reconciler_reviews_overdue", "Refund requests past their review date at the end of the newest night.")
 	m.halted = gauge("reconciler_refunds_halted", "1 while a limit, the anomaly stop or the kill switch holds refunds back.")
@@ -80,7 +83,7 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	if err := store.Get(ctx, &halted, "metrics/refunds_halted", postgres.Args{}); err != nil {
 		return err
 	}
-	broken, err := nightsBroken(ctx, store)
+	troubled, err := jobs.TroubledNights(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -117,7 +120,16 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	for _, run := range runs {
 		m.lastRun.WithLabelValues(run.Job).Set(unixSeconds(run.FinishedAt))
 	}
-	m.broken.Set(float64(len(broken)))
+	missing, broken := 0, 0
+	for _, night := range troubled {
+		if night.Missing() {
+			missing += night.Count()
+		} else {
+			broken++
+		}
+	}
+	m.broken.Set(float64(broken))
+	m.missing.Set(float64(missing))
 	m.halted.Set(oneIf(halted))
 	m.syncFailed.Set(oneIf(night.StripeSyncFailed))
 	m.lateItems.Set(float64(night.LateItems))
@@ -134,17 +146,6 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 		}
 	}
 	return nil
-}
-
-// brokenNight is one that will not complete until a person steps in.
-type brokenNight struct {
-	BusinessDate reconcile.Date `db:"business_date"`
-	Status       string
-	Error        string
-}
-
-func nightsBroken(ctx context.Context, store *postgres.Store) (broken []brokenNight, err error) {
-	return broken, store.Select(ctx, &broken, "metrics/nights_broken", postgres.Args{})
 }
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
@@ -64,7 +65,7 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 					return err
 				}
 				view, leftOut, err := w.PlanRefunds(ctx, night, orSystemUser(by))
-				tellLeftOut(cmd.ErrOrStderr(), leftOut)
+				tellLeftOut(c.log, leftOut)
 				if err != nil {
 					return err
 				}
@@ -256,9 +257,9 @@ func orSystemUser(name string) string {
 	return fmt.Sprintf("uid %d", os.Getuid())
 }
 
-func tellLeftOut(out io.Writer, leftOut []jobs.LeftOut) {
+func tellLeftOut(log zerolog.Logger, leftOut []jobs.LeftOut) {
 	for _, l := range leftOut {
-		fmt.Fprintf(out, "left out: request %s: %s\n", reports.OneLine(l.RequestID), reports.OneLine(l.Problem))
+		log.Warn().Str("request", l.RequestID).Str("problem", l.Problem).Msg("left out of the plan")
 	}
 }
 

@@ -30,7 +30,9 @@ func newRunCommand(s *settings) *cobra.Command {
 same books and the same report bytes.
 
 With --catch-up it does every night since the last completed one, in order, up to yesterday; this is what a scheduler should call. If no
-night was ever begun, it does yesterday alone.
+night was ever begun, it does yesterday alone. While database, Stripe or report storage is out of reach, or another worker has the night, it
+tries again for half an hour (RECONCILER_RETRY_MINUTES). Earlier nights whose last run failed are named, and end it with exit code 3 until they
+are mended.
 
 Metrics go to RECONCILER_PUSHGATEWAY_URL or RECONCILER_METRICS_TEXTFILE, where these are set; a single job leaves the exit code of the last
 night as it is.
@@ -67,30 +69,44 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 				if err != nil {
 					return err
 				}
-				w, closeWorker, err := newWorker(cmd.Context(), c)
-				if err != nil {
-					return err
-				}
-				defer closeWorker()
-				if dryRun {
-					w.DryRun = cmd.OutOrStdout()
-				}
+				retry := c.retryFor(0)
+				var caughtUp jobs.CatchUpResult
+				var leftOut strings.Builder
 				if catchUp {
-					result, err := w.CatchUp(cmd.Context())
-					fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d with broken integrity\n", counted(len(result.Done), "night"), len(result.Broken))
-					if err := errors.Join(err, tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), result.Done...)); err != nil {
+					retry = c.retryFor(catchUpRetry)
+					defer func() {
+						tellCatchUp(cmd.OutOrStdout(), caughtUp)
+						fmt.Fprint(cmd.OutOrStdout(), leftOut.String())
+					}()
+				}
+				open := onceFit()
+				return patiently(cmd.Context(), c.log, retry, func() error {
+					w, closeWorker, err := open(cmd.Context(), c)
+					if err != nil {
 						return err
 					}
-				} else if err := w.RunNight(cmd.Context(), night, args...); err != nil {
-					return err
-				} else if err := tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), night); err != nil {
-					return err
-				}
-				return failOnBreaks(cmd.Context(), w.Store, night, threshold)
+					defer closeWorker()
+					if dryRun {
+						w.DryRun = cmd.OutOrStdout()
+					}
+					if catchUp {
+						result, err := w.CatchUp(cmd.Context())
+						caughtUp.Done = append(caughtUp.Done, result.Done...)
+						caughtUp.Broken, caughtUp.Troubled = result.Broken, result.Troubled
+						if err := errors.Join(err, tellRowsLeftOut(cmd.Context(), w.Store, &leftOut, result.Done...)); err != nil {
+							return err
+						}
+					} else if err := w.RunNight(cmd.Context(), night, args...); err != nil {
+						return err
+					} else if err := tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), night); err != nil {
+						return err
+					}
+					return failOnBreaks(cmd.Context(), w.Store, night, threshold)
+				})
 			})
 		},
 	}
-	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
+	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD or yesterday (default: yesterday)")
 	cmd.Flags().BoolVar(&catchUp, "catch-up", false, "every night since the last completed one, in order, up to yesterday")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "compute everything, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the night has open breaks of this severity or worse: warning or error")
@@ -98,9 +114,28 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 	return cmd
 }
 
+// tellCatchUp says what became of the nights that were due, and which others need a person.
+func tellCatchUp(out io.Writer, result jobs.CatchUpResult) {
+	fmt.Fprintf(out, "%s done, %d with broken integrity\n", counted(len(result.Done), "night"), len(result.Broken))
+	for _, night := range result.Troubled {
+		fmt.Fprintf(out, "%s; %s\n", night, night.Fix())
+	}
+}
+
+// yesterday is a business date by its name, so that a command can be copied.
+const yesterday = "yesterday"
+
+// parseDay reads a business date of any time.
+func parseDay(text string, zone *time.Location) (reconcile.Date, error) {
+	if strings.EqualFold(text, yesterday) {
+		return reconcile.DateOf(time.Now().In(zone)).AddDays(-1), nil
+	}
+	return reconcile.ParseDate(text)
+}
+
 func parseNight(text string, zone *time.Location) (reconcile.Date, error) {
 	today := reconcile.DateOf(time.Now().In(zone))
-	if text == "" {
+	if text == "" || strings.EqualFold(text, yesterday) {
 		return today.AddDays(-1), nil
 	}
 	date, err := reconcile.ParseDate(text)

@@ -39,7 +39,8 @@ night.
 On SIGTERM it lets the current job finish, for at most --grace, starts no other, and ends with exit code 143.
 
   /healthz   200 while the process lives
-  /readyz    200 when database, schema and schedule are all right; otherwise it says which is not
+  /readyz    200 when database, schema and schedule are all right; otherwise it says which is not. It also names nights that need a person,
+             which don't make it unready: another process would find the same
   /metrics   figures for Prometheus`,
 		Example: `  reconciler serve
   reconciler serve --listen 127.0.0.1:9090 --schedule "30 1 * * *" --schedule-timezone Europe/Berlin
@@ -83,18 +84,18 @@ func serve(ctx context.Context, c config, listener net.Listener, grace time.Dura
 	defer closeWorker()
 	w.Clock, w.Drain = wallTime.now, ctx.Done()
 	// What can't be mended by waiting should be seen at once. What can, is waited for.
-	if err := c.fit(ctx, w); err != nil && !errors.Is(err, postgres.ErrUnavailable) {
+	if err := c.fit(ctx, w); err != nil && !jobs.Retryable(err) {
 		return errors.Join(err, listener.Close())
 	}
 	server := &server{log: c.log, store: w.Store, figures: &freshMetrics{metrics: newMetrics(), store: w.Store, log: c.log}}
 	server.scheduler = &jobs.Scheduler{
 		Worker: w, Nights: c.nights, Jobs: c.jobSchedules, After: wallTime.after,
-		Ready: func(ctx context.Context) error { return c.fit(ctx, w) },
+		Ready: func(ctx context.Context) error { return awaitPrimary(c.fit(ctx, w)) },
 		Ended: func(_ jobs.CatchUpResult, err error) { server.figures.exitCode.Set(float64(codeOf(ctx, err))) },
 	}
-	web := &http.Server{Handler: server.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	web := newWebServer(server.routes())
 	webEnded := make(chan error, 1)
-	go func() { webEnded <- web.Serve(listener) }()
+	go func() { webEnded <- web.Serve(boundConnections(listener, webConnections)) }()
 	c.log.Info().Stringer("listen", listener.Addr()).Stringer("schedule", c.nights).Str("version", codeVersion()).Msg("serving")
 
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -134,8 +135,25 @@ func (s *server) routes() http.Handler {
 		fmt.Fprintln(w, "ok") // a probe that hung up is nobody's problem
 	})
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{s.figures, process}, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{s.figures, process}, promhttp.HandlerOpts{MaxRequestsInFlight: webConnections / 4, Timeout: webPatience / 2}))
 	return mux
+}
+
+// nights says which nights are not what they should be.
+func (s *server) nights(ctx context.Context) string {
+	troubled, err := jobs.TroubledNights(ctx, s.store)
+	if err != nil {
+		s.log.Debug().Err(err).Msg("the nights can't be looked at")
+		return "not looked at"
+	}
+	if len(troubled) == 0 {
+		return "ok"
+	}
+	var texts []string
+	for _, night := range troubled {
+		texts = append(texts, night.String())
+	}
+	return "needing a person: " + firstOf(texts)
 }
 
 // probePatience is below the time that Kubernetes gives a probe in deploy/.
@@ -174,10 +192,16 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	if !status.Working {
 		found = "next " + status.NextTick.UTC().Format(time.RFC3339)
 	}
+	if !status.Working && !status.Retry.IsZero() {
+		found = "trying again at " + status.Retry.UTC().Format(time.RFC3339) + ", " + found
+	}
 	if status.Problem != "" {
 		found += "; the last attempt left something undone, see the log"
 	}
 	say("schedule", schedule, found)
+	if database == "" && migrations == "" {
+		lines = append(lines, "nights: "+s.nights(ctx))
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	if !well {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -40,6 +40,7 @@ var settingList = []setting{
 	{env: "RECONCILER_JOB_STUCK_HOURS", standby: "48", usage: "how long a job may stay queued or running before it counts as stuck"},
 	{env: "RECONCILER_MATCHING", standby: "fast", usage: "fast: compare jobs by fingerprint, and one by one where fingerprints differ; exact: all of them one by one"},
 	{env: "RECONCILER_LATE_LOOKBACK_NIGHTS", standby: "7", usage: "how many nights already reported are checked for late rows"},
+	{env: "RECONCILER_RETRY_MINUTES", usage: "run, backfill: how long to try again while database, Stripe or report storage is out of reach or another worker has the night; empty: 30 with --catch-up, else 0"},
 	{group: "Credit-backs", env: "RECONCILER_CREDIT_BACK_MAX_COUNT", standby: "0", usage: "the most credit-backs in one night; 0: no cap"},
 	{env: "RECONCILER_CREDIT_BACK_MAX_CREDITS", standby: "0", usage: "the most credits credited back in one night; 0: no cap"},
 	{env: "RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE", standby: "10", usage: "stop when a night credits back more than this many times the 30-day median; 0: never"},

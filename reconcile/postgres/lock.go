@@ -33,7 +33,7 @@ func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
 		return nil, errors.Join(wrap("lock "+name, err), lock.conn.Close())
 	}
 	if !taken {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", name, ErrLockHeld), lock.conn.Close())
+		return nil, errors.Join(fmt.Errorf("lock %s: %w%s", name, ErrLockHeld, lock.holder(ctx)), lock.conn.Close())
 	}
 	return lock, nil
 }
@@ -54,7 +54,7 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 	}
 	switch {
 	case errors.Is(err, ErrLockHeld):
-		return nil, errors.Join(fmt.Errorf("lock %s: %w, and has not let go of it in %s", name, err, patience), lock.conn.Close())
+		return nil, errors.Join(fmt.Errorf("lock %s: %w, and has not let go of it in %s%s", name, err, patience, lock.holder(ctx)), lock.conn.Close())
 	case err != nil:
 		return nil, errors.Join(wrap("lock "+name, err), lock.drop())
 	}
@@ -119,6 +119,30 @@ func (l *Lock) StillHeld(ctx context.Context) error {
 		return fmt.Errorf("lock %s: %w: it was lost", l.name, ErrUnavailable)
 	}
 	return nil
+}
+
+// holder says whose session holds the lock, for a message; empty when it has let go meanwhile, or can't be seen.
+func (l *Lock) holder(ctx context.Context) string {
+	var session struct {
+		pid                 int
+		role, program, from string
+	}
+	const who = `SELECT a.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), coalesce(host(a.client_addr), 'this machine or a socket')
+		FROM pg_locks k JOIN pg_stat_activity a USING (pid)
+		WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 1 AND ((k.classid::bigint << 32) | k.objid::bigint) = $1
+		  AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		LIMIT 1`
+	if err := l.conn.QueryRowContext(ctx, who, l.key).Scan(&session.pid, &session.role, &session.program, &session.from); err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" (server process %d: %s, as %s, from %s)", session.pid, session.program, session.role, session.from)
+}
+
+// LockHeld says whether anybody holds the named lock.
+func (s *Store) LockHeld(ctx context.Context, name string) (held bool, err error) {
+	const granted = `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+		AND ((classid::bigint << 32) | objid::bigint) = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+	return held, wrap("lock "+name, s.db.QueryRowContext(ctx, granted, lockKey(name)).Scan(&held))
 }
 
 // Wanted says whether somebody waits for the lock.

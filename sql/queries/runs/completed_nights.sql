@@ -1,3 +1,3 @@
-SELECT DISTINCT business_date FROM reconciler.runs
-WHERE job = 'night' AND status = 'completed' AND business_date >= @from::date AND business_date <= @to::date
+SELECT n.business_date FROM {{ nights }} n
+WHERE n.status = 'completed' AND n.business_date >= @from::date AND n.business_date <= @to::date
 ORDER BY 1
