@@ -99,7 +99,7 @@ func TestAFailoverIsWaitedFor(t *testing.T) {
 	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
 	open := onceFit()
 	try := func(role string) error {
-		_, closeWorker, err := open(t.Context(), config{databaseURL: as(role), connections: 4, reportsURL: t.TempDir()})
+		_, closeWorker, err := open(t.Context(), config{databaseURL: as(role), connections: 4, reportsURL: t.TempDir(), jobs: jobs.Settings{Zone: time.UTC}})
 		if err == nil {
 			closeWorker()
 		}
