@@ -459,3 +459,27 @@ func TestARefundOfTheSurplusIsNoRefundOfThePurchase(t *testing.T) {
 		t.Error("its window is refunded")
 	}
 }
+
+// A refund may name its payment intent and no charge; the purchase may, too. It is a refund of the purchase all the same.
+func TestARefundThatNamesItsPaymentIntentOnlyIsOfTheCharge(t *testing.T) {
+	t.Parallel()
+	b := newPayments(t)
+	b.dontReport()
+	p, charge := b.pay(2_000, "usd", nil)
+	p.amount, p.credits = 2_000, 2_000
+	b.store(p, "completed", charge.PaymentIntent, "", "")
+	b.night()
+	b.until(9)
+	refund := ok[stripetest.Refund](t)(b.stripe.CreateRefund(stripetest.RefundParams{Charge: charge.ID, Amount: 1_912, IntentOnly: true}))
+	b.night()
+	b.night()
+	if found := b.openBreaks(); len(found) != 1 || found[0] != "refund_missing_in_ledger "+refund.ID+" credits" {
+		t.Fatalf("%v", found)
+	}
+	b.until(9)
+	b.entry(p, "refund", -p.credits)
+	b.night()
+	if found := b.openBreaks(); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+}

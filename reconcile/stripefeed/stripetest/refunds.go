@@ -22,9 +22,10 @@ type Refund struct {
 	FailureBalanceTransaction string
 	Metadata                  map[string]string
 
-	method   Method
-	reversal bool  // it is what a partial capture left
-	settled  int64 // what it took from the balance, in the settlement currency
+	method     Method
+	isOfIntent bool  // it names no charge
+	reversal   bool  // it is what a partial capture left
+	settled    int64 // what it took from the balance, in the settlement currency
 }
 
 // RefundParams describe a refund that somebody makes in the dashboard.
@@ -36,14 +37,17 @@ type RefundParams struct {
 	Pending  bool // it stays pending until SucceedRefund, FailRefund or CancelRefund
 	// Unfunded: it is pending because the balance does not suffice. Nothing has moved and it has no balance transaction before SucceedRefund.
 	Unfunded bool
+	// IntentOnly: Stripe names the payment intent and no charge, as it may.
+	IntentOnly bool
 }
 
 type refundRequest struct {
-	amount   int64
-	reason   string
-	metadata map[string]string
-	status   string
-	unfunded bool
+	amount     int64
+	reason     string
+	metadata   map[string]string
+	status     string
+	unfunded   bool
+	isOfIntent bool
 }
 
 // CreateRefund refunds a charge under the same rules as POST /v1/refunds.
@@ -63,7 +67,7 @@ func (s *Stripe) CreateRefund(p RefundParams) (Refund, error) {
 		if p.Pending || p.Unfunded {
 			status = "pending"
 		}
-		return *b.refund(c, refundRequest{amount: p.Amount, reason: p.Reason, metadata: maps.Clone(p.Metadata), status: status, unfunded: p.Unfunded}, now), nil
+		return *b.refund(c, refundRequest{amount: p.Amount, reason: p.Reason, metadata: maps.Clone(p.Metadata), status: status, unfunded: p.Unfunded, isOfIntent: p.IntentOnly}, now), nil
 	})
 }
 
@@ -110,6 +114,7 @@ func (b *books) refund(c *Charge, request refundRequest, now time.Time) *Refund 
 	r := &Refund{
 		Object: b.object(prefix, now), Amount: request.amount, Currency: c.Currency, Charge: c.ID, PaymentIntent: c.PaymentIntent,
 		Reason: request.reason, Status: request.status, Metadata: request.metadata, method: c.Method,
+		isOfIntent: request.isOfIntent && c.PaymentIntent != "",
 	}
 	c.AmountRefunded += r.Amount
 	c.Refunded = c.unrefunded() == 0
@@ -221,6 +226,9 @@ func (b *books) undoRefund(r *Refund, c *Charge, now time.Time) {
 func (r *Refund) field(name string, _ time.Time) string {
 	switch name {
 	case "charge":
+		if r.isOfIntent {
+			return ""
+		}
 		return r.Charge
 	case "payment_intent":
 		return r.PaymentIntent
@@ -233,7 +241,7 @@ func (r *Refund) write(w *writer) {
 	w.head("refund", r.Object)
 	w.number("amount", r.Amount)
 	w.ref("balance_transaction", r.BalanceTransaction)
-	w.ref("charge", r.Charge)
+	w.ref("charge", r.field("charge", w.now))
 	w.text("currency", r.Currency)
 	switch r.method {
 	case Card:
