@@ -219,9 +219,10 @@ func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, probl
 			problems = append(problems, AuditProblem{fmt.Sprintf("audit link %d", row.Link), row.Problem})
 		}
 	}
-	for _, unrecorded := range []struct{ statement, subject string }{
-		{"audit/unrecorded_refunds", "refund"}, {"audit/unrecorded_credit_backs", "credit entry"},
-		{"audit/unrecorded_breaks", "break"}, {"audit/unrecorded_break_work", "break"}, {"audit/unrecorded_periods", "period"},
+	const missing = ", and the audit log does not have it"
+	for _, unrecorded := range []struct{ statement, subject, but string }{
+		{"audit/unrecorded_refunds", "refund", missing}, {"audit/unrecorded_plans", "refund plan", ""}, {"audit/unrecorded_credit_backs", "credit entry", missing},
+		{"audit/unrecorded_breaks", "break", missing}, {"audit/unrecorded_break_work", "break", missing}, {"audit/unrecorded_periods", "period", missing},
 	} {
 		var rows []struct {
 			SubjectID string `db:"subject_id"`
@@ -231,7 +232,7 @@ func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, probl
 			return head, nil, err
 		}
 		for _, row := range rows {
-			problems = append(problems, AuditProblem{unrecorded.subject + " " + row.SubjectID, row.Problem + ", and the audit log does not have it"})
+			problems = append(problems, AuditProblem{unrecorded.subject + " " + row.SubjectID, row.Problem + unrecorded.but})
 		}
 	}
 	return head, problems, nil

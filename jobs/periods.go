@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -73,8 +72,9 @@ func ReopenPeriod(ctx context.Context, store *postgres.Store, period, actor, rea
 }
 
 func recordPeriod(ctx context.Context, tx *postgres.Tx, period, action, actor, reason string, state periodState, at time.Time) error {
-	if strings.TrimSpace(actor) == "" {
-		return fmt.Errorf("%w %s: say who does it", ErrPeriod, period)
+	actor, fault := Person(actor)
+	if fault != "" {
+		return fmt.Errorf("%w %s: --by %s", ErrPeriod, period, fault)
 	}
 	// Two at once run into the key: one of them wins.
 	_, err := tx.Exec(ctx, "periods/record", postgres.Args{

@@ -94,12 +94,17 @@ func manualBooking(w *Worker) func(ctx context.Context, q postgres.Querier) (tim
 }
 
 // ExecuteRefunds executes an approved plan, or goes on with one that was interrupted: any number of times, by as many as like to try, each
-// refund is made at most once. Errors: ErrRefundUsage (no such plan, not approved, no key), ErrIntegrity (the plan or a decision is not what
+// refund is made at most once. by is who executes it; "" is the worker, doing what two people have decided. Errors: ErrRefundUsage (no such plan, not approved, no key), ErrIntegrity (the plan or a decision is not what
 // was approved, a breaker tripped), postgres.ErrUnavailable or stripefeed.ErrUnavailable (try again; what is open is looked up then).
 func (w *Worker) ExecuteRefunds(ctx context.Context, planID, by string) (outcome RefundOutcome, err error) {
 	w = w.withDefaults()
 	if w.Refunds == nil {
 		return outcome, fmt.Errorf("%w: without STRIPE_REFUND_KEY no money can leave", ErrRefundUsage)
+	}
+	if by == "" {
+		by = nightActor
+	} else if by, err = nameOf(by); err != nil {
+		return outcome, err
 	}
 	view, err := loadPlan(ctx, w.Store, planID)
 	if err != nil {
@@ -107,9 +112,6 @@ func (w *Worker) ExecuteRefunds(ctx context.Context, planID, by string) (outcome
 	}
 	if view.ApprovedBy == "" {
 		return outcome, fmt.Errorf("%w: plan %s is not approved; somebody other than %s has to approve it", ErrRefundUsage, planID, view.MadeBy)
-	}
-	if by == "" {
-		by = view.ApprovedBy
 	}
 	lease, err := takeRefundLease(ctx, w.Store, w.Settings.Refund.Lease)
 	if err != nil {
@@ -182,6 +184,16 @@ func (x *refundExecutor) loadApproved(ctx context.Context, planID string) (Refun
 	}
 	if view.ApprovedSha256 != view.PlanSha256 {
 		return view, fmt.Errorf("%w: plan %s: approved was %s, it holds %s; nothing was moved", ErrIntegrity, planID, view.ApprovedSha256, view.PlanSha256)
+	}
+	var fault string
+	if err := x.w.Store.Get(ctx, &fault, "refunds/approval_fault", postgres.Args{"plan_id": planID}); err != nil {
+		return view, err
+	}
+	if fault != "" {
+		return view, fmt.Errorf("%w: the approval of plan %s was not given by `refunds approve`: %s; nothing was moved", ErrIntegrity, planID, fault)
+	}
+	if SamePerson(view.MadeBy, view.ApprovedBy) {
+		return view, fmt.Errorf("%w: plan %s was made and approved by one person, %s; nothing was moved", ErrIntegrity, planID, view.ApprovedBy)
 	}
 	for _, item := range view.Items {
 		if item.State != reconcile.IntentPlanned {

@@ -74,8 +74,9 @@ type LeftOut struct{ RequestID, Problem string }
 // PlanRefunds makes a plan of the refunds that decisions through a night call for and stores it. by is who makes it: somebody else has to
 // approve it. ErrRefundUsage when nothing calls for a refund. Planning moves nothing.
 func (w *Worker) PlanRefunds(ctx context.Context, date reconcile.Date, by string) (view RefundPlanView, leftOut []LeftOut, err error) {
-	if strings.TrimSpace(by) == "" {
-		return view, nil, fmt.Errorf("%w: a plan needs the name of who makes it", ErrRefundUsage)
+	by, err = nameOf(by)
+	if err != nil {
+		return view, nil, err
 	}
 	w = w.withDefaults()
 	now := w.instant()
@@ -206,8 +207,9 @@ func (w *Worker) RefundPlans(ctx context.Context, all bool) (plans []RefundPlanL
 // ApproveRefunds approves a plan as it is stored. sha256 may name the content that by has looked at; "": whatever the plan holds. Refused
 // with ErrRefundUsage when by made the plan (the database refuses it), when the plan is approved already, or holds something else.
 func (w *Worker) ApproveRefunds(ctx context.Context, planID, by, sha256 string) (view RefundPlanView, err error) {
-	if strings.TrimSpace(by) == "" {
-		return view, fmt.Errorf("%w: an approval needs the name of who gives it", ErrRefundUsage)
+	by, err = nameOf(by)
+	if err != nil {
+		return view, err
 	}
 	now := w.instant()
 	err = w.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -216,6 +218,9 @@ func (w *Worker) ApproveRefunds(ctx context.Context, planID, by, sha256 string) 
 		}
 		if err := view.checkContent(); err != nil {
 			return err
+		}
+		if SamePerson(by, view.MadeBy) {
+			return isMaker(view)
 		}
 		if view.ApprovedBy != "" {
 			return fmt.Errorf("%w: plan %s was approved by %s already", ErrRefundUsage, planID, view.ApprovedBy)
@@ -226,9 +231,11 @@ func (w *Worker) ApproveRefunds(ctx context.Context, planID, by, sha256 string) 
 		approved, err := tx.Exec(ctx, "refunds/approve", postgres.Args{"plan_id": planID, "plan_sha256": view.PlanSha256, "approved_by": by, "at": now})
 		switch {
 		case postgres.CheckViolation(err, "maker_is_not_checker"):
-			return fmt.Errorf("%w: %s made plan %s, so somebody else has to approve it", ErrRefundUsage, view.MadeBy, planID)
+			return isMaker(view)
 		case postgres.UniqueViolation(err, "refund_approvals_pkey"):
 			return fmt.Errorf("%w: somebody else has just approved plan %s", ErrRefundUsage, planID)
+		case postgres.LacksRight(err):
+			return fmt.Errorf("%w: this database role may not approve: set DATABASE_URL to that of reconciler_approver, which alone may: %w", ErrRefundUsage, err)
 		case err != nil:
 			return err
 		case approved != 1:
@@ -244,10 +251,24 @@ func (w *Worker) ApproveRefunds(ctx context.Context, planID, by, sha256 string) 
 	return loadPlan(ctx, w.Store, planID)
 }
 
+func isMaker(view RefundPlanView) error {
+	return fmt.Errorf("%w: %s made plan %s, so somebody else has to approve it", ErrRefundUsage, view.MadeBy, view.PlanID)
+}
+
+// nameOf is a person's name as it is recorded.
+func nameOf(by string) (string, error) {
+	by, fault := Person(by)
+	if fault != "" {
+		return "", fmt.Errorf("%w: --by %s", ErrRefundUsage, fault)
+	}
+	return by, nil
+}
+
 // CancelRefunds takes what a plan has not sent yet out of it, so that it can be planned anew. What is under way stays.
 func (w *Worker) CancelRefunds(ctx context.Context, planID, by, reason string) (cancelled int, err error) {
-	if strings.TrimSpace(by) == "" || strings.TrimSpace(reason) == "" {
-		return 0, fmt.Errorf("%w: cancelling a plan needs a name and a reason", ErrRefundUsage)
+	by, err = nameOf(by)
+	if err != nil {
+		return 0, err
 	}
 	if fault := ReasonFault(reason); fault != "" {
 		return 0, fmt.Errorf("%w: the reason %s", ErrRefundUsage, fault)
@@ -302,12 +323,18 @@ func RefundSwitchNow(ctx context.Context, q postgres.Querier) (s RefundSwitch, e
 
 // FlipRefundSwitch halts or resumes all refunds, of every executor, from its next step on.
 func (w *Worker) FlipRefundSwitch(ctx context.Context, halt bool, by, reason string) error {
-	if strings.TrimSpace(by) == "" || strings.TrimSpace(reason) == "" {
-		return fmt.Errorf("%w: halting and resuming refunds need a name and a reason", ErrRefundUsage)
+	by, err := nameOf(by)
+	if err != nil {
+		return err
 	}
 	if fault := ReasonFault(reason); fault != "" {
 		return fmt.Errorf("%w: the reason %s", ErrRefundUsage, fault)
 	}
+	return w.flipRefundSwitch(ctx, halt, by, reason)
+}
+
+// flipRefundSwitch is for the worker too, which halts itself where what Stripe says can't be true.
+func (w *Worker) flipRefundSwitch(ctx context.Context, halt bool, by, reason string) error {
 	action := "resumed"
 	if halt {
 		action = "halted"

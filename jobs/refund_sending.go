@@ -159,7 +159,7 @@ func (x *refundExecutor) lookUp(ctx context.Context, item RefundItem) (ours *str
 			}
 		case ours != nil:
 			err := fmt.Errorf("%w: refunds %s and %s are both of intent %s", ErrIntegrity, ours.ID, refund.ID, item.IntentID())
-			return nil, nil, errors.Join(err, x.w.FlipRefundSwitch(ctx, true, nightActor, err.Error()))
+			return nil, nil, errors.Join(err, x.w.flipRefundSwitch(ctx, true, nightActor, err.Error()))
 		default:
 			found := refund
 			ours = &found

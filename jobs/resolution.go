@@ -44,8 +44,8 @@ func (r Resolution) Faults() map[string]string {
 	if fault := ReasonFault(r.Reason); fault != "" {
 		faults["reason"] = fault
 	}
-	if strings.TrimSpace(r.Actor) == "" {
-		faults["actor"] = "is empty; say who decided"
+	if _, fault := Person(r.Actor); fault != "" {
+		faults["actor"] = fault
 	}
 	return faults
 }
@@ -103,7 +103,12 @@ func ResolveBreaks(ctx context.Context, store *postgres.Store, zone *time.Locati
 		if !reported.IsZero() {
 			next = reported.AddDays(1)
 		}
-		for _, r := range resolutions {
+		for i, r := range resolutions {
+			var fault string
+			if r.Actor, fault = Person(r.Actor); fault != "" {
+				return fmt.Errorf("break %s: the name of who decides %s", r.BreakID, fault)
+			}
+			resolutions[i].Actor = r.Actor
 			closed, err := tx.Exec(ctx, "breaks/resolve", postgres.Args{
 				"date": next, "break_id": r.BreakID, "actor": r.Actor, "reason": r.Reason, "resolution": r.Resolution, "at": at,
 			})

@@ -54,10 +54,16 @@ const (
 //go:embed session.sql
 var Session string
 
-// Platform is the DDL of the reference implementation of the platform's tables, in schema platform.
-//
 //go:embed platform/schema.sql
-var Platform string
+var platform string
+
+// LedgerGuard makes the platform's ledger refuse the worker all entries but its own kinds. The platform may add it.
+//
+//go:embed platform/ledger_guard.sql
+var LedgerGuard string
+
+// Platform is the DDL of the reference implementation of the platform's tables, in schema platform, with the LedgerGuard.
+var Platform = platform + LedgerGuard
 
 // LedgerView is an example of a view as credit_entries that takes the worker's entries, in schema platform.
 //

@@ -273,7 +273,7 @@ func newBreaksResolveCommand(s *settings) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&r.Actor, "by", "", "who decides")
+	cmd.Flags().StringVar(&r.Actor, "by", "", "who decides; required")
 	cmd.Flags().StringVar(&r.Reason, "reason", "", "why")
 	cmd.Flags().StringVar(&r.Resolution, "as", r.Resolution, "what became of it: "+strings.Join(jobs.Resolutions, ", "))
 	return cmd

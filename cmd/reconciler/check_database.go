@@ -285,9 +285,35 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 			return false
 		}
 		c.add(check, outcomeOK, "", "up to date")
+		c.approving(ctx, store)
 		return true
 	}
 	return false
+}
+
+// approving says who may approve refund plans: a role of its own, which isn't the worker's.
+func (c *checkup) approving(ctx context.Context, store *postgres.Store) {
+	const check = "approvals"
+	var facts struct {
+		ApproverExists bool `db:"approver_exists"`
+		ApproverMay    bool `db:"approver_may"`
+		MayApprove     bool `db:"may_approve"`
+		MayBecome      bool `db:"may_become"`
+	}
+	if err := store.Get(ctx, &facts, "check/approving", postgres.Args{}); err != nil {
+		c.failed(check, err)
+		return
+	}
+	switch {
+	case facts.MayApprove || facts.MayBecome:
+		c.add(check, outcomeWarning, "work as reconciler_app, and approve as reconciler_approver: sql/roles/roles.sql makes both, and migrate grants them their rights", "this role may approve the refunds that it plans and executes")
+	case !facts.ApproverExists:
+		c.add(check, outcomeWarning, "run sql/roles/roles.sql again as an administrator, then: reconciler migrate", "nobody may approve refunds: there is no role reconciler_approver")
+	case !facts.ApproverMay:
+		c.add(check, outcomeWarning, "run: reconciler migrate, with the URL of the schema's owner", "nobody may approve refunds: reconciler_approver lacks the right")
+	default:
+		c.add(check, outcomeOK, "", "by reconciler_approver, and not by this role")
+	}
 }
 
 // nights says how far the worker has come, and which nights are not what they should be.

@@ -141,6 +141,14 @@ func (c *checkup) rights(ctx context.Context, store *postgres.Store, args postgr
 		}
 		c.add("rights", outcomeWarning, right.Fix, "may %s", right.May)
 	}
+	var guarded bool
+	if err := store.Get(ctx, &guarded, "check/ledger_guard", postgres.Args{"schema": store.SourceSchema()}); err != nil {
+		c.add("rights", outcomeFailed, "see the message", "%v", err)
+		return
+	}
+	if !guarded {
+		c.add("rights", outcomeWarning, "run sql/platform/ledger_guard.sql as the owner of the ledger", "whoever has this role's password can post any entry, grants of credits included: nothing limits it to credit_back, refund and refund_reversal")
+	}
 	if len(c.lines) == before {
 		c.add("rights", outcomeOK, "", "SELECT on the source, INSERT on credit_entries, nothing more")
 	}

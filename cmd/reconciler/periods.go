@@ -29,7 +29,7 @@ Every night of the month must have been reported. Running a closed night again c
 		},
 	}
 	cmd.Flags().StringVar(&period, "period", "", "the month, YYYY-MM")
-	cmd.Flags().StringVar(&by, "by", "", "who closes it")
+	cmd.Flags().StringVar(&by, "by", "", "who closes it; required")
 	return cmd
 }
 
@@ -47,7 +47,7 @@ func newReopenCommand(s *settings) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&period, "period", "", "the month, YYYY-MM")
-	cmd.Flags().StringVar(&by, "by", "", "who reopens it")
+	cmd.Flags().StringVar(&by, "by", "", "who reopens it; required")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it stays on record")
 	return cmd
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"os/user"
 	"slices"
 	"strings"
 	"time"
@@ -28,12 +26,13 @@ func newRefundsCommand(s *settings) *cobra.Command {
 		Long: `refunds pays what approved decisions call for, in three steps by at least two people:
 
   plan      lists the refunds that decisions call for, as a plan with an id and a hash; nothing moves
-  approve   by somebody other than its maker; what is approved is that hash and nothing else
+  approve   by somebody other than its maker, with the database role reconciler_approver in DATABASE_URL; what is approved
+            is that hash and nothing else
   execute   looks at everything again, holds the credits, and asks Stripe; needs STRIPE_REFUND_KEY
 
 execute may be interrupted and repeated at will: every refund is made at most once. A refund whose outcome
 is unknown is looked up at Stripe before anything is sent again.`,
-		Example: `  reconciler refunds plan --date 2026-11-21
+		Example: `  reconciler refunds plan --date 2026-11-21 --by anna@example.com
   reconciler refunds list`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
@@ -53,18 +52,17 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 	var date, by string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "plan",
-		Short: "Plan the refunds that decisions through a night call for",
-		Example: `  reconciler refunds plan --date 2026-11-21
-  reconciler refunds plan --date 2026-11-21 --by anna@example.com`,
-		Args: arguments(cobra.NoArgs),
+		Use:     "plan",
+		Short:   "Plan the refunds that decisions through a night call for",
+		Example: `  reconciler refunds plan --date 2026-11-21 --by anna@example.com`,
+		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, c config, w *jobs.Worker) error {
 				night, err := parseNight(date, c.jobs.Zone)
 				if err != nil {
 					return err
 				}
-				view, leftOut, err := w.PlanRefunds(ctx, night, orSystemUser(by))
+				view, leftOut, err := w.PlanRefunds(ctx, night, by)
 				tellLeftOut(c.log, leftOut)
 				if err != nil {
 					return err
@@ -79,7 +77,7 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&date, "date", "", "decisions through this business date, YYYY-MM-DD (default: yesterday)")
-	cmd.Flags().StringVar(&by, "by", "", "who makes the plan (default: the user of the operating system)")
+	cmd.Flags().StringVar(&by, "by", "", "who makes the plan; required")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the plan as JSON")
 	return cmd
 }
@@ -90,8 +88,10 @@ func newRefundsApproveCommand(s *settings) *cobra.Command {
 		Use:         "approve PLAN",
 		Annotations: takes("PLAN   a plan, as refunds list shows them"),
 		Short:       "Approve a plan that somebody else made",
-		Example:     `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
-		Args:        arguments(cobra.ExactArgs(1)),
+		Long: `approve lets a plan be executed. It is for a second person, by name and with a database role of its own: DATABASE_URL is that of
+reconciler_approver, which may look at plans and approve them, and nothing else. The worker's role can't approve.`,
+		Example: `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
+		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
 				view, err := w.ApproveRefunds(ctx, args[0], by, hash)
@@ -125,7 +125,7 @@ whose outcome is not known is looked up at its charge before it is sent again, w
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				outcome, err := w.ExecuteRefunds(ctx, args[0], orSystemUser(by))
+				outcome, err := w.ExecuteRefunds(ctx, args[0], by)
 				fmt.Fprintf(cmd.OutOrStdout(), "%d sent, %d stopped, %d refused by Stripe, %d with an open outcome, %d untouched\n",
 					outcome.Sent, outcome.Stopped, outcome.Rejected, outcome.Open, outcome.Untouched)
 				if view, viewErr := w.RefundPlan(context.WithoutCancel(ctx), args[0]); viewErr == nil {
@@ -137,7 +137,7 @@ whose outcome is not known is looked up at its charge before it is sent again, w
 			})
 		},
 	}
-	cmd.Flags().StringVar(&by, "by", "", "who executes (default: the user of the operating system)")
+	cmd.Flags().StringVar(&by, "by", "", "who executes (default: the worker, doing what two people have decided)")
 	return cmd
 }
 
@@ -244,17 +244,6 @@ func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command 
 	cmd.Flags().StringVar(&by, "by", "", "who does it; required")
 	cmd.Flags().StringVar(&reason, "reason", "", "why; required")
 	return cmd
-}
-
-// orSystemUser is the name given, or that of the user whom the process runs as.
-func orSystemUser(name string) string {
-	if strings.TrimSpace(name) != "" {
-		return name
-	}
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
-	}
-	return fmt.Sprintf("uid %d", os.Getuid())
 }
 
 func tellLeftOut(log zerolog.Logger, leftOut []jobs.LeftOut) {

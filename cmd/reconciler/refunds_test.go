@@ -116,7 +116,12 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	c := newRefundCase(t)
 	key := []string{"--stripe-refund-key", c.stripe.RefundKey()}
 	c.run(exitUsage, "refunds")
-	c.run(exitUsage, "refunds", "plan", "--date", "2020-01-01", "--by", "anna") // nothing was decided by then
+	c.run(exitUsage, "refunds", "plan", "--date", "2020-01-01", "--by", "anna")                            // nothing was decided by then
+	for _, nobody := range [][]string{nil, {"--by", ""}, {"--by", "an\u200bna"}, {"--by", "Reconciler"}} { // off a terminal or on one: never the user of the process
+		if told := c.run(exitUsage, append([]string{"refunds", "plan"}, nobody...)...); !strings.Contains(told, "--by") {
+			t.Errorf("%v made a plan:\n%s", nobody, told)
+		}
+	}
 	told := c.run(exitDone, "refunds", "plan", "--by", "anna")
 	plan := regexp.MustCompile(`plan_\d{4}-\d{2}-\d{2}_[0-9a-f]{12}`).FindString(told)
 	if plan == "" || !strings.Contains(told, "96.80 USD") {
@@ -128,6 +133,10 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	}
 	c.run(exitUsage, append([]string{"refunds", "execute", plan}, key...)...) // nobody approved it
 	c.approve(exitUsage, plan)
+	if told := c.run(exitUsage, "refunds", "approve", plan, "--by", "ben"); !strings.Contains(told, "reconciler_approver") {
+		t.Errorf("approving with the worker's role:\n%s", told)
+	}
+	c.approve(exitUsage, plan, "--by", "ben\u200b")
 	c.approve(exitUsage, plan, "--by", "ANNA ")
 	c.approve(exitUsage, "plan_of_nobody", "--by", "ben")
 	c.approve(exitDone, plan, "--by", "ben")

@@ -2,6 +2,7 @@ package faultlab_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	reconcilersql "github.com/hummingbytes/reconciler/sql"
 )
 
 // executeOnce executes the plan once.
@@ -271,7 +273,7 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"Anna Maria", "anna maria", " ANNA\tMARIA ", "annamaria", "Anna\u00a0Maria", "Anna\u200bMaria", "Ａｎｎａ Maria"} {
+	for _, name := range []string{"Anna Maria", "anna maria", " ANNA\tMARIA ", "annamaria", "Anna\u00a0Maria", "Anna\u200bMaria", "Ａｎｎａ Maria", "Аnna Maria", "Ben\u200d", "reconciler", ""} {
 		if err := l.approve(view.PlanID, name, ""); !errors.Is(err, jobs.ErrRefundUsage) {
 			t.Errorf("%q approved the plan of Anna Maria: %v", name, err)
 		}
@@ -284,6 +286,9 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 	if err == nil {
 		t.Error("the database took an approval under another maker's name")
 	}
+	if _, err := w.ApproveRefunds(ctx, view.PlanID, "Ben", ""); !errors.Is(err, jobs.ErrRefundUsage) || !strings.Contains(err.Error(), "reconciler_approver") {
+		t.Errorf("the worker's role approved: %v", err)
+	}
 	if _, err := w.ExecuteRefunds(ctx, view.PlanID, "Carol"); !errors.Is(err, jobs.ErrRefundUsage) {
 		t.Errorf("executing a plan that nobody approved: %v", err)
 	}
@@ -292,6 +297,52 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 	}
 	if err := l.approve(view.PlanID, "Dora", ""); !errors.Is(err, jobs.ErrRefundUsage) {
 		t.Errorf("it was approved twice: %v", err)
+	}
+}
+
+// An approval is given by the command, which notes it in the audit log: a row in the table alone moves no money, whoever put it there.
+func TestAnApprovalThatTheAuditLogLacksIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, forge := range map[string]string{
+		"without a link": `INSERT INTO reconciler.refund_approvals (plan_id, plan_sha256, maker, approved_by, approved_at)
+			SELECT plan_id, plan_sha256, maker, 'Ben', made_at FROM reconciler.refund_plans WHERE plan_id = $1`,
+		"with the change alone": `WITH a AS (INSERT INTO reconciler.refund_approvals (plan_id, plan_sha256, maker, approved_by, approved_at)
+			SELECT plan_id, plan_sha256, maker, 'Ben', made_at FROM reconciler.refund_plans WHERE plan_id = $1 RETURNING *)
+			INSERT INTO reconciler.audit_changes (account_id, subject, subject_id, change, detail, link, change_no, sha256)
+			SELECT '', 'refund_plan', plan_id, 'approved', 'sha256 ' || plan_sha256 || ', by Ben', 1, 900,
+			    encode(sha256(convert_to(jsonb_build_array('', 'refund_plan', plan_id, 'approved', 'sha256 ' || plan_sha256 || ', by Ben', 1, 900)::text, 'UTF8')), 'hex') FROM a`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := start(t).open(t)
+			w, closeWorker := l.must(true)
+			defer closeWorker()
+			ctx := context.Background()
+			if _, err := w.CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
+				t.Fatal(err)
+			}
+			view, _, err := w.PlanRefunds(ctx, firstDay, "Anna")
+			if err != nil {
+				t.Fatal(err)
+			}
+			approver, err := sql.Open("postgres", l.urlOf(reconcilersql.ApproverRole, l.name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer approver.Close()
+			if _, err := approver.Exec(forge, view.PlanID); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.ExecuteRefunds(ctx, view.PlanID, ""); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "audit log") {
+				t.Errorf("it is executed: %v", err)
+			}
+			if refunds := l.stripe.Refunds(); len(refunds) > 0 {
+				t.Errorf("%d refunds at Stripe", len(refunds))
+			}
+			_, problems, err := jobs.VerifyAudit(ctx, w.Store)
+			if err != nil || !slices.ContainsFunc(problems, func(p jobs.AuditProblem) bool { return strings.Contains(p.String(), "refund plan "+view.PlanID) }) {
+				t.Errorf("verification finds %v, %v", problems, err)
+			}
+		})
 	}
 }
 

@@ -214,6 +214,12 @@ func CheckViolation(err error, constraint string) bool {
 	return errors.As(err, &pqErr) && pqErr.Code == "23514" && pqErr.Constraint == constraint
 }
 
+// LacksRight says whether err is the refusal of something that the role may not do.
+func LacksRight(err error) bool {
+	var pqErr *pq.Error
+	return errors.As(err, &pqErr) && pqErr.Code == "42501"
+}
+
 // Classed is an error of an operation outside of the named statements, marked as ErrUnavailable or ErrSetup where it is that.
 func Classed(operation string, err error) error { return wrap(operation, err) }
 

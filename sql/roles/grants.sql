@@ -17,6 +17,10 @@ BEGIN
         IF pg_has_role((SELECT nspowner FROM pg_namespace WHERE nspname = 'reconciler'), 'USAGE') THEN
             EXECUTE format('REVOKE ALL ON SCHEMA reconciler FROM %I', role);
             EXECUTE format('GRANT USAGE ON SCHEMA reconciler TO %I', role);
+            EXECUTE format('REVOKE ALL ON FUNCTION reconciler.analyze_tables(text[]) FROM PUBLIC, %I', role);
+            IF role = 'reconciler_app' THEN
+                GRANT EXECUTE ON FUNCTION reconciler.analyze_tables(text[]) TO reconciler_app;
+            END IF;
         END IF;
         FOR relation IN
             SELECT c.oid::regclass AS name, c.relkind,

@@ -324,6 +324,7 @@ func testEveryRight(t *testing.T, administrator *sql.DB, source string) {
 		}
 	}
 	want("reconciler_app", "table", source+".credit_entries", "INSERT")
+	want("reconciler_app", "function", "reconciler.analyze_tables(text[])", "EXECUTE")
 	needed := neededByWorker(t)
 	for _, table := range tables {
 		want("reconciler_readonly", "table", "reconciler."+table, "SELECT")
@@ -352,6 +353,80 @@ func testEveryRight(t *testing.T, administrator *sql.DB, source string) {
 				t.Errorf("%s has, and needs not: %s", role, right)
 			}
 		}
+	}
+}
+
+// The worker posts its three kinds of entries and no other, whether rows are hidden from sessions or not, straight or through a view; the
+// platform posts what it likes, as owner of the ledger or with a role of its own.
+func TestLedgerGuard(t *testing.T) {
+	as := install(t, "platform")
+	administrator := as(localpg.Superuser)
+	execute(t, administrator, `CREATE ROLE shop LOGIN; GRANT USAGE ON SCHEMA platform TO shop; GRANT INSERT ON platform.credit_entries TO shop;
+		CREATE ROLE books LOGIN; GRANT ALL ON SCHEMA platform TO books; ALTER TABLE platform.credit_entries OWNER TO books; GRANT reconciler_app TO books;
+		CREATE SCHEMA seen; CREATE VIEW seen.credit_entries AS SELECT * FROM platform.credit_entries; GRANT USAGE ON SCHEMA seen TO reconciler_app;
+		CREATE VIEW seen.computed AS SELECT id, account_id, lower(kind) AS kind, credits FROM platform.credit_entries;
+		CREATE FUNCTION seen.post() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+			INSERT INTO platform.credit_entries (id, account_id, kind, credits) VALUES (NEW.id, NEW.account_id, NEW.kind, NEW.credits); RETURN NEW; END $$;
+		ALTER FUNCTION seen.post() OWNER TO books;
+		CREATE TRIGGER post INSTEAD OF INSERT ON seen.computed FOR EACH ROW EXECUTE FUNCTION seen.post();
+		GRANT INSERT ON seen.credit_entries, seen.computed TO reconciler_app;
+		CREATE ROLE worker LOGIN IN ROLE reconciler_app`)
+	post := func(into, kind, credits string) string {
+		return "INSERT INTO " + into + " (id, account_id, kind, credits) VALUES ('e', 'a', " + kind + ", " + credits + ")"
+	}
+	mine := map[string]string{"'credit_back'": "5", "'refund'": "-5", "'refund_reversal'": "5"}
+	others := map[string]string{"'promo'": "5", "'purchase'": "5", "'usage'": "-5", "'adjustment'": "5", "'refund'": "5", "'credit_back'": "-5", "NULL": "5", "'refund_reversal'": "NULL"}
+	for _, role := range []string{"reconciler_app", "worker"} {
+		for _, into := range []string{"platform.credit_entries", "seen.credit_entries", "seen.computed"} {
+			for _, hides := range []string{"on", "off"} {
+				worker := as(role)
+				worker.SetMaxOpenConns(1)
+				execute(t, worker, "SET row_security = "+hides)
+				for kind, credits := range mine {
+					allowed(t, worker, statements{role + " posts " + kind + " to " + into: post(into, kind, credits)})
+				}
+				for kind, credits := range others {
+					refused(t, worker, statements{role + " posts " + kind + " of " + credits + " to " + into: post(into, kind, credits)})
+				}
+			}
+		}
+	}
+	for _, platform := range []string{localpg.Superuser, "shop", "books"} {
+		for kind, credits := range others {
+			allowed(t, as(platform), statements{platform + " posts " + kind: post("platform.credit_entries", kind, credits)})
+		}
+	}
+	// A policy would do the same, and stop the worker: it refuses to read where rows may be hidden.
+	execute(t, administrator, "ALTER TABLE platform.credit_entries ENABLE ROW LEVEL SECURITY; CREATE POLICY kinds ON platform.credit_entries FOR INSERT TO reconciler_app WITH CHECK (kind = 'credit_back')")
+	worker := as("reconciler_app")
+	worker.SetMaxOpenConns(1)
+	execute(t, worker, "SET row_security = off")
+	refused(t, worker, statements{"read past a policy": "SELECT * FROM platform.credit_entries", "post past a policy": post("platform.credit_entries", "'credit_back'", "5")})
+}
+
+// A view can't be guarded, but the table behind it: the script says so.
+func TestLedgerGuardOfAView(t *testing.T) {
+	as := install(t, "platform")
+	administrator := as(localpg.Superuser)
+	administrator.SetMaxOpenConns(1)
+	execute(t, administrator, `CREATE SCHEMA billing; CREATE TABLE billing.entries AS TABLE platform.credit_entries; DROP TABLE platform.credit_entries;
+		CREATE VIEW platform.credit_entries AS SELECT * FROM billing.entries`)
+	execute(t, administrator, reconcilersql.Roles)
+	if _, err := administrator.Exec(reconcilersql.LedgerGuard); err == nil || !strings.Contains(err.Error(), "SET reconciler.ledger") {
+		t.Errorf("a view was guarded: %v", err)
+	}
+	for range 2 {
+		execute(t, administrator, "SET reconciler.ledger = 'billing.entries';"+reconcilersql.LedgerGuard)
+	}
+	refused(t, as("reconciler_app"), statements{"post a grant": "INSERT INTO platform.credit_entries (id, kind, credits) VALUES ('e', 'promo', 5)"})
+	allowed(t, as("reconciler_app"), statements{"post a credit-back": "INSERT INTO platform.credit_entries (id, kind, credits) VALUES ('e', 'credit_back', 5)"})
+	var guarded bool
+	catalog, err := reconcilersql.NewCatalog("platform")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := as("reconciler_app").QueryRow(catalog.Statement("check/ledger_guard").Text, "platform").Scan(&guarded); err != nil || !guarded {
+		t.Errorf("the check-up sees a guard behind the view: %t, %v", guarded, err)
 	}
 }
 

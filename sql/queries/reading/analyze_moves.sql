@@ -1,1 +1,1 @@
-ANALYZE reconciler.account_moves
+SELECT reconciler.analyze_tables('account_moves')
