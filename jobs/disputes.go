@@ -3,7 +3,9 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -18,7 +20,7 @@ func disputes(ctx context.Context, n *Night) (Counts, error) {
 		return nil, err
 	}
 	more, err := stripeJob{
-		name:    "disputes",
+		name:    disputesJob,
 		clear:   []string{"stripe_match/clear_disputes"},
 		more:    n.judgeDisputes,
 		scanned: "stripe_match/scanned_disputes",
@@ -32,6 +34,9 @@ func disputes(ctx context.Context, n *Night) (Counts, error) {
 	return counts, nil
 }
 
+// disputesJob is what the breaks of disputes are found by.
+const disputesJob = "disputes"
+
 // disputeRow is a dispute as of the night.
 type disputeRow struct {
 	DisputeID          string     `db:"dispute_id"`
@@ -40,6 +45,8 @@ type disputeRow struct {
 	AccountID          string     `db:"account_id"`
 	AccountStatus      string     `db:"account_status"`
 	Status             string     `db:"status"`
+	StatusSince        time.Time  `db:"status_since"`
+	IsDue              bool       `db:"is_due"`
 	Reason             string     `db:"reason"`
 	CreatedAt          time.Time  `db:"created_at"`
 	EvidenceDueBy      *time.Time `db:"evidence_due_by"`
@@ -54,55 +61,70 @@ type disputeRow struct {
 }
 
 func (n *Night) judgeDisputes(ctx context.Context, tx *postgres.Tx) error {
-	const job = "disputes"
 	var rows []disputeRow
-	err := tx.Select(ctx, &rows, "stripe_match/dispute_facts", postgres.Args{"date": n.Date, "job": job, "begin": n.Begin, "as_of": n.AsOf()})
+	err := tx.Select(ctx, &rows, "stripe_match/dispute_facts", postgres.Args{"date": n.Date, "job": disputesJob, "begin": n.Begin, "as_of": n.AsOf()})
 	if err != nil {
 		return err
 	}
-	charges := map[string]*stripeCheck{} // several disputes of one charge are one break
-	for _, d := range rows {
-		outcome := reconcile.JudgeDispute(reconcile.DisputeFacts{
-			Status: d.Status, WithdrawnMinor: d.WithdrawnMinor, ReturnedMinor: d.ReturnedMinor, FeesMinor: d.FeesMinor,
-			AmountMinor: d.AmountMinor, CapturedMinor: d.CapturedMinor, RefundedMinor: d.RefundedMinor,
-			AccountStatus: d.AccountStatus, SameCurrency: d.Currency == d.SettlementCurrency,
-		})
-		if err := n.addDispute(ctx, tx, d, outcome); err != nil {
+	for len(rows) > 0 { // a charge's disputes come together
+		of := slices.IndexFunc(rows, func(d disputeRow) bool { return d.ChargeID != rows[0].ChargeID })
+		if of < 0 {
+			of = len(rows)
+		}
+		if err := n.judgeCharge(ctx, tx, rows[:of]); err != nil {
 			return err
 		}
-		check := stripeCheck{
-			job: job, check: "open disputes and their accounts", account: d.AccountID, subject: d.DisputeID, amount: d.AmountMinor, currency: d.Currency,
+		rows = rows[of:]
+	}
+	return nil
+}
+
+// judgeCharge judges the disputes of one charge, oldest first; what has left it by refunds and disputes together is one break.
+func (n *Night) judgeCharge(ctx context.Context, tx *postgres.Tx, rows []disputeRow) error {
+	first := rows[0]
+	facts := reconcile.DisputedCharge{CapturedMinor: first.CapturedMinor, RefundedMinor: first.RefundedMinor, AccountStatus: first.AccountStatus}
+	for _, d := range rows {
+		facts.Disputes = append(facts.Disputes, reconcile.DisputeFacts{
+			Status: d.Status, AmountMinor: d.AmountMinor, SameCurrency: d.SettlementCurrency == "" || d.Currency == d.SettlementCurrency,
+			DisputeMoney: reconcile.DisputeMoney{WithdrawnMinor: d.WithdrawnMinor, ReturnedMinor: d.ReturnedMinor, FeesMinor: d.FeesMinor},
+		})
+	}
+	outcome := reconcile.JudgeDisputes(facts)
+	var disputed []string
+	for i, d := range rows {
+		o := outcome.Disputes[i]
+		if o.Phase.IsAtStake() {
+			disputed = append(disputed, fmt.Sprintf("disputed %d by %s (%s), of which %d came back", d.AmountMinor, d.DisputeID, d.Status, d.ReturnedMinor))
 		}
-		if outcome.ReviewSuspension {
+		if !d.IsDue {
+			continue
+		}
+		if err := n.addDispute(ctx, tx, d, o); err != nil {
+			return err
+		}
+		if o.Phase != reconcile.PhaseChargeback && o.Phase != reconcile.PhaseInquiry {
+			continue
+		}
+		check := stripeCheck{
+			job: disputesJob, check: "open disputes and their accounts", account: d.AccountID, subject: d.DisputeID, amount: d.AmountMinor, currency: d.Currency,
+		}
+		if o.ReviewSuspension {
 			check.kind, check.field, check.ours, check.theirs = reconcile.DisputeAccountActive, "account_status", d.AccountStatus, d.Status
 			check.variance, check.unit = d.AmountMinor, d.Currency
 			check.detail = fmt.Sprintf("charge %s, purchase %s: clause %s", d.ChargeID, d.PurchaseID, reconcile.ClauseChargebackSuspension)
 		}
-		if outcome.Phase == reconcile.PhaseChargeback || outcome.Phase == reconcile.PhaseInquiry {
-			if err := n.addCheck(ctx, tx, check); err != nil {
-				return err
-			}
-		}
-		charge := charges[d.ChargeID]
-		if charge == nil {
-			charge = &stripeCheck{job: job, check: "disputed charges and their refunds", account: d.AccountID, subject: d.ChargeID}
-			charges[d.ChargeID] = charge
-		}
-		if outcome.DisputedAndRefunded && charge.kind == "" {
-			gone := d.RefundedMinor + d.AmountMinor
-			charge.kind, charge.field = reconcile.DisputedAndRefunded, "amount_minor"
-			charge.ours, charge.theirs = strconv.FormatInt(d.CapturedMinor, 10), strconv.FormatInt(gone, 10)
-			charge.variance, charge.unit = d.CapturedMinor-gone, d.Currency
-			charge.detail = fmt.Sprintf("refunded %d, disputed %d by %s (%s); at most %d can be clawed back",
-				d.RefundedMinor, d.AmountMinor, d.DisputeID, d.Status, outcome.ClawbackMinor)
-		}
-	}
-	for _, charge := range charges {
-		if err := n.addCheck(ctx, tx, *charge); err != nil {
+		if err := n.addCheck(ctx, tx, check); err != nil {
 			return err
 		}
 	}
-	return nil
+	check := stripeCheck{job: disputesJob, check: "disputed charges and their refunds", account: first.AccountID, subject: first.ChargeID}
+	if outcome.DisputedAndRefunded {
+		check.kind, check.field = reconcile.DisputedAndRefunded, "amount_minor"
+		check.ours, check.theirs = strconv.FormatInt(outcome.ClawbackMinor, 10), strconv.FormatInt(outcome.GoneMinor, 10)
+		check.variance, check.unit = outcome.ClawbackMinor-outcome.GoneMinor, first.Currency
+		check.detail = fmt.Sprintf("refunded %d, %s; at most %d can be clawed back", first.RefundedMinor, strings.Join(disputed, ", "), outcome.ClawbackMinor)
+	}
+	return n.addCheck(ctx, tx, check)
 }
 
 func (n *Night) addDispute(ctx context.Context, tx *postgres.Tx, d disputeRow, o reconcile.DisputeOutcome) error {

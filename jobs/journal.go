@@ -339,7 +339,7 @@ func (j *journal) stripe(ctx context.Context, from reach) error {
 			}
 		}
 		window := postgres.Args{"from": from.StripeThrough, "through": through}
-		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesLost} {
+		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesMoved} {
 			if err := step(ctx, window, from.BooksBegin); err != nil {
 				return err
 			}
@@ -371,16 +371,26 @@ func (j *journal) stripeBefore(ctx context.Context, booksBegin time.Time) error 
 func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, _ time.Time) error {
 	var rows []struct {
 		Category, Source, Currency, Amount, Fee, Presented string
-		PresentedCurrency                                  string `db:"presented_currency"`
+		PresentedCurrency                                  string         `db:"presented_currency"`
+		AtChargeRate                                       sql.NullString `db:"at_charge_rate"`
+		Sold                                               bool
 		Count                                              int64
 	}
-	if err := j.tx.Select(ctx, &rows, "books/stripe_activity", window); err != nil {
+	args := postgres.Args{"from": window["from"], "as_of": window["through"]}
+	if err := j.tx.Select(ctx, &rows, "books/stripe_activity", args); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		a := reconcile.StripeActivity{Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency}
+		a := reconcile.StripeActivity{
+			Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency, Sold: r.Sold,
+		}
 		if err := numbers([]string{r.Amount, r.Fee, r.Presented}, &a.Amount, &a.Fee, &a.Presented); err != nil {
 			return err
+		}
+		if r.AtChargeRate.Valid {
+			if err := numbers([]string{r.AtChargeRate.String}, &a.AtChargeRate); err != nil {
+				return err
+			}
 		}
 		if err := j.post(ctx, reconcile.PostStripe(j.night.Date, a)...); err != nil {
 			return err
@@ -408,22 +418,44 @@ func (j *journal) payoutsMoved(ctx context.Context, window postgres.Args, booksB
 	return nil
 }
 
-func (j *journal) disputesLost(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+// disputesMoved writes off what of disputes' money is no longer to come back, and takes that back where it came after all: what the night says
+// less what was said before.
+func (j *journal) disputesMoved(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
 	var rows []struct {
-		DisputeID string `db:"dispute_id"`
-		Currency  string
-		Withdrawn string
+		DisputeID           string `db:"dispute_id"`
+		Currency            string
+		AmountMinor         int64 `db:"amount_minor"`
+		SameCurrency        bool  `db:"same_currency"`
+		Status              string
+		StatusWas           string `db:"status_was"`
+		Withdrawn           int64
+		Returned            int64
+		WithdrawnWas        int64 `db:"withdrawn_was"`
+		ReturnedWas         int64 `db:"returned_was"`
+		WithdrawnBeforehand int64 `db:"withdrawn_beforehand"`
+		ReturnedBeforehand  int64 `db:"returned_beforehand"`
+		SettledMinor        int64 `db:"settled_minor"`
 	}
 	args := postgres.Args{"from": window["from"], "as_of": window["through"], "books_begin": booksBegin}
-	if err := j.tx.Select(ctx, &rows, "books/disputes_lost", args); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/disputes_moved", args); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		withdrawn, err := number(r.Withdrawn)
-		if err != nil {
-			return err
+		books := func(status string, withdrawn, returned int64) reconcile.DisputeBooks {
+			return reconcile.DisputeBooks{
+				DisputeFacts: reconcile.DisputeFacts{
+					Status: status, DisputeMoney: reconcile.DisputeMoney{WithdrawnMinor: withdrawn, ReturnedMinor: returned},
+					AmountMinor: r.AmountMinor, SameCurrency: r.SameCurrency,
+				},
+				WithdrawnBeforehandMinor: r.WithdrawnBeforehand, ReturnedBeforehandMinor: r.ReturnedBeforehand, SettledMinor: r.SettledMinor,
+			}
 		}
-		if err := j.post(ctx, reconcile.PostDisputeLost(j.night.Date, r.DisputeID, r.Currency, withdrawn)...); err != nil {
+		var before reconcile.DisputeWriteOff
+		if r.StatusWas != "" {
+			before = books(r.StatusWas, r.WithdrawnWas, r.ReturnedWas).WriteOff()
+		}
+		off := books(r.Status, r.Withdrawn, r.Returned).WriteOff().Less(before)
+		if err := j.post(ctx, reconcile.PostDisputeWriteOff(j.night.Date, r.DisputeID, r.Currency, off)...); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,7 @@ const (
 	FeesWithheld          AccountRole = "fees_withheld"          // fees kept back from refunds (clause 2.2)
 	ProcessingFees        AccountRole = "processing_fees"        // what Stripe took
 	DisputeLosses         AccountRole = "dispute_losses"         // chargebacks lost
+	ExchangeDifferences   AccountRole = "exchange_differences"   // gains and losses on what went back at another rate than it came
 	CreditsHeld           AccountRole = "credits_held"           // credits that customers hold, in credits
 	CreditsSold           AccountRole = "credits_sold"           // and where they came from and went
 	CreditsPromoted       AccountRole = "credits_promoted"       //
@@ -78,6 +79,7 @@ func DefaultChart() Chart {
 		FeesWithheld:          {"Income:Refund-Fees-Withheld", "4020"},
 		ProcessingFees:        {"Expenses:Stripe:Fees", "6000"},
 		DisputeLosses:         {"Expenses:Stripe:Disputes-Lost", "6010"},
+		ExchangeDifferences:   {"Expenses:Exchange-Differences", "6020"},
 		CreditsHeld:           {"Liabilities:Credit-Units:Held", ""},
 		CreditsSold:           {"Equity:Credit-Units:Sold", ""},
 		CreditsPromoted:       {"Equity:Credit-Units:Promotions", ""},
@@ -173,7 +175,7 @@ func (c Chart) Code(journalAccount string) string {
 // came from and went to, which like income and expenses is only counted.
 func (r AccountRole) IsPermanent() bool {
 	switch r {
-	case UsageRevenue, CreditsTaken, FeesWithheld, ProcessingFees, DisputeLosses,
+	case UsageRevenue, CreditsTaken, FeesWithheld, ProcessingFees, DisputeLosses, ExchangeDifferences,
 		CreditsSold, CreditsPromoted, CreditsUsed, CreditsCreditedBack, CreditsRefunded, CreditsAdjusted, CreditsLate, CreditsOpening, OpeningBalances:
 		return false
 	default:

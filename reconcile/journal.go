@@ -337,6 +337,11 @@ type StripeActivity struct {
 	// Presented is the amount in PresentedCurrency, the customer's, with the sign of Amount.
 	PresentedCurrency string
 	Presented         *big.Int
+	// AtChargeRate is what Presented came to when its charge was settled, with the sign of Amount; nil where it is the charge itself, or that
+	// isn't known.
+	AtChargeRate *big.Int
+	// Sold: what failed is the payment of a purchase that is booked, so that its money goes back as by a refund.
+	Sold bool
 }
 
 // stripeCounterpart is what a reporting category moves money from or to.
@@ -360,9 +365,12 @@ func stripeCounterpart(category string) (role AccountRole, presented bool) {
 }
 
 // PostStripe books movements of the balance at Stripe. Where a customer paid in another currency than it was settled in, the conversion
-// account stands between the two.
+// account stands between the two; what goes back at another rate than it came is an exchange difference.
 func PostStripe(date Date, a StripeActivity) []JournalEntry {
 	role, presented := stripeCounterpart(a.Category)
+	if a.Sold && a.Category == "charge_failure" {
+		role = RefundClearing
+	}
 	if !presented || a.PresentedCurrency == "" {
 		a.PresentedCurrency, a.Presented = a.Currency, a.Amount
 	}
@@ -381,6 +389,12 @@ func PostStripe(date Date, a StripeActivity) []JournalEntry {
 	} else {
 		e.add(CurrencyConversion, a.Currency, new(big.Int).Neg(a.Amount))
 		e.move(CurrencyConversion, role, a.PresentedCurrency, a.Presented)
+		if a.AtChargeRate != nil {
+			// A unit more or less is how a part was rounded.
+			if off := new(big.Int).Sub(a.AtChargeRate, a.Amount); off.CmpAbs(big.NewInt(1)) > 0 {
+				e.move(ExchangeDifferences, CurrencyConversion, a.Currency, off)
+			}
+		}
 	}
 	e.move(ProcessingFees, StripeBalance, a.Currency, a.Fee)
 	return e.entries()
@@ -407,10 +421,16 @@ func PostPayoutState(date Date, payoutID, currency string, amountMinor int64, re
 	return e.entries()
 }
 
-// PostDisputeLost writes off what a lost chargeback has withdrawn.
-func PostDisputeLost(date Date, disputeID, currency string, withdrawn *big.Int) []JournalEntry {
+// PostDisputeWriteOff books what is known, since the journal had got there, of a dispute's money that is no longer to come back: lost, or the
+// loss taken back where a part or all of it came after all; and what differs only by the rates of the days.
+func PostDisputeWriteOff(date Date, disputeID, currency string, w DisputeWriteOff) []JournalEntry {
 	e := newEntry(date, EntryDisputeLost, disputeID, "Dispute "+disputeID+" lost")
+	if w.LossMinor <= 0 {
+		e = newEntry(date, EntryStripe, "dispute|"+disputeID, "Dispute "+disputeID+" returned")
+	}
 	e.Source, e.Clause = disputeID, ClauseChargebackReinstating
-	e.move(DisputeLosses, DisputesReceivable, currency, withdrawn)
+	e.move(DisputeLosses, DisputesReceivable, currency, big.NewInt(w.LossMinor))
+	e.move(ExchangeDifferences, DisputesReceivable, currency, big.NewInt(w.ExchangeMinor))
+	e.move(OpeningBalances, DisputesReceivable, currency, big.NewInt(w.BeforehandMinor))
 	return e.entries()
 }

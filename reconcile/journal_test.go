@@ -99,9 +99,21 @@ func TestPosting(t *testing.T) {
 		"what nobody knows is seen": {
 			PostStripe(journalNight, StripeActivity{Category: "moon_dust", Count: 1, Currency: "usd", Amount: n(-1), Fee: n(0)}),
 			"stripe_balance -1 usd\nstripe_suspense 1 usd\n"},
-		"a payout that arrived": {PostPayoutState(journalNight, "po", "usd", 5000, false), "bank 5000 usd\npayouts_in_transit -5000 usd\n"},
-		"and came back":         {PostPayoutState(journalNight, "po", "usd", 5000, true), "payouts_in_transit 5000 usd\nbank -5000 usd\n"},
-		"a lost chargeback":     {PostDisputeLost(journalNight, "dp", "usd", n(1000)), "dispute_losses 1000 usd\ndisputes_receivable -1000 usd\n"},
+		"a payout that arrived":              {PostPayoutState(journalNight, "po", "usd", 5000, false), "bank 5000 usd\npayouts_in_transit -5000 usd\n"},
+		"and came back":                      {PostPayoutState(journalNight, "po", "usd", 5000, true), "payouts_in_transit 5000 usd\nbank -5000 usd\n"},
+		"a lost chargeback":                  {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: 1000}), "dispute_losses 1000 usd\ndisputes_receivable -1000 usd\n"},
+		"a chargeback won after it was lost": {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: -1000}), "dispute_losses -1000 usd\ndisputes_receivable 1000 usd\n"},
+		"a chargeback won at another rate":   {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{ExchangeMinor: 50}), "disputes_receivable -50 usd\nexchange_differences 50 usd\n"},
+		"a chargeback from before the books": {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{BeforehandMinor: -1000}), "disputes_receivable 1000 usd\nopening_balances -1000 usd\n"},
+		"nothing new of a chargeback":        {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{}), ""},
+		"a refund at another rate": {PostStripe(journalNight, StripeActivity{Category: "refund", Source: "txn", Count: 1, Currency: "usd", Amount: n(-10900), Fee: n(0),
+			PresentedCurrency: "eur", Presented: n(-10000), AtChargeRate: n(-10833)}),
+			"stripe_balance -10900 usd\ncurrency_conversion 10833 usd\ncurrency_conversion -10000 eur\nrefund_clearing 10000 eur\nexchange_differences 67 usd\n"},
+		"a refund at the charge's rate": {PostStripe(journalNight, StripeActivity{Category: "refund", Source: "txn", Count: 1, Currency: "usd", Amount: n(-3612), Fee: n(0),
+			PresentedCurrency: "eur", Presented: n(-3333), AtChargeRate: n(-3611)}),
+			"stripe_balance -3612 usd\ncurrency_conversion 3612 usd\ncurrency_conversion -3333 eur\nrefund_clearing 3333 eur\n"},
+		"the payment of a booked purchase fails": {PostStripe(journalNight, StripeActivity{Category: "charge_failure", Source: "txn", Count: 1, Currency: "usd", Amount: n(-2000), Fee: n(400), Sold: true}),
+			"stripe_balance -2400 usd\nrefund_clearing 2000 usd\nprocessing_fees 400 usd\n"},
 		"the opening": {
 			PostOpening(journalNight, n(500), []Liability{{Currency: "usd", Total: n(900), Refundable: n(250)}}),
 			"opening_balances 900 usd\nrefund_liability -250 usd\ncontract_liability -650 usd\ncredits_opening 500 credits\ncredits_held -500 credits\n"},
@@ -143,10 +155,13 @@ func TestEveryEntryBalances(t *testing.T) {
 			PostMovement(journalNight, Movement{Currency: currency, Usage: amount("usage"), CreditBacks: amount("backs"), Adjustments: amount("adjusted"), Reallocated: amount("moved"), LateItems: amount("late")}),
 			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: currency, PaidMinor: paid, ValueBefore: amount("before"), ValueAfter: amount("after"), WasRefundable: yes("refundable"), RefundMinor: rapid.Int64Range(-1, math.MaxInt64).Draw(t, "refund"), Reversed: yes("reversed"), Late: yes("late refund")}),
 			PostCredits(journalNight, CreditMovement{amount("a"), amount("b"), amount("c"), amount("d"), amount("e"), amount("f"), amount("g")}),
-			PostStripe(journalNight, StripeActivity{Category: category, Currency: currency, Amount: amount("stripe"), Fee: amount("fee"), PresentedCurrency: "usd", Presented: amount("presented")}),
+			PostStripe(journalNight, StripeActivity{Category: category, Currency: currency, Amount: amount("stripe"), Fee: amount("fee"), PresentedCurrency: "usd", Presented: amount("presented"),
+				AtChargeRate: amount("at the charge's rate"), Sold: yes("sold")}),
 			PostStripeBeforehand(journalNight, currency, amount("held")),
 			PostPayoutState(journalNight, "po", currency, paid, yes("returned")),
-			PostDisputeLost(journalNight, "dp", currency, amount("lost")),
+			PostDisputeWriteOff(journalNight, "dp", currency, DisputeWriteOff{
+				LossMinor: rapid.Int64().Draw(t, "lost"), ExchangeMinor: rapid.Int64().Draw(t, "exchange"), BeforehandMinor: rapid.Int64().Draw(t, "beforehand"),
+			}),
 		} {
 			all = append(all, entries...)
 		}

@@ -93,7 +93,7 @@ func twoNights(t testing.TB) [2]Ledger {
 		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "payout", Source: "txn_3", Count: 1, Currency: "usd", Amount: n("-5000"), Fee: n("0")}),
 		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "risk_reserved_funds", Count: 1, Currency: "usd", Amount: n("-10"), Fee: n("0")}),
 		reconcile.PostPayoutState(second, "po_1", "usd", 5000, false), reconcile.PostPayoutState(second, "po_0", "usd", 400, true),
-		reconcile.PostDisputeLost(second, "dp_1", "usd", n("1000")),
+		reconcile.PostDisputeWriteOff(second, "dp_1", "usd", reconcile.DisputeWriteOff{LossMinor: 1000}),
 	)
 	return [2]Ledger{one, two}
 }

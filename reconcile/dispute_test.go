@@ -1,0 +1,167 @@
+package reconcile
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestPhaseOf(t *testing.T) {
+	for status, want := range map[string]DisputePhase{
+		"warning_needs_response": PhaseInquiry, "warning_under_review": PhaseInquiry, "warning_closed": PhaseClosed,
+		"needs_response": PhaseChargeback, "under_review": PhaseChargeback, "won": PhaseWon, "lost": PhaseLost,
+		"": PhaseChargeback, "something_new": PhaseChargeback,
+	} {
+		if got := PhaseOf(status); got != want {
+			t.Errorf("%q: %s, want %s", status, got, want)
+		}
+	}
+}
+
+func money(withdrawn, returned, fees int64) DisputeMoney {
+	return DisputeMoney{WithdrawnMinor: withdrawn, ReturnedMinor: returned, FeesMinor: fees}
+}
+
+// One dispute of a charge of 5,000, and what it comes to.
+func TestJudgeDispute(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status    string
+		money     DisputeMoney
+		converted bool
+		account   string
+		refunded  int64
+		want      DisputeOutcome
+		both      bool // disputed and refunded
+		gone      int64
+	}{
+		"inquiry on an active account":      {status: "warning_needs_response", account: "active", want: DisputeOutcome{Phase: PhaseInquiry, TieOut: TieOutTied}},
+		"inquiry closed":                    {status: "warning_closed", account: "active", want: DisputeOutcome{Phase: PhaseClosed, TieOut: TieOutTied}},
+		"chargeback on an active account":   {status: "needs_response", money: money(5000, 0, 1500), account: "active", gone: 5000, want: DisputeOutcome{PhaseChargeback, true, 5000, 6500, TieOutTied}},
+		"chargeback on a suspended account": {status: "under_review", money: money(5000, 0, 1500), account: "suspended", gone: 5000, want: DisputeOutcome{PhaseChargeback, false, 5000, 6500, TieOutTied}},
+		"chargeback on a closed account":    {status: "under_review", money: money(5000, 0, 0), account: "closed", gone: 5000, want: DisputeOutcome{PhaseChargeback, false, 5000, 5000, TieOutTied}},
+		"chargeback not withdrawn yet":      {status: "needs_response", gone: 5000, want: DisputeOutcome{PhaseChargeback, false, 5000, 0, TieOutAwaiting}},
+		"a part back while it goes on":      {status: "under_review", money: money(5000, 300, 0), gone: 4700, want: DisputeOutcome{PhaseChargeback, false, 4700, 4700, TieOutTied}},
+		"won, the fee kept":                 {status: "won", money: money(5000, 5000, 1500), account: "active", want: DisputeOutcome{PhaseWon, false, 0, 1500, TieOutTied}},
+		"won, the fee back":                 {status: "won", money: money(5000, 5000, 0), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutTied}},
+		"won, the money not back yet":       {status: "won", money: money(5000, 0, 1500), want: DisputeOutcome{PhaseWon, false, 0, 6500, TieOutAwaiting}},
+		"won, a part not back yet":          {status: "won", money: money(5000, 4999, 0), want: DisputeOutcome{PhaseWon, false, 0, 1, TieOutAwaiting}},
+		"won, more back than was taken":     {status: "won", money: money(5000, 5001, 0), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutResidual}},
+		"lost":                              {status: "lost", money: money(5000, 0, 1500), gone: 5000, want: DisputeOutcome{PhaseLost, false, 5000, 6500, TieOutTied}},
+		"partly won":                        {status: "lost", money: money(5000, 2000, 0), gone: 3000, want: DisputeOutcome{PhasePartlyWon, false, 3000, 3000, TieOutTied}},
+		"lost, more back than was taken":    {status: "lost", money: money(5000, 5001, 0), want: DisputeOutcome{PhasePartlyWon, false, 0, 0, TieOutResidual}},
+		"lost and refunded":                 {status: "lost", money: money(5000, 0, 1500), refunded: 4500, both: true, gone: 9500, want: DisputeOutcome{PhaseLost, false, 5000, 6500, TieOutTied}},
+		"lost, and the refunded part back":  {status: "lost", money: money(5000, 4500, 0), refunded: 4500, gone: 5000, want: DisputeOutcome{PhasePartlyWon, false, 5000, 500, TieOutTied}},
+		"a unit of the refund not back":     {status: "lost", money: money(5000, 4499, 0), refunded: 4500, both: true, gone: 5001, want: DisputeOutcome{PhasePartlyWon, false, 5000, 501, TieOutTied}},
+		"refunded and charged back":         {status: "needs_response", money: money(5000, 0, 0), refunded: 1, both: true, gone: 5001, want: DisputeOutcome{PhaseChargeback, false, 5000, 5000, TieOutTied}},
+		"refunded, and an inquiry":          {status: "warning_under_review", refunded: 4500, gone: 4500, want: DisputeOutcome{PhaseInquiry, false, 4500, 0, TieOutTied}},
+		"won and refunded":                  {status: "won", money: money(5000, 5000, 0), refunded: 4500, gone: 4500, want: DisputeOutcome{PhaseWon, false, 4500, 0, TieOutTied}},
+		"an inquiry that took money":        {status: "warning_needs_response", money: money(5000, 0, 0), want: DisputeOutcome{PhaseInquiry, false, 0, 5000, TieOutResidual}},
+		"less taken than disputed":          {status: "needs_response", money: money(4000, 0, 0), gone: 4000, want: DisputeOutcome{PhaseChargeback, false, 4000, 4000, TieOutResidual}},
+
+		"converted":                         {status: "needs_response", converted: true, money: money(5400, 0, 0), gone: 5000, want: DisputeOutcome{PhaseChargeback, false, 5000, 5400, TieOutTied}},
+		"converted, partly won":             {status: "lost", converted: true, money: money(5400, 1800, 0), gone: 3333, want: DisputeOutcome{PhasePartlyWon, false, 3333, 3600, TieOutTied}},
+		"converted, won at a worse rate":    {status: "won", converted: true, money: money(5450, 5425, 0), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutTied}},
+		"converted, won at a better rate":   {status: "won", converted: true, money: money(5400, 5450, 1500), want: DisputeOutcome{PhaseWon, false, 0, 1500, TieOutTied}},
+		"converted, at the furthest rate":   {status: "won", converted: true, money: money(5000, 4000, 0), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutTied}},
+		"converted, and a part is missing":  {status: "won", converted: true, money: money(5000, 3999, 0), want: DisputeOutcome{PhaseWon, false, 0, 1001, TieOutAwaiting}},
+		"converted, and far too much":       {status: "won", converted: true, money: money(5000, 6001, 0), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutResidual}},
+		"converted, won, nothing back yet":  {status: "won", converted: true, money: money(5400, 0, 0), want: DisputeOutcome{PhaseWon, false, 0, 5400, TieOutAwaiting}},
+		"more of the fee back than charged": {status: "won", money: money(5000, 5000, -1), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutTied}},
+	} {
+		got := JudgeDisputes(DisputedCharge{CapturedMinor: 5000, RefundedMinor: tc.refunded, AccountStatus: tc.account, Disputes: []DisputeFacts{
+			{Status: tc.status, DisputeMoney: tc.money, AmountMinor: 5000, SameCurrency: !tc.converted},
+		}})
+		if got.Disputes[0] != tc.want || got.DisputedAndRefunded != tc.both || got.GoneMinor != tc.gone || got.ClawbackMinor != tc.want.ClawbackMinor {
+			t.Errorf("%s:\n got %+v\nwant %+v, both %t, gone %d", name, got, tc.want, tc.both, tc.gone)
+		}
+	}
+}
+
+// What has left a charge is clawed back once, however many refunds and disputes took it.
+func TestClawbackIsOncePerCharge(t *testing.T) {
+	lost := func(amount, back int64) DisputeFacts {
+		return DisputeFacts{Status: "lost", DisputeMoney: money(amount, back, 0), AmountMinor: amount, SameCurrency: true}
+	}
+	for name, tc := range map[string]struct {
+		refunded int64
+		disputes []DisputeFacts
+		want     []int64
+		total    int64
+		both     bool
+	}{
+		"two parts":                 {0, []DisputeFacts{lost(2000, 0), lost(3000, 0)}, []int64{2000, 3000}, 5000, false},
+		"the same part twice":       {0, []DisputeFacts{lost(3000, 0), lost(3000, 0)}, []int64{3000, 2000}, 5000, false},
+		"refund and two parts":      {1000, []DisputeFacts{lost(2000, 0), lost(3000, 0)}, []int64{3000, 2000}, 5000, true},
+		"refund and the rest":       {1000, []DisputeFacts{lost(4000, 0)}, []int64{5000}, 5000, false},
+		"one lost, one partly back": {0, []DisputeFacts{lost(2000, 0), lost(3000, 1000)}, []int64{2000, 2000}, 4000, false},
+	} {
+		got := JudgeDisputes(DisputedCharge{CapturedMinor: 5000, RefundedMinor: tc.refunded, Disputes: tc.disputes})
+		var clawback []int64
+		for _, o := range got.Disputes {
+			clawback = append(clawback, o.ClawbackMinor)
+		}
+		if !slices.Equal(clawback, tc.want) || got.ClawbackMinor != tc.total || got.DisputedAndRefunded != tc.both {
+			t.Errorf("%s: %v, %+v", name, clawback, got)
+		}
+	}
+	amount := rapid.Int64Range(0, math.MaxInt64/4)
+	rapid.Check(t, func(t *rapid.T) {
+		c := DisputedCharge{CapturedMinor: amount.Draw(t, "captured"), RefundedMinor: amount.Draw(t, "refunded")}
+		for range rapid.IntRange(1, 3).Draw(t, "disputes") {
+			c.Disputes = append(c.Disputes, DisputeFacts{
+				Status:       rapid.SampledFrom([]string{"warning_closed", "needs_response", "won", "lost"}).Draw(t, "status"),
+				DisputeMoney: money(amount.Draw(t, "withdrawn"), amount.Draw(t, "returned"), 0), AmountMinor: amount.Draw(t, "disputed"), SameCurrency: rapid.Bool().Draw(t, "same"),
+			})
+		}
+		got, sum := JudgeDisputes(c), int64(0)
+		for _, o := range got.Disputes {
+			if o.ClawbackMinor < 0 || o.ReinstatementMinor < 0 {
+				t.Fatalf("%+v", o)
+			}
+			sum += o.ClawbackMinor
+		}
+		if sum != got.ClawbackMinor || got.ClawbackMinor != min(got.GoneMinor, c.CapturedMinor) || got.GoneMinor < c.RefundedMinor {
+			t.Fatalf("%+v, in all %d", got, sum)
+		}
+	})
+}
+
+// What a dispute has taken and will not bring back is written off once it has ended: to losses, to exchange differences, or against what was
+// withdrawn before the books began.
+func TestDisputeWriteOff(t *testing.T) {
+	for name, tc := range map[string]struct {
+		books DisputeBooks
+		want  DisputeWriteOff
+	}{
+		"open":                {DisputeBooks{DisputeFacts: DisputeFacts{Status: "under_review", DisputeMoney: money(2000, 0, 0), AmountMinor: 2000, SameCurrency: true}}, DisputeWriteOff{}},
+		"lost":                {DisputeBooks{DisputeFacts: DisputeFacts{Status: "lost", DisputeMoney: money(2000, 0, 0), AmountMinor: 2000, SameCurrency: true}}, DisputeWriteOff{LossMinor: 2000}},
+		"partly won":          {DisputeBooks{DisputeFacts: DisputeFacts{Status: "lost", DisputeMoney: money(2000, 800, 0), AmountMinor: 2000, SameCurrency: true}}, DisputeWriteOff{LossMinor: 1200}},
+		"won":                 {DisputeBooks{DisputeFacts: DisputeFacts{Status: "won", DisputeMoney: money(2000, 2000, 0), AmountMinor: 2000, SameCurrency: true}}, DisputeWriteOff{}},
+		"won, to come":        {DisputeBooks{DisputeFacts: DisputeFacts{Status: "won", DisputeMoney: money(2000, 0, 0), AmountMinor: 2000, SameCurrency: true}}, DisputeWriteOff{}},
+		"inquiry":             {DisputeBooks{DisputeFacts: DisputeFacts{Status: "warning_closed", AmountMinor: 2000, SameCurrency: true}}, DisputeWriteOff{}},
+		"won, other rates":    {DisputeBooks{DisputeFacts: DisputeFacts{Status: "won", DisputeMoney: money(10900, 10850, 0), AmountMinor: 10000}, SettledMinor: 10833}, DisputeWriteOff{ExchangeMinor: 50}},
+		"won at a gain":       {DisputeBooks{DisputeFacts: DisputeFacts{Status: "won", DisputeMoney: money(10850, 10900, 0), AmountMinor: 10000}, SettledMinor: 10833}, DisputeWriteOff{ExchangeMinor: -50}},
+		"lost at other rate":  {DisputeBooks{DisputeFacts: DisputeFacts{Status: "lost", DisputeMoney: money(10900, 0, 0), AmountMinor: 10000}, SettledMinor: 10833}, DisputeWriteOff{LossMinor: 10833, ExchangeMinor: 67}},
+		"lost, rate unknown":  {DisputeBooks{DisputeFacts: DisputeFacts{Status: "lost", DisputeMoney: money(10900, 0, 0), AmountMinor: 10000}}, DisputeWriteOff{LossMinor: 10900}},
+		"half lost at a rate": {DisputeBooks{DisputeFacts: DisputeFacts{Status: "lost", DisputeMoney: money(10900, 5450, 0), AmountMinor: 10000}, SettledMinor: 10833}, DisputeWriteOff{LossMinor: 5417, ExchangeMinor: 33}},
+		"withdrawn beforehand": {DisputeBooks{DisputeFacts: DisputeFacts{Status: "won", DisputeMoney: money(2000, 2000, 0), AmountMinor: 2000, SameCurrency: true}, WithdrawnBeforehandMinor: 2000},
+			DisputeWriteOff{BeforehandMinor: -2000}},
+		"lost beforehand": {DisputeBooks{DisputeFacts: DisputeFacts{Status: "lost", DisputeMoney: money(2000, 0, 0), AmountMinor: 2000, SameCurrency: true}, WithdrawnBeforehandMinor: 2000}, DisputeWriteOff{}},
+		"part back before the books, part in them": {DisputeBooks{DisputeFacts: DisputeFacts{Status: "lost", DisputeMoney: money(2000, 1500, 0), AmountMinor: 2000, SameCurrency: true},
+			WithdrawnBeforehandMinor: 2000, ReturnedBeforehandMinor: 700}, DisputeWriteOff{BeforehandMinor: -800}},
+	} {
+		got := tc.books.WriteOff()
+		if got != tc.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
+		}
+		inBooks := tc.books.WithdrawnMinor - tc.books.WithdrawnBeforehandMinor - tc.books.ReturnedMinor + tc.books.ReturnedBeforehandMinor
+		if sum := got.LossMinor + got.ExchangeMinor + got.BeforehandMinor; sum != 0 && sum != inBooks {
+			t.Errorf("%s: writes off %d of %d", name, sum, inBooks)
+		}
+	}
+	if got := (DisputeWriteOff{2000, 67, 0}).Less(DisputeWriteOff{1200, 0, -5}); got != (DisputeWriteOff{800, 67, 5}) {
+		t.Errorf("%+v", got)
+	}
+}
