@@ -71,6 +71,9 @@ type Settings struct {
 	AwaitingFor time.Duration
 	// JobStuckAfter is how long a job may be queued or running. Default 48 h.
 	JobStuckAfter time.Duration
+	// RefundStuckAfter is how long a refund may be pending at Stripe, and other money of Stripe's that is announced, before that is a break.
+	// Default 10 days.
+	RefundStuckAfter time.Duration
 	// Matching is MatchFast unless set.
 	Matching Matching
 	// LateLookbackNights is how many reported nights are checked for rows that turned up since. Default 7.
@@ -96,6 +99,9 @@ func (s Settings) Defaults() Settings {
 	}
 	if s.JobStuckAfter == 0 {
 		s.JobStuckAfter = 48 * time.Hour
+	}
+	if s.RefundStuckAfter == 0 {
+		s.RefundStuckAfter = 10 * 24 * time.Hour
 	}
 	if s.LateLookbackNights == 0 {
 		s.LateLookbackNights = 7

@@ -244,6 +244,7 @@ func (n *Night) stripeArgs(job string) postgres.Args {
 		// A counterpart of what happened before grace_before is overdue; so the night looks at all since then and its own.
 		"since":                    n.Begin.Add(-n.Settings.AwaitingFor),
 		"grace_before":             n.AsOf().Add(-n.Settings.AwaitingFor),
+		"stuck_before":             n.AsOf().Add(-n.Settings.RefundStuckAfter),
 		"async_since":              n.AsOf().Add(-reconcile.AsyncSettlesWithin),
 		"async_from":               n.Begin.Add(-n.Settings.AwaitingFor - reconcile.AsyncSettlesWithin),
 		"overdue_before":           n.AsOf().Add(-itemisedWithin),

@@ -48,6 +48,7 @@ const (
 	RefundFailed          BreakKind = "refund_failed"
 	RefundAgainstPolicy   BreakKind = "refund_against_policy"
 	RefundMissingAtStripe BreakKind = "refund_missing_at_stripe"
+	RefundStuck           BreakKind = "refund_stuck"
 	ReviewOverdue         BreakKind = "review_overdue"
 	RefundUnpaid          BreakKind = "refund_unpaid"
 
@@ -128,6 +129,7 @@ var BreakRules = []BreakRule{
 	{RefundFailed, Error, "refund", "refunds", "The refund failed at Stripe; the money is back with us.", "Pay the customer another way, or give the credits back by a refund_reversal."},
 	{RefundAgainstPolicy, Error, "refund", "refunds", "A refund that the policy does not allow.", "Find out who made it and why; note the reason."},
 	{RefundMissingAtStripe, Error, "purchase", "refunds", "The credits were taken for a refund, but no money went back.", "Refund the charge, or give the credits back by a refund_reversal."},
+	{RefundStuck, Error, "refund", "refunds", "The refund has been pending at Stripe for too long; the customer has neither credits nor money.", "Look at it in Stripe's dashboard: top the balance up, or cancel it and refund another way."},
 	{ReviewOverdue, Warning, "refund_request", "refunds", "The request has waited longer than the policy's 7 business days.", "Decide it today and tell the customer."},
 	{RefundUnpaid, Error, "refund_request", "refunds", "The refund was approved 7 business days ago, and no money has gone back.", "Plan the refund and execute it; what can't be refunded any more, deny on the platform and tell the customer."},
 

@@ -194,6 +194,7 @@ func (r *settingsReader) nights(c *config) {
 	}
 	c.jobs.AwaitingFor = r.duration("RECONCILER_AWAITING_HOURS", 1, time.Hour)
 	c.jobs.JobStuckAfter = r.duration("RECONCILER_JOB_STUCK_HOURS", 1, time.Hour)
+	c.jobs.RefundStuckAfter = r.duration("RECONCILER_REFUND_STUCK_DAYS", 1, 24*time.Hour)
 	c.jobs.Matching = jobs.Matching(r.value("RECONCILER_MATCHING"))
 	if c.jobs.Matching != jobs.MatchFast && c.jobs.Matching != jobs.MatchExact {
 		r.fault("RECONCILER_MATCHING", "%q is not fast or exact", c.jobs.Matching)

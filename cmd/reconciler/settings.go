@@ -38,6 +38,7 @@ var settingList = []setting{
 	{env: "LOG_FORMAT", usage: "json or console; empty: console on a terminal"},
 	{group: "A night", env: "RECONCILER_AWAITING_HOURS", standby: "24", usage: "how long to wait for a counterpart at Stripe before it counts as missing"},
 	{env: "RECONCILER_JOB_STUCK_HOURS", standby: "48", usage: "how long a job may stay queued or running before it counts as stuck"},
+	{env: "RECONCILER_REFUND_STUCK_DAYS", standby: "10", usage: "how long a refund may be pending at Stripe before it counts as stuck"},
 	{env: "RECONCILER_MATCHING", standby: "fast", usage: "fast: compare jobs by fingerprint, and one by one where fingerprints differ; exact: all of them one by one"},
 	{env: "RECONCILER_LATE_LOOKBACK_NIGHTS", standby: "7", usage: "how many nights already reported are checked for late rows"},
 	{env: "RECONCILER_RETRY_MINUTES", usage: "run, backfill: how long to try again while database, Stripe or report storage is out of reach or another worker has the night; empty: 30 with --catch-up, else 0"},

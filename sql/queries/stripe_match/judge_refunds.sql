@@ -54,7 +54,8 @@ WITH facts AS (
     SELECT e.*, asks_policy AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy FROM expected e
 ), question AS (
     SELECT p.*, 'refunds that stood' AS check_name,
-           CASE WHEN is_live AND status IN ('succeeded', 'pending', 'requires_action') THEN 'matched'
+           CASE WHEN is_live AND status = 'succeeded' THEN 'matched'
+                WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at > @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
                 WHEN coalesce(live_minor, 0) >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
                 ELSE 'refund_failed' END AS verdict
@@ -78,17 +79,20 @@ WITH facts AS (
 SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN '' ELSE ', again' END, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
-       CASE verdict WHEN 'refund_failed' THEN 'status' WHEN 'refund_missing_in_ledger' THEN 'credits' WHEN 'refund_against_policy' THEN 'policy'
+       CASE verdict WHEN 'refund_failed' THEN 'status' WHEN 'refund_stuck' THEN 'status' WHEN 'refund_missing_in_ledger' THEN 'credits' WHEN 'refund_against_policy' THEN 'policy'
                     WHEN 'refund_amount_mismatch' THEN 'amount_minor' ELSE '' END,
-       CASE verdict WHEN 'refund_failed' THEN 'succeeded' WHEN 'refund_missing_in_ledger' THEN taken::text WHEN 'refund_against_policy' THEN '0'
+       CASE verdict WHEN 'refund_failed' THEN 'succeeded' WHEN 'refund_stuck' THEN 'succeeded' WHEN 'refund_missing_in_ledger' THEN taken::text WHEN 'refund_against_policy' THEN '0'
                     WHEN 'refund_amount_mismatch' THEN due_minor::text ELSE '' END,
-       CASE verdict WHEN 'refund_failed' THEN status WHEN 'refund_missing_in_ledger' THEN credits::text
+       CASE verdict WHEN 'refund_failed' THEN status WHEN 'refund_stuck' THEN status WHEN 'refund_missing_in_ledger' THEN credits::text
                     WHEN 'refund_against_policy' THEN amount_minor::text WHEN 'refund_amount_mismatch' THEN live_minor::text ELSE '' END,
-       CASE verdict WHEN 'refund_failed' THEN amount_minor WHEN 'refund_missing_in_ledger' THEN taken - credits
+       CASE verdict WHEN 'refund_failed' THEN amount_minor WHEN 'refund_stuck' THEN amount_minor WHEN 'refund_missing_in_ledger' THEN taken - credits
                     WHEN 'refund_against_policy' THEN -amount_minor WHEN 'refund_amount_mismatch' THEN due_minor - live_minor ELSE 0 END,
        CASE verdict WHEN 'refund_missing_in_ledger' THEN 'credits' WHEN 'matched' THEN '' WHEN 'awaiting' THEN '' ELSE currency END,
        CASE verdict
            WHEN 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
+           WHEN 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'))
+           WHEN 'awaiting' THEN CASE WHEN check_name = 'refunds that stood'
+               THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || floor(extract(epoch FROM @as_of::timestamptz - created_at) / 86400) || ' days') ELSE '' END
            WHEN 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
            WHEN 'refund_against_policy' THEN 'purchase ' || purchase_id || ': ' || concat_ws('; ',
                CASE WHEN is_late THEN 'after the refund window (2.3)' END,

@@ -1,14 +1,23 @@
--- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since.
+-- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since; and all that were still pending
+-- at the end of the night, those that have changed after it among them.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
-SELECT @date::date, @scope::text, '', r.id, r.created_at >= @since::timestamptz
-FROM {{ refunds_as_of }} r
-WHERE r.created_at >= @since::timestamptz
-   OR r.id IN (SELECT h.object_id FROM reconciler.stripe_states h
-               WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz)
-   OR r.id IN (SELECT f.id
-               FROM (SELECT DISTINCT e.account_id, e.purchase_id FROM {{ entries }} e
-                     WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id <> ''
-                       AND e.effective_at >= @since::timestamptz AND e.effective_at < @as_of::timestamptz) e
-               JOIN {{ valid_purchases }} p ON p.id = e.purchase_id AND p.account_id = e.account_id
-               CROSS JOIN LATERAL {{ main_charge }} c
-               JOIN reconciler.stripe_refunds f ON f.charge_id = c.id)
+WITH credited AS (
+    SELECT f.id
+    FROM (SELECT DISTINCT e.account_id, e.purchase_id FROM {{ entries }} e
+          WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id <> ''
+            AND e.effective_at >= @since::timestamptz AND e.effective_at < @as_of::timestamptz) e
+    JOIN {{ valid_purchases }} p ON p.id = e.purchase_id AND p.account_id = e.account_id
+    CROSS JOIN LATERAL {{ main_charge }} c
+    JOIN reconciler.stripe_refunds f ON f.charge_id = c.id
+), moved AS (
+    SELECT r.id, false AS is_credited FROM reconciler.stripe_refunds r
+    WHERE r.created_at >= @since::timestamptz OR r.status NOT IN ('succeeded', 'failed', 'canceled')
+    UNION ALL
+    SELECT h.object_id, false FROM reconciler.stripe_states h WHERE h.effective_at >= @since::timestamptz
+    UNION ALL
+    SELECT id, true FROM credited
+)
+SELECT DISTINCT @date::date, @scope::text, '', r.id, r.created_at >= @since::timestamptz
+FROM moved
+JOIN {{ refunds_as_of }} r ON r.id = moved.id
+WHERE moved.is_credited OR greatest(r.created_at, r.status_since) >= @since::timestamptz OR r.status IN ('pending', 'requires_action')
