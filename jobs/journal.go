@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/big"
 	"time"
 
@@ -273,9 +272,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 		WasRefundable bool   `db:"was_refundable"`
 		RefundMinor   int64  `db:"refund_minor"`
 	}
-	args := maps.Clone(span)
-	args["as_of"] = j.night.AsOf()
-	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", args); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", with(span, postgres.Args{"as_of": j.night.AsOf(), "policy": j.night.Policy})); err != nil {
 		return err
 	}
 	for _, r := range rows {

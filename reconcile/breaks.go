@@ -120,7 +120,7 @@ var BreakRules = []BreakRule{
 	{PurchaseMissingAtStripe, Error, "purchase", "purchases and Stripe", "A completed purchase has no charge at Stripe.", "Find the payment, outside of Stripe where the detail says so; without one, set the purchase to failed and take the credits back by an adjustment that names it."},
 	{ChargeAmountMismatch, Error, "purchase", "purchases and Stripe", "The charge's amount differs from the purchase's.", "Correct the purchase, or refund or collect the variance."},
 	{ChargeCurrencyMismatch, Error, "purchase", "purchases and Stripe", "The charge's currency differs from the purchase's.", "Correct the purchase's currency and amount."},
-	{ChargeStatusMismatch, Error, "purchase", "purchases and Stripe", "Platform and Stripe disagree on whether the payment succeeded.", "Trust Stripe; correct the purchase and its grant."},
+	{ChargeStatusMismatch, Error, "purchase", "purchases and Stripe", "Platform and Stripe disagree on whether the payment succeeded.", "Trust Stripe: complete the purchase and grant its credits, or set it failed and take them out with an entry of kind refund that names it."},
 	{ChargeMissingInPlatform, Error, "charge", "purchases and Stripe", "Stripe took money that no purchase accounts for.", "Find the customer; grant the credits or refund the charge."},
 	{DuplicateCharge, Error, "charge", "purchases and Stripe", "The customer was charged again for the same purchase.", "Refund the surplus charge."},
 

@@ -1,5 +1,5 @@
 -- Purchase against grants, exactly: every grant of the purchase up to the as-of, on whichever account. An adjustment that names the purchase corrects
--- its grant. Looked up subject by subject, as in match_jobs/judge.
+-- its grant; of a purchase that is not completed, also what was taken back as by a refund. Looked up subject by subject, as in match_jobs/judge.
 WITH subject AS (
     SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS purchases, sum(cost) AS night_credits, sum(debits) AS night_grants, count(*) FILTER (WHERE account_id = '') AS carried
     FROM reconciler.candidates
@@ -11,7 +11,7 @@ WITH subject AS (
                                     AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
            p.account_id, p.status, coalesce(p.credits, 0)::numeric AS credits,
            coalesce(p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS completed,
-           l.own, l.own_grants, l.other, l.other_account
+           l.own, l.own_grants, l.other, l.other_account, t.taken_back
     FROM subject s
     LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_purchases }} p WHERE p.id = s.subject_id AND NOT s.is_entry AND p.created_at < @as_of::timestamptz OFFSET 0) p
                        ORDER BY p.created_at LIMIT 1) p ON true
@@ -36,10 +36,13 @@ WITH subject AS (
               FROM {{ entries }} e
               WHERE s.is_entry AND e.purchase_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind = 'adjustment'
               OFFSET 0) e) l
+    LEFT JOIN LATERAL (SELECT -sum(e.credits) AS taken_back FROM {{ entries }} e
+                       WHERE e.purchase_id = p.id AND e.account_id = p.account_id AND e.effective_at < @as_of::timestamptz
+                         AND e.kind IN ('refund', 'refund_reversal')) t ON p.status <> 'completed'
 ), verdict AS MATERIALIZED (
     SELECT t.*,
            CASE WHEN rejected THEN NULL
-                WHEN NOT completed AND own + other <> 0 THEN 'grant_without_purchase'
+                WHEN NOT completed AND own + other <> 0 AND own + other IS DISTINCT FROM taken_back THEN 'grant_without_purchase'
                 WHEN NOT completed THEN NULL
                 WHEN other <> 0 THEN 'grant_amount_mismatch'
                 WHEN own = credits THEN NULL
