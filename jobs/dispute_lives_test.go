@@ -253,7 +253,9 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 	}{
 		"succeeds at last": {0, 11, func(l lives, id string) (stripetest.Refund, error) { return l.stripe.SucceedRefund(id) }, nil},
 		"sooner if asked":  {5 * 24 * time.Hour, 6, func(l lives, id string) (stripetest.Refund, error) { return l.stripe.SucceedRefund(id) }, nil},
-		"fails at last": {0, 11, func(l lives, id string) (stripetest.Refund, error) { return l.stripe.FailRefund(id, "insufficient_funds") },
+		"fails at last": {0, 11, func(l lives, id string) (stripetest.Refund, error) {
+			return l.stripe.FailRefund(id, "insufficient_funds")
+		},
 			[]string{"refund_failed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
