@@ -108,6 +108,7 @@ func conventions(objects []runtime.Object) (problems []error) {
 		case *batchv1.CronJob:
 			checkCronJob(o, report)
 			checkJob(o.Spec.JobTemplate.Spec, false, report)
+			checkPatience(o.Spec.JobTemplate.Spec.Template.Spec.Containers[0], report)
 			workloads = append(workloads, workload{o, o.Spec.JobTemplate.Spec.Template})
 		case *batchv1.Job:
 			backfill := o.Name == "reconciler-backfill"
@@ -183,6 +184,17 @@ func checkJob(s batchv1.JobSpec, backfill bool, report reporter) {
 	}
 }
 
+// checkPatience: a night's catch-up tries again for half an hour by itself, whatever else works at night has to be told to. Kubernetes' own
+// retries are over within a minute or two.
+func checkPatience(c corev1.Container, report reporter) {
+	if slices.Equal(c.Args, []string{"run", "--catch-up"}) {
+		return
+	}
+	if !slices.ContainsFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == "RECONCILER_RETRY_MINUTES" && e.Value == "30" }) {
+		report("does not outlive half an hour without the database: RECONCILER_RETRY_MINUTES is not 30")
+	}
+}
+
 var fromDate = regexp.MustCompile(`^--from=\d{4}-\d{2}-\d{2}$`)
 
 func checkBackfill(s batchv1.JobSpec, report reporter) {
@@ -192,6 +204,7 @@ func checkBackfill(s batchv1.JobSpec, report reporter) {
 	if s.Suspend == nil || !*s.Suspend {
 		report("is not suspended")
 	}
+	checkPatience(s.Template.Spec.Containers[0], report)
 	args := s.Template.Spec.Containers[0].Args
 	if len(args) != 3 || args[0] != "backfill" || !fromDate.MatchString(args[1]) || args[2] != "--index=$(JOB_COMPLETION_INDEX)" {
 		report("args %q are not backfill --from=DATE --index=$(JOB_COMPLETION_INDEX)", args)

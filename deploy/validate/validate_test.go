@@ -165,6 +165,7 @@ func TestMistakesAreNoticed(t *testing.T) {
 		{"no retry when the database is away", example, "            - 2\n            - 3\n", "            - 1\n            - 2\n            - 3\n", "podFailurePolicy"},
 		{"integrity of one night stops the backfill", backfill, "action: FailIndex", "action: FailJob", "podFailurePolicy"},
 		{"short starting deadline", example, "startingDeadlineSeconds: 14400", "startingDeadlineSeconds: 60", "startingDeadlineSeconds"},
+		{"refunds that give up at once", example, "RECONCILER_RETRY_MINUTES", "RECONCILER_RETRY_SECONDS", "does not outlive half an hour"},
 		{"no retries", migrate, "backoffLimit: 3", "backoffLimit: 0", "does not try 3 times again"},
 		{"replacement beside a terminating pod", backfill, "podReplacementPolicy: Failed", "podReplacementPolicy: TerminatingOrFailed", "podReplacementPolicy"},
 		{"backfill let loose", backfill, "suspend: true", "suspend: false", "is not suspended"},
