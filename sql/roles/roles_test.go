@@ -102,6 +102,7 @@ func TestRoles(t *testing.T) {
 			as := install(t, source)
 			t.Run("app", func(t *testing.T) { testApp(t, as("reconciler_app"), source) })
 			t.Run("readonly", func(t *testing.T) { testReadonly(t, as("reconciler_readonly"), source) })
+			t.Run("approver", func(t *testing.T) { testApprover(t, as("reconciler_approver"), source) })
 			t.Run("owner", func(t *testing.T) { testOwner(t, as("reconciler_owner"), source) })
 			t.Run("every right", func(t *testing.T) { testEveryRight(t, as(localpg.Superuser), source) })
 		})
@@ -170,6 +171,27 @@ func testReadonly(t *testing.T, readonly *sql.DB, source string) {
 		"add to a break's history":          "INSERT INTO reconciler.break_events DEFAULT VALUES",
 		"read other tables of the platform": "SELECT * FROM " + source + ".passwords",
 	})
+}
+
+func testApprover(t *testing.T, approver *sql.DB, source string) {
+	allowed(t, approver, statements{"look at plans": "SELECT * FROM reconciler.refund_plans JOIN reconciler.refund_plan_items USING (plan_id)"})
+	refused(t, approver, statements{
+		"make a plan":            "INSERT INTO reconciler.refund_plans DEFAULT VALUES",
+		"change a plan":          "UPDATE reconciler.refund_plan_items SET amount_minor = 1",
+		"withdraw an approval":   "DELETE FROM reconciler.refund_approvals",
+		"move a refund":          "UPDATE reconciler.refund_intents SET state = 'sent'",
+		"rewrite the audit log":  "UPDATE reconciler.audit_changes SET detail = ''",
+		"read decisions":         "SELECT * FROM reconciler.refund_decisions",
+		"read e-mail addresses":  "SELECT * FROM " + source + ".accounts",
+		"post an entry":          "INSERT INTO " + source + ".credit_entries (id, kind, credits) VALUES ('e', 'credit_back', 5)",
+		"make a table":           "CREATE TABLE reconciler.mine (id text)",
+		"become the worker":      "SET ROLE reconciler_app",
+		"be lent the statistics": "SELECT reconciler.analyze_tables('runs')",
+	})
+	// Of one person's plan the same person's approval is refused whoever writes it.
+	if err := try(approver, "INSERT INTO reconciler.refund_approvals (plan_id, plan_sha256, maker, approved_by, approved_at) VALUES ('p', 'h', 'anna', ' Anna', '2026-01-01Z')"); err == nil || !strings.Contains(err.Error(), "maker_is_not_checker") {
+		t.Errorf("maker and checker are one person: %v", err)
+	}
 }
 
 func testOwner(t *testing.T, owner *sql.DB, source string) {
