@@ -5,6 +5,8 @@ SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date A
        CASE WHEN r.id IS NULL THEN 'the platform has no such request any more'
             WHEN r.status IN ('withdrawn', 'denied') THEN 'the request is ' || r.status || ' on the platform'
             WHEN d.charge_id = '' THEN 'no charge is known to refund'
+            WHEN EXISTS (SELECT FROM {{ disputes_as_of }} x WHERE x.charge_id = d.charge_id AND d.charge_id <> '' AND x.chargeback_at IS NOT NULL)
+                THEN 'the payment is or was disputed: a refund on top could pay it back twice'
             WHEN l.taken > 0 THEN 'the credits have been taken for a refund already, and Stripe has none: see refund_missing_at_stripe'
             WHEN busy.request_id IS NOT NULL THEN 'the charge is being refunded for request ' || busy.request_id
             WHEN row_number() OVER (PARTITION BY d.account_id, d.charge_id ORDER BY d.business_date, d.request_id COLLATE "C") > 1
