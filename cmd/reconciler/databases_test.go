@@ -229,7 +229,7 @@ func TestDatabasesThatAreSetUpOtherwise(t *testing.T) {
 				var out, log bytes.Buffer
 				code := run(ctx, append(append(command, "--database-url", worker, "--reports-url", folder), c.args...), &out, &log)
 				cancel()
-				if code != exitUsage || !strings.Contains(log.String(), c.found) {
+				if code != exitUsage || !strings.Contains(strings.ReplaceAll(log.String(), `\"`, `"`), c.found) { // a line of JSON
 					t.Errorf("%s: exit code %d, no %q in\n%s", strings.Join(command, " "), code, c.found, log.String())
 				}
 			}

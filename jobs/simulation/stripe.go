@@ -258,6 +258,7 @@ var stripeFaults = []fault{
 	{kind: reconcile.RefundMissingInLedger, plant: plantRefundMissingInLedger},
 	{kind: reconcile.RefundAmountMismatch, plant: plantRefundAmountMismatch},
 	{kind: reconcile.RefundFailed, plant: plantRefundFailed},
+	{kind: reconcile.RefundStuck, plant: plantRefundStuck, lead: 2},
 	{kind: reconcile.RefundAgainstPolicy, plant: plantRefundAgainstPolicy},
 	{kind: reconcile.RefundMissingAtStripe, plant: plantRefundMissingAtStripe},
 	{kind: reconcile.RefundUnpaid, plant: plantRefundUnpaid, lead: 11},
@@ -404,6 +405,24 @@ func plantRefundFailed(s *Simulation, r *rand.Rand, at time.Time, mended bool) {
 			s.fail(err)
 			s.expect(reconcile.RefundFailed, refund.ID, p.account, at, mendedAt, story)
 			s.mend(mendedAt, func() { s.giveCredits(p) })
+		})
+	})
+}
+
+// refundStuckAfter is how long a refund may be pending.
+const refundStuckAfter = 10 * 24 * time.Hour
+
+// plantRefundStuck has Stripe wait for a balance that covers a refund, for too long.
+func plantRefundStuck(s *Simulation, r *rand.Rand, at time.Time, mended bool) {
+	mendedAt := mending(r, at, mended)
+	s.withApproval(r, at.Add(-refundStuckAfter), func(p *purchase) {
+		s.takeCredits(p)
+		refund, err := s.stripe.CreateRefund(stripetest.RefundParams{Charge: p.charge, Amount: s.refundable(p), Unfunded: true})
+		s.fail(err)
+		s.expect(reconcile.RefundStuck, refund.ID, p.account, at, mendedAt, "pending, as the balance does not suffice")
+		s.mend(mendedAt, func() {
+			_, err := s.stripe.SucceedRefund(refund.ID)
+			s.fail(err)
 		})
 	})
 }
