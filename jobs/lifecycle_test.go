@@ -20,6 +20,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -280,7 +281,13 @@ func TestRunNoticesPublishedFilesThatWereChanged(t *testing.T) {
 		if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), tampering.wants) {
 			t.Errorf("%s changed, night %s: %v", tampering.file, b.date(tampering.night), err)
 		}
-		compareFiles(t, before, snapshot(t, b.folder))
+		after := snapshot(t, b.folder)
+		if index := string(after[reports.IndexName]); !strings.Contains(index, "class=\"banner") || !strings.Contains(index, b.date(tampering.night).String()) {
+			t.Errorf("%s changed, night %s: the index doesn't say that the night needs a person", tampering.file, b.date(tampering.night))
+		}
+		delete(before, reports.IndexName)
+		delete(after, reports.IndexName)
+		compareFiles(t, before, after)
 		if err := os.WriteFile(file, original, 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -230,8 +230,12 @@ func (l *lab) moveToReferee(t *testing.T, base string) (planID string, charges m
 	for i := range refundsPlanned {
 		var charge struct{ ID string }
 		ask(t, http.MethodPost, base+"/v1/charges", url.Values{"amount": {fmt.Sprint(10_000 + 10*i)}, "currency": {"usd"}, "source": {"tok_visa"}}, &charge)
+		const before = "(SELECT stripe_charge_id FROM platform.purchases WHERE id = $2)"
 		for _, statement := range []string{
-			"UPDATE reconciler.refund_decisions SET charge_id = $1 WHERE purchase_id = $2", "UPDATE platform.purchases SET stripe_charge_id = $1 WHERE id = $2",
+			"UPDATE reconciler.refund_decisions SET charge_id = $1 WHERE purchase_id = $2",
+			"UPDATE reconciler.stripe_charges SET id = $1 WHERE id = " + before,
+			"UPDATE reconciler.stripe_balance_transactions SET source_id = $1 WHERE source_id = " + before,
+			"UPDATE platform.purchases SET stripe_charge_id = $1 WHERE id = $2",
 		} {
 			if _, err := l.db.Exec(statement, charge.ID, fmt.Sprintf("pur_%d", i)); err != nil {
 				t.Fatal(err)

@@ -167,7 +167,10 @@ func TestReadOnlyTransactionsReadOneStateAndWriteNothing(t *testing.T) {
 
 func TestPagesAreAllRowsInOrderAsTheyWereWhateverIsWrittenBetween(t *testing.T) {
 	store := open(t, testdb.New(t), postgres.Options{})
-	type column struct{ Relation, Column, Type string }
+	type column struct {
+		Relation, Column, Type string
+		IsVirtual              bool `db:"is_virtual"`
+	}
 	args := postgres.Args{"schema": "platform", "relations": []string{"jobs", "credit_entries"}}
 	night := reconcile.Date{Year: 2026, Month: 3, Day: 2}
 	for _, size := range []int{1, 7, 18, 1000} { // 18 columns: a last page that is full, too
@@ -362,7 +365,10 @@ func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
 	store := open(t, db, postgres.Options{MaxConnections: 1})
 	read := func() error {
 		return store.InTx(t.Context(), postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-			var columns []struct{ Relation, Column, Type string }
+			var columns []struct {
+				Relation, Column, Type string
+				IsVirtual              bool `db:"is_virtual"`
+			}
 			return tx.Select(ctx, &columns, "check/columns", postgres.Args{"schema": "platform", "relations": []string{"jobs"}})
 		})
 	}
