@@ -249,7 +249,7 @@ func drawFacts(t *rapid.T) reconcile.RefundFacts {
 	p.Status = rapid.SampledFrom([]reconcile.PurchaseStatus{"completed", "completed", "completed", "pending", "failed"}).Draw(t, "purchase status")
 	p.AmountMinor, p.Payment.FeeMinor = rapid.Int64Range(0, 2000).Draw(t, "amount"), rapid.Int64Range(0, 100).Draw(t, "fee")
 	p.Currency = rapid.SampledFrom([]string{"usd", "jpy", "kwd", "ugx"}).Draw(t, "currency")
-	p.Payment.Currency, p.Payment.InvoiceID = p.Currency, "in_1"
+	p.Payment.Currency, p.Payment.InvoiceID = p.Currency, "INV-1"
 	if chance("from balance") {
 		p.Payment.FromBalanceMinor = min(p.AmountMinor, 300)
 	}
