@@ -69,24 +69,12 @@ func (s IntentState) HoldsCredits() bool { return s.Live() && s != IntentPlanned
 // Releases says whether the step gives held credits back.
 func (s IntentState) Releases(next IntentState) bool { return s.HoldsCredits() && !next.Live() }
 
-// Refusal is a reason against sending a refund: what differs, from what, and why that matters. It is no break of its own: nothing was
-// refunded, what differs is a break where it is one, and an approval that stays unpaid is RefundUnpaid.
+// Refusal is a reason against sending a refund: what differs, from what, and why that matters.
 type Refusal struct {
+	Kind         BreakKind
 	Field        string
 	Ours, Theirs string
 	Reason       string
-	// MovedOn: the customer, staff or the customer's bank have done something since the decision, which is nobody's fault. Without it, what
-	// was decided by is not what is there.
-	MovedOn bool
-}
-
-func (r Refusal) String() string {
-	return fmt.Sprintf("%s: %s is %q, should be %q", r.Reason, r.Field, r.Theirs, r.Ours)
-}
-
-// MovedOn says whether something that was done since the decision explains why a refund is refused.
-func MovedOn(refusals []Refusal) bool {
-	return slices.ContainsFunc(refusals, func(r Refusal) bool { return r.MovedOn })
 }
 
 // Current is everything that is looked at once more right before money leaves. What the ledger says leaves this refund's own hold out.
@@ -125,37 +113,37 @@ type ChargeState struct {
 // happened since the decision is paid over.
 func RefusalsOf(c Current) []Refusal {
 	var refusals []Refusal
-	refuse := func(field string, ours, theirs any, reason string, movedOn bool) {
-		refusals = append(refusals, Refusal{field, fmt.Sprint(ours), fmt.Sprint(theirs), reason, movedOn})
+	refuse := func(kind BreakKind, field string, ours, theirs any, reason string) {
+		refusals = append(refusals, Refusal{kind, field, fmt.Sprint(ours), fmt.Sprint(theirs), reason})
 	}
 	refusals = append(refusals, refusalsOfCharge(c)...)
 	p, planned := c.Purchase, c.Planned
 	if c.RequestStatus == RequestWithdrawn || c.RequestStatus == RequestDenied || c.RequestStatus == "" {
-		refuse("request_status", RequestApproved, c.RequestStatus, "the request is not open any more", c.RequestStatus != "")
+		refuse(RefundAgainstPolicy, "request_status", RequestApproved, c.RequestStatus, "the request is not open any more")
 	}
 	if p.Kind != PurchaseCredits || p.Status != PurchaseCompleted {
-		refuse("purchase_status", "completed credits", string(p.Status)+" "+string(p.Kind), "it is no completed purchase of credits", p.Kind == PurchaseCredits)
+		refuse(RefundAgainstPolicy, "purchase_status", "completed credits", string(p.Status)+" "+string(p.Kind), "it is no completed purchase of credits")
 	}
 	if p.Currency != planned.Currency {
-		refuse("currency", planned.Currency, p.Currency, "the purchase is in another currency now", false)
+		refuse(RefundAgainstPolicy, "currency", planned.Currency, p.Currency, "the purchase is in another currency now")
 	}
 	switch paid := p.Payment.PaidMinor(); {
 	case !p.Payment.Covers(p.AmountMinor, p.Currency):
-		refuse("amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now than was paid", false)
+		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now than was paid")
 	case paid != planned.AmountMinor+planned.FeeMinor:
-		refuse("amount_minor", planned.AmountMinor+planned.FeeMinor, paid, "another amount was paid than was decided by", false)
+		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, paid, "another amount was paid than was decided by")
 	}
 	if _, withheld, err := p.Payment.Refundable(); p.Payment.Known && (err != nil || withheld != planned.FeeMinor) {
-		refuse("fee_minor", planned.FeeMinor, withheld, "Stripe's fee is not the one that was decided by", false)
+		refuse(RefundAgainstPolicy, "fee_minor", planned.FeeMinor, withheld, "Stripe's fee is not the one that was decided by")
 	}
 	if p.Credits != planned.Credits || c.GrantedCredits != planned.Credits {
-		refuse("credits", planned.Credits, c.GrantedCredits, "the ledger has not granted what the purchase is of", false)
+		refuse(RefundAgainstPolicy, "credits", planned.Credits, c.GrantedCredits, "the ledger has not granted what the purchase is of")
 	}
 	if p.UsedCredits > 0 {
-		refuse("used_credits", 0, p.UsedCredits, "credits of the purchase have been used since the decision", true)
+		refuse(RefundAgainstPolicy, "used_credits", 0, p.UsedCredits, "credits of the purchase have been used since the decision")
 	}
 	if c.TakenCredits != 0 {
-		refuse("refunded_credits", 0, c.TakenCredits, "the credits have been taken out for a refund already", true)
+		refuse(RefundAgainstPolicy, "refunded_credits", 0, c.TakenCredits, "the credits have been taken out for a refund already")
 	}
 	if len(refusals) > 0 {
 		return refusals
@@ -165,7 +153,7 @@ func RefusalsOf(c Current) []Refusal {
 		Refunded: p.RefundedBefore, Disputed: p.Disputed, RequestedAt: c.RequestedAt,
 	}
 	if state := window.State(); state != WindowRequested {
-		refuse("window_state", WindowRequested, state, "the refund window does not allow it any more", false)
+		refuse(RefundAgainstPolicy, "window_state", WindowRequested, state, "the refund window does not allow it any more")
 	}
 	return refusals
 }
@@ -173,28 +161,28 @@ func RefusalsOf(c Current) []Refusal {
 func refusalsOfCharge(c Current) []Refusal {
 	charge := c.Charge
 	if !charge.Found {
-		return []Refusal{{Field: "charge", Ours: c.Planned.ChargeID, Reason: "Stripe has no such charge"}}
+		return []Refusal{{RefundAgainstPolicy, "charge", c.Planned.ChargeID, "", "Stripe has no such charge"}}
 	}
 	var refusals []Refusal
-	refuse := func(field string, ours, theirs any, reason string, movedOn bool) {
-		refusals = append(refusals, Refusal{field, fmt.Sprint(ours), fmt.Sprint(theirs), reason, movedOn})
+	refuse := func(kind BreakKind, field string, ours, theirs any, reason string) {
+		refusals = append(refusals, Refusal{kind, field, fmt.Sprint(ours), fmt.Sprint(theirs), reason})
 	}
 	if charge.Disputed {
-		refuse("disputed_before_refund", false, true, "the payment is disputed; a refund on top could pay it back twice", true)
+		refuse(DisputedAndRefunded, "disputed_before_refund", false, true, "the payment is disputed; a refund on top could pay it back twice")
 	}
 	refunded := charge.RefundedMinor - c.ReversedMinor
 	refunds := slices.DeleteFunc(slices.Clone(charge.Refunds), func(id string) bool { return slices.Contains(c.Reversals, id) })
 	if refunded != 0 || charge.Refunded || len(refunds) > 0 {
-		refuse("amount_refunded", 0, refunded, "some or all of the payment was refunded already", true)
+		refuse(RefundAgainstPolicy, "amount_refunded", 0, refunded, "some or all of the payment was refunded already")
 	}
 	if charge.Currency != c.Planned.Currency {
-		refuse("charge_currency", c.Planned.Currency, charge.Currency, "the charge is in another currency", false)
+		refuse(RefundAgainstPolicy, "charge_currency", c.Planned.Currency, charge.Currency, "the charge is in another currency")
 	}
 	if captured := c.Purchase.Payment.CapturedMinor; charge.CapturedMinor != captured {
-		refuse("charge_amount_minor", captured, charge.CapturedMinor, "another amount was captured of the charge than was decided by", false)
+		refuse(RefundAgainstPolicy, "charge_amount_minor", captured, charge.CapturedMinor, "another amount was captured of the charge than was decided by")
 	}
 	if charge.Status != "succeeded" || !charge.Captured {
-		refuse("charge_status", "succeeded", charge.Status, "the charge has not succeeded", true)
+		refuse(RefundAgainstPolicy, "charge_status", "succeeded", charge.Status, "the charge has not succeeded")
 	}
 	return refusals
 }

@@ -138,7 +138,7 @@ func TestCoreImportsTheStandardLibraryOnly(t *testing.T) {
 
 // What plays, doubles or tests must not get into what an operator runs, the demo and the bench aside.
 func TestDoublesStayOutOfProduction(t *testing.T) {
-	doubles := []string{"sql/testdb", "sql/localpg", "jobs/simulation", "reconcile/stripefeed/stripetest", "jobs/faultlab"}
+	doubles := []string{"sql/testdb", "sql/localpg", "jobs/simulation", "reconcile/stripefeed/stripetest", "jobs/faultlab", "jobs/lives"}
 	foreign := []string{"testing", "github.com/stripe/stripe-mock", "github.com/getkin/kin-openapi", "github.com/johannesboyne/gofakes3", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/google/go-cmp"}
 	for file, imports := range moduleImports(t) {
 		base := path.Base(file)

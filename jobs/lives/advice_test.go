@@ -1,0 +1,172 @@
+package lives_test
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+)
+
+// advise follows the advice of every break that is open in the life, as the reports give it.
+func (l *life) advise(now time.Time) bool {
+	l.w.readTransactions()
+	followed := false
+	v := l.judge(l.w.nightOf(now), now)
+	for _, lines := range v.either {
+		v.want = append(v.want, lines[0])
+	}
+	for _, line := range v.want {
+		if fields := strings.Fields(line); fields[0] == "break" && l.follow(line, fields[1], fields[2], fields[3], now) {
+			followed = true
+		}
+	}
+	return followed
+}
+
+func (l *life) follow(line, kind, subject, varianceText string, now time.Time) bool {
+	variance, _ := strconv.ParseInt(varianceText, 10, 64) // 0 where there is none
+	var j *job
+	for _, other := range l.jobs {
+		if other.label == subject {
+			j = other
+		}
+	}
+	var p *purchase
+	for _, other := range l.purchases {
+		if other.label == subject {
+			p = other
+		}
+	}
+	switch kind {
+	case "job_without_debit":
+		if l.balance() < variance {
+			return false
+		}
+		l.post("usage", -variance, nil, j, now)
+	case "duplicate_debit", "debit_amount_mismatch", "credit_back_unfounded", "credit_back_exceeds_debit":
+		// What was debited too much comes back, and what came back too much goes, as an adjustment that names the job.
+		if l.balance()-variance < 0 {
+			return false
+		}
+		l.post("adjustment", -variance, nil, j, now)
+	case "failure_unclassified":
+		j.code = "invalid_input"
+		l.w.write("UPDATE platform.jobs SET failure_code = $2 WHERE id = $1", j.id, j.code)
+	case "dispute_account_active":
+		l.suspended = true
+		l.w.write("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", l.account)
+	case "refund_missing_at_stripe":
+		amount, known := l.due(p)
+		if !known || amount <= 0 {
+			return false
+		}
+		if l.against(p, now) != "" { // not to be refunded: the credits go back
+			l.post("refund_reversal", l.out(p), p, nil, now)
+			return true
+		}
+		r, err := l.w.stripe.CreateRefund(stripetest.RefundParams{Charge: p.charge, Amount: amount})
+		if err != nil {
+			return false
+		}
+		l.noteRefund(p, r, now)
+	case "refund_missing_in_ledger":
+		for _, p := range l.purchases {
+			if l.live(p) > 0 && l.out(p) == 0 && l.balance() >= p.credits {
+				l.post("refund", -p.credits, p, nil, now)
+			}
+		}
+	case "refund_failed":
+		for _, r := range l.refunds {
+			if r.label == subject && l.out(r.purchase) > 0 {
+				l.post("refund_reversal", l.out(r.purchase), r.purchase, nil, now)
+			}
+		}
+	case "charge_status_mismatch":
+		if p.status == "pending" {
+			l.complete(p, now)
+			return true
+		}
+		if p.status == "failed" { // its money is here, so that it is a purchase after all
+			p.status = "completed"
+			l.w.write("UPDATE platform.purchases SET status = 'completed' WHERE id = $1", p.id)
+			l.post("adjustment", p.credits, p, nil, now)
+			return true
+		}
+		if l.out(p) == 0 && l.balance() < p.credits {
+			return false
+		}
+		l.fail(p)
+		if l.out(p) == 0 {
+			l.post("adjustment", -p.credits, p, nil, now)
+		}
+	case "debit_without_job":
+		l.post("adjustment", -variance, nil, j, now)
+	case "job_stuck":
+		j.status, j.finished, j.cost = "canceled", now, 0
+		l.w.write("UPDATE platform.jobs SET status = 'canceled', finished_at = $2, credit_cost = 0 WHERE id = $1", j.id, now)
+	case "purchase_without_grant":
+		l.post("purchase", variance, p, nil, now)
+	case "grant_amount_mismatch", "duplicate_grant":
+		if l.balance()+variance < 0 {
+			return false
+		}
+		l.post("adjustment", variance, p, nil, now)
+	case "purchase_missing_at_stripe": // there is no payment to be found
+		if p.invoice != "" {
+			return l.close(line, now) // it was paid elsewhere
+		}
+		if l.balance() < p.credits {
+			return false
+		}
+		l.fail(p)
+		l.post("adjustment", -p.credits, p, nil, now)
+	case "charge_amount_mismatch":
+		if variance < 0 && l.number%2 == 0 { // too much was charged: it goes back
+			r, err := l.w.stripe.CreateRefund(stripetest.RefundParams{Charge: p.charge, Amount: -variance})
+			if err != nil {
+				return false
+			}
+			l.noteRefund(p, r, now).surplus = true
+			return true
+		}
+		p.amount -= variance
+		p.corrected -= variance
+		l.w.write("UPDATE platform.purchases SET amount_minor = $2 WHERE id = $1", p.id, p.amount)
+	case "duplicate_charge", "charge_missing_in_platform":
+		for _, x := range l.extras {
+			if x.label != subject {
+				continue
+			}
+			r, err := l.w.stripe.CreateRefund(stripetest.RefundParams{Charge: x.id})
+			if err != nil {
+				return false
+			}
+			x.refunded = true
+			l.w.name(l, r.ID, "refund of "+x.label)
+		}
+	default: // for a person to look into, and to close
+		return l.close(line, now)
+	}
+	return true
+}
+
+// close has a person close a break that was reported.
+func (l *life) close(line string, now time.Time) bool {
+	id := l.reported[line]
+	if id == "" || l.settled[line] {
+		return false
+	}
+	err := jobs.ResolveBreaks(l.w.t.Context(), l.w.worker.Store, l.w.zone, now, []jobs.Resolution{{BreakID: id, Resolution: "accepted", Reason: "looked into", Actor: "Dana"}})
+	if errors.Is(err, jobs.ErrNotOpen) {
+		return false // what it is about has changed since the last night
+	}
+	if err != nil {
+		l.w.fails(l, l.w.nightOf(now), "closing %s: %v", line, err)
+		return false
+	}
+	l.settled[line] = true
+	return true
+}

@@ -1,0 +1,662 @@
+package lives_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+)
+
+// verdict is what a night has to report of a life, line by line, and what it may report where the policy leaves it open.
+type verdict struct {
+	want, may []string
+	either    [][]string // of each exactly one
+}
+
+func (v *verdict) must(line string)      { v.want = append(v.want, line) }
+func (v *verdict) allow(line string)     { v.may = append(v.may, line) }
+func (v *verdict) oneOf(lines ...string) { v.either = append(v.either, lines) }
+
+// filled keeps a line in columns where a value is empty.
+func filled(values ...string) string {
+	for i, value := range values {
+		if value == "" {
+			values[i] = "-"
+		}
+		values[i] = strings.ReplaceAll(values[i], " ", "_")
+	}
+	return strings.Join(values, " ")
+}
+
+func breakLine(kind, subject, variance, unit string) string {
+	switch kind { // the refunds of a purchase are wrong together, so that any of them may be the one to look at
+	case "refund_amount_mismatch", "refund_missing_in_ledger":
+		subject = "a_refund"
+	}
+	return filled("break", kind, subject, variance, unit)
+}
+
+func decisionLine(request, decision, amount, currency string) string {
+	return filled("decision", request, decision, amount, currency)
+}
+
+func noticeLine(request, outcome, amount string) string {
+	return filled("notice", request, outcome, amount)
+}
+
+func creditBackLine(job, decision, credits string) string {
+	return filled("credit-back", job, decision, credits)
+}
+
+func disputeLine(dispute, status, withdrawn, returned, fees, clawback, tie string) string {
+	return filled("dispute", dispute, status, withdrawn, returned, fees, clawback, tie)
+}
+
+func number(n int64) string { return fmt.Sprint(n) }
+
+// What the policy says in numbers.
+const (
+	window       = 7 * 24 * time.Hour  // clause 2.1: to the second, and the second itself is in time
+	counterpart  = 24 * time.Hour      // until then the other side may still come
+	pendingLimit = 10 * 24 * time.Hour // a refund that is still on its way then is a break
+	stuckAfter   = 48 * time.Hour      // for which a job may be queued or running
+	reviewDays   = 7                   // business days: until a decision, and from it until the money has left
+)
+
+// judge says what night n, which ends at asOf, has to report. It is asked at that instant: what has happened is what the night may see.
+func (l *life) judge(n int, asOf time.Time) verdict {
+	v := verdict{}
+	if l.account == "" {
+		return v
+	}
+	for _, p := range l.purchases {
+		l.judgePurchase(&v, p, n, asOf)
+	}
+	for _, d := range l.disputes {
+		l.judgeDispute(&v, d, n)
+	}
+	for _, j := range l.jobs {
+		l.judgeJob(&v, j, n, asOf)
+	}
+	for _, r := range l.requests {
+		l.judgeRequest(&v, r, n, asOf)
+	}
+	for _, x := range l.extras {
+		l.judgeExtra(&v, x, asOf)
+	}
+	for i, e := range l.entries { // an entry of a night that has been reported is booked in this one
+		if written := l.w.nightOf(e.written); written == n && l.w.nightOf(e.at) < n && !e.ours {
+			v.must(breakLine("late_item", fmt.Sprintf("entry%d", i+1), "*", "*"))
+		}
+	}
+	v.want = slices.DeleteFunc(v.want, func(line string) bool {
+		closed := l.settled[line]
+		if closed {
+			v.allow(line)
+		}
+		return closed
+	})
+	return v
+}
+
+// nightOf is the number of the night that an instant belongs to.
+func (w *world) nightOf(at time.Time) int {
+	return reconcile.DateOf(at.In(w.zone)).DaysSince(firstNight)
+}
+
+func (l *life) judgePurchase(v *verdict, p *purchase, n int, asOf time.Time) {
+	l.judgeGrants(v, p)
+	if p.status != "completed" && p.charge != "" && p.failedAt.IsZero() {
+		if c := l.chargeOf(p); c.Status == "succeeded" && c.AmountCaptured > 0 { // its money is here all the same
+			line := breakLine("charge_status_mismatch", p.label, number(-c.AmountCaptured), p.currency)
+			if came := l.transactionsOf(p)[0].Created; asOf.Sub(came) >= counterpart {
+				v.must(line)
+			} else {
+				v.allow(line)
+			}
+		}
+	}
+	if p.status != "completed" {
+		return // it has come to nothing on both sides, or not yet to anything
+	}
+	if p.outOfBand { // Stripe has none of its money
+		if l.granted(p) == 0 { // the credits have been taken back
+			return
+		}
+		if asOf.Sub(p.completedAt) >= counterpart {
+			v.must(breakLine("purchase_missing_at_stripe", p.label, number(p.amount), p.currency))
+		}
+		return
+	}
+	c := l.chargeOf(p)
+	if !p.failedAt.IsZero() {
+		line := breakLine("charge_status_mismatch", p.label, number(p.amount), p.currency)
+		if asOf.Sub(p.failedAt) >= counterpart {
+			v.must(line)
+		} else {
+			v.allow(line)
+		}
+		return
+	}
+	if more := c.AmountCaptured - l.surplus(p) + p.fromBalance - p.amount; more != 0 {
+		v.must(breakLine("charge_amount_mismatch", p.label, number(-more), p.currency))
+	}
+	l.judgeRefunds(v, p, asOf)
+}
+
+// surplus is what was given back of a charge because it was more than the purchase.
+func (l *life) surplus(p *purchase) (amount int64) {
+	for _, r := range p.refunds {
+		if r.surplus && !r.isOff() {
+			amount += r.amount
+		}
+	}
+	return amount
+}
+
+// granted are the credits of a purchase as they stand in the ledger.
+func (l *life) granted(p *purchase) (credits int64) {
+	for _, e := range l.entries {
+		if e.purchase == p {
+			credits += e.credits
+		}
+	}
+	return credits
+}
+
+func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
+	paid, out := l.live(p), l.out(p)
+	mustUnlessOpen := v.must
+	for _, d := range p.disputes {
+		if d.opened { // what the chargeback says weighs more, and who got the money is for it to say
+			mustUnlessOpen = v.allow
+		}
+	}
+	for _, r := range p.refunds {
+		if r.status == "pending" { // awaited
+			mustUnlessOpen = v.allow
+		}
+	}
+	var firstLive *refund
+	against := false
+	for _, r := range p.refunds {
+		if r.surplus || r.isOff() {
+			continue
+		}
+		if firstLive == nil {
+			firstLive = r
+		}
+		if r.against != "" {
+			against = true
+			mustUnlessOpen(breakLine("refund_against_policy", r.label, number(-r.amount), p.currency))
+		}
+		if r.status == "pending" {
+			if line := breakLine("refund_stuck", r.label, "*", "*"); asOf.Sub(r.at) > pendingLimit {
+				v.must(line)
+			} else if asOf.Sub(r.at) == pendingLimit {
+				v.allow(line)
+			}
+		}
+	}
+	switch {
+	case firstLive != nil:
+		if due, known := l.due(p); known && paid != due {
+			line := breakLine("refund_amount_mismatch", "", number(due-paid), p.currency)
+			another := l.failedLine(p)
+			switch {
+			case against: // the money ought not to have gone at all
+				v.allow(line)
+				v.allow(another)
+			case another != "": // a part that was to come has failed
+				v.oneOf(line, another)
+			default:
+				mustUnlessOpen(line)
+			}
+		}
+		if out == 0 && asOf.Sub(firstLive.at) >= counterpart {
+			mustUnlessOpen(breakLine("refund_missing_in_ledger", "", number(-p.credits), "credits"))
+		}
+	case out > 0:
+		failed := slices.IndexFunc(p.refunds, func(r *refund) bool { return r.isOff() && !r.surplus })
+		if failed >= 0 {
+			for _, r := range p.refunds[failed:] {
+				if !r.isOff() {
+					continue
+				}
+				line := breakLine("refund_failed", r.label, number(r.amount), p.currency)
+				if r == last(p.refunds) && !r.ours {
+					mustUnlessOpen(line)
+				} else { // an earlier try, or one of the worker's, which releases the credits itself
+					v.allow(line)
+				}
+			}
+		} else if asOf.Sub(l.takenAt(p)) >= counterpart {
+			mustUnlessOpen(breakLine("refund_missing_at_stripe", p.label, number(p.credits), "credits"))
+		}
+	default: // credits and money are where they were
+		for _, r := range p.refunds {
+			if r.isOff() {
+				v.allow(breakLine("refund_failed", r.label, number(r.amount), p.currency))
+			}
+		}
+	}
+}
+
+func last[T any](all []T) T { return all[len(all)-1] }
+
+// failedLine is the break of the last of a purchase's refunds when that has failed.
+func (l *life) failedLine(p *purchase) string {
+	if r := last(p.refunds); r.isOff() {
+		return breakLine("refund_failed", r.label, number(r.amount), p.currency)
+	}
+	return ""
+}
+
+// takenAt is when a refund took the credits of a purchase.
+func (l *life) takenAt(p *purchase) (at time.Time) {
+	for _, e := range l.entries {
+		if e.purchase == p && e.kind == "refund" {
+			at = e.at
+		}
+	}
+	return at
+}
+
+// against says why the policy does not allow a refund of a purchase that is made now; "" when it does.
+func (l *life) against(p *purchase, now time.Time) string {
+	asked := now
+	for _, r := range l.requests {
+		if r.purchase == p && r.status != "withdrawn" && r.at.Before(now) {
+			asked = r.at
+		}
+	}
+	for _, r := range l.requests {
+		if r.purchase == p && r.decision == "deny" && r.status != "withdrawn" {
+			return "denied"
+		}
+	}
+	for _, f := range p.refunds {
+		if asked != now && !f.isOff() && !f.surplus && !f.at.After(asked) {
+			return "refunded before it was asked for"
+		}
+	}
+	switch {
+	case asked.After(p.completedAt.Add(window)):
+		return "late"
+	case l.used(p, now) > 0:
+		return "used"
+	}
+	return ""
+}
+
+// used are the credits of a purchase that were used through an instant: lots burn first in, first out, and what was refunded is no lot.
+func (l *life) used(p *purchase, through time.Time) int64 {
+	var usage, before int64
+	for _, e := range l.entries {
+		if e.at.After(through) {
+			continue
+		}
+		switch {
+		case e.kind == "usage", e.kind == "credit_back", e.kind == "adjustment" && e.credits < 0:
+			usage -= e.credits
+		}
+	}
+	for _, e := range l.entries { // in the order of their grants
+		isLot := e.kind == "promo" || e.kind == "purchase" || e.kind == "adjustment" && e.credits > 0
+		if !isLot || e.at.After(through) {
+			continue
+		}
+		if e.purchase == p && e.kind == "purchase" {
+			return min(max(usage-before, 0), p.credits)
+		}
+		if e.purchase == nil || l.out(e.purchase) == 0 {
+			before += e.credits
+		}
+	}
+	return 0
+}
+
+func isOpen(d *dispute) bool { return d.status == "needs_response" || d.status == "under_review" }
+
+// gone is what disputes have taken and not given back of a purchase, in the settlement currency, with the fees.
+func (l *life) gone(d *dispute) (withdrawn, returned, fees int64) {
+	for _, t := range l.w.transactions[d.id] {
+		switch t.ReportingCategory {
+		case "dispute":
+			withdrawn -= t.Amount
+		case "dispute_reversal":
+			returned += t.Amount
+		default: // a fee in a row of its own
+			fees -= t.Amount
+		}
+		fees += t.Fee
+	}
+	return withdrawn, returned, fees
+}
+
+func (l *life) judgeDispute(v *verdict, d *dispute, n int) {
+	p := d.purchase
+	if isOpen(d) && !l.suspended {
+		v.must(breakLine("dispute_account_active", d.label, number(d.amount), p.currency))
+	}
+	withdrawn, returned, fees := l.gone(d)
+	paid := l.live(p)
+	// In the charge's currency: what the dispute has of it is in proportion to what was withdrawn and is not back.
+	outstanding := int64(0)
+	if withdrawn > 0 && d.status != "won" {
+		outstanding = roundShare(d.amount, withdrawn-returned, withdrawn)
+	}
+	clawback := number(outstanding)
+	if paid > 0 || returned > 0 && l.isConverted(p) { // computed once for both, or at which rate the policy doesn't say
+		clawback = "*"
+	}
+	v.allow(disputeLine(d.label, d.status, number(withdrawn), number(returned), number(fees), clawback, "tied"))
+	if l.w.nightOf(d.at) == n {
+		v.must(disputeLine(d.label, "*", "*", "*", "*", "*", "*"))
+	}
+	if paid == 0 || !d.opened {
+		return
+	}
+	over := l.chargeOf(p).AmountCaptured - paid - outstanding
+	line := breakLine("disputed_and_refunded", "charge of "+p.label, number(over), p.currency)
+	if over < 0 {
+		v.must(line)
+	} else {
+		v.allow(breakLine("disputed_and_refunded", "charge of "+p.label, "0", p.currency))
+		v.allow(line)
+	}
+}
+
+// roundShare is whole * part / of, half up.
+func roundShare(whole, part, of int64) int64 { return (2*whole*part + of) / (2 * of) }
+
+func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
+	p := r.purchase
+	if r.decision != "" {
+		if r.decision == "approve" && !r.paidByUs && !l.isDue(r) { // planned, and stopped by what speaks against it since
+			v.allow(breakLine("refund_against_policy", "refund", "*", p.currency))
+			v.allow(breakLine("disputed_and_refunded", "charge of "+p.label, "*", p.currency))
+		}
+		if r.decision == "approve" && r.amount > 0 && l.live(p) == 0 {
+			line, waited := breakLine("refund_unpaid", r.label, "*", "*"), businessDays(r.decidedOn, n)
+			if waited > reviewDays+1 && l.isDue(r) {
+				v.must(line)
+			} else if waited >= reviewDays {
+				v.allow(line) // on its last day, or with something in the way that has a break of its own
+			}
+		}
+		return
+	}
+	must := func(decision, amount string) {
+		currency := p.currency
+		if decision != "approve" {
+			amount, currency = "*", "*"
+		}
+		row, notice := decisionLine(r.label, decision, amount, currency), noticeLine(r.label, decision, amount)
+		switch {
+		case r.waited && r.status == "approved": // decided by others, so that it need not come back
+			v.allow(row)
+			v.allow(notice)
+		case decision == "*" || decision == "waiting":
+			v.must(row)
+			v.allow(noticeLine(r.label, "*", "*"))
+		default:
+			v.must(row)
+			v.must(notice)
+		}
+		r.waited = true
+	}
+	if r.status == "withdrawn" {
+		must("deny", "")
+		return
+	}
+	moment, before := asOf.Add(-time.Microsecond), int64(0)
+	answered := false
+	for _, f := range p.refunds {
+		switch {
+		case f.surplus:
+		case f.at.After(r.at) && !answered:
+			moment, answered = f.at, true
+		case !f.at.After(r.at) && !f.isOff():
+			before += f.amount
+		}
+	}
+	var back int64 // comes back in this very night, for failures of ours
+	for _, j := range l.jobs {
+		back += j.expected
+	}
+	used := l.used(p, moment)
+	due, known := l.due(p)
+	disputed, open := false, false
+	for _, d := range p.disputes {
+		disputed = disputed || d.opened && d.status != "won" && !d.at.After(moment)
+		open = open || !d.opened || d.status == "won"
+	}
+	switch {
+	case !p.failedAt.IsZero(), open && !disputed, !answered && before == 0 && l.out(p) > 0, used > 0 && used <= back:
+		must("*", "") // the policy doesn't say
+	case before > 0, r.at.After(p.completedAt.Add(window)), used > 0, disputed:
+		must("deny", "")
+	case !known || p.amount != l.chargeOf(p).AmountCaptured+p.fromBalance:
+		must("waiting", "")
+	default:
+		must("approve", number(due))
+	}
+}
+
+// businessDays counts those after night from through night to. No holiday falls on a weekday of the worlds' months.
+func businessDays(from, to int) (days int) {
+	for n := from + 1; n <= to; n++ {
+		if weekday := firstNight.AddDays(n).Weekday(); weekday != time.Saturday && weekday != time.Sunday {
+			days++
+		}
+	}
+	return days
+}
+
+// decided notes what a night decided; what is final may not come again.
+func (l *life) decided(n int, id, decision, amount string) {
+	for _, r := range l.requests {
+		if r.id == id && (decision == "approve" || decision == "deny") {
+			r.decision, r.decidedOn = decision, n
+			r.amount, _ = strconv.ParseInt(amount, 10, 64) // none of what was denied
+		}
+	}
+}
+
+// isDue says whether a plan has to pay the request: it was approved, and nothing speaks against it by now.
+func (l *life) isDue(r *request) bool {
+	p := r.purchase
+	if l.used(p, l.w.clock()) > 0 {
+		return false
+	}
+	return r.decision == "approve" && r.amount > 0 && !r.paidByUs && r.status != "withdrawn" && len(p.refunds) == 0 && len(p.disputes) == 0 && p.failedAt.IsZero() && !r.taken
+}
+
+// told holds what a customer was told against what has happened.
+func (l *life) told(n int, id, outcome, message string) {
+	i := slices.IndexFunc(l.requests, func(r *request) bool { return r.id == id })
+	if i < 0 {
+		return
+	}
+	r := l.requests[i]
+	r.messages = append(r.messages, message)
+	refuses := strings.Contains(message, "not approved") || strings.Contains(message, "nothing is refunded") || strings.Contains(message, "can't refund")
+	for _, f := range r.purchase.refunds {
+		if f.at.After(r.at) && !f.isOff() && f.against == "" && refuses && r.status != "withdrawn" && l.w.nightOf(f.at) <= n {
+			l.w.fails(l, n, "%s: the customer is told %q, and has been paid %d", r.label, strings.SplitN(message, "\n", 2)[0], f.amount)
+		}
+	}
+	if outcome == "approve" && refuses {
+		l.w.fails(l, n, "%s: approved, and told %q", r.label, message)
+	}
+}
+
+// classOf is the class of the failure codes that lives use, by clause 3 of the policy.
+func classOf(j *job) string {
+	switch {
+	case j.status == "succeeded":
+		return ""
+	case j.status == "canceled", j.code == "invalid_input":
+		return "user"
+	case j.code == "node_lost", j.code == "OOMKilled":
+		return "system"
+	}
+	return "unknown"
+}
+
+func (l *life) judgeJob(v *verdict, j *job, n int, asOf time.Time) {
+	var debits, net, credited, byOthers int64
+	latest := j.finished
+	for _, e := range l.entries {
+		if e.job != j {
+			continue
+		}
+		switch e.kind {
+		case "usage":
+			debits++
+			net -= e.credits
+		case "adjustment":
+			net -= e.credits
+		case "credit_back":
+			credited += e.credits
+			if !e.ours {
+				byOthers += e.credits
+			}
+		}
+		if e.written.After(latest) {
+			latest = e.written
+		}
+	}
+	switch {
+	case j.status == "none": // there is no such job
+		if net != 0 {
+			v.must(breakLine("debit_without_job", j.label, number(-net), "credits"))
+		}
+		return
+	case j.status == "running":
+		if asOf.Sub(j.finished) > stuckAfter {
+			v.must(breakLine("job_stuck", j.label, "*", "*"))
+		}
+		return
+	}
+	class := classOf(j)
+	tonight := l.w.nightOf(j.finished) == n
+	j.expected = 0
+	switch {
+	case class == "system" && net > credited:
+		j.expected = net - credited
+		v.must(creditBackLine(j.label, "credited", number(j.expected)))
+		credited = net
+	case class == "unknown":
+		v.must(breakLine("failure_unclassified", j.label, "*", "*"))
+		if tonight {
+			v.must(creditBackLine(j.label, "pending", "*"))
+		} else {
+			v.allow(creditBackLine(j.label, "pending", "*"))
+		}
+	case tonight && class != "":
+		v.must(creditBackLine(j.label, "*", "0"))
+	default:
+		v.allow(creditBackLine(j.label, "not_due", "0"))
+	}
+	one := func(kind string, variance int64) { v.must(breakLine(kind, j.label, number(variance), "credits")) }
+	switch {
+	case class != "system" && class != "unknown" && credited > 0 && net != j.cost:
+		// Two faults of one job, of which staff may have meant the one to mend the other.
+		for _, kind := range []string{"credit_back_unfounded", "duplicate_debit", "debit_amount_mismatch", "job_without_debit", "credit_back_exceeds_debit"} {
+			v.allow(breakLine(kind, j.label, "*", "credits"))
+		}
+	case class != "system" && class != "unknown" && credited > 0:
+		one("credit_back_unfounded", -credited)
+	case credited > 0 && credited > net && byOthers == 0: // what we gave back, others gave back too, as an adjustment: by either name
+		v.must(breakLine("*", j.label, "*", "credits"))
+	case credited > 0 && credited > net:
+		one("credit_back_exceeds_debit", net-credited)
+	case credited > 0 && credited == net: // nothing is left to repair
+	case class == "unknown" && credited > 0 && net != j.cost: // with or without what others gave back
+		v.must(breakLine("*", j.label, "*", "credits"))
+	case net == j.cost:
+	case net == 0 && debits == 0:
+		one("job_without_debit", j.cost)
+	case net == 0 && (class == "system" || class == "unknown"): // debited, and given back in full
+		v.allow(breakLine("*", j.label, number(j.cost), "credits"))
+	case net == 0: // debited, and given back for no reason: by either name
+		one("*", j.cost)
+	case j.cost > 0 && net > j.cost && net%j.cost == 0 && debits == net/j.cost:
+		one("duplicate_debit", j.cost-net)
+	default:
+		one("debit_amount_mismatch", j.cost-net)
+	}
+}
+
+// adopt takes over what the worker has posted since, once it is what it was to be.
+func (w *world) adopt(n int) {
+	w.t.Helper()
+	var rows []struct {
+		ID         string  `db:"id"`
+		AccountID  string  `db:"account_id"`
+		Kind       string  `db:"kind"`
+		Credits    int64   `db:"credits"`
+		PurchaseID *string `db:"purchase_id"`
+		JobID      *string `db:"job_id"`
+		At         micros  `db:"created_at"`
+	}
+	if err := w.db.Select(&rows, "SELECT id, account_id, kind, credits, purchase_id, job_id, created_at FROM platform.credit_entries WHERE idempotency_key IS NOT NULL"); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, row := range rows {
+		if w.byID[row.ID] != nil {
+			continue
+		}
+		l, _ := w.label(row.AccountID)
+		w.name(l, row.ID, "entry of ours")
+		e := &entry{kind: row.Kind, credits: row.Credits, at: row.At.Time, written: w.clock(), ours: true}
+		l.entries = append(l.entries, e)
+		switch {
+		case row.JobID != nil:
+			e.job = l.jobs[slices.IndexFunc(l.jobs, func(j *job) bool { return j.id == *row.JobID })]
+			if row.Kind != "credit_back" || row.Credits != e.job.expected {
+				w.fails(l, n, "%s: posted %s %d, to be credited back were %d", e.job.label, row.Kind, row.Credits, e.job.expected)
+			}
+			e.job.expected = 0
+		case row.PurchaseID != nil:
+			e.purchase = l.purchases[slices.IndexFunc(l.purchases, func(p *purchase) bool { return p.id == *row.PurchaseID })]
+			if row.Kind == "refund" && row.Credits != -e.purchase.credits {
+				w.fails(l, n, "%s: %d credits were taken of %d", e.purchase.label, -row.Credits, e.purchase.credits)
+			}
+			if out := l.out(e.purchase); out != 0 && out != e.purchase.credits {
+				w.fails(l, n, "%s: %d of %d credits are out", e.purchase.label, out, e.purchase.credits)
+			}
+		}
+		if l.balance() < 0 {
+			w.fails(l, n, "the worker has made the balance %d", l.balance())
+		}
+	}
+	for _, l := range w.lives {
+		for _, j := range l.jobs {
+			if j.expected != 0 {
+				w.fails(l, n, "%s: %d credits did not come back", j.label, j.expected)
+				j.expected = 0
+			}
+		}
+	}
+}
+
+// micros is an instant read from the database.
+type micros struct{ time.Time }
+
+func (m *micros) Scan(value any) error {
+	at, ok := value.(time.Time)
+	if !ok {
+		return fmt.Errorf("no instant: %v", value)
+	}
+	m.Time = at.UTC()
+	return nil
+}
+
+// found keeps the id of a break that was reported, for a person to close it.
+func (l *life) found(line, id string) { l.reported[line] = id }
