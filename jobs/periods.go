@@ -47,7 +47,7 @@ func ClosePeriod(ctx context.Context, store *postgres.Store, period, actor strin
 		if missing, err := missingNights(ctx, tx, first); err != nil {
 			return err
 		} else if len(missing) > 0 {
-			return fmt.Errorf("%w %s: %d nights have not been reported, the first is %s; run them first: reconciler backfill --from %s --to %s",
+			return fmt.Errorf("%w %s: nights that have not been reported: %d, the first is %s; run them first: reconciler backfill --from %s --to %s",
 				ErrPeriod, period, len(missing), missing[0], missing[0], missing[len(missing)-1])
 		}
 		return recordPeriod(ctx, tx, period, "closed", actor, "", state, at)

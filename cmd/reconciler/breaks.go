@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -235,9 +236,14 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	fmt.Fprintln(out, "\nhistory")
 	table = reports.NewTextTable(out)
 	for _, h := range history {
-		table.Row("  "+h.BusinessDate.String(), h.Event, "by "+h.Actor, strings.TrimSpace(strings.Join([]string{h.Resolution, h.Reason, h.Detail}, " ")))
+		table.Row("  "+h.BusinessDate.String(), h.Event, "by "+h.Actor, joined("; ", joined(": ", h.Resolution, h.Reason), h.Detail))
 	}
 	return table.End()
+}
+
+// joined are the texts that say something, in one line.
+func joined(separator string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(text string) bool { return text == "" }), separator)
 }
 
 func newBreaksResolveCommand(s *settings) *cobra.Command {

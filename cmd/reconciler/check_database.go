@@ -53,6 +53,11 @@ func (c *checkup) database(ctx context.Context) {
 	}
 	c.add("database", outcomeOK, "", "PostgreSQL %s, database %s of %s, role %s", server.Version, server.Database, server.Size, server.Role)
 	c.server(server, store.Verifies())
+	if slices.Contains([]string{sql.OwnerRole, sql.ReadOnlyRole, sql.ApproverRole}, server.Role) {
+		// All that it lacks for a night would be reported with fixes that nobody should make.
+		c.add("role", outcomeFailed, "set DATABASE_URL to the URL of "+sql.AppRole, "%s is not the role that nights are done with", server.Role)
+		return
+	}
 	c.clock(ctx, store)
 	c.pooling(ctx, store)
 	current := c.migrations(ctx, store)

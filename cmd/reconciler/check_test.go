@@ -105,8 +105,11 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		code       int
 	}{
 		{name: "superuser", role: localpg.Superuser, result: outcomeWarning, check: "role", found: "is a superuser"},
-		{name: "the schema's owner", role: "reconciler_owner", result: outcomeWarning, check: "rights", found: "append-only", fix: "reconciler_app", code: exitUsage},
-		{name: "a role that only reads", role: "reconciler_readonly", result: outcomeFailed, check: "writable", fix: "a role that may write", code: exitUsage},
+		{name: "the schema's owner", role: "reconciler_owner", result: outcomeFailed, check: "role", found: "reconciler_owner is not", fix: "reconciler_app", code: exitUsage},
+		{name: "a role that only reads", role: "reconciler_readonly", result: outcomeFailed, check: "role", found: "reconciler_readonly is not", fix: "reconciler_app", code: exitUsage},
+		{name: "whoever approves", role: "reconciler_approver", result: outcomeFailed, check: "role", found: "reconciler_approver is not", fix: "reconciler_app", code: exitUsage},
+		{name: "read-only by default", wrong: "ALTER ROLE reconciler_app SET default_transaction_read_only = on", mended: "ALTER ROLE reconciler_app RESET ALL",
+			result: outcomeFailed, check: "writable", fix: "a role that may write", code: exitUsage},
 		{name: "no such user", role: "nobody_of_ours", result: outcomeFailed, check: "database", fix: "user or password", code: exitUsage},
 		{name: "UPDATE", wrong: "GRANT UPDATE ON platform.jobs TO reconciler_app", mended: "REVOKE UPDATE ON platform.jobs FROM reconciler_app",
 			result: outcomeWarning, check: "rights", found: "jobs (UPDATE)", fix: "REVOKE"},

@@ -79,12 +79,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	root.SetErr(stderr)
 	started := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
 	if !started { // cobra found something wrong with the command line itself
-		return complain(exitUsage, err.Error()+"\nTry: reconciler --help")
+		return complain(exitUsage, err.Error()+"\nTry: "+command.CommandPath()+" --help")
 	}
 	return complain(exitCode(ctx, err), err.Error())
 }
@@ -94,7 +94,11 @@ func (s *settings) complain(stderr io.Writer, code int, text string) {
 	out := newRedactor(stderr, s.secrets())
 	if s.logFormat(stderr) == "json" {
 		log := zerolog.New(out).With().Timestamp().Logger()
-		log.Error().Int("exit_code", code).Str("error", text).Msg("reconciler ends")
+		level := zerolog.ErrorLevel
+		if code == exitStopped { // as it was asked to: nothing to alert anybody for
+			level = zerolog.InfoLevel
+		}
+		log.WithLevel(level).Int("exit_code", code).Str("error", text).Msg("reconciler ends")
 		return
 	}
 	fmt.Fprintln(&reports.PlainText{Out: stderr}, "reconciler: "+out.text(text))

@@ -70,7 +70,7 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 				if err := tellPlan(cmd.OutOrStdout(), view, asJSON); err != nil || asJSON {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was moved. To be approved by somebody other than %s:\n  reconciler refunds approve %s --by NAME --hash %s\n",
+				fmt.Fprintf(cmd.OutOrStdout(), "\nNothing was moved. To be approved by somebody other than %s, with reconciler_approver in DATABASE_URL:\n  reconciler refunds approve %s --by NAME --hash %s\n",
 					view.MadeBy, view.PlanID, view.PlanSha256[:12])
 				return nil
 			})
@@ -98,8 +98,8 @@ reconciler_approver, which may look at plans and approve them, and nothing else.
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s approved %s, made by %s: %d refunds, %s, hash %s\n",
-					view.ApprovedBy, view.PlanID, view.MadeBy, view.Refunds, totals(view), view.PlanSha256)
+				fmt.Fprintf(cmd.OutOrStdout(), "%s approved %s, made by %s: %s, %s, hash %s\n",
+					view.ApprovedBy, view.PlanID, view.MadeBy, counted(view.Refunds, "refund"), totals(view), view.PlanSha256)
 				return nil
 			})
 		},
@@ -276,8 +276,8 @@ func tellPlan(out io.Writer, view jobs.RefundPlanView, asJSON bool) error {
 	if view.ApprovedBy != "" {
 		approved = "approved by " + view.ApprovedBy
 	}
-	fmt.Fprintf(out, "%s, decisions through %s, made by %s, %s\nhash %s\n%d refunds, %s\n\n",
-		view.PlanID, view.BusinessDate, view.MadeBy, approved, view.PlanSha256, view.Refunds, totals(view))
+	fmt.Fprintf(out, "%s, decisions through %s, made by %s, %s\nhash %s\n%s, %s\n\n",
+		view.PlanID, view.BusinessDate, view.MadeBy, approved, view.PlanSha256, counted(view.Refunds, "refund"), totals(view))
 	table := reports.NewTextTable(out, "REQUEST", "CHARGE", "REFUND", "FEE WITHHELD", "CREDITS", "CLAUSE", "STATE", "AT STRIPE")
 	for _, item := range view.Items {
 		table.Row(item.RequestID, item.ChargeID, reconcile.FormatMinor(item.AmountMinor, item.Currency),

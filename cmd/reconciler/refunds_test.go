@@ -124,7 +124,7 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	}
 	told := c.run(exitDone, "refunds", "plan", "--by", "anna")
 	plan := regexp.MustCompile(`plan_\d{4}-\d{2}-\d{2}_[0-9a-f]{12}`).FindString(told)
-	if plan == "" || !strings.Contains(told, "96.80 USD") {
+	if plan == "" || !strings.Contains(told, "1 refund, 96.80 USD") || !strings.Contains(told, "with reconciler_approver in DATABASE_URL") {
 		t.Fatalf("the plan reads:\n%s", told)
 	}
 	c.run(exitUsage, "refunds", "plan", "--by", "anna") // planned already

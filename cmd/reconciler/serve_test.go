@@ -215,6 +215,10 @@ func TestServeProbesFiguresAndStop(t *testing.T) {
 	if code := c.end(syscall.SIGTERM); code != exitStopped {
 		t.Errorf("exit code %d after SIGTERM:\n%s", code, c.text())
 	}
+	// What it was told to do is no error in its log, which people are alerted by.
+	if log := c.text(); !strings.Contains(log, `{"level":"info","exit_code":143`) {
+		t.Errorf("it ends otherwise than with a line of level info:\n%s", log)
+	}
 }
 
 // A lock that another worker holds is waited for, and nothing else happens.

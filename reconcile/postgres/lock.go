@@ -171,7 +171,7 @@ func (l *Lock) Unlock() error {
 func (s *Store) SharesSessions(ctx context.Context) (shares bool, err error) {
 	first, err := s.db.DB.Conn(ctx)
 	if err != nil {
-		return false, wrap("look for a pooler", err)
+		return false, wrap("connect", err)
 	}
 	defer func() { err = errors.Join(err, first.Close()) }()
 	const session = "SELECT pg_backend_pid()"

@@ -15,5 +15,5 @@ FROM (SELECT d.*, lag(d.reasons) OVER (PARTITION BY d.request_id ORDER BY d.busi
       FROM reconciler.refund_decisions d WHERE d.request_id = ANY (@ids::text[])) d
 WHERE d.before IS DISTINCT FROM d.reasons
 UNION ALL
-SELECT n.created_at, 'notifications.csv of ' || n.business_date, '', 'the customer is told: ' || replace(n.message, E'\n', ' ')
+SELECT n.created_at, 'notifications.csv of ' || n.business_date, '', 'the customer is told ' || regexp_replace(regexp_replace(n.message, E'^([^\n]+)\n+', '"\1": '), E'\n+', ' ', 'g')
 FROM reconciler.notifications n WHERE n.request_id = ANY (@ids::text[])
