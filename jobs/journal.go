@@ -330,12 +330,16 @@ func (j *journal) stripe(ctx context.Context, from reach) error {
 	}
 	through, opened := from.StripeThrough, from.StripeOpened
 	if looked.Looked {
-		if through, opened = j.night.End, true; !from.StripeOpened {
+		through, opened = j.night.End, true
+		if _, err := j.tx.Exec(ctx, "books/take_late_stripe", postgres.Args{"date": j.night.Date, "through": through}); err != nil {
+			return err
+		}
+		if !from.StripeOpened {
 			if err := j.stripeBefore(ctx, from.BooksBegin); err != nil {
 				return err
 			}
 		}
-		window := postgres.Args{"from": from.StripeThrough, "through": through}
+		window := postgres.Args{"from": from.StripeThrough, "through": through, "opens": !from.StripeOpened}
 		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesMoved} {
 			if err := step(ctx, window, from.BooksBegin); err != nil {
 				return err
@@ -350,7 +354,7 @@ func (j *journal) stripe(ctx context.Context, from reach) error {
 
 func (j *journal) stripeBefore(ctx context.Context, booksBegin time.Time) error {
 	var balances []struct{ Currency, Net string }
-	if err := j.tx.Select(ctx, &balances, "books/stripe_before", postgres.Args{"books_begin": booksBegin}); err != nil {
+	if err := j.tx.Select(ctx, &balances, "books/stripe_before", postgres.Args{"date": j.night.Date, "books_begin": booksBegin}); err != nil {
 		return err
 	}
 	for _, b := range balances {
@@ -365,7 +369,7 @@ func (j *journal) stripeBefore(ctx context.Context, booksBegin time.Time) error 
 	return nil
 }
 
-func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, _ time.Time) error {
+func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
 	var rows []struct {
 		Category, Source, Currency, Amount, Fee, Presented string
 		PresentedCurrency                                  string         `db:"presented_currency"`
@@ -373,7 +377,7 @@ func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, _ ti
 		Sold                                               bool
 		Count                                              int64
 	}
-	args := postgres.Args{"from": window["from"], "as_of": window["through"]}
+	args := postgres.Args{"date": j.night.Date, "from": window["from"], "as_of": window["through"], "books_begin": booksBegin, "opens": window["opens"]}
 	if err := j.tx.Select(ctx, &rows, "books/stripe_activity", args); err != nil {
 		return err
 	}

@@ -63,6 +63,7 @@
     ('stripe_disputes', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_invoice_lines', 'SELECT, INSERT, UPDATE, DELETE', ''),
     ('stripe_invoices', 'SELECT, INSERT, UPDATE', ''),
+    ('stripe_late', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_payment_intents', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_payouts', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_refunds', 'SELECT, INSERT, UPDATE', ''),

@@ -16,7 +16,10 @@ SELECT 'refund liability ties to open windows', s.measure, s.refundable_closing:
                  WHERE b.business_date = @date::date AND b.currency = s.measure AND b.role = 'refund_liability'), 0)::text
 FROM reconciler.liability_split s WHERE s.business_date = @date::date AND s.measure <> 'credits'
 UNION ALL
-SELECT 'journal ties to the balance at Stripe', c.currency, c.closing_minor::text,
+SELECT 'journal ties to the balance at Stripe', c.currency,
+       -- A night run again sees what turned up since, which a later night has booked.
+       (c.closing_minor - coalesce((SELECT sum(t.net_minor) FROM reconciler.stripe_late l JOIN reconciler.stripe_balance_transactions t ON t.id = l.id
+                                    WHERE l.created_at < k.stripe_through AND t.currency = c.currency AND (l.booked_on IS NULL OR l.booked_on > @date::date)), 0))::text,
        coalesce((SELECT b.closing FROM reconciler.ledger_balances b
                  WHERE b.business_date = @date::date AND b.currency = c.currency AND b.role = 'stripe_balance'), 0)::text
 FROM reconciler.stripe_cash c

@@ -1,4 +1,4 @@
--- Balance transactions from where the journal had got to: charges and fees summed up, what concerns single refunds, disputes and payouts
+-- Balance transactions from where the journal had got to, and what has turned up from before that: charges and fees summed up, what concerns single refunds, disputes and payouts
 -- one by one, and the failed payments of booked purchases. Presented is the customer's amount, where that is in another currency than its
 -- settlement; at_charge_rate what it had come to when its charge was settled.
 SELECT category, source, currency, presented_currency, sold, count(*) AS count, sum(amount_minor)::text AS amount, sum(fee_minor)::text AS fee,
@@ -9,7 +9,14 @@ FROM (SELECT t.reporting_category AS category,
              coalesce(o.currency, t.currency) AS presented_currency,
              CASE WHEN o.currency <> t.currency THEN sign(t.amount_minor)::bigint * o.amount_minor ELSE t.amount_minor END AS presented,
              CASE WHEN o.currency <> t.currency THEN sign(t.amount_minor) * rate.settled END AS at_charge_rate
-      FROM reconciler.stripe_balance_transactions t
+      FROM (
+          SELECT n.* FROM reconciler.stripe_balance_transactions n
+          WHERE n.created_at >= @from::timestamptz AND n.created_at < @as_of::timestamptz
+            AND NOT EXISTS (SELECT FROM reconciler.stripe_late l WHERE l.id = n.id AND l.booked_on IS DISTINCT FROM @date::date)
+          UNION ALL
+          -- What is from before the books is in their opening, where this night opens them.
+          SELECT n.* FROM reconciler.stripe_late l JOIN reconciler.stripe_balance_transactions n ON n.id = l.id
+          WHERE l.booked_on = @date::date AND l.created_at < @from::timestamptz AND (l.created_at >= @books_begin::timestamptz OR NOT @opens::boolean)) t
       LEFT JOIN LATERAL (
           -- A capture has an amount of its own where it did not take the whole charge at once.
           SELECT c.currency, coalesce((SELECT k.amount_minor FROM reconciler.stripe_captures k WHERE k.charge_id = c.id AND k.balance_transaction_id = t.id), c.amount_minor) AS amount_minor,
@@ -29,7 +36,6 @@ FROM (SELECT t.reporting_category AS category,
           FROM reconciler.stripe_charges c
           CROSS JOIN LATERAL {{ purchase_of_charge }} p
           JOIN reconciler.booked_purchases b ON b.account_id = p.account_id AND b.purchase_id = p.id AND b.booked_at < @as_of::timestamptz
-          WHERE c.id = t.source_id) f ON t.reporting_category = 'charge_failure'
-      WHERE t.created_at >= @from::timestamptz AND t.created_at < @as_of::timestamptz) x
+          WHERE c.id = t.source_id) f ON t.reporting_category = 'charge_failure') x
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY 1, 2, 3, 4, 5

@@ -17,6 +17,13 @@ WITH r AS (
           ORDER BY s.business_date, s.currency
           FOR UPDATE) x
     WHERE c.business_date = x.business_date AND c.currency = x.currency
+), late AS (
+    -- What the journal has gone past without: it books it with the next night.
+    INSERT INTO reconciler.stripe_late (id, created_at)
+    SELECT r.id, r.created_at FROM r
+    WHERE r.created_at < (SELECT max(k.stripe_through) FROM reconciler.book_closings k WHERE k.stripe_opened)
+      AND NOT EXISTS (SELECT FROM reconciler.stripe_balance_transactions t WHERE t.id = r.id)
+    ON CONFLICT (id) DO NOTHING
 )
 INSERT INTO reconciler.stripe_balance_transactions AS t (
     id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, other_fees, net_minor, currency, status, source_id, created_at, available_on,
