@@ -1,16 +1,21 @@
 package jobs_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+	"github.com/hummingbytes/reconciler/reports"
 )
 
 // lives is a platform and its Stripe account whose nights are reported, journal and all.
@@ -74,6 +79,19 @@ func (l lives) balances() map[string]int64 {
 		all[role+" "+currency] = amount
 	}
 	return all
+}
+
+// summary is that of the newest report.
+func (l lives) summary() (s reports.Summary) {
+	l.t.Helper()
+	content, err := os.ReadFile(filepath.Join(l.folder, l.booksOfAMonth.nights[len(l.booksOfAMonth.nights)-1].Date.String(), "summary.json"))
+	if err == nil {
+		err = json.Unmarshal(content, &s)
+	}
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return s
 }
 
 // disputeRow is a dispute in the newest report that has it.
@@ -282,6 +300,12 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 				if diff := cmp.Diff(want, l.open()); diff != "" || (awaiting == 1) != (n < tc.stuck) {
 					t.Errorf("night %d: %d awaiting, %s", n, awaiting, diff)
 				}
+				shown := slices.ContainsFunc(l.summary().Awaiting, func(a reports.AwaitingFigures) bool {
+					return a.Check == "refunds that stood" && a.Oldest[0].SubjectID == refund.ID && a.Oldest[0].Days == int64(n-1) && a.Oldest[0].Amount.Value == reports.Int(refund.Amount)
+				})
+				if shown != (n < tc.stuck) {
+					t.Errorf("night %d: the summary shows it: %t", n, shown)
+				}
 				if n < tc.stuck && !strings.Contains(detail, fmt.Sprintf("pending for %d days", n-1)) {
 					t.Errorf("night %d: %q", n, detail)
 				}
@@ -295,6 +319,75 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 			}
 			if !slices.Equal(kinds, tc.left) {
 				t.Errorf("left: %v", kinds)
+			}
+		})
+	}
+}
+
+// A dispute whose money is not what its status calls for is a break once its time is up: what is missing may take as long as other money that is
+// announced, a surplus a day. Until then it is awaited, and on the list of disputes however long ago it ended; the money clears it.
+func TestADisputeWhoseMoneyIsWrongBecomesABreak(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		amount   int64
+		currency string
+		settled  int64 // in usd, 0: in its own currency
+		back     int64 // what comes back as the dispute is won, on day 2
+		opens    int   // the first night with the break
+		variance int64
+		rest     int64 // what comes later, on day 15; 0: nothing
+	}{
+		"won, a part missing":                     {2000, "usd", 0, 1500, 12, -500, 500},
+		"won, a part missing, without decimals":   {2000, "jpy", 0, 1, 12, -1999, 1999},
+		"won, a part missing, settled in another": {10000, "eur", 10833, 5000, 12, -5833, 5833},
+		"won, a part missing for ever":            {2000, "kwd", 0, 1990, 12, -10, 0},
+		"won, nothing back":                       {2000, "usd", 0, -1, 12, -2000, 2000},
+		"won, and far too much came back":         {10000, "eur", 10833, 20000, 3, 9167, 0},
+		"won at other rates, which is no break":   {10000, "eur", 10833, 10700, 99, 0, 0},
+		"won, all of it back, which is no break":  {2000, "usd", 0, 2000, 99, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			p := l.bought(tc.amount, tc.currency, func(c *stripetest.ChargeParams) {
+				c.Fees = []stripetest.Fee{}
+				if tc.settled > 0 {
+					c.Settlement = stripetest.Settlement{Currency: "usd", Amount: tc.settled}
+				}
+			})
+			var id string
+			days := map[int]func(){
+				1: func() {
+					id = ok[stripetest.Dispute](t)(l.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge, Fee: -1})).ID
+				},
+				2: func() {
+					ok[stripetest.Dispute](t)(l.stripe.ReturnDispute(id, stripetest.DisputeReturn{Amount: tc.back, Short: true, Status: "won"}))
+				},
+				15: func() {
+					if tc.rest > 0 {
+						ok[stripetest.Dispute](t)(l.stripe.ReturnDispute(id, stripetest.DisputeReturn{Amount: tc.rest, Short: true, Status: "won"}))
+					}
+				},
+			}
+			for night := range 18 {
+				l.until(9)
+				if happens := days[night]; happens != nil {
+					happens()
+				}
+				l.report()
+				var want []string
+				if night >= tc.opens && (night < 15 || tc.rest == 0) {
+					want = []string{fmt.Sprintf("dispute_residual %s %d", id, tc.variance)}
+				}
+				if diff := cmp.Diff(want, l.open(), cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("night %d: %s", night, diff)
+				}
+				awaited := slices.ContainsFunc(l.summary().Awaiting, func(a reports.AwaitingFigures) bool {
+					return a.Check == "disputes and their money" && a.Objects == 1 && a.Oldest[0].SubjectID == id && a.Oldest[0].Days == int64(night-2)
+				})
+				if wants := tc.opens < 99 && night >= 2 && night < tc.opens; awaited != wants {
+					t.Errorf("night %d: awaited %t, want %t", night, awaited, wants)
+				}
 			}
 		})
 	}

@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strconv"
@@ -47,6 +49,7 @@ type disputeRow struct {
 	Status             string     `db:"status"`
 	StatusSince        time.Time  `db:"status_since"`
 	IsDue              bool       `db:"is_due"`
+	MovedAt            time.Time  `db:"moved_at"` // when its status or its money changed last
 	Reason             string     `db:"reason"`
 	CreatedAt          time.Time  `db:"created_at"`
 	EvidenceDueBy      *time.Time `db:"evidence_due_by"`
@@ -62,7 +65,8 @@ type disputeRow struct {
 
 func (n *Night) judgeDisputes(ctx context.Context, tx *postgres.Tx) error {
 	var rows []disputeRow
-	err := tx.Select(ctx, &rows, "stripe_match/dispute_facts", postgres.Args{"date": n.Date, "job": disputesJob, "begin": n.Begin, "as_of": n.AsOf()})
+	err := tx.Select(ctx, &rows, "stripe_match/dispute_facts", postgres.Args{"date": n.Date, "job": disputesJob, "begin": n.Begin, "as_of": n.AsOf(),
+		"settling_since": n.Begin.Add(-max(n.Settings.RefundStuckAfter, n.Settings.AwaitingFor))})
 	if err != nil {
 		return err
 	}
@@ -91,22 +95,28 @@ func (n *Night) judgeCharge(ctx context.Context, tx *postgres.Tx, rows []dispute
 	}
 	outcome := reconcile.JudgeDisputes(facts)
 	var disputed []string
+	isDue := false
 	for i, d := range rows {
 		o := outcome.Disputes[i]
 		if o.Phase.IsAtStake() {
 			disputed = append(disputed, fmt.Sprintf("disputed %d by %s (%s), of which %d came back", d.AmountMinor, d.DisputeID, d.Status, d.ReturnedMinor))
 		}
-		if !d.IsDue {
+		// One that has ended stays on the list until its money is right.
+		if !d.IsDue && (o.TieOut == reconcile.TieOutTied || d.MovedAt.Before(n.Begin.Add(-n.settlesWithin(o.TieOut)))) {
 			continue
 		}
+		isDue = true
 		if err := n.addDispute(ctx, tx, d, o); err != nil {
+			return err
+		}
+		if err := n.addCheck(ctx, tx, n.disputeMoney(d, facts.Disputes[i], o)); err != nil {
 			return err
 		}
 		if o.Phase != reconcile.PhaseChargeback && o.Phase != reconcile.PhaseInquiry {
 			continue
 		}
 		check := stripeCheck{
-			job: disputesJob, check: "open disputes and their accounts", account: d.AccountID, subject: d.DisputeID, amount: d.AmountMinor, currency: d.Currency,
+			job: disputesJob, check: "open disputes and their accounts", since: d.MovedAt, account: d.AccountID, subject: d.DisputeID, amount: d.AmountMinor, currency: d.Currency,
 		}
 		if o.ReviewSuspension {
 			check.kind, check.field, check.ours, check.theirs = reconcile.DisputeAccountActive, "account_status", d.AccountStatus, d.Status
@@ -117,6 +127,9 @@ func (n *Night) judgeCharge(ctx context.Context, tx *postgres.Tx, rows []dispute
 			return err
 		}
 	}
+	if !isDue {
+		return nil
+	}
 	check := stripeCheck{job: disputesJob, check: "disputed charges and their refunds", account: first.AccountID, subject: first.ChargeID}
 	if outcome.DisputedAndRefunded {
 		check.kind, check.field = reconcile.DisputedAndRefunded, "amount_minor"
@@ -125,6 +138,32 @@ func (n *Night) judgeCharge(ctx context.Context, tx *postgres.Tx, rows []dispute
 		check.detail = fmt.Sprintf("refunded %d, %s; at most %d can be clawed back", first.RefundedMinor, strings.Join(disputed, ", "), outcome.ClawbackMinor)
 	}
 	return n.addCheck(ctx, tx, check)
+}
+
+// settlesWithin is how long money that is missing may take to come, and how long status and money may disagree otherwise.
+func (n *Night) settlesWithin(tieOut reconcile.TieOut) time.Duration {
+	if tieOut == reconcile.TieOutAwaiting {
+		return n.Settings.RefundStuckAfter
+	}
+	return n.Settings.AwaitingFor
+}
+
+// disputeMoney holds the money that moved for a dispute against its status: a difference is awaited for a while, and then a break.
+func (n *Night) disputeMoney(d disputeRow, facts reconcile.DisputeFacts, o reconcile.DisputeOutcome) stripeCheck {
+	check := stripeCheck{job: disputesJob, check: "disputes and their money", account: d.AccountID, subject: d.DisputeID, since: d.MovedAt}
+	if o.TieOut == reconcile.TieOutTied {
+		return check
+	}
+	check.detail = fmt.Sprintf("charge %s: %s since %s; withdrawn %d, returned %d", d.ChargeID, d.Status, reconcile.DateOf(d.StatusSince.In(n.Settings.Zone)), d.WithdrawnMinor, d.ReturnedMinor)
+	if d.MovedAt.After(n.AsOf().Add(-n.settlesWithin(o.TieOut))) {
+		check.awaiting = true
+		return check
+	}
+	called, moved := facts.Residual()
+	check.kind, check.field = reconcile.DisputeResidual, "withdrawn_minor"
+	check.ours, check.theirs = strconv.FormatInt(called, 10), strconv.FormatInt(moved, 10)
+	check.variance, check.unit = called-moved, cmp.Or(d.SettlementCurrency, d.Currency)
+	return check
 }
 
 func (n *Night) addDispute(ctx context.Context, tx *postgres.Tx, d disputeRow, o reconcile.DisputeOutcome) error {
@@ -149,6 +188,7 @@ type stripeCheck struct {
 	unit, detail                 string
 	amount                       int64
 	currency                     string
+	since                        time.Time // what is awaited is awaited since then
 }
 
 func (n *Night) addCheck(ctx context.Context, tx *postgres.Tx, c stripeCheck) error {
@@ -162,7 +202,7 @@ func (n *Night) addCheck(ctx context.Context, tx *postgres.Tx, c stripeCheck) er
 	_, err := tx.Exec(ctx, "stripe_match/add_check", postgres.Args{
 		"account_id": c.account, "date": n.Date, "job": c.job, "check_name": c.check, "subject_id": c.subject, "outcome": outcome,
 		"kind": string(c.kind), "field": c.field, "ours": c.ours, "theirs": c.theirs, "variance": c.variance, "unit": c.unit,
-		"detail": c.detail, "amount_minor": c.amount, "currency": c.currency,
+		"detail": c.detail, "amount_minor": c.amount, "currency": c.currency, "since": sql.NullTime{Time: c.since, Valid: !c.since.IsZero()},
 	})
 	return err
 }

@@ -109,6 +109,9 @@ func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports
 	if err := q.Select(ctx, &in.Sources, "reports/source_totals", postgres.Args{"date": n.Date}); err != nil {
 		return in, err
 	}
+	if err := q.Select(ctx, &in.Awaited, "reports/awaited", postgres.Args{"date": n.Date}); err != nil {
+		return in, err
+	}
 	if in.Before, err = nightFigures(ctx, q, n.Date.AddDays(-trendNights), n.Date.AddDays(-1)); err != nil {
 		return in, err
 	}

@@ -75,7 +75,7 @@ func (n *Night) tieOutPayouts(ctx context.Context, tx *postgres.Tx) error {
 			return err
 		}
 		check := stripeCheck{
-			job: booksJob, check: "payouts", subject: p.PayoutID, awaiting: tieOut == reconcile.TieOutAwaiting, amount: p.AmountMinor, currency: p.Currency,
+			job: booksJob, check: "payouts", subject: p.PayoutID, since: p.CreatedAt, awaiting: tieOut == reconcile.TieOutAwaiting, amount: p.AmountMinor, currency: p.Currency,
 		}
 		if !p.InScan {
 			check.check, check.currency = "payouts again", ""

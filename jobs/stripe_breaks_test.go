@@ -101,6 +101,17 @@ var plantedOnStripe = []planted{
 		ok[stripetest.Dispute](b.t)(b.stripe.LoseDispute(dispute.ID))
 		return p.charge, "amount_minor"
 	}},
+	{reconcile.DisputeResidual, 1, func(b *bothBooks) (string, string) { // far more comes back than was taken
+		p, charge := b.pay(10_000, "eur", func(c *stripetest.ChargeParams) {
+			c.Settlement = stripetest.Settlement{Currency: "usd", Amount: 10_833}
+		})
+		b.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		b.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
+		dispute := ok[stripetest.Dispute](b.t)(b.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge}))
+		b.advance(time.Minute)
+		ok[stripetest.Dispute](b.t)(b.stripe.ReturnDispute(dispute.ID, stripetest.DisputeReturn{Amount: 20_000, Status: "won"}))
+		return dispute.ID, "withdrawn_minor"
+	}},
 	{reconcile.UnknownReportingCategory, 0, func(b *bothBooks) (string, string) {
 		return ok[stripetest.BalanceTransaction](b.t)(b.stripe.Adjust(stripetest.Adjustment{Amount: -100, Currency: "usd", ReportingCategory: "moon_dust"})).ID, "reporting_category"
 	}},

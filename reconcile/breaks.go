@@ -54,6 +54,7 @@ const (
 
 	DisputeAccountActive BreakKind = "dispute_account_active"
 	DisputedAndRefunded  BreakKind = "disputed_and_refunded"
+	DisputeResidual      BreakKind = "dispute_residual"
 
 	BalanceResidual          BreakKind = "balance_residual"
 	PayoutResidual           BreakKind = "payout_residual"
@@ -135,6 +136,7 @@ var BreakRules = []BreakRule{
 
 	{DisputeAccountActive, Warning, "dispute", "disputes", "A chargeback is open and the account is not suspended.", "Review the account; the policy allows suspending it."},
 	{DisputedAndRefunded, Error, "charge", "disputes", "The charge was both refunded and lost to a dispute, or is about to be.", "Submit the refund as evidence at once."},
+	{DisputeResidual, Error, "dispute", "disputes", "The money that moved for the dispute is not what its status calls for, and has had time to.", "Ask Stripe for the money, or for what explains it; it clears once the balance transactions are right. What stays explained otherwise, book by hand and resolve."},
 
 	{BalanceResidual, Error, "currency", "Stripe's own books", "Stripe's balance is not what its transactions add up to.", "Sync again; if it stays, ask Stripe."},
 	{PayoutResidual, Error, "payout", "Stripe's own books", "The payout's transactions don't add up to its amount.", "Book the residual by hand once it is explained."},

@@ -188,6 +188,16 @@ func (f DisputeFacts) tieOut() TieOut {
 	return TieOutTied
 }
 
+// Residual is what the status calls for and what moved instead, for a dispute that doesn't tie: of what was withdrawn, or, where that is
+// not the matter, of what is still gone. In the settlement currency, and in the charge's where nothing has moved.
+func (f DisputeFacts) Residual() (calledForMinor, movedMinor int64) {
+	gone := f.WithdrawnMinor - f.ReturnedMinor
+	if f.phase().IsAtStake() && gone >= 0 {
+		return f.AmountMinor, f.WithdrawnMinor
+	}
+	return 0, gone
+}
+
 // tiesOrAwaits: what is missing may still come, a surplus is wrong.
 func tiesOrAwaits(missing int64) TieOut {
 	switch {

@@ -49,6 +49,8 @@ type Input struct {
 	Writers []Writer
 	// Sources is what the night read of the platform.
 	Sources []SourceTotal
+	// Awaited are the objects that await their counterpart longest, check by check.
+	Awaited []Awaited
 	// Before are the figures of the up to 29 nights before, oldest first.
 	Before []NightFigures
 	// Previous is the newest night published before this one; nil: there is none.
@@ -80,6 +82,7 @@ func build(ctx context.Context, dir string, in Input) (_ *built, err error) {
 	}
 	if err == nil {
 		b.summary = f.summary(in.Before)
+		b.summary.Awaiting = awaitingFigures(in.Awaited, in.AsOf)
 		err = b.workbook.close(b.summary)
 	}
 	if err := file.close(-1, err); err != nil {

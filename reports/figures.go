@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -55,6 +56,9 @@ type figures struct {
 		total, open int64
 		byPhase     groups[string, windowTally]
 		first       topN[Dispute]
+		due, past   int64
+		firstDue    Moment
+		dueMoney    tally
 	}
 	subscriptions struct {
 		total    int64
@@ -313,10 +317,36 @@ func (f *figures) addDispute(row Dispute) {
 		f.disputes.open++
 		f.disputes.first.add(row)
 	}
+	f.addEvidence(row)
+}
+
+// evidenceDays is how long before its date evidence begins to be due.
+const evidenceDays = 3
+
+// addEvidence counts a dispute whose evidence is due. A bank that reviews what it was sent takes no more.
+func (f *figures) addEvidence(row Dispute) {
+	if !disputeOpen(row.Phase) || strings.HasSuffix(row.Status, "under_review") || row.EvidenceDueBy.IsZero() || row.EvidenceDueBy.After(f.facts.AsOf.AddDate(0, 0, evidenceDays)) {
+		return
+	}
+	d := &f.disputes
+	d.due++
+	if !row.EvidenceDueBy.After(f.facts.AsOf) {
+		d.past++
+	}
+	if d.firstDue.IsZero() || row.EvidenceDueBy.Before(d.firstDue.Time) {
+		d.firstDue = row.EvidenceDueBy
+	}
+	d.dueMoney.add(row.Currency, Int(row.AmountMinor))
 }
 
 // disputeOpen says whether a dispute still wants something. A phase that nobody knows is open until somebody has looked.
-func disputeOpen(phase string) bool { return phase != "won" && phase != "lost" && phase != "closed" }
+func disputeOpen(phase string) bool {
+	switch reconcile.DisputePhase(phase) {
+	case reconcile.PhaseWon, reconcile.PhasePartlyWon, reconcile.PhaseLost, reconcile.PhaseClosed:
+		return false
+	}
+	return true
+}
 
 func (f *figures) addReject(row Reject) {
 	f.rejects.total++

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 )
@@ -142,12 +143,33 @@ func (f *figures) summarizeStripe(s *Summary) {
 	slices.SortFunc(s.Payouts.ByStatus, byStatus)
 	slices.SortFunc(s.Payouts.InTransit, byStatus)
 	d := &f.disputes
-	s.Disputes = DisputeFigures{Disputes: d.total, Open: d.open, ByPhase: []DisputeGroup{}, open: d.first.items}
+	s.Disputes = DisputeFigures{Disputes: d.total, Open: d.open, ByPhase: []DisputeGroup{}, open: d.first.items,
+		EvidenceDue: EvidenceFigures{Days: evidenceDays, Disputes: d.due, Past: d.past, FirstDue: d.firstDue, Money: d.dueMoney.amounts()}}
 	for _, phase := range d.byPhase.order {
 		t := d.byPhase.byKey[phase]
 		s.Disputes.ByPhase = append(s.Disputes.ByPhase, DisputeGroup{phase, t.count, t.money.amounts()})
 	}
 	slices.SortFunc(s.Disputes.ByPhase, func(a, b DisputeGroup) int { return cmp.Compare(a.Phase, b.Phase) })
+}
+
+// awaitingFigures puts what is awaited together by check.
+func awaitingFigures(awaited []Awaited, asOf time.Time) []AwaitingFigures {
+	list := []AwaitingFigures{}
+	for _, row := range awaited {
+		if len(list) == 0 || list[len(list)-1].Check != row.Check {
+			list = append(list, AwaitingFigures{Check: row.Check, Objects: row.Objects})
+		}
+		item := AwaitedItem{SubjectID: row.SubjectID, AccountID: row.AccountID, Since: row.Since, Detail: row.Detail}
+		if !row.Since.IsZero() {
+			item.Days = int64(asOf.Sub(row.Since.Time) / (24 * time.Hour))
+		}
+		if row.Unit != "" {
+			item.Amount = &Amount{row.Unit, row.Amount}
+		}
+		last := &list[len(list)-1]
+		last.Oldest = append(last.Oldest, item)
+	}
+	return list
 }
 
 func (f *figures) summarizeSubscriptions(s *Summary) {

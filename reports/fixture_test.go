@@ -147,6 +147,7 @@ func busyNight() Input {
 	)
 	in.Disputes = Of(
 		Dispute{DisputeID: "dp_0004", AccountID: "acct_004", PurchaseID: "pur_00071", ChargeID: "ch_0071", Phase: "chargeback", Status: "needs_response", Reason: "fraudulent", OpenedAt: at("2026-03-11T14:00:00Z"), EvidenceDueBy: Moment{at("2026-03-20T23:59:59Z")}, AmountMinor: 4900, Currency: "usd", WithdrawnMinor: "4900", ReturnedMinor: "0", FeesMinor: "1500", SettlementCurrency: "usd", RefundedMinor: "0", ClawbackMinor: "4900", ReinstatementMinor: "6400", AccountStatus: "active", ReviewSuspension: true, TieOut: "tied"},
+		Dispute{DisputeID: "dp_0003", AccountID: "acct_007", PurchaseID: "pur_00055", ChargeID: "ch_0055", Phase: "chargeback", Status: "needs_response", Reason: "product_not_received", OpenedAt: at("2026-03-09T08:00:00Z"), EvidenceDueBy: Moment{at("2026-03-17T23:59:59Z")}, AmountMinor: 9600, Currency: "jpy", WithdrawnMinor: "9600", ReturnedMinor: "0", FeesMinor: "0", SettlementCurrency: "jpy", RefundedMinor: "0", ClawbackMinor: "9600", ReinstatementMinor: "9600", AccountStatus: "suspended", TieOut: "tied"},
 	)
 	in.Subscriptions = Of(
 		Subscription{SubscriptionID: "sub_001", AccountID: "acct_008", StripeSubscriptionID: "sub_1Qx", Plan: "studio", Status: "active", StripeStatus: "active", CurrentPeriodStart: Moment{at("2026-03-01T00:00:00Z")}, CurrentPeriodEnd: Moment{at("2026-04-01T00:00:00Z")}, InvoicedMinor: "0", PaidMinor: "0", ProratedMinor: "0", RefundedMinor: "0", Currency: "usd", TieOut: "tied"},
@@ -162,6 +163,11 @@ func busyNight() Input {
 		ControlTotal{"jobs and debits", "credits", "58420", "57450", "0", "970", "0"}, ControlTotal{"jobs and debits", "jobs", "12402", "12399", "0", "3", "0"},
 		ControlTotal{"purchases and grants", "", "111", "111", "0", "0", "0"}, ControlTotal{"source jobs", "rows", "12404", "12402", "0", "2", "0"},
 	)
+	in.Awaited = []Awaited{
+		{Check: "charges on the platform", Objects: 2, SubjectID: "ch_0098", Since: Moment{at("2026-03-14T21:10:00Z")}, Amount: "4400", Unit: "usd"},
+		{Check: "refunds that stood", Objects: 2, SubjectID: "re_0011", AccountID: "acct_003", Since: Moment{at("2026-03-08T09:00:00Z")}, Amount: "4728", Unit: "usd", Detail: "purchase pur_00091, pending for 6 days"},
+		{Check: "refunds that stood", Objects: 2, SubjectID: "re_0012", AccountID: "acct_006", Since: Moment{at("2026-03-13T18:00:00Z")}, Amount: "9600", Unit: "jpy", Detail: "purchase pur_00095, pending for 1 days"},
+	}
 	in.Rejects = Of(Reject{"jobs", "job_bad1", "credit_cost", "acct_001", "-5", "must not be negative"}, Reject{"jobs", "job_bad2", "finished_at", "acct_002", "2026-03-14 08:00:00+00", "is before created_at"})
 	in.Sources = []SourceTotal{{"credit_entries", 12611, "1234", "998877665544332211"}, {"jobs", 12404, "58425", "112233445566778899"}}
 	for i := range 29 {

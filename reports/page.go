@@ -347,15 +347,33 @@ func attentions(s *Summary) []attention {
 		list = append(list, attention{Severity: kind.Severity, What: kindName(kind.Kind), Href: "#" + anchor(kind.Kind), Open: kind.Open, New: kind.New,
 			Oldest: oldest, Stake: kind.AtStake, Action: rule.Action})
 	}
+	if due := s.Disputes.EvidenceDue; due.Disputes > 0 {
+		list = slices.Insert(list, firstBelowError(list), evidenceAttention(due))
+	}
 	if left := leftOutRows(s); !left.IsZero() {
-		at := slices.IndexFunc(list, func(a attention) bool { return a.Severity != reconcile.Error })
-		if at < 0 {
-			at = len(list)
-		}
-		list = slices.Insert(list, at, attention{Severity: reconcile.Warning, What: "Rows of the platform that were left out", Href: "#rejects", Open: left.big().Int64(), Oldest: "–",
+		list = slices.Insert(list, firstBelowError(list), attention{Severity: reconcile.Warning, What: "Rows of the platform that were left out", Href: "#rejects", Open: left.big().Int64(), Oldest: "–",
 			Action: "Nothing was said about them. Have the platform correct them, or the view that passes them on; rejects.csv names each field."})
 	}
 	return list
+}
+
+// firstBelowError is where what is no error begins.
+func firstBelowError(list []attention) int {
+	if at := slices.IndexFunc(list, func(a attention) bool { return a.Severity != reconcile.Error }); at >= 0 {
+		return at
+	}
+	return len(list)
+}
+
+// evidenceAttention is the disputes that are lost unless somebody sends evidence: a warning while there is time, and once a date has passed still.
+func evidenceAttention(due EvidenceFigures) attention {
+	a := attention{Severity: reconcile.Warning, What: fmt.Sprintf("Evidence for disputes due within %d days", due.Days), Href: "#disputes", Open: due.Disputes,
+		Oldest: "due " + due.FirstDue.UTC().Format("2006-01-02 15:04 UTC"), Stake: due.Money,
+		Action: "Send the evidence in Stripe's dashboard before the date, or accept the dispute; without evidence it is lost."}
+	if due.Past > 0 {
+		a.What += fmt.Sprintf(", or past: %d", due.Past)
+	}
+	return a
 }
 
 func kindName(kind reconcile.BreakKind) string {

@@ -245,6 +245,18 @@ type ControlTotal struct {
 	Difference Number `db:"difference" json:"difference" money:"unit"`
 }
 
+// Awaited is an object that awaits its counterpart: the oldest of its check, or one of the oldest.
+type Awaited struct {
+	Check     string `db:"check_name"`
+	Objects   int64  `db:"objects"` // of the check that are awaited
+	SubjectID string `db:"subject_id"`
+	AccountID string `db:"account_id"`
+	Since     Moment `db:"since"`
+	Amount    Number `db:"amount"`
+	Unit      string `db:"unit"` // of the amount; empty: it has none
+	Detail    string `db:"detail"`
+}
+
 // Reject is a row of rejects.csv: a field of a source row that breaks the contract, which is why the row was left out.
 type Reject struct {
 	Relation  string `db:"relation"`

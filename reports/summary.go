@@ -65,6 +65,7 @@ type Summary struct {
 	Disputes       DisputeFigures      `json:"disputes"`
 	Subscriptions  SubscriptionFigures `json:"subscriptions"`
 	ControlTotals  []ControlTotal      `json:"control_totals"`
+	Awaiting       []AwaitingFigures   `json:"awaiting"`
 	Rejects        RejectFigures       `json:"rejects"`
 	Notifications  int64               `json:"notifications"`
 	Trends         []NightFigures      `json:"trends"`
@@ -211,6 +212,8 @@ type DisputeFigures struct {
 	Disputes int64          `json:"disputes"`
 	Open     int64          `json:"open"`
 	ByPhase  []DisputeGroup `json:"by_phase"`
+	// EvidenceDue are those that want something of us now: their number and money.
+	EvidenceDue EvidenceFigures `json:"evidence_due"`
 
 	open []Dispute
 }
@@ -220,6 +223,32 @@ type DisputeGroup struct {
 	Phase    string   `json:"phase"`
 	Disputes int64    `json:"disputes"`
 	Money    []Amount `json:"money"`
+}
+
+// EvidenceFigures are the open disputes whose evidence is due within so many days of as-of, or was due before.
+type EvidenceFigures struct {
+	Days     int64    `json:"days"`
+	Disputes int64    `json:"disputes"`
+	Past     int64    `json:"past"` // of them, those whose date has passed
+	FirstDue Moment   `json:"first_due"`
+	Money    []Amount `json:"money"` // disputed
+}
+
+// AwaitingFigures are the objects of a check that await their counterpart.
+type AwaitingFigures struct {
+	Check   string        `json:"check"`
+	Objects int64         `json:"objects"`
+	Oldest  []AwaitedItem `json:"oldest"` // first; of refunds that are pending the oldest 15, of other checks the oldest one
+}
+
+// AwaitedItem is an object that is awaited, with its age at as-of in whole days.
+type AwaitedItem struct {
+	SubjectID string  `json:"subject_id"`
+	AccountID string  `json:"account_id"`
+	Since     Moment  `json:"since"`
+	Days      int64   `json:"days"`
+	Amount    *Amount `json:"amount,omitempty"`
+	Detail    string  `json:"detail,omitempty"`
 }
 
 // SubscriptionFigures are the subscriptions of subscriptions.csv.

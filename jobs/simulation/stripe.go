@@ -264,6 +264,7 @@ var stripeFaults = []fault{
 	{kind: reconcile.RefundUnpaid, plant: plantRefundUnpaid, lead: 11},
 	{kind: reconcile.DisputeAccountActive, plant: plantDisputeAccountActive},
 	{kind: reconcile.DisputedAndRefunded, plant: plantDisputedAndRefunded},
+	{kind: reconcile.DisputeResidual, plant: plantDisputeResidual, lead: 12},
 	{kind: reconcile.BalanceResidual, plant: plantBalanceResidual},
 	{kind: reconcile.PayoutResidual, plant: plantPayoutResidual},
 	{kind: reconcile.UnknownReportingCategory, plant: plantUnknownReportingCategory},
@@ -496,6 +497,29 @@ func plantDisputedAndRefunded(s *Simulation, r *rand.Rand, at time.Time, _ bool)
 			s.setStatus(p.account, "suspended")
 			s.dispute(p, false)
 			s.expect(reconcile.DisputedAndRefunded, p.charge, p.account, at, time.Time{}, "refunded, and then charged back as well")
+		})
+	})
+}
+
+// announced is how long money that Stripe has announced may take.
+const announced = 10 * 24 * time.Hour
+
+// plantDisputeResidual has a dispute won, and Stripe not give the money back.
+func plantDisputeResidual(s *Simulation, r *rand.Rand, at time.Time, mended bool) {
+	mendedAt, wonAt := mending(r, at, mended), at.Add(-announced)
+	s.withPurchase(r, wonAt.Add(-3*24*time.Hour), func(p *purchase) {
+		s.plan(wonAt.Add(-20*time.Hour), func() {
+			s.setStatus(p.account, "suspended")
+			d := s.dispute(p, false)
+			s.plan(wonAt, func() {
+				_, err := s.stripe.ReturnDispute(d.ID, stripetest.DisputeReturn{Amount: -1, Short: true, Status: "won"})
+				s.fail(err)
+				s.expect(reconcile.DisputeResidual, d.ID, p.account, at, mendedAt, "won, but the money never came back")
+				s.mend(mendedAt, func() {
+					_, err := s.stripe.ReturnDispute(d.ID, stripetest.DisputeReturn{Short: true})
+					s.fail(err)
+				})
+			})
 		})
 	})
 }

@@ -1,6 +1,6 @@
 -- Access against what was paid for (clause 4.2). Clocks may differ by a minute.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
-    unit, detail)
+    unit, detail, since)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
     SELECT s.id, s.account_id, s.status, s.access_ends_at, t.paid_through, coalesce(t.paid_through, s.current_period_end) AS paid_until
     FROM reconciler.candidates k
@@ -24,5 +24,5 @@ SELECT account_id, @date::date, @job::text, 'subscriptions and their access', id
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE to_char(paid_until, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN 0 ELSE trunc(extract(epoch FROM coalesce(access_ends_at, @as_of::timestamptz) - paid_until)) END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE 'seconds' END,
-       CASE WHEN verdict IN ('matched', 'awaiting') THEN '' WHEN paid_through IS NULL THEN 'by the platform''s period; no invoice was paid' ELSE 'by the last paid invoice' END
+       CASE WHEN verdict IN ('matched', 'awaiting') THEN '' WHEN paid_through IS NULL THEN 'by the platform''s period; no invoice was paid' ELSE 'by the last paid invoice' END, paid_through
 FROM judged

@@ -2,11 +2,11 @@
 -- failed. What the platform has called off since, or a lost dispute has taken, is not due any more. Credits that were taken without money
 -- going back are a break of their own (refund_missing_at_stripe, refund_failed), and are awaited here.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
-    unit, detail, amount_minor, currency)
+    unit, detail, amount_minor, currency, since)
 WITH overdue AS (
     SELECT version, through::date AS through FROM unnest(@versions::text[], @overdue_through::text[]) AS o (version, through)
 ), facts AS (
-    SELECT s.in_scan, d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date, d.refund_minor, d.currency,
+    SELECT s.in_scan, d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date, r.failed_on, d.refund_minor, d.currency,
            -- A version that the policy file has no more goes by the strictest that it has.
            greatest(d.business_date, r.failed_on) <= coalesce(o.through, (SELECT min(through) FROM overdue)) AS is_overdue,
            coalesce(r.is_paid, false) AS is_paid, coalesce(l.taken, 0) AS taken, coalesce(c.open, false) AS disputed, coalesce(c.lost, false) AS lost,
@@ -45,5 +45,5 @@ SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'approved ref
        CASE verdict WHEN 'refund_unpaid' THEN refund_minor ELSE 0 END,
        CASE verdict WHEN 'refund_unpaid' THEN currency ELSE '' END,
        CASE verdict WHEN 'refund_unpaid' THEN concat_ws(', ', 'approved on ' || business_date, 'purchase ' || purchase_id, 'charge ' || nullif(charge_id, ''), planned) ELSE '' END,
-       refund_minor, currency
+       refund_minor, currency, (greatest(business_date, failed_on) + 1)::timestamp AT TIME ZONE @zone::text
 FROM judged

@@ -1,6 +1,6 @@
 -- Upgrades are charged at once, downgrades wait for the cycle's end (clause 4.3). Clocks may differ by a minute.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
-    unit, detail)
+    unit, detail, since)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
     SELECT k.in_scan, h.id, h.account_id, h.kind, h.effective_at, h.from_plan, h.to_plan, s.stripe_subscription_id,
            i.id AS invoice_id, CASE WHEN i.paid_at < @as_of::timestamptz THEN 'paid' WHEN i.status = 'paid' THEN 'open' ELSE i.status END AS invoice_status,
@@ -45,5 +45,5 @@ SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'changes of p
                     WHEN 'downgrade_early' THEN to_char(cycle_end, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE '' END,
        CASE verdict WHEN 'downgrade_early' THEN trunc(extract(epoch FROM effective_at - cycle_end)) ELSE 0 END,
        CASE verdict WHEN 'downgrade_early' THEN 'seconds' ELSE '' END,
-       CASE verdict WHEN 'upgrade_not_charged' THEN coalesce('invoice ' || invoice_id, 'no invoice') ELSE '' END
+       CASE verdict WHEN 'upgrade_not_charged' THEN coalesce('invoice ' || invoice_id, 'no invoice') ELSE '' END, effective_at
 FROM judged

@@ -1,6 +1,6 @@
 -- Each candidate against the purchase that it pays. What brought no money in, or gave all of it back, needs none.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
-    unit, detail, amount_minor, currency)
+    unit, detail, amount_minor, currency, since)
 WITH facts AS (
     SELECT s.in_scan, c.id, c.amount_minor, c.captured_minor, c.currency, c.created_at, c.status, c.status_since, c.captured,
            coalesce(r.refunded_minor, 0) AS refunded_minor, p.id AS purchase_id, p.account_id, p.amount_minor AS purchase_amount,
@@ -30,5 +30,5 @@ SELECT CASE verdict WHEN 'duplicate_charge' THEN account_id ELSE '' END, @date::
        CASE WHEN verdict IN ('matched', 'awaiting') THEN 0 ELSE refunded_minor - captured_minor END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE currency END,
        CASE verdict WHEN 'duplicate_charge' THEN 'purchase ' || purchase_id || ' is paid by ' || main_charge_id ELSE '' END,
-       amount_minor, currency
+       amount_minor, currency, greatest(created_at, status_since)
 FROM judged

@@ -1,6 +1,6 @@
 -- Each candidate against the charge that pays it. Exactly one outcome each, the most specific kind.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
-    unit, detail, amount_minor, currency)
+    unit, detail, amount_minor, currency, since)
 WITH facts AS (
     SELECT s.in_scan, p.id, p.account_id, p.amount_minor, p.currency, p.created_at,
            CASE WHEN p.status = 'completed' AND p.completed_at >= @as_of::timestamptz THEN 'pending' ELSE p.status END AS status,
@@ -60,5 +60,5 @@ SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'purchases at
            WHEN 'charge_currency_mismatch' THEN 'charge ' || charge_id || ' of ' || captured_minor || ' ' || charge_currency || ' for a purchase of ' || amount_minor || ' ' || currency
            WHEN 'matched' THEN '' WHEN 'awaiting' THEN ''
            ELSE 'charge ' || charge_id END,
-       amount_minor, currency
+       amount_minor, currency, coalesce(greatest(charged_at, status_since), completed_at)
 FROM judged

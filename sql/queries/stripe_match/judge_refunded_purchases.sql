@@ -1,7 +1,7 @@
 -- Credits taken for a refund against the money that went back. A refund that failed is a break of its own; a lost dispute takes the money as
 -- well, and a payment that failed after all never brought any.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
-    unit, detail)
+    unit, detail, since)
 WITH facts AS (
     SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, l.last_at, c.id AS charge_id, coalesce(c.status = 'failed', false) AS has_failed,
            coalesce(r.refunds, 0) AS refunds, coalesce(d.at_stake, false) AS at_stake
@@ -29,5 +29,5 @@ SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'refunds of t
        CASE verdict WHEN 'refund_missing_at_stripe' THEN '0' ELSE '' END,
        CASE verdict WHEN 'refund_missing_at_stripe' THEN taken ELSE 0 END,
        CASE verdict WHEN 'refund_missing_at_stripe' THEN 'credits' ELSE '' END,
-       CASE WHEN verdict = 'refund_missing_at_stripe' AND charge_id IS NOT NULL THEN 'charge ' || charge_id ELSE '' END
+       CASE WHEN verdict = 'refund_missing_at_stripe' AND charge_id IS NOT NULL THEN 'charge ' || charge_id ELSE '' END, last_at
 FROM judged

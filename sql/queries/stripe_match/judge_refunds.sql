@@ -1,7 +1,7 @@
 -- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy
 -- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
-    unit, detail, amount_minor, currency)
+    unit, detail, amount_minor, currency, since)
 WITH facts AS (
     SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
            coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
@@ -100,5 +100,5 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
                CASE WHEN denied THEN 'the request was denied (6)' END)
            WHEN 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || captured_minor || ' ' || currency
            ELSE '' END,
-       amount_minor, currency
+       amount_minor, currency, created_at
 FROM question
