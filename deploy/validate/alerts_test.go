@@ -41,6 +41,7 @@ func TestAlertTestsNoticeMistakes(t *testing.T) {
 		{worker, "for: 26h", "for: 30h"},
 		{worker, "== 3", ">= 3"},
 		{worker, "max(reconciler_nights_broken) > 0", "max(reconciler_nights_broken) > 2"},
+		{worker, "max(reconciler_nights_missing) > 0", "max(reconciler_nights_missing) > 1"},
 		{worker, "for: 1h", "for: 0s"},
 		{worker, "> 100", ">= 100"},
 		{worker, `{severity="error"}`, ""},
