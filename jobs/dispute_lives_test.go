@@ -1,6 +1,8 @@
 package jobs_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports"
 )
@@ -391,4 +396,217 @@ func TestADisputeWhoseMoneyIsWrongBecomesABreak(t *testing.T) {
 			}
 		})
 	}
+}
+
+// explain tells how a dispute stands, with the money that really moved, and until when evidence is wanted.
+func TestExplainSaysHowADisputeStands(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	type told struct {
+		id, want string
+	}
+	var all []told
+	dispute := func(amount int64, currency string, params stripetest.DisputeParams, end func(id string) (stripetest.Dispute, error), want string) {
+		t.Helper()
+		p := l.bought(amount, currency, func(c *stripetest.ChargeParams) {
+			if currency == "eur" {
+				c.Settlement = stripetest.Settlement{Currency: "usd", Amount: 10_833}
+			}
+		})
+		params.Charge = p.charge
+		d := ok[stripetest.Dispute](t)(l.stripe.OpenDispute(params))
+		l.advance(time.Minute)
+		if end != nil {
+			ok[stripetest.Dispute](t)(end(d.ID))
+		}
+		all = append(all, told{d.ID, "dispute " + d.ID + " over " + want})
+	}
+	back := func(r stripetest.DisputeReturn) func(string) (stripetest.Dispute, error) {
+		return func(id string) (stripetest.Dispute, error) { return l.stripe.ReturnDispute(id, r) }
+	}
+	lose := func(id string) (stripetest.Dispute, error) { return l.stripe.LoseDispute(id) }
+	due := func() string { return l.clock().AddDate(0, 0, 7).Format("2006-01-02") }
+	l.until(9)
+	dispute(2000, "usd", stripetest.DisputeParams{}, back(stripetest.DisputeReturn{Status: "won"}),
+		"20.00 USD: fraudulent; now won; withdrawn 20.00 USD, returned 20.00 USD, fees 15.00 USD")
+	dispute(2000, "jpy", stripetest.DisputeParams{Fee: -1}, back(stripetest.DisputeReturn{Amount: 800, Status: "lost"}),
+		"2000 JPY: fraudulent; now lost, partly won; withdrawn 2000 JPY, returned 800 JPY, fees 0 JPY")
+	dispute(2000, "kwd", stripetest.DisputeParams{Fee: 500, FeeApart: true}, lose,
+		"2.000 KWD: fraudulent; now lost; withdrawn 2.000 KWD, returned 0.000 KWD, fees 0.500 KWD")
+	dispute(10_000, "eur", stripetest.DisputeParams{Withdraw: 10_900, Fee: -1}, back(stripetest.DisputeReturn{Amount: 10_850, Status: "won"}),
+		"100.00 EUR: fraudulent; now won; withdrawn 109.00 USD, returned 108.50 USD, fees 0.00 USD")
+	open := due()
+	dispute(2000, "usd", stripetest.DisputeParams{}, nil,
+		"20.00 USD: fraudulent; now needs_response; withdrawn 20.00 USD, returned 0.00 USD, fees 15.00 USD; evidence is due by "+open)
+	dispute(2000, "usd", stripetest.DisputeParams{Inquiry: true}, nil, "20.00 USD: fraudulent; now warning_needs_response; evidence is due by "+open)
+	dispute(2000, "usd", stripetest.DisputeParams{}, func(id string) (stripetest.Dispute, error) { return l.stripe.SubmitEvidence(id) },
+		"20.00 USD: fraudulent; now under_review; withdrawn 20.00 USD, returned 0.00 USD, fees 15.00 USD")
+	l.report()
+	for _, d := range all {
+		var lines []struct {
+			At                   time.Time
+			Source, Clause, Says string
+		}
+		var charge string
+		if err := l.db.QueryRow("SELECT charge_id FROM reconciler.stripe_disputes WHERE id = $1", d.id).Scan(&charge); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.worker.Store.Select(context.Background(), &lines, "explain/charges", postgres.Args{"ids": []string{charge}}); err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		for _, line := range lines {
+			if line.Source == "Stripe dispute "+d.id {
+				said = reports.WithAmounts(line.Says)
+			}
+		}
+		// The hour that evidence is due at is the double's.
+		if cut, _, isDue := strings.Cut(said, "; evidence is due by "); isDue {
+			said = said[:len(cut)+len("; evidence is due by 2026-01-01")]
+		}
+		if said != d.want {
+			t.Errorf("\n got %s\nwant %s", said, d.want)
+		}
+	}
+}
+
+// Open disputes whose evidence is due within 3 days of as-of, or was due before, are in the summary with their money and the first date; what is
+// under review, or has ended, wants nothing any more.
+func TestEvidenceThatIsDueIsInTheSummary(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	p, asked := l.bought(2000, "usd", nil), l.bought(3000, "jpy", nil)
+	answered := l.bought(5000, "usd", nil)
+	var last stripetest.Dispute
+	for night := range 12 {
+		l.until(9)
+		switch night {
+		case 0:
+			last = ok[stripetest.Dispute](t)(l.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge}))
+			ok[stripetest.Dispute](t)(l.stripe.OpenDispute(stripetest.DisputeParams{Charge: asked.charge, Inquiry: true}))
+			d := ok[stripetest.Dispute](t)(l.stripe.OpenDispute(stripetest.DisputeParams{Charge: answered.charge}))
+			ok[stripetest.Dispute](t)(l.stripe.SubmitEvidence(d.ID))
+		case 10:
+			ok[stripetest.Dispute](t)(l.stripe.LoseDispute(last.ID))
+		}
+		l.report()
+		got := l.summary().Disputes.EvidenceDue
+		want := reports.EvidenceFigures{Days: 3, Money: []reports.Amount{}}
+		jpy, usd := reports.Amount{Unit: "jpy", Value: "3000"}, reports.Amount{Unit: "usd", Value: "2000"}
+		switch {
+		case night >= 10: // only the inquiry
+			want.Disputes, want.Past, want.Money = 1, 1, []reports.Amount{jpy}
+		case night >= 4: // due on the 7th day at nine
+			want.Disputes, want.Money = 2, []reports.Amount{jpy, usd}
+			if night >= 7 {
+				want.Past = 2
+			}
+		}
+		if got.FirstDue.IsZero() != (want.Disputes == 0) {
+			t.Errorf("night %d: first due %s", night, got.FirstDue)
+		}
+		got.FirstDue = reports.Moment{}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("night %d: %s", night, diff)
+		}
+	}
+}
+
+// Nights of every such life come out the same whether they are done one by one or as a backfill; a dry run of them changes
+// nothing and finds nothing to change afterwards, nor does a verification of each. What is awaited, stuck, residual, won late or in part, returned or failed is told by all of them alike.
+func TestEveryWayToDoANightAgreesOnTheseLives(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	free := func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{} }
+	converted := func(c *stripetest.ChargeParams) {
+		free(c)
+		c.Settlement = stripetest.Settlement{Currency: "usd", Amount: 10_833}
+	}
+	debit := func(c *stripetest.ChargeParams) {
+		free(c)
+		c.Method = stripetest.USBankAccount
+	}
+	lostThenWon, partly, other, residual := l.bought(2000, "usd", free), l.bought(2000, "jpy", free), l.bought(10_000, "eur", converted), l.bought(3000, "usd", free)
+	returned, pending, failing, refunded := l.bought(2000, "usd", debit), l.bought(4000, "kwd", nil), l.bought(2500, "usd", nil), l.bought(2000, "usd", nil)
+	ok[stripetest.Charge](t)(l.stripe.SettleCharge(returned.charge))
+	open := func(p purchased, params stripetest.DisputeParams) string {
+		params.Charge = p.charge
+		return ok[stripetest.Dispute](t)(l.stripe.OpenDispute(params)).ID
+	}
+	back := func(id string, r stripetest.DisputeReturn) {
+		ok[stripetest.Dispute](t)(l.stripe.ReturnDispute(id, r))
+	}
+	var one, two, three, four string
+	var refund stripetest.Refund
+	happens := map[int]func(){
+		1: func() {
+			one, two = open(lostThenWon, stripetest.DisputeParams{Fee: -1}), open(partly, stripetest.DisputeParams{FeeApart: true})
+			three, four = open(other, stripetest.DisputeParams{Withdraw: 10_900}), open(residual, stripetest.DisputeParams{})
+			l.entry(pending, "refund", -pending.credits)
+			ok[stripetest.Refund](t)(l.stripe.CreateRefund(stripetest.RefundParams{Charge: pending.charge, Amount: l.refundable(pending), Unfunded: true}))
+			refund = l.giveBack(failing)
+			l.giveBack(refunded)
+		},
+		2: func() {
+			ok[stripetest.Dispute](t)(l.stripe.LoseDispute(one))
+			back(two, stripetest.DisputeReturn{Amount: 800, Status: "lost"})
+			back(three, stripetest.DisputeReturn{Amount: 10_850, Status: "won"})
+			back(four, stripetest.DisputeReturn{Amount: -1, Short: true, Status: "won"})
+		},
+		4: func() { back(one, stripetest.DisputeReturn{Status: "won"}) },
+		5: func() { ok[stripetest.Charge](t)(l.stripe.ReturnDebit(returned.charge, "insufficient_funds", 400)) },
+		6: func() { ok[stripetest.Refund](t)(l.stripe.FailRefund(refund.ID, "lost_or_stolen_card")) },
+		7: func() { open(refunded, stripetest.DisputeParams{}) },
+	}
+	const nights = 13
+	var all []reconcile.Night
+	for night := range nights {
+		l.until(9)
+		if do := happens[night]; do != nil {
+			do()
+		}
+		all = append(all, reconcile.NightOf(l.date(), l.worker.Settings.Defaults().Zone))
+		l.now.Store(all[night].End.Unix() + 20*60)
+	}
+	first, last := all[0].Date, all[nights-1].Date
+	ctx := context.Background()
+	rehearsed := func() string {
+		t.Helper()
+		var said bytes.Buffer
+		l.worker.DryRun = &said
+		defer func() { l.worker.DryRun = nil }()
+		ok[jobs.BackfillResult](t)(l.worker.Backfill(ctx, jobs.BackfillOptions{From: first, To: last}))
+		return said.String()
+	}
+	if said := rehearsed(); strings.Count(said, "No reports are published for it yet.") != nights || len(snapshot(t, l.folder)) > 0 {
+		t.Errorf("the dry run published, or said\n%s", said)
+	}
+
+	ok[jobs.BackfillResult](t)(l.worker.Backfill(ctx, jobs.BackfillOptions{From: first, To: last, Parallel: 2}))
+	published := snapshot(t, l.folder)
+	l.booksOfAMonth.nights = all
+	var kinds []string
+	for _, open := range l.open() {
+		kinds = append(kinds, strings.Fields(open)[0])
+	}
+	want := []string{"charge_status_mismatch", "dispute_residual", "disputed_and_refunded", "refund_failed", "refund_stuck"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Error(diff)
+	}
+	if said := rehearsed(); strings.Count(said, "Its reports would be what is published.") != nights {
+		t.Errorf("a dry run of what is done said\n%s", said)
+	}
+	for _, night := range all {
+		if faults := ok[[]jobs.Fault](t)(l.worker.Verify(ctx, night.Date, jobs.AuditHead{})); len(faults) > 0 {
+			t.Errorf("%s: %v", night.Date, faults)
+		}
+	}
+
+	// Each night alone, in its order, over what the backfill left: nothing differs, and so no revision is made.
+	for _, night := range all {
+		if err := l.worker.RunNight(ctx, night.Date); err != nil {
+			t.Fatal(err)
+		}
+	}
+	compareFiles(t, published, snapshot(t, l.folder))
 }

@@ -155,7 +155,7 @@ func (n *Night) disputeMoney(d disputeRow, facts reconcile.DisputeFacts, o recon
 		return check
 	}
 	check.detail = fmt.Sprintf("charge %s: %s since %s; withdrawn %d, returned %d", d.ChargeID, d.Status, reconcile.DateOf(d.StatusSince.In(n.Settings.Zone)), d.WithdrawnMinor, d.ReturnedMinor)
-	if d.MovedAt.After(n.AsOf().Add(-n.settlesWithin(o.TieOut))) {
+	if !d.MovedAt.Before(n.AsOf().Add(-n.settlesWithin(o.TieOut))) {
 		check.awaiting = true
 		return check
 	}

@@ -264,7 +264,7 @@ var stripeFaults = []fault{
 	{kind: reconcile.RefundUnpaid, plant: plantRefundUnpaid, lead: 11},
 	{kind: reconcile.DisputeAccountActive, plant: plantDisputeAccountActive},
 	{kind: reconcile.DisputedAndRefunded, plant: plantDisputedAndRefunded},
-	{kind: reconcile.DisputeResidual, plant: plantDisputeResidual, lead: 12},
+	{kind: reconcile.DisputeResidual, plant: plantDisputeResidual, lead: 11},
 	{kind: reconcile.BalanceResidual, plant: plantBalanceResidual},
 	{kind: reconcile.PayoutResidual, plant: plantPayoutResidual},
 	{kind: reconcile.UnknownReportingCategory, plant: plantUnknownReportingCategory},

@@ -30,6 +30,9 @@ SELECT d.created_at, 'Stripe dispute ' || d.id, '5.1', 'dispute ' || d.id || ' o
        || coalesce('; withdrawn ' || {{ amount_mark }} || m.withdrawn_minor || ' ' || m.currency || {{ amount_mark }}
                    || ', returned ' || {{ amount_mark }} || m.returned_minor || ' ' || m.currency || {{ amount_mark }}
                    || ', fees ' || {{ amount_mark }} || m.fees_minor || ' ' || m.currency || {{ amount_mark }}, '')
+       -- Evidence is asked for until some was sent.
+       || CASE WHEN d.status NOT IN ('won', 'lost') AND d.status NOT LIKE '%under_review' AND d.status NOT LIKE '%closed'
+               THEN coalesce('; evidence is due by ' || to_char(d.evidence_due_by AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'), '') ELSE '' END
 FROM reconciler.stripe_disputes d
 LEFT JOIN LATERAL (SELECT sum(m.withdrawn_minor)::bigint AS withdrawn_minor, sum(m.returned_minor)::bigint AS returned_minor,
                           sum(m.fees_minor)::bigint AS fees_minor, min(m.currency) AS currency FROM {{ dispute_moves }} m) m ON true

@@ -55,7 +55,7 @@ WITH facts AS (
 ), question AS (
     SELECT p.*, 'refunds that stood' AS check_name,
            CASE WHEN is_live AND status = 'succeeded' THEN 'matched'
-                WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at > @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
+                WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at >= @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
                 WHEN coalesce(live_minor, 0) >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
                 ELSE 'refund_failed' END AS verdict
