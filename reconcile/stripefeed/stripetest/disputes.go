@@ -27,6 +27,7 @@ type Dispute struct {
 	feeApart       bool
 	rate           int64 // what a withdrawal takes when the charge's own rate doesn't apply; 0: it does
 	converted      bool  // the charge was settled in another currency
+	short          bool  // less than all has come back though it is won: a fault
 	withdrawn, won int64 // in the settlement currency
 }
 
@@ -214,6 +215,7 @@ func (s *Stripe) ReturnDispute(id string, back DisputeReturn) (Dispute, error) {
 			return
 		}
 		b.reinstate(d, c, back, now)
+		d.short = back.Short
 		setDefault(&back.Status, d.Status)
 		d.Status = back.Status
 	})
