@@ -202,8 +202,8 @@ func TestDisputeLives(t *testing.T) {
 	}
 }
 
-// A bank debit that succeeded comes back: the platform and Stripe disagree from that night on, and clearing is even; once its credits are taken
-// and the purchase is corrected, nothing is open and nothing is left.
+// A bank debit that succeeded comes back: the platform and Stripe disagree from that night on, and the purchase is unpaid; once its credits are
+// taken and the purchase is corrected, nothing is open and nothing is left.
 func TestAReturnedDebitIsAMismatchUntilThePurchaseIsCorrected(t *testing.T) {
 	t.Parallel()
 	l := newLives(t)
@@ -221,7 +221,7 @@ func TestAReturnedDebitIsAMismatchUntilThePurchaseIsCorrected(t *testing.T) {
 	if diff := cmp.Diff([]string{"charge_status_mismatch " + p.id + " 2000"}, l.open()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]int64{"refund_clearing usd": 2000, "processing_fees usd": 400}, l.balances()); diff != "" {
+	if diff := cmp.Diff(map[string]int64{"purchase_clearing usd": 2000, "processing_fees usd": 400}, l.balances()); diff != "" {
 		t.Error(diff)
 	}
 	l.until(9)

@@ -270,7 +270,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 		ValueBefore   string `db:"value_before"`
 		ValueAfter    string `db:"value_after"`
 		WasRefundable bool   `db:"was_refundable"`
-		RefundMinor   int64  `db:"refund_minor"`
+		WithheldMinor int64  `db:"withheld_minor"`
 	}
 	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", with(span, postgres.Args{"as_of": j.night.AsOf(), "policy": j.night.Policy})); err != nil {
 		return err
@@ -278,7 +278,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 	for _, r := range rows {
 		lot := reconcile.RefundedLot{
 			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor, FromBalanceMinor: r.FromBalance,
-			WasRefundable: r.WasRefundable && r.Direction < 0, RefundMinor: r.RefundMinor, Reversed: r.Direction > 0, Late: r.Late,
+			WasRefundable: r.WasRefundable && r.Direction < 0, WithheldMinor: r.WithheldMinor, Reversed: r.Direction > 0, Late: r.Late,
 		}
 		if err := numbers([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {
 			return fmt.Errorf("purchase %s: %w", r.PurchaseID, err)
@@ -340,7 +340,7 @@ func (j *journal) stripe(ctx context.Context, from reach) error {
 			}
 		}
 		window := postgres.Args{"from": from.StripeThrough, "through": through, "opens": !from.StripeOpened}
-		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesMoved} {
+		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesMoved, j.paymentsCleared} {
 			if err := step(ctx, window, from.BooksBegin); err != nil {
 				return err
 			}
@@ -374,7 +374,6 @@ func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, book
 		Category, Source, Currency, Amount, Fee, Presented string
 		PresentedCurrency                                  string         `db:"presented_currency"`
 		AtChargeRate                                       sql.NullString `db:"at_charge_rate"`
-		Sold                                               bool
 		Count                                              int64
 	}
 	args := postgres.Args{"date": j.night.Date, "from": window["from"], "as_of": window["through"], "books_begin": booksBegin, "opens": window["opens"]}
@@ -383,7 +382,7 @@ func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, book
 	}
 	for _, r := range rows {
 		a := reconcile.StripeActivity{
-			Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency, Sold: r.Sold,
+			Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency,
 		}
 		if err := numbers([]string{r.Amount, r.Fee, r.Presented}, &a.Amount, &a.Fee, &a.Presented); err != nil {
 			return err
@@ -457,6 +456,44 @@ func (j *journal) disputesMoved(ctx context.Context, window postgres.Args, books
 		}
 		off := books(r.Status, r.Withdrawn, r.Returned).WriteOff().Less(before)
 		if err := j.post(ctx, reconcile.PostDisputeWriteOff(j.night.Date, r.DisputeID, r.Currency, off)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearedFor is for how many days payments that were cleared are looked at every night; older ones when something happens to them.
+const clearedFor = 60
+
+// paymentsCleared clears the payments that something happened to since the journal had got there.
+func (j *journal) paymentsCleared(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+	if err := j.flush(ctx); err != nil { // the night's refunds are among what a payment comes to
+		return err
+	}
+	var rows []struct {
+		AccountID                                                              string `db:"account_id"`
+		SubjectID                                                              string `db:"subject_id"`
+		Currency, Sold, Brought, Payable, Refunded, Changed, Offset, Corrected string
+		Accepted                                                               bool
+	}
+	n := j.night
+	dateOf := func(at time.Time) reconcile.Date { return reconcile.DateOf(at.In(n.Settings.Zone)) }
+	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
+		"from": window["from"], "as_of": window["through"], "opens": window["opens"], "books_begin": booksBegin, "date": n.Date, "begin_date": dateOf(booksBegin),
+		"from_date": dateOf(window["from"].(time.Time)), "cleared_since": n.Date.AddDays(-clearedFor), "cleared": reconcile.EntryClearing,
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		b := reconcile.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency, Accepted: r.Accepted}
+		var before reconcile.PaymentClearing
+		err := numbers([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Offset, r.Corrected},
+			&b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &before.Offset, &before.Corrected)
+		if err != nil {
+			return fmt.Errorf("payment of %s: %w", r.SubjectID, err)
+		}
+		if err := j.post(ctx, reconcile.PostPaymentClearing(n.Date, b, before)...); err != nil {
 			return err
 		}
 	}

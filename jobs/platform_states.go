@@ -12,6 +12,7 @@ import (
 var stateNotes = map[string]string{
 	"disputes":      "platform_states/note_disputed_accounts",
 	"subscriptions": "platform_states/note_subscriptions",
+	"reports":       "platform_states/note_purchases",
 }
 
 // noteStates keeps what a job is about to read of the platform's changeable rows. Only the night that is open notes changes: a rerun of an

@@ -32,6 +32,7 @@ const (
 	EntryPayoutArrived    EntryKind = "payout arrived"
 	EntryPayoutReturned   EntryKind = "payout returned"
 	EntryDisputeLost      EntryKind = "dispute lost"
+	EntryClearing         EntryKind = "payment cleared"
 	EntryStripeBeforehand EntryKind = "opening of the Stripe balance"
 )
 
@@ -39,7 +40,7 @@ const (
 func EntryKinds() []EntryKind {
 	return []EntryKind{EntryOpening, EntryPurchase, EntryLatePurchase, EntryWindow, EntryUsage, EntryCreditBacks, EntryAdjustments, EntryRefund,
 		EntryRefundReversal, EntryReallocation, EntryLateItems, EntryCredits, EntryStripe, EntryPayoutArrived, EntryPayoutReturned, EntryDisputeLost,
-		EntryStripeBeforehand}
+		EntryClearing, EntryStripeBeforehand}
 }
 
 // JournalEntry is one entry of the double-entry journal.
@@ -228,13 +229,14 @@ type RefundedLot struct {
 	ValueBefore, ValueAfter *big.Int
 	// WasRefundable: it is in the refund liability.
 	WasRefundable bool
-	// RefundMinor is what the decision pays back; below 0: no decision is known.
-	RefundMinor int64
-	Reversed    bool // it came back
-	Late        bool
+	// WithheldMinor is what of the payment is not paid back: Stripe's fees, as they were decided or as the policy has them.
+	WithheldMinor int64
+	Reversed      bool // it came back
+	Late          bool
 }
 
-// PostRefund takes what was owed for a lot out of the liabilities: it is payable to the customer, less the fees that the decision withholds.
+// PostRefund takes what was owed for a lot out of the liabilities: it is payable to the customer, less the fees that are withheld. What was
+// charged beyond the lot is no part of it: PaymentBooks clears that when it goes back.
 // What the customer's balance had paid is owed to that again, as no refund of the charge brings it.
 // What had been used of the lot was revenue, and is no longer.
 func PostRefund(date Date, r RefundedLot) []JournalEntry {
@@ -252,10 +254,8 @@ func PostRefund(date Date, r RefundedLot) []JournalEntry {
 	back := new(big.Int).Set(paid)
 	balance := big.NewInt(min(max(0, r.FromBalanceMinor), r.PaidMinor))
 	back.Sub(back, balance)
-	if r.RefundMinor >= 0 && big.NewInt(r.RefundMinor).Cmp(back) <= 0 {
-		back.SetInt64(r.RefundMinor)
-	}
-	withheld := new(big.Int).Sub(new(big.Int).Sub(paid, back), balance)
+	withheld := within(big.NewInt(max(0, r.WithheldMinor)), back)
+	back = new(big.Int).Sub(back, withheld)
 	if r.Reversed {
 		e.add(RefundClearing, r.Currency, back)
 		e.add(FeesWithheld, r.Currency, withheld)
@@ -340,8 +340,6 @@ type StripeActivity struct {
 	// AtChargeRate is what Presented came to when its charge was settled, with the sign of Amount; nil where it is the charge itself, or that
 	// isn't known.
 	AtChargeRate *big.Int
-	// Sold: what failed is the payment of a purchase that is booked, so that its money goes back as by a refund.
-	Sold bool
 }
 
 // stripeCounterpart is what a reporting category moves money from or to.
@@ -368,9 +366,6 @@ func stripeCounterpart(category string) (role AccountRole, presented bool) {
 // account stands between the two; what goes back at another rate than it came is an exchange difference.
 func PostStripe(date Date, a StripeActivity) []JournalEntry {
 	role, presented := stripeCounterpart(a.Category)
-	if a.Sold && a.Category == "charge_failure" {
-		role = RefundClearing
-	}
 	if !presented || a.PresentedCurrency == "" {
 		a.PresentedCurrency, a.Presented = a.Currency, a.Amount
 	}

@@ -61,22 +61,22 @@ func TestPosting(t *testing.T) {
 			"usage_revenue -50 usd\ncontract_liability 50 usd\nusage_revenue 8 usd\ncontract_liability -8 usd\n" +
 				"credits_taken -3 usd\ncontract_liability 3 usd\nusage_revenue -2 usd\ncontract_liability 2 usd\n"},
 		"a refund in its window, fees withheld": {
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(1000), ValueAfter: n(0), WasRefundable: true, RefundMinor: 941}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(1000), ValueAfter: n(0), WasRefundable: true, WithheldMinor: 59}),
 			"refund_liability 1000 usd\nrefund_clearing -941 usd\nfees_withheld -59 usd\n"},
 		"a refund of what a balance has paid a part of": {
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 2000, FromBalanceMinor: 500, ValueBefore: n(2000), ValueAfter: n(0), WasRefundable: true, RefundMinor: 1426}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 2000, FromBalanceMinor: 500, ValueBefore: n(2000), ValueAfter: n(0), WasRefundable: true, WithheldMinor: 74}),
 			"refund_liability 2000 usd\nrefund_clearing -1426 usd\nfees_withheld -74 usd\ncustomer_balances -500 usd\n"},
 		"which came back": {
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 2000, FromBalanceMinor: 500, ValueBefore: n(0), ValueAfter: n(2000), Reversed: true, RefundMinor: 1426}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 2000, FromBalanceMinor: 500, ValueBefore: n(0), ValueAfter: n(2000), Reversed: true, WithheldMinor: 74}),
 			"refund_clearing 1426 usd\nfees_withheld 74 usd\ncustomer_balances 500 usd\ncontract_liability -2000 usd\n"},
 		"a refund without a decision, of a used lot": {
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(400), ValueAfter: n(0), RefundMinor: -1}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(400), ValueAfter: n(0), WithheldMinor: 0}),
 			"contract_liability 400 usd\nusage_revenue 600 usd\nrefund_clearing -1000 usd\n"},
 		"a refund in its window of a lot that earlier debits had used": {
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(900), ValueAfter: n(0), WasRefundable: true, RefundMinor: -1}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(900), ValueAfter: n(0), WasRefundable: true, WithheldMinor: 0}),
 			"refund_liability 1000 usd\ncontract_liability -100 usd\nusage_revenue 100 usd\nrefund_clearing -1000 usd\n"},
 		"a refund that came back": {
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(0), ValueAfter: n(1000), Reversed: true, RefundMinor: 941}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, ValueBefore: n(0), ValueAfter: n(1000), Reversed: true, WithheldMinor: 59}),
 			"refund_clearing 941 usd\nfees_withheld 59 usd\ncontract_liability -1000 usd\n"},
 		"charges in the currency of their settlement": {
 			PostStripe(journalNight, StripeActivity{Category: "charge", Count: 2, Currency: "usd", Amount: n(3000), Fee: n(117), PresentedCurrency: "usd", Presented: n(3000)}),
@@ -112,8 +112,8 @@ func TestPosting(t *testing.T) {
 		"a refund at the charge's rate": {PostStripe(journalNight, StripeActivity{Category: "refund", Source: "txn", Count: 1, Currency: "usd", Amount: n(-3612), Fee: n(0),
 			PresentedCurrency: "eur", Presented: n(-3333), AtChargeRate: n(-3611)}),
 			"stripe_balance -3612 usd\ncurrency_conversion 3612 usd\ncurrency_conversion -3333 eur\nrefund_clearing 3333 eur\n"},
-		"the payment of a booked purchase fails": {PostStripe(journalNight, StripeActivity{Category: "charge_failure", Source: "txn", Count: 1, Currency: "usd", Amount: n(-2000), Fee: n(400), Sold: true}),
-			"stripe_balance -2400 usd\nrefund_clearing 2000 usd\nprocessing_fees 400 usd\n"},
+		"a bank debit is returned": {PostStripe(journalNight, StripeActivity{Category: "charge_failure", Count: 1, Currency: "usd", Amount: n(-2000), Fee: n(400)}),
+			"stripe_balance -2400 usd\npurchase_clearing 2000 usd\nprocessing_fees 400 usd\n"},
 		"the opening": {
 			PostOpening(journalNight, n(500), []Liability{{Currency: "usd", Total: n(900), Refundable: n(250)}}),
 			"opening_balances 900 usd\nrefund_liability -250 usd\ncontract_liability -650 usd\ncredits_opening 500 credits\ncredits_held -500 credits\n"},
@@ -153,10 +153,12 @@ func TestEveryEntryBalances(t *testing.T) {
 			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: rapid.SampledFrom([]string{"credits", "subscription"}).Draw(t, "kind"), Credits: paid % 3, AmountMinor: paid, Currency: currency, Late: yes("late")}),
 			PostWindowChange(journalNight, WindowChange{Currency: currency, State: WindowUsed, Closed: yes("closed"), Amount: amount("window")}),
 			PostMovement(journalNight, Movement{Currency: currency, Usage: amount("usage"), CreditBacks: amount("backs"), Adjustments: amount("adjusted"), Reallocated: amount("moved"), LateItems: amount("late")}),
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: currency, PaidMinor: paid, ValueBefore: amount("before"), ValueAfter: amount("after"), WasRefundable: yes("refundable"), RefundMinor: rapid.Int64Range(-1, math.MaxInt64).Draw(t, "refund"), Reversed: yes("reversed"), Late: yes("late refund")}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: currency, PaidMinor: paid, ValueBefore: amount("before"), ValueAfter: amount("after"), WasRefundable: yes("refundable"), WithheldMinor: rapid.Int64Range(-1, math.MaxInt64).Draw(t, "refund"), Reversed: yes("reversed"), Late: yes("late refund")}),
 			PostCredits(journalNight, CreditMovement{amount("a"), amount("b"), amount("c"), amount("d"), amount("e"), amount("f"), amount("g")}),
 			PostStripe(journalNight, StripeActivity{Category: category, Currency: currency, Amount: amount("stripe"), Fee: amount("fee"), PresentedCurrency: "usd", Presented: amount("presented"),
-				AtChargeRate: amount("at the charge's rate"), Sold: yes("sold")}),
+				AtChargeRate: amount("at the charge's rate")}),
+			PostPaymentClearing(journalNight, PaymentBooks{SubjectID: "p", Currency: currency, Sold: amount("sold"), Brought: amount("brought"), Payable: amount("payable"), Refunded: amount("refunded"),
+				Changed: amount("changed"), Accepted: yes("accepted")}, PaymentClearing{amount("offset before"), amount("corrected before")}),
 			PostStripeBeforehand(journalNight, currency, amount("held")),
 			PostPayoutState(journalNight, "po", currency, paid, yes("returned")),
 			PostDisputeWriteOff(journalNight, "dp", currency, DisputeWriteOff{

@@ -2,7 +2,7 @@
 -- night. What moved before the books began is in their opening balance.
 SELECT d.id AS dispute_id, m.currency, d.amount_minor, d.currency = m.currency AS same_currency, d.status, coalesce(was.status, '') AS status_was,
        m.withdrawn, m.returned, m.withdrawn_was, m.returned_was, m.withdrawn_beforehand, m.returned_beforehand,
-       coalesce(CASE WHEN c.captured_minor > 0 AND s.currency = m.currency THEN div(2 * d.amount_minor::numeric * s.settled_minor + c.captured_minor, 2 * c.captured_minor) END, 0)::bigint AS settled_minor
+       coalesce(rate.settled_minor, 0)::bigint AS settled_minor
 FROM {{ disputes_as_of }} d
 JOIN LATERAL (SELECT min(m.currency) AS currency, bool_or(m.created_at >= @from::timestamptz) AS moved,
                      sum(m.withdrawn_minor)::bigint AS withdrawn, sum(m.returned_minor)::bigint AS returned,
@@ -14,6 +14,6 @@ JOIN LATERAL (SELECT min(m.currency) AS currency, bool_or(m.created_at >= @from:
 LEFT JOIN LATERAL (SELECT h.status FROM reconciler.stripe_states h WHERE h.object_id = d.id AND h.effective_at < @from::timestamptz
                    ORDER BY h.effective_at DESC, h.seen_at DESC LIMIT 1) was ON true
 LEFT JOIN reconciler.stripe_charges c ON c.id = d.charge_id
-LEFT JOIN LATERAL {{ charge_settled }} s ON true
+LEFT JOIN LATERAL (SELECT r.settled_minor FROM (SELECT d.amount_minor AS minor, m.currency) asked CROSS JOIN LATERAL {{ at_charge_rate }} r) rate ON c.id IS NOT NULL
 WHERE d.status_since >= @from::timestamptz OR m.moved
 ORDER BY d.id COLLATE "C"

@@ -1,9 +1,9 @@
 -- Credits taken for a refund against the money that went back. A refund that failed is a break of its own; a lost dispute takes the money as
--- well, and a payment that failed after all never brought any.
+-- well, and where there is no payment, or one that failed after all, there is none to go back.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
 WITH facts AS (
-    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, l.last_at, c.id AS charge_id, coalesce(c.status = 'failed', false) AS has_failed,
+    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, l.last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
            coalesce(r.refunds, 0) AS refunds, coalesce(d.at_stake, false) AS at_stake
     FROM reconciler.candidates s
     LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id
@@ -16,7 +16,7 @@ WITH facts AS (
                        FROM {{ disputes_as_of }} d WHERE d.charge_id = c.id) d ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), judged AS (
-    SELECT f.*, CASE WHEN taken <= 0 OR refunds > 0 OR at_stake OR has_failed THEN 'matched'
+    SELECT f.*, CASE WHEN taken <= 0 OR refunds > 0 OR at_stake OR is_unpaid THEN 'matched'
                      WHEN last_at > @grace_before::timestamptz THEN 'awaiting'
                      ELSE 'refund_missing_at_stripe' END AS verdict
     FROM facts f

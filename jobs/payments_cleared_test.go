@@ -1,0 +1,147 @@
+package jobs_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
+)
+
+// passedThrough are the accounts that money only passes through and that aren't at 0 at the end of the newest night.
+func (l lives) passedThrough() map[string]int64 {
+	l.t.Helper()
+	all := map[string]int64{}
+	rows, err := l.db.Query(`SELECT role, currency, closing::bigint FROM reconciler.ledger_balances
+		WHERE business_date = (SELECT max(business_date) FROM reconciler.ledger_balances) AND closing <> 0
+		  AND role IN ('purchase_clearing', 'refund_clearing', 'disputes_receivable', 'payouts_in_transit', 'stripe_suspense')`)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var role, currency string
+		var amount int64
+		if err := rows.Scan(&role, &currency, &amount); err != nil {
+			l.t.Fatal(err)
+		}
+		all[role+" "+currency] = amount
+	}
+	return all
+}
+
+// Whatever becomes of a payment, and whichever of the ways that the advice names it is mended by: nothing is open in the end, and no account
+// that money only passes through holds any.
+func TestEveryPaymentClearsInTheEnd(t *testing.T) {
+	t.Parallel()
+	free := func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{} }
+	debit := func(c *stripetest.ChargeParams) { c.Method, c.Fees = stripetest.USBankAccount, []stripetest.Fee{} }
+	euros := func(c *stripetest.ChargeParams) { c.Settlement = stripetest.Settlement{Currency: "usd", Amount: 2221} }
+	settle := func(l lives, p purchased) { ok[stripetest.Charge](l.t)(l.stripe.SettleCharge(p.charge)) }
+	bounce := func(l lives, p purchased) {
+		ok[stripetest.Charge](l.t)(l.stripe.ReturnDebit(p.charge, "insufficient_funds", 400))
+	}
+	refund := func(amount int64) func(lives, purchased) {
+		return func(l lives, p purchased) { l.refund(p, amount) }
+	}
+	takes := func(kind string) func(lives, purchased) {
+		return func(l lives, p purchased) { l.entry(p, kind, -p.credits) }
+	}
+	set := func(column string, value any) func(lives, purchased) {
+		return func(l lives, p purchased) {
+			l.exec("UPDATE platform.purchases SET "+column+" = $2 WHERE id = $1", p.id, value)
+		}
+	}
+	both := func(steps ...func(lives, purchased)) func(lives, purchased) {
+		return func(l lives, p purchased) {
+			for _, step := range steps {
+				step(l, p)
+			}
+		}
+	}
+	type life struct {
+		amount, charged int64
+		currency        string
+		charge          func(*stripetest.ChargeParams)
+		days            map[int]func(lives, purchased)
+	}
+	for name, tc := range map[string]life{
+		"a surplus is refunded":                         {2000, 2050, "usd", nil, map[int]func(lives, purchased){1: refund(50)}},
+		"a surplus is refunded, in another currency":    {2000, 2050, "eur", euros, map[int]func(lives, purchased){1: refund(50)}},
+		"a surplus is refunded in two parts":            {2000, 2050, "usd", nil, map[int]func(lives, purchased){1: refund(20), 2: refund(30)}},
+		"a surplus is refunded, then the purchase":      {2000, 2050, "usd", free, map[int]func(lives, purchased){1: refund(50), 2: both(takes("refund"), refund(2000))}},
+		"a purchase is corrected to what was paid":      {2000, 2050, "usd", nil, map[int]func(lives, purchased){2: set("amount_minor", 2050)}},
+		"a purchase is corrected down to it":            {2000, 1200, "usd", nil, map[int]func(lives, purchased){2: set("amount_minor", 1200)}},
+		"a purchase is corrected at once":               {2000, 1200, "usd", nil, map[int]func(lives, purchased){0: set("amount_minor", 1200)}},
+		"a debit is returned, credits refunded":         {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: both(takes("refund"), set("status", "failed"))}},
+		"a debit is returned, credits taken":            {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: both(takes("adjustment"), set("status", "failed"))}},
+		"a debit is returned and mended the same day":   {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: both(bounce, takes("adjustment"), set("status", "failed"))}},
+		"a debit is returned, credits taken days later": {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: set("status", "failed"), 9: takes("adjustment")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			l.until(5)
+			p, charge := l.pay(tc.charged, tc.currency, tc.charge)
+			p.amount, p.credits = tc.amount, tc.amount
+			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+			days := map[int]func(){}
+			last := 0
+			for day, happens := range tc.days {
+				days[day+1], last = func() { happens(l, p) }, max(last, day+1)
+			}
+			l.nights(last+2, days)
+			if open := l.open(); len(open) != 0 {
+				t.Errorf("open: %v", open)
+			}
+			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A purchase that no payment came in for is mended as the advice says, or by a refund of its credits: it clears.
+func TestAPurchaseWithoutAPaymentClearsOnceItsCreditsAreTaken(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"adjustment", "refund"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			l.until(5)
+			p := purchased{id: l.id("pur"), account: l.account(), amount: 2000, credits: 2000, currency: "usd"}
+			l.store(p, "completed", "", "", "")
+			l.nights(4, map[int]func(){3: func() {
+				l.entry(p, kind, -p.credits)
+				l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
+			}})
+			if open := l.open(); len(open) != 0 {
+				t.Errorf("open: %v", open)
+			}
+			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A second charge of a purchase, and one that nothing accounts for, go back whole, as the advice says: nothing stays on the way.
+func TestChargesOfNothingClearOnceTheyAreRefunded(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	p := l.bought(2000, "usd", nil)
+	var second, stray purchased
+	l.nights(5, map[int]func(){
+		1: func() {
+			second, _ = l.pay(2000, "usd", func(c *stripetest.ChargeParams) { c.Metadata = map[string]string{"purchase_id": p.id} })
+			stray, _ = l.pay(777, "usd", nil)
+		},
+		4: func() { l.refund(second, 2000); l.refund(stray, 777) },
+	})
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+}
