@@ -405,13 +405,17 @@ func (j *journal) payoutsMoved(ctx context.Context, window postgres.Args, booksB
 		Currency    string
 		AmountMinor int64 `db:"amount_minor"`
 		Returned    bool
+		WasPaid     bool `db:"was_paid"`
+		Beforehand  bool
 	}
 	args := postgres.Args{"from": window["from"], "through": window["through"], "books_begin": booksBegin}
 	if err := j.tx.Select(ctx, &rows, "books/payouts_moved", args); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		if err := j.post(ctx, reconcile.PostPayoutState(j.night.Date, r.PayoutID, r.Currency, r.AmountMinor, r.Returned)...); err != nil {
+		if err := j.post(ctx, reconcile.PostPayoutState(j.night.Date, reconcile.MovedPayout{
+			PayoutID: r.PayoutID, Currency: r.Currency, AmountMinor: r.AmountMinor, Returned: r.Returned, WasPaid: r.WasPaid, Beforehand: r.Beforehand,
+		})...); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -137,6 +138,40 @@ func TestChargesOfNothingClearOnceTheyAreRefunded(t *testing.T) {
 			stray, _ = l.pay(777, "usd", nil)
 		},
 		4: func() { l.refund(second, 2000); l.refund(stray, 777) },
+	})
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// However payouts end, in transit is nothing once they have: paid, failed before they arrived or after, canceled, taken back, negative and
+// taken back by the bank, and those that were on their way when the books began.
+func TestPayoutsAreNotInTransitForEver(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	l.until(2)
+	payOut := func(amount int64) string {
+		return ok[stripetest.Payout](t)(l.stripe.CreatePayout(stripetest.PayoutParams{Amount: amount, Currency: "usd"})).ID
+	}
+	fail := func(id string) { ok[stripetest.Payout](t)(l.stripe.FailPayout(id, "account_closed")) }
+	ok[stripetest.TopUp](t)(l.stripe.TopUp(50_000, "usd"))
+	payOut(1_000)
+	failsLater, failsAtOnce := payOut(1_100), payOut(1_200)
+	l.advance(24 * time.Hour) // and only now the books begin
+	var reversed, returned string
+	l.nights(16, map[int]func(){
+		0: func() { fail(failsAtOnce) },
+		1: func() { reversed, returned = payOut(2_000), payOut(2_100) },
+		2: func() { ok[stripetest.Payout](t)(l.stripe.CancelPayout(payOut(2_200))); fail(payOut(2_300)) },
+		6: func() { ok[stripetest.Payout](t)(l.stripe.ReversePayout(reversed)); fail(returned); fail(failsLater) },
+		8: func() { ok[[]stripetest.Payout](t)(l.stripe.RunAutomaticPayouts()) },
+		9: func() {
+			ok[stripetest.BalanceTransaction](t)(l.stripe.BillFee(700, "usd", "Radar"))
+			ok[[]stripetest.Payout](t)(l.stripe.RunNegativePayouts())
+		},
 	})
 	if open := l.open(); len(open) != 0 {
 		t.Errorf("open: %v", open)

@@ -402,17 +402,34 @@ func PostStripeBeforehand(date Date, currency string, balance *big.Int) []Journa
 	return e.entries()
 }
 
-// PostPayoutState books that a payout reached the bank, or that one came back from there.
-func PostPayoutState(date Date, payoutID, currency string, amountMinor int64, returned bool) []JournalEntry {
+// MovedPayout is a payout whose state changed. Amounts below 0 were debited from the bank.
+type MovedPayout struct {
+	PayoutID, Currency string
+	AmountMinor        int64
+	// Returned: it came back, by failing or being canceled; else it arrived. WasPaid: it had arrived before.
+	Returned, WasPaid bool
+	// Beforehand: it had left Stripe before the books began, and is in their opening.
+	Beforehand bool
+}
+
+// PostPayoutState books that a payout reached the bank, or that one came back from there. What was on its way as the books began is on no account
+// of theirs: it comes out of the opening balances.
+func PostPayoutState(date Date, p MovedPayout) []JournalEntry {
 	kind, what := EntryPayoutArrived, "arrived at the bank"
 	debit, credit := Bank, PayoutsInTransit
-	if returned {
-		kind, what = EntryPayoutReturned, "came back from the bank"
-		debit, credit = credit, debit
+	if p.Beforehand {
+		credit = OpeningBalances
 	}
-	e := newEntry(date, kind, payoutID, "Payout "+payoutID+" "+what)
-	e.Source = payoutID
-	e.move(debit, credit, currency, big.NewInt(amountMinor))
+	if p.Returned {
+		kind, what = EntryPayoutReturned, "came back from the bank"
+		debit, credit = PayoutsInTransit, Bank
+		if !p.WasPaid {
+			what, credit = "never arrived at the bank", OpeningBalances
+		}
+	}
+	e := newEntry(date, kind, p.PayoutID, "Payout "+p.PayoutID+" "+what)
+	e.Source = p.PayoutID
+	e.move(debit, credit, p.Currency, big.NewInt(p.AmountMinor))
 	return e.entries()
 }
 
