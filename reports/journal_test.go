@@ -83,8 +83,8 @@ func twoNights(t testing.TB) [2]Ledger {
 		reconcile.PostWindowChange(second, reconcile.WindowChange{Currency: "usd", State: reconcile.WindowUsed, Closed: true, Count: 2, Amount: n("1005")}),
 		reconcile.PostWindowChange(second, reconcile.WindowChange{Currency: "jpy", State: reconcile.WindowOpen, Count: 1, Amount: n("10")}),
 		reconcile.PostMovement(second, reconcile.Movement{Currency: "usd", Usage: n("-27670116110564327424"), CreditBacks: n("5"), Adjustments: n("-3"), Reallocated: n("-2"), LateItems: n("-1"), Debits: 7, CreditBackEntries: 1, LateEntries: 1}),
-		reconcile.PostRefund(second, reconcile.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_1", Currency: "usd", PaidMinor: 1000, ValueBefore: n("1000"), ValueAfter: n("0"), WasRefundable: true, RefundMinor: 941}),
-		reconcile.PostRefund(second, reconcile.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_0", Currency: "jpy", PaidMinor: 100, ValueBefore: n("0"), ValueAfter: n("100"), RefundMinor: -1, Reversed: true, Late: true}),
+		reconcile.PostRefund(second, reconcile.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_1", Currency: "usd", PaidMinor: 1000, ValueBefore: n("1000"), ValueAfter: n("0"), WasRefundable: true, WithheldMinor: 59}),
+		reconcile.PostRefund(second, reconcile.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_0", Currency: "jpy", PaidMinor: 100, ValueBefore: n("0"), ValueAfter: n("100"), Reversed: true, Late: true}),
 		reconcile.PostCredits(second, reconcile.CreditMovement{Purchases: n("100"), Promotions: n("0"), Usage: n("-70"), CreditBacks: n("1"), Refunds: n("-100"), Adjustments: n("-1"), LateItems: n("2")}),
 		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "charge", Count: 3, Currency: "usd", Amount: n("3000"), Fee: n("177"), PresentedCurrency: "usd", Presented: n("3000")}),
 		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "charge", Count: 1, Currency: "usd", Amount: n("4012"), Fee: n("150"), PresentedCurrency: "kwd", Presented: n("12345")}),
@@ -92,7 +92,7 @@ func twoNights(t testing.TB) [2]Ledger {
 		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "dispute", Source: "txn_2", Count: 1, Currency: "usd", Amount: n("-1000"), Fee: n("1500")}),
 		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "payout", Source: "txn_3", Count: 1, Currency: "usd", Amount: n("-5000"), Fee: n("0")}),
 		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "risk_reserved_funds", Count: 1, Currency: "usd", Amount: n("-10"), Fee: n("0")}),
-		reconcile.PostPayoutState(second, "po_1", "usd", 5000, false), reconcile.PostPayoutState(second, "po_0", "usd", 400, true),
+		reconcile.PostPayoutState(second, reconcile.MovedPayout{PayoutID: "po_1", Currency: "usd", AmountMinor: 5000}), reconcile.PostPayoutState(second, reconcile.MovedPayout{PayoutID: "po_0", Currency: "usd", AmountMinor: 400, Returned: true, WasPaid: true}),
 		reconcile.PostDisputeWriteOff(second, "dp_1", "usd", reconcile.DisputeWriteOff{LossMinor: 1000}),
 	)
 	return [2]Ledger{one, two}
