@@ -15,7 +15,7 @@ import (
 )
 
 // ErrGaveWay says that a rehearsal of several nights has stopped because another worker waits for its night. Worth another try later.
-var ErrGaveWay = fmt.Errorf("%w: another worker waits for its night, and the dry run has given way", postgres.ErrUnavailable)
+const ErrGaveWay = postgres.Busy("another worker waits for its night, and the dry run has given way")
 
 // rehearse does the work of nights in one transaction that is rolled back, each night upon what the ones before would have left, and tells
 // what each would have changed. Stripe is not synced: what is known of it is used. ended is told how each night ended; what it returns

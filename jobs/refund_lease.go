@@ -11,7 +11,7 @@ import (
 )
 
 // errLeaseLost says that another executor has taken over: whatever this one was about to write is not its to write any more.
-var errLeaseLost = fmt.Errorf("%w: the lease on refunds was taken over", postgres.ErrUnavailable)
+const errLeaseLost = postgres.Busy("the lease on refunds was taken over")
 
 const refundLeaseName = "refunds"
 

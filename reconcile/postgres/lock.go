@@ -12,8 +12,16 @@ import (
 	"github.com/lib/pq"
 )
 
-// ErrLockHeld says that another worker has the lock. It is also an ErrUnavailable: worth another try later.
-var ErrLockHeld = fmt.Errorf("%w: another worker holds the lock", ErrUnavailable)
+// Busy says that somebody else is at work. It is an ErrUnavailable, worth another try later, but doesn't say that the database is away.
+type Busy string
+
+func (b Busy) Error() string { return string(b) }
+
+// Unwrap makes it an ErrUnavailable.
+func (b Busy) Unwrap() error { return ErrUnavailable }
+
+// ErrLockHeld says that another worker has the lock.
+const ErrLockHeld = Busy("another worker holds the lock")
 
 // Lock is a session-level advisory lock on a connection of its own. It is gone when the connection is.
 type Lock struct {
