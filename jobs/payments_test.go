@@ -69,6 +69,16 @@ func (b *bothBooks) decided(request string, night reconcile.Night) string {
 // payOut plans, approves and executes what is due; it returns the refunds that Stripe has of it.
 func (b *bothBooks) payOut(date reconcile.Date) (sent int) {
 	b.t.Helper()
+	outcome, err := b.worker.ExecuteRefunds(context.Background(), b.approvedPlan(date), "Carol")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return outcome.Sent
+}
+
+// approvedPlan plans all that is due, and has it approved.
+func (b *bothBooks) approvedPlan(date reconcile.Date) (planID string) {
+	b.t.Helper()
 	ctx := context.Background()
 	view, leftOut, err := b.worker.PlanRefunds(ctx, date, "Anna")
 	if err != nil || len(leftOut) > 0 {
@@ -83,11 +93,7 @@ func (b *bothBooks) payOut(date reconcile.Date) (sent int) {
 	if _, err := approver.ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
 		b.t.Fatal(err)
 	}
-	outcome, err := b.worker.ExecuteRefunds(ctx, view.PlanID, "Carol")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return outcome.Sent
+	return view.PlanID
 }
 
 // whole is a night of which nothing is a break and everything ties.

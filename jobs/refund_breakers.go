@@ -144,10 +144,14 @@ func (x *refundExecutor) compareWithDaysBefore(ctx context.Context, planID strin
 	})
 }
 
-// checkFailures stops the run when refunds fail in a row: then something is wrong with all of them.
-func (x *refundExecutor) checkFailures(ctx context.Context, planID string, state reconcile.IntentState) error {
-	if state == reconcile.IntentSent || state == reconcile.IntentSettled {
+// checkFailures stops the run when refunds fail in a row: then something is wrong with all of them. One that was overtaken is no failure,
+// and breaks no row of them.
+func (x *refundExecutor) checkFailures(ctx context.Context, planID string, result moveResult) error {
+	switch result {
+	case moveSucceeded:
 		x.failures = 0
+		return nil
+	case moveOvertaken:
 		return nil
 	}
 	x.failures++

@@ -148,11 +148,12 @@ func (x *refundExecutor) execute(ctx context.Context, planID string) error {
 			if err := ctx.Err(); err != nil {
 				return fmt.Errorf("refunds of plan %s: %w", planID, err)
 			}
-			if err := x.move(ctx, view, item); err != nil {
+			result, err := x.move(ctx, view, item)
+			if err != nil {
 				x.countUntouched(view)
 				return fmt.Errorf("refund %s of request %s: %w", item.IntentID(), item.RequestID, err)
 			}
-			if err := x.checkFailures(ctx, planID, item.State); err != nil {
+			if err := x.checkFailures(ctx, planID, result); err != nil {
 				x.countUntouched(view)
 				return err
 			}
@@ -199,7 +200,7 @@ func (x *refundExecutor) loadApproved(ctx context.Context, planID string) (Refun
 		if item.State != reconcile.IntentPlanned {
 			continue
 		}
-		current, err := x.current(ctx, x.w.Store, item)
+		current, err := x.w.currentOf(ctx, x.w.Store, item.PlannedRefund)
 		if err != nil {
 			return view, err
 		}
@@ -214,31 +215,52 @@ func decisionChanged(item RefundItem, problem string) error {
 	return fmt.Errorf("%w: the decision about request %s is not the one that plan %s was made from: %s; nothing was moved", ErrIntegrity, item.RequestID, item.PlanID, problem)
 }
 
+// moveResult is what moving one refund says about the others.
+type moveResult string
+
+const (
+	moveFailed    moveResult = "failed"
+	moveSucceeded moveResult = "succeeded"
+	// moveOvertaken: what was done since the decision stopped this one, and no other.
+	moveOvertaken moveResult = "overtaken"
+)
+
 // move takes one refund as far as it gets now, and no longer than the lease lasts.
-func (x *refundExecutor) move(ctx context.Context, view RefundPlanView, item *RefundItem) error {
+func (x *refundExecutor) move(ctx context.Context, view RefundPlanView, item *RefundItem) (moveResult, error) {
 	leased, cancel := x.lease.until(ctx)
 	defer cancel()
-	err := x.moveLeased(leased, view, item)
+	result, err := x.moveLeased(leased, view, item)
 	// By the clock: right after a process has slept, the context may not know yet.
 	if deadline, _ := leased.Deadline(); err != nil && ctx.Err() == nil && (leased.Err() != nil || !time.Now().Before(deadline)) && !errors.Is(err, ErrIntegrity) {
-		return fmt.Errorf("%w: %w", errLeaseLost, err)
+		return result, fmt.Errorf("%w: %w", errLeaseLost, err)
 	}
-	return err
+	return result, err
 }
 
-func (x *refundExecutor) moveLeased(ctx context.Context, view RefundPlanView, item *RefundItem) error {
+func (x *refundExecutor) moveLeased(ctx context.Context, view RefundPlanView, item *RefundItem) (moveResult, error) {
 	fresh := false
 	if item.State == reconcile.IntentPlanned {
-		begun, err := x.begin(ctx, view, item)
-		if err != nil || !begun {
-			return err
+		refusals, err := x.begin(ctx, view, item)
+		switch {
+		case err != nil:
+			return moveFailed, err
+		case reconcile.MovedOn(refusals):
+			return moveOvertaken, nil
+		case len(refusals) > 0:
+			return moveFailed, nil
+		}
+		if used, err := x.usedBeforeHold(ctx, item); err != nil {
+			return moveFailed, err
+		} else if used {
+			x.outcome.Rejected++
+			return moveOvertaken, nil
 		}
 		fresh = true
 	}
 	wait := x.w.Settings.Refund.RetryWait
 	for attempt := 1; ; attempt++ {
 		if err := x.settleOutcome(ctx, item, fresh); err != nil {
-			return err
+			return moveFailed, err
 		}
 		fresh = false
 		open := item.State == reconcile.IntentSending || item.State == reconcile.IntentUnknown
@@ -250,27 +272,41 @@ func (x *refundExecutor) moveLeased(ctx context.Context, view RefundPlanView, it
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return context.Cause(ctx)
+			return moveFailed, context.Cause(ctx)
 		}
 		wait *= 2
 	}
 	switch item.State {
 	case reconcile.IntentSent:
 		x.outcome.Sent++
+		return moveSucceeded, nil
 	case reconcile.IntentRejected, reconcile.IntentFailed:
 		x.outcome.Rejected++
 	default:
 		x.outcome.Open++
 	}
-	return nil
+	return moveFailed, nil
 }
 
-// begin asks everything again, and takes the credits in the transaction that says that money is about to leave. False: it was stopped.
-func (x *refundExecutor) begin(ctx context.Context, view RefundPlanView, item *RefundItem) (begun bool, err error) {
+// usedBeforeHold gives the credits back where some were used in the instant between the last look and the hold: nothing is sent then.
+func (x *refundExecutor) usedBeforeHold(ctx context.Context, item *RefundItem) (bool, error) {
+	used, err := x.usedNow(ctx, *item)
+	if err != nil || used == 0 {
+		return false, err
+	}
+	return true, x.advance(ctx, item, refundStep{
+		to: reconcile.IntentRejected, field: "used_credits", ours: "0", theirs: fmt.Sprint(used),
+		reason: "credits were used in the moment before they were held; nothing was sent",
+	})
+}
+
+// begin asks everything again, and takes the credits in the transaction that says that money is about to leave, or stops it for the refusals
+// that it returns.
+func (x *refundExecutor) begin(ctx context.Context, view RefundPlanView, item *RefundItem) (refusals []reconcile.Refusal, err error) {
 	x.w.step("refunds/before-recheck")
 	charge, err := x.chargeState(ctx, *item)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	x.w.step("refunds/rechecked")
 	var trip *reconcile.Trip
@@ -279,7 +315,7 @@ func (x *refundExecutor) begin(ctx context.Context, view RefundPlanView, item *R
 		if err := x.assertRunning(ctx, tx); err != nil {
 			return err
 		}
-		current, err := x.current(ctx, tx, *item)
+		current, err := x.w.currentOf(ctx, tx, item.PlannedRefund)
 		if err != nil {
 			return err
 		}
@@ -288,7 +324,7 @@ func (x *refundExecutor) begin(ctx context.Context, view RefundPlanView, item *R
 		}
 		current.Charge = charge
 		current.Purchase.Disputed = charge.Disputed
-		if refusals := reconcile.RefusalsOf(current); len(refusals) > 0 {
+		if refusals = reconcile.RefusalsOf(current); len(refusals) > 0 {
 			stop = refusedStep(refusals)
 			return x.advanceIn(ctx, tx, item, *stop)
 		}
@@ -299,16 +335,16 @@ func (x *refundExecutor) begin(ctx context.Context, view RefundPlanView, item *R
 	})
 	switch {
 	case errors.Is(err, errHalted):
-		return false, x.trip(ctx, item.PlanID, haltedTrip(err))
+		return nil, x.trip(ctx, item.PlanID, haltedTrip(err))
 	case err != nil:
-		return false, err
+		return nil, err
 	case trip != nil:
-		return false, x.trip(ctx, item.PlanID, tripRow{code: trip.Code, measured: fmt.Sprint(trip.Measured), allowed: fmt.Sprint(trip.Allowed), detail: trip.String()})
+		return nil, x.trip(ctx, item.PlanID, tripRow{code: trip.Code, measured: fmt.Sprint(trip.Measured), allowed: fmt.Sprint(trip.Allowed), detail: trip.String()})
 	case stop != nil:
 		item.moved(*stop)
 		x.outcome.Stopped++
 		x.w.Log.Warn().Str("intent", item.IntentID()).Str("request", item.RequestID).Str("reason", stop.reason).Msg("refund stopped before anything was moved")
-		return false, nil
+		return refusals, nil
 	}
 	item.moved(refundStep{to: reconcile.IntentSending})
 	now := x.w.instant()
@@ -319,14 +355,19 @@ func (x *refundExecutor) begin(ctx context.Context, view RefundPlanView, item *R
 	}
 	x.runMinor[item.Currency] += item.AmountMinor
 	x.w.step("refunds/held")
-	return true, nil
+	return nil, nil
 }
 
 func refusedStep(refusals []reconcile.Refusal) *refundStep {
 	first := refusals[0]
+	return &refundStep{to: reconcile.IntentStopped, field: first.Field, ours: first.Ours, theirs: first.Theirs, reason: reasonsOf(refusals)}
+}
+
+// reasonsOf are the refusals in words; "" when there are none.
+func reasonsOf(refusals []reconcile.Refusal) string {
 	var reasons []string
 	for _, r := range refusals {
-		reasons = append(reasons, fmt.Sprintf("%s: %s is %q, should be %q", r.Reason, r.Field, r.Theirs, r.Ours))
+		reasons = append(reasons, r.String())
 	}
-	return &refundStep{to: reconcile.IntentStopped, field: first.Field, ours: first.Ours, theirs: first.Theirs, reason: strings.Join(reasons, "; ")}
+	return strings.Join(reasons, "; ")
 }

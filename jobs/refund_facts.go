@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -39,20 +40,21 @@ type factsNow struct {
 	ReversedMinor int64  `db:"reversed_minor"`
 }
 
-func (x *refundExecutor) factsOf(ctx context.Context, q postgres.Querier, item RefundItem) (facts factsNow, err error) {
+func (w *Worker) refundFacts(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) (facts factsNow, err error) {
 	return facts, q.Get(ctx, &facts, "refunds/facts_now", postgres.Args{
-		"as_of": "infinity", "date": x.w.today(), "policy": x.w.Policies.Hash(), "account_id": item.AccountID, "request_id": item.RequestID, "purchase_id": item.PurchaseID, "hold_entry_id": item.PlannedRefund.HoldEntryID(),
+		"as_of": "infinity", "date": w.today(), "policy": w.Policies.Hash(), "account_id": planned.AccountID, "request_id": planned.RequestID,
+		"purchase_id": planned.PurchaseID, "hold_entry_id": planned.HoldEntryID(),
 	})
 }
 
-// current is what the platform, its ledger and our decisions say now; the charge is the caller's to add.
-func (x *refundExecutor) current(ctx context.Context, q postgres.Querier, item RefundItem) (reconcile.Current, error) {
-	f, err := x.factsOf(ctx, q, item)
+// currentOf is what the platform, its ledger and our decisions say now; the charge is the caller's to add.
+func (w *Worker) currentOf(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) (reconcile.Current, error) {
+	f, err := w.refundFacts(ctx, q, planned)
 	if err != nil {
 		return reconcile.Current{}, err
 	}
 	c := reconcile.Current{
-		Planned: item.PlannedRefund, Decision: reconcile.Decision(f.Decision), At: x.w.instant(),
+		Planned: planned, Decision: reconcile.Decision(f.Decision), At: w.instant(),
 		Decided: reconcile.PlannedRefund{
 			AmountMinor: f.DecidedMinor, FeeMinor: f.DecidedFeeMinor, Currency: f.DecidedCurrency, ChargeID: f.DecidedChargeID,
 			PurchaseID: f.DecidedPurchaseID, Credits: f.DecidedCredits, Clauses: f.DecidedClauses, PolicyVersion: f.DecidedPolicyVersion,
@@ -60,24 +62,54 @@ func (x *refundExecutor) current(ctx context.Context, q postgres.Querier, item R
 		RequestStatus: reconcile.RequestStatus(f.RequestStatus), RequestedAt: f.RequestedAt,
 		GrantedCredits: f.GrantedCredits, TakenCredits: f.TakenCredits,
 		Purchase: reconcile.PurchaseFacts{
-			ID: item.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
+			ID: planned.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
 			AmountMinor: f.AmountMinor, Currency: f.Currency, Credits: f.Credits, UsedCredits: f.UsedCredits, RefundedBefore: f.TakenCredits != 0,
 			Payment: f.payment(),
 		},
 		Reversals: strings.Fields(f.Reversals), ReversedMinor: f.ReversedMinor,
 	}
 	if f.CompletedAt.Valid {
-		version, err := x.w.Policies.At(f.CompletedAt.Time)
+		version, err := w.Policies.At(f.CompletedAt.Time)
 		if err != nil {
-			return c, fmt.Errorf("policy of purchase %s: %w", item.PurchaseID, err)
+			return c, fmt.Errorf("policy of purchase %s: %w", planned.PurchaseID, err)
 		}
 		c.Purchase.CompletedAt, c.Purchase.ExpiresAt = f.CompletedAt.Time, version.WindowExpiresAt(f.CompletedAt.Time)
 	}
 	return c, nil
 }
 
+// refusalsBySync are the reasons against a refund by what the last sync has seen of its charge: one that can't be made is not planned.
+func (w *Worker) refusalsBySync(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) ([]reconcile.Refusal, error) {
+	current, err := w.currentOf(ctx, q, planned)
+	if err != nil {
+		return nil, err
+	}
+	var c struct {
+		Status, Currency string
+		AmountMinor      int64 `db:"amount_minor"`
+		CapturedMinor    int64 `db:"captured_minor"`
+		RefundedMinor    int64 `db:"refunded_minor"`
+		Captured         bool
+		Disputed         bool
+		Refunds          string // ids, by blanks
+	}
+	err = q.Get(ctx, &c, "refunds/charge_by_sync", postgres.Args{"as_of": "infinity", "charge_id": planned.ChargeID})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+	case err != nil:
+		return nil, err
+	default:
+		current.Charge = reconcile.ChargeState{
+			Found: true, Status: c.Status, Currency: c.Currency, AmountMinor: c.AmountMinor, CapturedMinor: c.CapturedMinor,
+			RefundedMinor: c.RefundedMinor + current.ReversedMinor, Captured: c.Captured, Disputed: c.Disputed, Refunds: strings.Fields(c.Refunds),
+		}
+	}
+	current.Purchase.Disputed = current.Charge.Disputed
+	return reconcile.RefusalsOf(current), nil
+}
+
 // usedNow is how many credits of the purchase are used right now.
 func (x *refundExecutor) usedNow(ctx context.Context, item RefundItem) (int64, error) {
-	facts, err := x.factsOf(ctx, x.w.Store, item)
+	facts, err := x.w.refundFacts(ctx, x.w.Store, item.PlannedRefund)
 	return facts.UsedCredits, err
 }

@@ -68,7 +68,7 @@ func (v RefundPlanView) checkContent() error {
 	return nil
 }
 
-// LeftOut is an approved decision that could not be planned.
+// LeftOut is an approved decision that was not planned, and why: by what is known now, its refund would be stopped.
 type LeftOut struct{ RequestID, Problem string }
 
 // PlanRefunds makes a plan of the refunds that decisions through a night call for and stores it. by is who makes it: somebody else has to
@@ -91,6 +91,13 @@ func (w *Worker) PlanRefunds(ctx context.Context, date reconcile.Date, by string
 		plan := reconcile.RefundPlan{Date: date}
 		leftOut = nil
 		for _, d := range due {
+			if d.Problem == "" {
+				refusals, err := w.refusalsBySync(ctx, tx, d.PlannedRefund)
+				if err != nil {
+					return fmt.Errorf("refund of request %s: %w", d.RequestID, err)
+				}
+				d.Problem = reasonsOf(refusals)
+			}
 			if d.Problem != "" {
 				leftOut = append(leftOut, LeftOut{d.RequestID, d.Problem})
 				continue
@@ -98,7 +105,7 @@ func (w *Worker) PlanRefunds(ctx context.Context, date reconcile.Date, by string
 			plan.Refunds = append(plan.Refunds, d.PlannedRefund)
 		}
 		if len(plan.Refunds) == 0 {
-			return fmt.Errorf("%w: no approved decision through %s calls for a refund that is not planned or paid already", ErrRefundUsage, date)
+			return fmt.Errorf("%w: no approved decision through %s calls for a refund that can be made and is not planned or paid already", ErrRefundUsage, date)
 		}
 		if _, err := plan.Totals(); err != nil {
 			return err

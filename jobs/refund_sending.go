@@ -29,16 +29,6 @@ const (
 // been sent before.
 func (x *refundExecutor) settleOutcome(ctx context.Context, item *RefundItem, fresh bool) error {
 	if fresh {
-		used, err := x.usedNow(ctx, *item)
-		if err != nil {
-			return err
-		}
-		if used > 0 { // in the instant between the last look and the hold
-			return x.advance(ctx, item, refundStep{
-				to: reconcile.IntentRejected, field: "used_credits", ours: "0", theirs: fmt.Sprint(used),
-				reason: "credits were used in the moment before they were held; nothing was sent",
-			})
-		}
 		return x.send(ctx, item)
 	}
 	ours, others, err := x.lookUp(ctx, *item)
@@ -200,7 +190,7 @@ func (x *refundExecutor) refusedNow(ctx context.Context, item RefundItem, others
 	if err != nil {
 		return false, err
 	}
-	current, err := x.current(ctx, x.w.Store, item)
+	current, err := x.w.currentOf(ctx, x.w.Store, item.PlannedRefund)
 	if err != nil {
 		return false, err
 	}

@@ -69,12 +69,24 @@ func (s IntentState) HoldsCredits() bool { return s.Live() && s != IntentPlanned
 // Releases says whether the step gives held credits back.
 func (s IntentState) Releases(next IntentState) bool { return s.HoldsCredits() && !next.Live() }
 
-// Refusal is a reason against sending a refund: what differs, from what, and why that matters.
+// Refusal is a reason against sending a refund: what differs, from what, and why that matters. It is no break of its own: nothing was
+// refunded, what differs is a break where it is one, and an approval that stays unpaid is RefundUnpaid.
 type Refusal struct {
-	Kind         BreakKind
 	Field        string
 	Ours, Theirs string
 	Reason       string
+	// MovedOn: the customer, staff or the customer's bank have done something since the decision, which is nobody's fault. Without it, what
+	// was decided by is not what is there.
+	MovedOn bool
+}
+
+func (r Refusal) String() string {
+	return fmt.Sprintf("%s: %s is %q, should be %q", r.Reason, r.Field, r.Theirs, r.Ours)
+}
+
+// MovedOn says whether something that was done since the decision explains why a refund is refused.
+func MovedOn(refusals []Refusal) bool {
+	return slices.ContainsFunc(refusals, func(r Refusal) bool { return r.MovedOn })
 }
 
 // Current is everything that is looked at once more right before money leaves. What the ledger says leaves this refund's own hold out.
@@ -113,37 +125,37 @@ type ChargeState struct {
 // happened since the decision is paid over.
 func RefusalsOf(c Current) []Refusal {
 	var refusals []Refusal
-	refuse := func(kind BreakKind, field string, ours, theirs any, reason string) {
-		refusals = append(refusals, Refusal{kind, field, fmt.Sprint(ours), fmt.Sprint(theirs), reason})
+	refuse := func(field string, ours, theirs any, reason string, movedOn bool) {
+		refusals = append(refusals, Refusal{field, fmt.Sprint(ours), fmt.Sprint(theirs), reason, movedOn})
 	}
 	refusals = append(refusals, refusalsOfCharge(c)...)
 	p, planned := c.Purchase, c.Planned
 	if c.RequestStatus == RequestWithdrawn || c.RequestStatus == RequestDenied || c.RequestStatus == "" {
-		refuse(RefundAgainstPolicy, "request_status", RequestApproved, c.RequestStatus, "the request is not open any more")
+		refuse("request_status", RequestApproved, c.RequestStatus, "the request is not open any more", c.RequestStatus != "")
 	}
 	if p.Kind != PurchaseCredits || p.Status != PurchaseCompleted {
-		refuse(RefundAgainstPolicy, "purchase_status", "completed credits", string(p.Status)+" "+string(p.Kind), "it is no completed purchase of credits")
+		refuse("purchase_status", "completed credits", string(p.Status)+" "+string(p.Kind), "it is no completed purchase of credits", p.Kind == PurchaseCredits)
 	}
 	if p.Currency != planned.Currency {
-		refuse(RefundAgainstPolicy, "currency", planned.Currency, p.Currency, "the purchase is in another currency now")
+		refuse("currency", planned.Currency, p.Currency, "the purchase is in another currency now", false)
 	}
 	switch paid := p.Payment.PaidMinor(); {
 	case !p.Payment.Covers(p.AmountMinor, p.Currency):
-		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now than was paid")
+		refuse("amount_minor", planned.AmountMinor+planned.FeeMinor, p.AmountMinor, "the purchase has another amount now than was paid", false)
 	case paid != planned.AmountMinor+planned.FeeMinor:
-		refuse(RefundAgainstPolicy, "amount_minor", planned.AmountMinor+planned.FeeMinor, paid, "another amount was paid than was decided by")
+		refuse("amount_minor", planned.AmountMinor+planned.FeeMinor, paid, "another amount was paid than was decided by", false)
 	}
 	if _, withheld, err := p.Payment.Refundable(); p.Payment.Known && (err != nil || withheld != planned.FeeMinor) {
-		refuse(RefundAgainstPolicy, "fee_minor", planned.FeeMinor, withheld, "Stripe's fee is not the one that was decided by")
+		refuse("fee_minor", planned.FeeMinor, withheld, "Stripe's fee is not the one that was decided by", false)
 	}
 	if p.Credits != planned.Credits || c.GrantedCredits != planned.Credits {
-		refuse(RefundAgainstPolicy, "credits", planned.Credits, c.GrantedCredits, "the ledger has not granted what the purchase is of")
+		refuse("credits", planned.Credits, c.GrantedCredits, "the ledger has not granted what the purchase is of", false)
 	}
 	if p.UsedCredits > 0 {
-		refuse(RefundAgainstPolicy, "used_credits", 0, p.UsedCredits, "credits of the purchase have been used since the decision")
+		refuse("used_credits", 0, p.UsedCredits, "credits of the purchase have been used since the decision", true)
 	}
 	if c.TakenCredits != 0 {
-		refuse(RefundAgainstPolicy, "refunded_credits", 0, c.TakenCredits, "the credits have been taken out for a refund already")
+		refuse("refunded_credits", 0, c.TakenCredits, "the credits have been taken out for a refund already", true)
 	}
 	if len(refusals) > 0 {
 		return refusals
@@ -153,7 +165,7 @@ func RefusalsOf(c Current) []Refusal {
 		Refunded: p.RefundedBefore, Disputed: p.Disputed, RequestedAt: c.RequestedAt,
 	}
 	if state := window.State(); state != WindowRequested {
-		refuse(RefundAgainstPolicy, "window_state", WindowRequested, state, "the refund window does not allow it any more")
+		refuse("window_state", WindowRequested, state, "the refund window does not allow it any more", false)
 	}
 	return refusals
 }
@@ -161,28 +173,28 @@ func RefusalsOf(c Current) []Refusal {
 func refusalsOfCharge(c Current) []Refusal {
 	charge := c.Charge
 	if !charge.Found {
-		return []Refusal{{RefundAgainstPolicy, "charge", c.Planned.ChargeID, "", "Stripe has no such charge"}}
+		return []Refusal{{Field: "charge", Ours: c.Planned.ChargeID, Reason: "Stripe has no such charge"}}
 	}
 	var refusals []Refusal
-	refuse := func(kind BreakKind, field string, ours, theirs any, reason string) {
-		refusals = append(refusals, Refusal{kind, field, fmt.Sprint(ours), fmt.Sprint(theirs), reason})
+	refuse := func(field string, ours, theirs any, reason string, movedOn bool) {
+		refusals = append(refusals, Refusal{field, fmt.Sprint(ours), fmt.Sprint(theirs), reason, movedOn})
 	}
 	if charge.Disputed {
-		refuse(DisputedAndRefunded, "disputed_before_refund", false, true, "the payment is disputed; a refund on top could pay it back twice")
+		refuse("disputed_before_refund", false, true, "the payment is disputed; a refund on top could pay it back twice", true)
 	}
 	refunded := charge.RefundedMinor - c.ReversedMinor
 	refunds := slices.DeleteFunc(slices.Clone(charge.Refunds), func(id string) bool { return slices.Contains(c.Reversals, id) })
 	if refunded != 0 || charge.Refunded || len(refunds) > 0 {
-		refuse(RefundAgainstPolicy, "amount_refunded", 0, refunded, "some or all of the payment was refunded already")
+		refuse("amount_refunded", 0, refunded, "some or all of the payment was refunded already", true)
 	}
 	if charge.Currency != c.Planned.Currency {
-		refuse(RefundAgainstPolicy, "charge_currency", c.Planned.Currency, charge.Currency, "the charge is in another currency")
+		refuse("charge_currency", c.Planned.Currency, charge.Currency, "the charge is in another currency", false)
 	}
 	if captured := c.Purchase.Payment.CapturedMinor; charge.CapturedMinor != captured {
-		refuse(RefundAgainstPolicy, "charge_amount_minor", captured, charge.CapturedMinor, "another amount was captured of the charge than was decided by")
+		refuse("charge_amount_minor", captured, charge.CapturedMinor, "another amount was captured of the charge than was decided by", false)
 	}
 	if charge.Status != "succeeded" || !charge.Captured {
-		refuse(RefundAgainstPolicy, "charge_status", "succeeded", charge.Status, "the charge has not succeeded")
+		refuse("charge_status", "succeeded", charge.Status, "the charge has not succeeded", true)
 	}
 	return refusals
 }

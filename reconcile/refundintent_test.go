@@ -49,43 +49,46 @@ func currentRefund() Current {
 	}
 }
 
+// Every reason against a refund is found and named; those that customers, staff or banks give by what they do are told from those that say that
+// something is wrong with what was decided by.
 func TestRefusals(t *testing.T) {
 	if refusals := RefusalsOf(currentRefund()); len(refusals) > 0 {
 		t.Fatalf("a refund that nothing speaks against is refused: %+v", refusals)
 	}
 	for _, c := range []struct {
 		name, field string
-		kind        BreakKind
+		movedOn     bool
 		change      func(*Current)
 	}{
-		{"no such charge", "charge", RefundAgainstPolicy, func(c *Current) { c.Charge = ChargeState{} }},
-		{"disputed", "disputed_before_refund", DisputedAndRefunded, func(c *Current) { c.Charge.Disputed, c.Purchase.Disputed = true, true }},
-		{"partly refunded", "amount_refunded", RefundAgainstPolicy, func(c *Current) { c.Charge.RefundedMinor = 1 }},
-		{"refunded", "amount_refunded", RefundAgainstPolicy, func(c *Current) { c.Charge.Refunded = true }},
-		{"a refund under way", "amount_refunded", RefundAgainstPolicy, func(c *Current) { c.Charge.Refunds = []string{"re_1"} }},
-		{"the charge's currency", "charge_currency", RefundAgainstPolicy, func(c *Current) { c.Charge.Currency = "eur" }},
-		{"more captured since", "charge_amount_minor", RefundAgainstPolicy, func(c *Current) { c.Charge.AmountMinor, c.Charge.CapturedMinor = 10_001, 10_001 }},
-		{"captured in part", "charge_amount_minor", RefundAgainstPolicy, func(c *Current) { c.Charge.CapturedMinor = 9_999 }},
-		{"a charge that failed", "charge_status", RefundAgainstPolicy, func(c *Current) { c.Charge.Status = "failed" }},
-		{"withdrawn", "request_status", RefundAgainstPolicy, func(c *Current) { c.RequestStatus = RequestWithdrawn }},
-		{"denied", "request_status", RefundAgainstPolicy, func(c *Current) { c.RequestStatus = RequestDenied }},
-		{"no request any more", "request_status", RefundAgainstPolicy, func(c *Current) { c.RequestStatus = "" }},
-		{"a subscription", "purchase_status", RefundAgainstPolicy, func(c *Current) { c.Purchase.Kind = PurchaseSubscription }},
-		{"not completed", "purchase_status", RefundAgainstPolicy, func(c *Current) { c.Purchase.Status = PurchaseFailed }},
-		{"another currency", "currency", RefundAgainstPolicy, func(c *Current) { c.Purchase.Currency = "eur" }},
-		{"another amount", "amount_minor", RefundAgainstPolicy, func(c *Current) { c.Purchase.AmountMinor = 9_999 }},
-		{"another fee", "fee_minor", RefundAgainstPolicy, func(c *Current) { c.Purchase.Payment.FeeMinor = c.Planned.FeeMinor + 1 }},
-		{"less granted", "credits", RefundAgainstPolicy, func(c *Current) { c.GrantedCredits = 99 }},
-		{"one credit used", "used_credits", RefundAgainstPolicy, func(c *Current) { c.Purchase.UsedCredits = 1 }},
-		{"credits taken", "refunded_credits", RefundAgainstPolicy, func(c *Current) { c.TakenCredits, c.Purchase.RefundedBefore = 100, true }},
-		{"requested a moment late", "window_state", RefundAgainstPolicy, func(c *Current) { c.RequestedAt = c.Purchase.ExpiresAt.Add(time.Microsecond) }},
+		{"no such charge", "charge", false, func(c *Current) { c.Charge = ChargeState{} }},
+		{"disputed", "disputed_before_refund", true, func(c *Current) { c.Charge.Disputed, c.Purchase.Disputed = true, true }},
+		{"partly refunded", "amount_refunded", true, func(c *Current) { c.Charge.RefundedMinor = 1 }},
+		{"refunded", "amount_refunded", true, func(c *Current) { c.Charge.Refunded = true }},
+		{"a refund under way", "amount_refunded", true, func(c *Current) { c.Charge.Refunds = []string{"re_1"} }},
+		{"the charge's currency", "charge_currency", false, func(c *Current) { c.Charge.Currency = "eur" }},
+		{"more captured since", "charge_amount_minor", false, func(c *Current) { c.Charge.AmountMinor, c.Charge.CapturedMinor = 10_001, 10_001 }},
+		{"captured in part", "charge_amount_minor", false, func(c *Current) { c.Charge.CapturedMinor = 9_999 }},
+		{"a charge that failed", "charge_status", true, func(c *Current) { c.Charge.Status = "failed" }},
+		{"withdrawn", "request_status", true, func(c *Current) { c.RequestStatus = RequestWithdrawn }},
+		{"denied", "request_status", true, func(c *Current) { c.RequestStatus = RequestDenied }},
+		{"no request any more", "request_status", false, func(c *Current) { c.RequestStatus = "" }},
+		{"a subscription", "purchase_status", false, func(c *Current) { c.Purchase.Kind = PurchaseSubscription }},
+		{"not completed", "purchase_status", true, func(c *Current) { c.Purchase.Status = PurchaseFailed }},
+		{"the purchase is gone", "purchase_status", false, func(c *Current) { c.Purchase.Kind, c.Purchase.Status = "", "" }},
+		{"another currency", "currency", false, func(c *Current) { c.Purchase.Currency = "eur" }},
+		{"another amount", "amount_minor", false, func(c *Current) { c.Purchase.AmountMinor = 9_999 }},
+		{"another fee", "fee_minor", false, func(c *Current) { c.Purchase.Payment.FeeMinor = c.Planned.FeeMinor + 1 }},
+		{"less granted", "credits", false, func(c *Current) { c.GrantedCredits = 99 }},
+		{"one credit used", "used_credits", true, func(c *Current) { c.Purchase.UsedCredits = 1 }},
+		{"credits taken", "refunded_credits", true, func(c *Current) { c.TakenCredits, c.Purchase.RefundedBefore = 100, true }},
+		{"requested a moment late", "window_state", false, func(c *Current) { c.RequestedAt = c.Purchase.ExpiresAt.Add(time.Microsecond) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			current := currentRefund()
 			c.change(&current)
 			refusals := RefusalsOf(current)
-			if len(refusals) == 0 || refusals[0].Field != c.field || refusals[0].Kind != c.kind || refusals[0].Reason == "" {
-				t.Errorf("got %+v, want %s of %s", refusals, c.kind, c.field)
+			if len(refusals) == 0 || refusals[0].Field != c.field || refusals[0].Reason == "" || MovedOn(refusals) != c.movedOn {
+				t.Errorf("got %+v, want %s, moved on: %t", refusals, c.field, c.movedOn)
 			}
 		})
 	}

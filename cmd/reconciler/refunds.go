@@ -117,7 +117,7 @@ func newRefundsExecuteCommand(s *settings) *cobra.Command {
 		Short:       "Make the refunds of an approved plan; repeat it to finish what was interrupted",
 		Long: `execute makes the refunds of an approved plan. Before each one the charge is read again at Stripe, and the ledger, the
 request and the decision in the database: a dispute, an earlier refund, another currency or amount, credits used since,
-or a request that was withdrawn stops that refund with a reason and a break.
+or a request that was withdrawn stops that refund, with the reason. It is planned again once it can be made.
 
 The credits leave the account before the money is asked for. A refund that Stripe definitely refuses gives them back; one
 whose outcome is not known is looked up at its charge before it is sent again, with the same key.`,

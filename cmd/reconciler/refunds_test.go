@@ -64,6 +64,7 @@ func newRefundCase(t *testing.T) *refundCase {
 		{`INSERT INTO reconciler.stripe_charges (id, payment_intent_id, invoice_id, customer_id, metadata_purchase_id, method, amount_minor, captured_minor, currency,
 				status, captured, failure_code, balance_transaction_id, failure_balance_transaction_id, created_at, seen_at)
 			VALUES ($1, '', '', '', 'pur_1', 'card', 10000, 10000, 'usd', 'succeeded', true, '', $2, '', $3, $3)`, []any{charge.ID, charge.BalanceTransaction, bought}},
+		{"INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at) VALUES ($1, $2, 'succeeded', $2)", []any{charge.ID, bought}},
 		{`INSERT INTO reconciler.stripe_balance_transactions (id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, net_minor, currency, status,
 				source_id, created_at, available_on, seen_at)
 			VALUES ($1, 'charge', 'charge', 10000, 320, 0, 9680, 'usd', 'available', $2, $3, $3, $3)`, []any{charge.BalanceTransaction, charge.ID, bought}},

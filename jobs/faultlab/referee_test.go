@@ -234,6 +234,7 @@ func (l *lab) moveToReferee(t *testing.T, base string) (planID string, charges m
 		for _, statement := range []string{
 			"UPDATE reconciler.refund_decisions SET charge_id = $1 WHERE purchase_id = $2",
 			"UPDATE reconciler.stripe_charges SET id = $1 WHERE id = " + before,
+			"UPDATE reconciler.stripe_states SET object_id = $1 WHERE object_id = " + before,
 			"UPDATE reconciler.stripe_balance_transactions SET source_id = $1 WHERE source_id = " + before,
 			"UPDATE platform.purchases SET stripe_charge_id = $1 WHERE id = $2",
 		} {

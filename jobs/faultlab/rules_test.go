@@ -72,8 +72,8 @@ func (l *lab) item(purchase string) jobs.RefundItem {
 	return jobs.RefundItem{}
 }
 
-// TestWhatHappenedSinceTheDecisionStopsARefund changes one thing after the plan was approved: that refund is stopped with its reason and a
-// break, nothing of it moves, and the others go.
+// TestWhatHappenedSinceTheDecisionStopsARefund changes one thing after the plan was approved: that refund is stopped with its reason,
+// nothing of it moves, and the others go. Nothing was refunded, so it is no break of refunds: what differs is one where it is one.
 func TestWhatHappenedSinceTheDecisionStopsARefund(t *testing.T) {
 	t.Parallel()
 	w := start(t)
@@ -81,50 +81,49 @@ func TestWhatHappenedSinceTheDecisionStopsARefund(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(l *lab, charge string)
-		kind   reconcile.BreakKind
 		field  string
 	}{
 		{"the payment is disputed", func(l *lab, charge string) {
 			if _, err := l.stripe.OpenDispute(stripetest.DisputeParams{Charge: charge}); err != nil {
 				t.Fatal(err)
 			}
-		}, reconcile.DisputedAndRefunded, "disputed_before_refund"},
+		}, "disputed_before_refund"},
 		{"somebody refunded it in the dashboard", func(l *lab, charge string) {
 			if _, err := l.stripe.CreateRefund(stripetest.RefundParams{Charge: charge}); err != nil {
 				t.Fatal(err)
 			}
-		}, reconcile.RefundAgainstPolicy, "amount_refunded"},
+		}, "amount_refunded"},
 		{"a part was refunded", func(l *lab, charge string) {
 			if _, err := l.stripe.CreateRefund(stripetest.RefundParams{Charge: charge, Amount: 1}); err != nil {
 				t.Fatal(err)
 			}
-		}, reconcile.RefundAgainstPolicy, "amount_refunded"},
+		}, "amount_refunded"},
 		{"Stripe's fee is another one", func(l *lab, charge string) {
 			l.exec(`UPDATE reconciler.stripe_balance_transactions SET fee_minor = fee_minor + 1, net_minor = net_minor - 1
 				WHERE id = (SELECT balance_transaction_id FROM reconciler.stripe_charges WHERE id = $1)`, charge)
-		}, reconcile.RefundAgainstPolicy, "fee_minor"},
+		}, "fee_minor"},
 		{"credits were used", func(l *lab, _ string) {
 			l.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at) VALUES ('late_use', $1, 'usage', -1, 'job_x', $2)", account, executing)
-		}, reconcile.RefundAgainstPolicy, "used_credits"},
+		}, "used_credits"},
 		{"the credits were taken out by hand", func(l *lab, _ string) {
 			l.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ('by_hand', $1, 'refund', -1, $2, $3)", account, purchase, executing)
-		}, reconcile.RefundAgainstPolicy, "refunded_credits"},
+		}, "refunded_credits"},
 		{"the purchase has another currency", func(l *lab, _ string) {
 			l.exec("UPDATE platform.purchases SET currency = 'eur' WHERE id = $1", purchase)
-		}, reconcile.RefundAgainstPolicy, "currency"},
+		}, "currency"},
 		{"the purchase has another amount", func(l *lab, _ string) {
 			l.exec("UPDATE platform.purchases SET amount_minor = amount_minor + 1 WHERE id = $1", purchase)
-		}, reconcile.RefundAgainstPolicy, "amount_minor"},
+		}, "amount_minor"},
 		{"the request was withdrawn", func(l *lab, _ string) {
 			l.exec("UPDATE platform.refund_requests SET status = 'withdrawn' WHERE purchase_id = $1", purchase)
-		}, "", "request_status"},
+		}, "request_status"},
 		{"the request came too late after all", func(l *lab, _ string) {
 			l.exec("UPDATE platform.refund_requests SET requested_at = $2 WHERE purchase_id = $1", purchase, morning.AddDate(0, 0, 8))
 			l.clock.set(morning.AddDate(0, 0, 9))
-		}, reconcile.RefundAgainstPolicy, "window_state"},
+		}, "window_state"},
 		{"the purchase is gone", func(l *lab, _ string) {
 			l.exec("DELETE FROM platform.purchases WHERE id = $1", purchase)
-		}, reconcile.RefundAgainstPolicy, "purchase_status"},
+		}, "purchase_status"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := w.open(t)
@@ -142,14 +141,47 @@ func TestWhatHappenedSinceTheDecisionStopsARefund(t *testing.T) {
 			if sent := len(l.stripe.State().Refunds) - before; sent != refundsPlanned-1 {
 				t.Errorf("%d refunds were sent", sent)
 			}
-			breaks := strings.Join(l.breaks(), "\n")
-			switch {
-			case c.kind == "" && breaks != "":
-				t.Errorf("nothing is wrong with a withdrawn request, got the break %s", breaks)
-			case c.kind != "" && (!strings.HasPrefix(breaks, string(c.kind)+" ") || !strings.HasSuffix(breaks, " "+c.field)):
-				t.Errorf("got the breaks %q, want %s of %s", breaks, c.kind, c.field)
+			if event := l.field(item); event != c.field {
+				t.Errorf("stopped for %s, want %s", event, c.field)
+			}
+			if breaks := l.breaks(); len(breaks) > 0 {
+				t.Errorf("got the breaks %q", breaks)
 			}
 		})
+	}
+}
+
+// field is what the last step of a refund was taken for.
+func (l *lab) field(item jobs.RefundItem) (field string) {
+	l.t.Helper()
+	if err := l.db.QueryRow("SELECT field FROM reconciler.refund_events WHERE intent_id = $1 ORDER BY event_no DESC LIMIT 1", item.IntentID()).Scan(&field); err != nil {
+		l.t.Fatal(err)
+	}
+	return field
+}
+
+// TestWhatOthersDidInBetweenTripsNoBreaker has customers, staff and a bank overtake refunds of a plan in a row: each is stopped, and the one that is
+// left goes.
+func TestWhatOthersDidInBetweenTripsNoBreaker(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	l := w.open(t)
+	l.exec("UPDATE platform.refund_requests SET status = 'withdrawn' WHERE purchase_id = 'pur_0'")
+	if _, err := l.stripe.CreateRefund(stripetest.RefundParams{Charge: l.item("pur_1").ChargeID, Pending: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.stripe.OpenDispute(stripetest.DisputeParams{Charge: l.item("pur_2").ChargeID}); err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := l.executeOnce(func(w *jobs.Worker) { w.Settings.Refund.Caps.ConsecutiveFailures = 1 })
+	if err != nil || outcome.Stopped != 3 || outcome.Sent != refundsPlanned-3 {
+		t.Errorf("got %+v, %v; want three stopped and the other sent", outcome, err)
+	}
+	if breaks := l.breaks(); len(breaks) > 0 {
+		t.Errorf("got the breaks %q", breaks)
+	}
+	if refunds := len(l.stripe.State().Refunds); refunds != 2 {
+		t.Errorf("%d refunds at Stripe, want that of staff and ours", refunds)
 	}
 }
 
@@ -182,7 +214,7 @@ func TestBreakersTrip(t *testing.T) {
 		}, 0, "kill_switch"},
 		{"failures in a row", func(l *lab, w *jobs.Worker) {
 			w.Settings.Refund.Caps.ConsecutiveFailures = 2
-			l.exec("UPDATE platform.refund_requests SET status = 'withdrawn' WHERE id IN ('req_1', 'req_2')")
+			l.exec("UPDATE platform.purchases SET amount_minor = amount_minor + 1 WHERE id IN ('pur_1', 'pur_2')")
 		}, 1, "failures_in_a_row"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

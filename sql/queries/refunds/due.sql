@@ -1,12 +1,11 @@
 -- Approved decisions through the night that call for money and that no refund stands or is under way for, ours or anybody's: what a refund of
--- the charge has answered, of whatever amount, is never paid again. problem: why one can't be planned.
+-- the charge has answered, of whatever amount, is never paid again. problem: why one can't be planned,
+-- beyond what is asked of its charge and purchase as right before sending (reconcile.RefusalsOf).
 SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date AS decided_on, d.refund_minor AS amount_minor,
        coalesce(d.fee_minor, 0) AS fee_minor, d.currency, d.credits, d.clauses, d.policy_version, tried.attempts + 1 AS attempt,
        CASE WHEN r.id IS NULL THEN 'the platform has no such request any more'
             WHEN r.status IN ('withdrawn', 'denied') THEN 'the request is ' || r.status || ' on the platform'
             WHEN d.charge_id = '' THEN 'no charge is known to refund'
-            WHEN EXISTS (SELECT FROM {{ disputes_as_of }} x WHERE x.charge_id = d.charge_id AND d.charge_id <> '' AND x.chargeback_at IS NOT NULL)
-                THEN 'the payment is or was disputed: a refund on top could pay it back twice'
             WHEN l.taken > 0 THEN 'the credits have been taken for a refund already, and Stripe has none: see refund_missing_at_stripe'
             WHEN busy.request_id IS NOT NULL THEN 'the charge is being refunded for request ' || busy.request_id
             WHEN row_number() OVER (PARTITION BY d.account_id, d.charge_id ORDER BY d.business_date, d.request_id COLLATE "C") > 1

@@ -1,6 +1,8 @@
--- What stands in the way of approved refunds, as of the night: checks that said no, refusals and failures at Stripe, outcomes that nobody has
--- looked up, breakers that tripped. Gone when a later plan tries again, when the request is withdrawn or denied, and, for breakers, when the
--- plan has nothing left to send. An open outcome whose charge has no refund is refund_missing_at_stripe already.
+-- What became of refunds that were sent, as of the night: refusals and failures at Stripe, outcomes that nobody has looked up; and breakers that
+-- tripped. Gone when a later plan tries again, when another refund of the charge stands, when the request is withdrawn or denied, and, for
+-- breakers, when the plan has nothing left to send. An open outcome whose charge has no refund is refund_missing_at_stripe already.
+-- A refund that was never sent is no break of its own: nothing was refunded, what stopped it is a break where it is one, and the request that
+-- stays unpaid is refund_unpaid.
 INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
 WITH standing AS (
     SELECT DISTINCT ON (e.account_id, e.intent_id) e.account_id, e.intent_id, e.state, e.field, e.ours, e.theirs, e.reason, e.refund_id, e.at
@@ -14,16 +16,13 @@ WITH standing AS (
 ), ended AS (
     SELECT i.* FROM item i
     LEFT JOIN source.refund_requests r ON r.id = i.request_id
-    WHERE i.state IN ('stopped', 'rejected', 'failed')
+    WHERE (i.state = 'failed' OR i.state = 'rejected' AND i.field <> 'used_credits') -- used before they were held: never sent
+      AND NOT EXISTS (SELECT FROM {{ refunds_as_of }} f WHERE f.charge_id = i.charge_id AND f.is_live)
       AND NOT EXISTS (SELECT FROM item later WHERE later.account_id = i.account_id AND later.request_id = i.request_id AND later.attempt > i.attempt)
       AND NOT coalesce(r.status IN ('withdrawn', 'denied') AND coalesce(r.decided_at, r.requested_at) < @as_of::timestamptz, false)
 )
-SELECT account_id, @date::date, @job::text,
-       CASE WHEN state IN ('rejected', 'failed') THEN 'refund_failed'
-            WHEN field = 'disputed_before_refund' THEN 'disputed_and_refunded' ELSE 'refund_against_policy' END,
-       CASE WHEN state = 'stopped' AND field = 'disputed_before_refund' THEN charge_id WHEN state = 'failed' THEN refund_id ELSE intent_id END,
-       CASE state WHEN 'stopped' THEN field WHEN 'failed' THEN 'reopened' ELSE 'rejected' END,
-       CASE state WHEN 'stopped' THEN ours ELSE 'succeeded' END, CASE state WHEN 'stopped' THEN theirs ELSE state END, amount_minor, currency,
+SELECT account_id, @date::date, @job::text, 'refund_failed', CASE state WHEN 'failed' THEN refund_id ELSE intent_id END,
+       CASE state WHEN 'failed' THEN 'reopened' ELSE 'rejected' END, 'succeeded', state, amount_minor, currency,
        'request ' || request_id || ', charge ' || charge_id || ', plan ' || plan_id || ': ' || reason
 FROM ended
 UNION ALL

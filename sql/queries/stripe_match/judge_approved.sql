@@ -23,7 +23,8 @@ WITH overdue AS (
                          AND e.effective_at < @as_of::timestamptz) l ON true
     LEFT JOIN LATERAL (SELECT bool_or(d2.status = 'lost') AS lost, bool_or(d2.status NOT IN ('won', 'lost', 'warning_closed')) AS open
                        FROM {{ disputes_as_of }} d2 WHERE d2.charge_id = d.charge_id AND d.charge_id <> '' AND d2.chargeback_at IS NOT NULL) c ON true
-    LEFT JOIN LATERAL (SELECT e.state || ' in plan ' || m.plan_id AS state
+    LEFT JOIN LATERAL (SELECT e.state || ' in plan ' || m.plan_id
+                              || CASE WHEN e.state IN ('stopped', 'rejected', 'failed', 'cancelled') AND e.reason <> '' THEN ': ' || e.reason ELSE '' END AS state
                        FROM reconciler.refund_plan_items m
                        JOIN reconciler.refund_events e ON e.account_id = m.account_id AND e.intent_id = m.intent_id AND e.business_date <= @date::date
                        WHERE m.account_id = d.account_id AND m.request_id = d.request_id
