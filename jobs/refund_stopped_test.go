@@ -25,6 +25,8 @@ type overtaken struct {
 	// meanwhile is the break that tells of it from then on; unpaid is what stopped it, in the break once the refund is overdue, and "" where
 	// no money is due any more; leftOut is why it is not planned again before.
 	meanwhile, leftOut, unpaid string
+	subject                    func() string // of meanwhile; default the purchase
+	since                      int           // the night of meanwhile; default the 6th
 
 	purchased
 	request string
@@ -51,7 +53,7 @@ func TestStoppedRefundIsToldOfByWhatStoppedIt(t *testing.T) {
 
 func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 	b := newPayments(t) // from Monday, 5 January 2026: what the night of the 5th approves is overdue on the 15th
-	var pending stripetest.Refund
+	var pending, short stripetest.Refund
 	var dispute, inquiry stripetest.Dispute
 	cases := []*overtaken{
 		{name: "the bank took the debit back", currency: "eur", pay: func(c *stripetest.ChargeParams) { c.Method = stripetest.SEPADebit },
@@ -76,6 +78,12 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 			ok[stripetest.Refund](t)(b.stripe.SucceedRefund(pending.ID))
 		}},
 		{name: "staff paid it", currency: "eur", do: func(b *bothBooks, p purchased, _ string) { b.giveBack(p) }},
+		{name: "staff paid another amount", currency: "usd", do: func(b *bothBooks, p purchased, _ string) {
+			b.entry(p, "refund", -p.credits)
+			short = b.refund(p, b.refundable(p)-1)
+		}, meanwhile: "refund_amount_mismatch", subject: func() string { return short.ID }},
+		{name: "staff took the credits, and paid nothing", currency: "eur", do: func(b *bothBooks, p purchased, _ string) { b.entry(p, "refund", -p.credits) },
+			meanwhile: "refund_missing_at_stripe", since: 7, leftOut: "refund_missing_at_stripe"},
 		{name: "the customer used credits", currency: "kwd", do: func(b *bothBooks, p purchased, _ string) { b.use(p, 1) },
 			leftOut: "used_credits", unpaid: "used_credits"},
 		{name: "the request was withdrawn", currency: "usd", do: func(b *bothBooks, _ purchased, request string) {
@@ -127,8 +135,12 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 		var want []string
 		leftOut := map[string]string{}
 		for _, c := range cases {
-			if c.meanwhile != "" {
-				want = append(want, c.meanwhile+" "+c.purchased.id)
+			if c.meanwhile != "" && day >= c.since {
+				subject := c.purchased.id
+				if c.subject != nil {
+					subject = c.subject()
+				}
+				want = append(want, c.meanwhile+" "+subject)
 			}
 			if c.unpaid != "" && day >= 15 {
 				want = append(want, "refund_unpaid "+c.request)
@@ -166,6 +178,11 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 		if detail := b.unpaidDetail(c.request); !strings.Contains(detail, "stopped in plan "+plan+": ") || !strings.Contains(detail, c.unpaid) {
 			t.Errorf("%s: unpaid because %q, want %s", c.name, detail, c.unpaid)
 		}
+		b.exec("UPDATE platform.refund_requests SET status = 'denied', decided_at = $2 WHERE id = $1", c.request, b.clock())
+	}
+	b.night() // as the advice says
+	if unpaid := b.texts("SELECT subject_id FROM reconciler.breaks WHERE kind = 'refund_unpaid' AND closed_on IS NULL"); len(unpaid) > 0 {
+		t.Errorf("still unpaid: %v", unpaid)
 	}
 }
 

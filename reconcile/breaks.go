@@ -128,7 +128,7 @@ var BreakRules = []BreakRule{
 	{RefundMissingInLedger, Error, "refund", "refunds", "Money went back, but the credits are still there.", "Take the credits out of the account by a refund entry."},
 	{RefundAmountMismatch, Error, "refund", "refunds", "The refund is not the amount paid less Stripe's fees.", "Collect or pay the variance."},
 	{RefundFailed, Error, "refund", "refunds", "The refund failed at Stripe; the money is back with us.", "Pay the customer another way, or give the credits back by a refund_reversal."},
-	{RefundAgainstPolicy, Error, "refund", "refunds", "A refund that the policy does not allow.", "Find out who made it and why; note the reason."},
+	{RefundAgainstPolicy, Error, "refund", "refunds", "A refund that the policy does not allow, or a plan of refunds that a breaker stopped.", "Find out who made the refund and why, and note the reason; look at the plan, then execute or cancel it."},
 	{RefundMissingAtStripe, Error, "purchase", "refunds", "The credits were taken for a refund, but no money went back.", "Refund the charge, or give the credits back by a refund_reversal."},
 	{RefundStuck, Error, "refund", "refunds", "The refund has been pending at Stripe for too long; the customer has neither credits nor money.", "Look at it in Stripe's dashboard: top the balance up, or cancel it and refund another way."},
 	{ReviewOverdue, Warning, "refund_request", "refunds", "The request has waited longer than the policy's 7 business days.", "Decide it today and tell the customer."},
