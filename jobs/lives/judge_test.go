@@ -376,10 +376,6 @@ func roundShare(whole, part, of int64) int64 { return (2*whole*part + of) / (2 *
 func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 	p := r.purchase
 	if r.decision != "" {
-		if r.decision == "approve" && !r.paidByUs && !l.isDue(r) { // planned, and stopped by what speaks against it since
-			v.allow(breakLine("refund_against_policy", "refund", "*", p.currency))
-			v.allow(breakLine("disputed_and_refunded", "charge of "+p.label, "*", p.currency))
-		}
 		if r.decision == "approve" && r.amount > 0 && l.live(p) == 0 {
 			line, waited := breakLine("refund_unpaid", r.label, "*", "*"), businessDays(r.decidedOn, n)
 			if waited > reviewDays+1 && l.isDue(r) {
