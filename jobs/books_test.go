@@ -474,6 +474,36 @@ func TestLedgerWrittenToWhileItIsRead(t *testing.T) {
 	}
 }
 
+// A single job of a night that has been reported, such as a sync every hour, leaves what arrived late to the next night.
+func TestSingleJobsLeaveLateItemsToTheNextNight(t *testing.T) {
+	t.Parallel()
+	for _, job := range []string{"sync-stripe", "match-jobs", "credit-backs", "match-purchases", "refund-requests"} {
+		t.Run(job, func(t *testing.T) {
+			t.Parallel()
+			m := newBooks(t)
+			m.until(12)
+			m.buy(1000, "usd")
+			first := m.report()
+			m.until(12)
+			m.buy(500, "usd")
+			second := m.report()
+			m.advance(time.Hour)
+			for i, at := range []time.Time{first.Begin.Add(20 * time.Hour), second.Begin.Add(20 * time.Hour)} {
+				m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) VALUES ($1, 'acc_late', 'promo', 7, $2)", fmt.Sprint("late_", i), at)
+			}
+			if err := m.worker.RunNight(context.Background(), second.Date, job); err != nil {
+				t.Fatal(err)
+			}
+			m.until(12)
+			m.buy(300, "usd")
+			third := m.report() // ties, or it is an error
+			if r := m.rolled(third, "credits"); r["late_items"] != "14" || r["difference"] != "0" {
+				t.Errorf("%v", r)
+			}
+		})
+	}
+}
+
 // A roll-forward that somebody changed is an integrity error in the next night, and its reports show by how much.
 func TestBooksThatDoNotTieAreSeen(t *testing.T) {
 	t.Parallel()

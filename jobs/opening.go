@@ -241,9 +241,10 @@ func periods(nights []reconcile.Night) (joined []reconcile.Night) {
 	return joined
 }
 
-// isOpen says whether no later night has been reported.
+// isOpen says whether what arrives late can be booked in this night: no later night has been reported, and this one either hasn't been or
+// is reported anew. A single job of a reported night publishes nothing: what it booked would be in nobody's books.
 func (n *Night) isOpen(reported reconcile.Date) bool {
-	return reported.IsZero() || !n.Date.Before(reported)
+	return reported.IsZero() || n.Date.After(reported) || n.Date == reported && n.whole
 }
 
 // Of a platform that has more than lookBackRows rows in the nights that are looked back at, nights are only counted. Of nights before the
