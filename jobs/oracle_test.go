@@ -1277,8 +1277,17 @@ func (o *oracle) purchaseBreaks(n reconcile.Night, add addBreak) {
 	for _, p := range o.purchases(n.AsOf()) {
 		known[p.id] = true
 		named := pick(entries, func(e posting) bool { return e.purchase == p.id && isGrant(e) })
+		// What was granted for a purchase that is not completed may also be taken back as by a refund.
+		isTaken := func(e posting) bool {
+			return p.completed.IsZero() && e.purchase == p.id && e.account == p.account && (e.kind == "refund" || e.kind == "refund_reversal")
+		}
+		taken := pick(entries, isTaken)
+		isWatched := func(e posting) bool { return o.watched(n, e.at) }
 		_, late := o.lateAt[p.id]
-		if !late && !o.watched(n, p.completed) && count(named, func(e posting) bool { return o.watched(n, e.at) }) == 0 {
+		if !late && !o.watched(n, p.completed) && count(named, isWatched) == 0 && count(taken, isWatched) == 0 {
+			continue
+		}
+		if len(taken) > 0 && total(named, isGrant).Cmp(negated(total(taken, isTaken))) == 0 {
 			continue
 		}
 		if kind := grantBreak(p, named); kind != "" {

@@ -13,6 +13,12 @@ FROM (
     FROM {{ entries_of_night }} e
     WHERE e.kind = 'adjustment' AND e.purchase_id IS NOT NULL
     UNION ALL
+    -- What is taken back of a purchase that is not completed, or given again, decides whether its grant stands.
+    SELECT p.account_id, {{ purchase_subject }}, false, 0, 0
+    FROM {{ entries_of_night }} e
+    JOIN {{ valid_purchases }} p ON p.account_id = e.account_id AND p.id = e.purchase_id
+    WHERE e.kind IN ('refund', 'refund_reversal') AND (p.status = 'completed' AND p.completed_at < @end::timestamptz) IS NOT TRUE
+    UNION ALL
     SELECT p.account_id, {{ purchase_subject }}, false, 0, 0
     FROM reconciler.rescans r
     JOIN {{ valid_purchases }} p ON p.completed_at >= r.begins AND p.completed_at < r.ends

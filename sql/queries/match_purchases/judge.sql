@@ -38,7 +38,7 @@ WITH subject AS (
               OFFSET 0) e) l
     LEFT JOIN LATERAL (SELECT -sum(e.credits) AS taken_back FROM {{ entries }} e
                        WHERE e.purchase_id = p.id AND e.account_id = p.account_id AND e.effective_at < @as_of::timestamptz
-                         AND e.kind IN ('refund', 'refund_reversal')) t ON p.status <> 'completed'
+                         AND e.kind IN ('refund', 'refund_reversal')) t ON (p.status = 'completed' AND p.completed_at < @as_of::timestamptz) IS NOT TRUE
 ), verdict AS MATERIALIZED (
     SELECT t.*,
            CASE WHEN rejected THEN NULL
