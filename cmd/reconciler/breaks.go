@@ -203,12 +203,16 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	rule, _ := reconcile.BreakKind(b.Kind).Rule()
 	out := cmd.OutOrStdout()
 	table := reports.NewTextTable(out)
-	for _, row := range [][2]string{
+	rows := [][2]string{
 		{"break", b.BreakID}, {"kind", b.Kind + ": " + rule.Meaning}, {"severity", b.Severity}, {"status", b.Status}, {"account", b.AccountID},
 		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", reports.AmountOrText(b.Ours, b.Unit)}, {"theirs", reports.AmountOrText(b.Theirs, b.Unit)}, {"variance", b.Variance.Text(b.Unit)},
 		{"detail", b.Detail}, {"first seen", fmt.Sprintf("%s, %s ago", b.OpenedOn, counted(b.AgeDays, "day"))}, {"what to do", rule.Action},
-		{"owner", orDash(b.Owner)}, {"state", b.WorkState}, {"due on", dueText(b.DueOn)},
-	} {
+		{"owner", orDash(b.Owner)},
+	}
+	if b.Status == "open" {
+		rows = append(rows, [2]string{"state", b.WorkState}, [2]string{"due on", dueText(b.DueOn)})
+	}
+	for _, row := range rows {
 		table.Row(row[0], row[1])
 	}
 	if err := table.End(); err != nil {

@@ -20,7 +20,7 @@ var (
 	many   = flag.Int("lives", 0, "beside those kept, in a world; 0: 240, and 1,000 with -long; below 0: none")
 	worlds = flag.Int("worlds", 20, "with -long")
 	show   = flag.String("show", "", "numbers of lives that are printed, with commas between them")
-	syncs  = flag.Int("syncs", 0, "percent of days on which Stripe is read between nights")
+	syncs  = flag.Int("syncs", 15, "percent of days on which Stripe is read between nights")
 	shrunk = flag.Int("shrink", 4, "kinds of fault of which the lives are shrunk")
 )
 
