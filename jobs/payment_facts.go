@@ -10,6 +10,7 @@ import (
 type paymentFacts struct {
 	ChargeCurrency   string        `db:"charge_currency"`
 	CapturedMinor    int64         `db:"captured_minor"`
+	SurplusMinor     int64         `db:"surplus_minor"`
 	SettledMinor     sql.NullInt64 `db:"settled_minor"` // null while Stripe has not said
 	FeeMinor         sql.NullInt64 `db:"fee_minor"`     // likewise
 	InvoiceID        string        `db:"invoice_id"`
@@ -20,7 +21,7 @@ type paymentFacts struct {
 
 func (f paymentFacts) payment() reconcile.Payment {
 	return reconcile.Payment{
-		Currency: f.ChargeCurrency, CapturedMinor: f.CapturedMinor, SettledMinor: f.SettledMinor.Int64, FeeMinor: f.FeeMinor.Int64,
+		Currency: f.ChargeCurrency, CapturedMinor: f.CapturedMinor, SurplusMinor: f.SurplusMinor, SettledMinor: f.SettledMinor.Int64, FeeMinor: f.FeeMinor.Int64,
 		Known: f.SettledMinor.Valid && f.FeeMinor.Valid, InvoiceID: f.InvoiceID, FromBalanceMinor: f.FromBalanceMinor,
 		PaidOutOfBand: f.PaidOutOfBand, Accepted: f.PaymentAccepted,
 	}

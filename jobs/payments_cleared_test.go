@@ -5,7 +5,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
 
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
@@ -178,5 +181,101 @@ func TestPayoutsAreNotInTransitForEver(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A request about a purchase whose charge was too high waits only until the surplus is refunded, whether it was made before that or after; then it
+// is granted what was paid for the purchase less all fees, and paid once. A surplus refund answers no request.
+func TestARequestGoesOnOnceTheSurplusIsRefunded(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	var err error
+	l.worker.Refunds, err = stripefeed.New(stripefeed.Options{
+		Key: l.stripe.RefundKey(), BaseURL: l.base, Log: zerolog.Nop(), EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1, Attempts: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.worker.Clock = l.clock
+	fee := func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 103}} }
+	sell := func() purchased {
+		p, charge := l.pay(2500, "usd", fee)
+		p.amount, p.credits = 2000, 2000
+		l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		return p
+	}
+	l.until(5)
+	before, after := sell(), sell()
+	l.advance(time.Hour)
+	first := l.ask(before)
+	if got := l.decided(first, l.report()); got != "waiting: payment_differs" {
+		t.Error(got)
+	}
+	l.until(9)
+	l.refund(before, 500)
+	l.refund(after, 200)
+	l.refund(after, 300)
+	l.advance(time.Hour)
+	second := l.ask(after)
+	night := l.report()
+	for _, request := range []string{first, second} {
+		if got := l.decided(request, night); got != "approve 1897 withheld 103: unused_in_time fee_withheld" {
+			t.Error(got)
+		}
+	}
+	l.until(9)
+	if sent := l.payOut(night.Date); sent != 2 {
+		t.Errorf("%d of 2 refunds were sent", sent)
+	}
+	for range 3 {
+		l.report()
+	}
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+	if n := l.count("SELECT count(*) FROM reconciler.refund_decisions WHERE decision = 'approve'"); n != 2 {
+		t.Errorf("%d requests are approved", n)
+	}
+}
+
+// An overpayment that was accepted and is refunded whole leaves nothing of the surplus.
+func TestAnAcceptedOverpaymentClears(t *testing.T) {
+	t.Parallel()
+	for name, refunded := range map[string]bool{"kept": false, "refunded": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			l.until(5)
+			p, charge := l.pay(2500, "usd", func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 103}} })
+			p.amount, p.credits = 2000, 2000
+			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+			l.nights(6, map[int]func(){
+				1: func() {
+					var id string
+					if err := l.db.QueryRow("SELECT break_id FROM reconciler.breaks WHERE subject_id = $1 AND kind = 'charge_amount_mismatch'", p.id).Scan(&id); err != nil {
+						t.Fatal(err)
+					}
+					resolution := jobs.Resolution{BreakID: id, Resolution: "accepted", Reason: "paid for a friend as well", Actor: "Dana"}
+					if err := jobs.ResolveBreaks(t.Context(), l.worker.Store, time.UTC, l.clock(), []jobs.Resolution{resolution}); err != nil {
+						t.Fatal(err)
+					}
+				},
+				3: func() {
+					if refunded {
+						l.entry(p, "refund", -p.credits)
+						l.refund(p, 2397)
+					}
+				},
+			})
+			if open := l.open(); len(open) != 0 {
+				t.Errorf("open: %v", open)
+			}
+			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

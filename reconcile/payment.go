@@ -9,6 +9,8 @@ type Payment struct {
 	Currency string
 	// CapturedMinor is what the customer paid by the charge, however much of it was authorised.
 	CapturedMinor int64
+	// SurplusMinor is what of that went back because it had been charged beyond the purchase: no refund of the purchase.
+	SurplusMinor int64
 	// SettledMinor is what the same transactions brought to the balance before fees, and FeeMinor what Stripe took of it: transaction fees
 	// with tax, application fees only where the policy says so. Both in the settlement currency; they count once Known.
 	SettledMinor, FeeMinor int64
@@ -23,8 +25,11 @@ type Payment struct {
 	Accepted bool
 }
 
-// PaidMinor is what was paid for the purchase itself: what was captured, less a debt that the invoice collected along with it.
-func (p Payment) PaidMinor() int64 { return max(0, p.CapturedMinor+min(0, p.FromBalanceMinor)) }
+// PaidMinor is what was paid for the purchase itself: what was captured, less a surplus that went back and a debt that the invoice collected
+// along with it.
+func (p Payment) PaidMinor() int64 {
+	return max(0, p.CapturedMinor-p.SurplusMinor+min(0, p.FromBalanceMinor))
+}
 
 // Covers reports whether payment and customer's balance together are what was purchased, or whether somebody has accepted that they aren't.
 // Another currency can't be accepted: nobody knows then how much of which to pay back.
@@ -32,7 +37,7 @@ func (p Payment) Covers(purchasedMinor int64, currency string) bool {
 	if p.Currency == "" {
 		return p.FromBalanceMinor == purchasedMinor
 	}
-	return p.Currency == currency && (p.Accepted || p.CapturedMinor+p.FromBalanceMinor == purchasedMinor)
+	return p.Currency == currency && (p.Accepted || p.CapturedMinor-p.SurplusMinor+p.FromBalanceMinor == purchasedMinor)
 }
 
 // Refundable splits what was paid into what a refund pays back and the fees that it withholds (clause 2.2). Fees convert by the payment's own

@@ -4,7 +4,7 @@
 (SELECT p.id AS purchase_id, p.account_id, c.id AS charge_id, c.currency AS charge_currency, m.captured_minor,
         CASE WHEN y.looked_at THEN m.settled_minor END AS settled_minor, CASE WHEN y.looked_at THEN m.fee_minor END AS fee_minor,
         i.id AS invoice_id, i.from_balance_minor, i.paid_out_of_band, {{ payment_accepted }} AS payment_accepted,
-        CASE WHEN r.refunded_minor = {{ surplus }} THEN 0 ELSE coalesce(r.refunded_minor, 0) END::bigint AS refunded_minor, r.refunded_at, d.disputed_at, coalesce(d.dispute_open, false) AS dispute_open
+        r.refunded_minor, r.refunded_at, r.surplus_minor, d.disputed_at, coalesce(d.dispute_open, false) AS dispute_open
  FROM source.purchases p
  -- Behind a fence, so that purchases are found by what they are joined on and checked afterwards.
  CROSS JOIN LATERAL (SELECT FROM (SELECT p.id, p.account_id, p.kind, p.credits, p.amount_minor, p.currency, p.status, p.created_at, p.completed_at) purchase
@@ -14,8 +14,7 @@
  LEFT JOIN LATERAL {{ main_charge }} c ON true
  LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
  LEFT JOIN LATERAL {{ payment }} m ON true
- LEFT JOIN LATERAL (SELECT sum(r.amount_minor) AS refunded_minor, min(r.created_at) AS refunded_at
-                    FROM {{ refunds_as_of }} r WHERE r.charge_id = c.id AND r.is_live) r ON true
+ CROSS JOIN LATERAL {{ refunded }} r
  LEFT JOIN LATERAL (SELECT min(d.chargeback_at) AS disputed_at,
                            bool_or(d.chargeback_at IS NOT NULL AND d.status NOT IN ('won', 'lost', 'warning_closed')) AS dispute_open
                     FROM {{ disputes_as_of }} d WHERE d.charge_id = c.id) d ON true

@@ -1,6 +1,7 @@
--- What a refund pays back of payment m, with what invoice i took from the customer's balance; null while that is not known.
+-- What a refund pays back of payment m, with what of it went back as a surplus (r) and what invoice i took from the customer's balance; null while
+-- that is not known.
 -- reconcile.Payment.Refundable is its home, and a test holds this against it.
 CASE WHEN m.fee_minor IS NULL OR m.fee_minor > 0 AND m.settled_minor <= 0 THEN NULL
-     ELSE greatest(0, m.captured_minor + least(0, coalesce(i.from_balance_minor, 0))
+     ELSE greatest(0, m.captured_minor - r.surplus_minor + least(0, coalesce(i.from_balance_minor, 0))
                       - CASE WHEN m.fee_minor <= 0 THEN 0
                              ELSE div(2 * m.fee_minor::numeric * m.captured_minor + m.settled_minor, 2 * m.settled_minor::numeric) END) END

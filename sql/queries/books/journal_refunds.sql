@@ -6,9 +6,10 @@ SELECT x.account_id, x.purchase_id, x.currency, x.amount_minor, x.direction, x.i
                  ORDER BY d.business_date DESC LIMIT 1), due.withheld_minor, 0)::bigint AS withheld_minor,
        {{ from_balance }} AS from_balance_minor
 FROM reconciler.refunded_lots x
-LEFT JOIN LATERAL (SELECT m.captured_minor + least(0, coalesce(i.from_balance_minor, 0)) - {{ refundable }} AS withheld_minor
+LEFT JOIN LATERAL (SELECT m.captured_minor - r.surplus_minor + least(0, coalesce(i.from_balance_minor, 0)) - {{ refundable }} AS withheld_minor
                    FROM {{ purchase_charges }} m
                    CROSS JOIN LATERAL (SELECT m.from_balance_minor) i
+                   CROSS JOIN LATERAL (SELECT m.surplus_minor) r
                    WHERE m.purchase_id = x.purchase_id AND m.account_id = x.account_id AND m.charge_currency = x.currency
                    LIMIT 1) due ON true
 LEFT JOIN {{ windows_standing }} s ON s.account_id = x.account_id AND s.purchase_id = x.purchase_id

@@ -6,8 +6,9 @@ JOIN {{ valid_purchases }} p ON p.id = k.purchase_id
 CROSS JOIN LATERAL (
     SELECT f.created_at AS at, f.amount_minor, f.currency, 0::bigint AS credits
     FROM {{ main_charge }} c
-    JOIN {{ refunds_as_of }} f ON f.charge_id = c.id AND f.is_live
-    WHERE c.status <> 'failed'
+    LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
+    CROSS JOIN LATERAL {{ charge_refunds }} f
+    WHERE c.status <> 'failed' AND NOT f.is_surplus
     UNION ALL
     SELECT e.effective_at, 0, '', -e.credits
     FROM {{ entries }} e

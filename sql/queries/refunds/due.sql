@@ -1,6 +1,6 @@
 -- Approved decisions through the night that call for money and that no refund stands or is under way for, ours or anybody's: what a refund of
--- the charge has answered, of whatever amount, is never paid again. problem: why one can't be planned,
--- beyond what is asked of its charge and purchase as right before sending (reconcile.RefusalsOf).
+-- the charge has answered, of whatever amount, is never paid again; one that gave back what was charged too much answers nothing. problem: why
+-- one can't be planned, beyond what is asked of its charge and purchase as right before sending (reconcile.RefusalsOf).
 SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date AS decided_on, d.refund_minor AS amount_minor,
        coalesce(d.fee_minor, 0) AS fee_minor, d.currency, d.credits, d.clauses, d.policy_version, tried.attempts + 1 AS attempt,
        CASE WHEN r.id IS NULL THEN 'the platform has no such request any more'
@@ -21,5 +21,9 @@ CROSS JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken FROM {{ entries
 LEFT JOIN reconciler.refund_intents busy ON busy.account_id = d.account_id AND busy.charge_id = d.charge_id AND d.charge_id <> ''
  AND busy.request_id <> d.request_id AND busy.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')
 WHERE d.decision = 'approve' AND d.refund_minor > 0 AND d.kind = 'unused_credits' AND d.business_date <= @date::date AND NOT tried.live
-  AND NOT EXISTS (SELECT FROM {{ refunds_as_of }} f WHERE f.charge_id = d.charge_id AND d.charge_id <> '' AND f.is_live)
+  AND NOT EXISTS (SELECT FROM {{ charges_as_of }} c
+                  LEFT JOIN {{ valid_purchases }} p ON p.id = d.purchase_id AND p.account_id = d.account_id
+                  LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
+                  CROSS JOIN LATERAL {{ charge_refunds }} f
+                  WHERE c.id = d.charge_id AND d.charge_id <> '' AND NOT f.is_surplus)
 ORDER BY d.request_id COLLATE "C"

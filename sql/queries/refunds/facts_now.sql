@@ -30,7 +30,7 @@ SELECT coalesce(d.decision, '') AS decision, coalesce(d.refund_minor, 0) AS deci
        least(coalesce(l.granted, 0), 9223372036854775807)::bigint AS granted_credits,
        greatest(-9223372036854775807, least(coalesce(-l.refunded, 0), 9223372036854775807))::bigint AS taken_credits,
        greatest(0, least(coalesce(l.granted, 0), coalesce(l.net - l.before, 0), 9223372036854775807))::bigint AS used_credits,
-       coalesce(c.currency, '') AS charge_currency, coalesce(m.captured_minor, 0) AS captured_minor, m.settled_minor, m.fee_minor,
+       coalesce(c.currency, '') AS charge_currency, coalesce(m.captured_minor, 0) AS captured_minor, coalesce(x.surplus_minor, 0)::bigint AS surplus_minor, m.settled_minor, m.fee_minor,
        coalesce(i.id, '') AS invoice_id, coalesce(i.from_balance_minor, 0) AS from_balance_minor, coalesce(i.paid_out_of_band, false) AS paid_out_of_band,
        {{ payment_accepted }} AS payment_accepted, coalesce(x.reversals, '') AS reversals, coalesce(x.reversed_minor, 0)::bigint AS reversed_minor
 FROM (SELECT 1) one
@@ -41,8 +41,12 @@ LEFT JOIN reconciler.policy_versions v ON v.policy = @policy::text AND p.complet
 LEFT JOIN reconciler.stripe_charges c ON c.id = d.charge_id
 LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
 LEFT JOIN LATERAL {{ payment }} m ON true
-LEFT JOIN LATERAL (SELECT string_agg(r.id, ' ' ORDER BY r.id) AS reversals, sum(r.amount_minor) AS reversed_minor
-                   FROM reconciler.stripe_refunds r
-                   JOIN reconciler.stripe_balance_transactions t ON t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal'
-                   WHERE r.charge_id = c.id) x ON true
+-- Refunds that are none of the purchase: what a capture left of the authorisation, and what was charged too much.
+LEFT JOIN LATERAL (SELECT string_agg(r.id, ' ' ORDER BY r.id) AS reversals, sum(r.amount_minor) AS reversed_minor, sum(r.amount_minor) FILTER (WHERE r.is_surplus) AS surplus_minor
+                   FROM (SELECT r.id, r.amount_minor, false AS is_surplus
+                         FROM reconciler.stripe_refunds r
+                         JOIN reconciler.stripe_balance_transactions t ON t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal'
+                         WHERE r.charge_id = c.id
+                         UNION ALL
+                         SELECT f.id, f.amount_minor, true FROM {{ charge_refunds }} f WHERE f.is_surplus) r) x ON true
 LEFT JOIN ordered l ON l.lot_kind = 'purchase' AND l.lot_id = @purchase_id::text

@@ -16,7 +16,10 @@ WITH overdue AS (
     JOIN reconciler.refund_decisions d ON d.request_id = s.subject_id AND d.decision = 'approve' AND d.business_date <= @date::date
     LEFT JOIN overdue o ON o.version = d.policy_version
     LEFT JOIN {{ valid_requests }} q ON q.id = d.request_id
-    LEFT JOIN LATERAL (SELECT bool_or(r.is_live) AS is_paid, max((r.status_since AT TIME ZONE @zone::text)::date) FILTER (WHERE NOT r.is_live) AS failed_on
+    LEFT JOIN LATERAL (SELECT bool_or(r.is_live AND NOT EXISTS (
+                                  SELECT FROM {{ charges_as_of }} c JOIN {{ valid_purchases }} p ON p.id = d.purchase_id AND p.account_id = d.account_id
+                                  LEFT JOIN LATERAL {{ purchase_invoice }} i ON true CROSS JOIN LATERAL {{ charge_refunds }} f
+                                  WHERE c.id = r.charge_id AND f.id = r.id AND f.is_surplus)) AS is_paid, max((r.status_since AT TIME ZONE @zone::text)::date) FILTER (WHERE NOT r.is_live) AS failed_on
                        FROM {{ refunds_as_of }} r WHERE r.charge_id = d.charge_id AND d.charge_id <> '') r ON true
     LEFT JOIN LATERAL (SELECT -sum(e.credits) AS taken FROM {{ entries }} e
                        WHERE e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal')

@@ -6,14 +6,14 @@ WITH facts AS (
            CASE WHEN p.status = 'completed' AND p.completed_at >= @as_of::timestamptz THEN 'pending' ELSE p.status END AS status,
            p.completed_at, c.id AS charge_id, c.status AS charge_status, c.status_since, c.captured, c.captured_minor,
            c.currency AS charge_currency, c.created_at AS charged_at, c.method,
-           coalesce(r.refunded_minor, 0) AS refunded_minor, n.status AS intent_status,
+           r.refunded_minor + r.surplus_minor AS refunded_minor, n.status AS intent_status,
            i.id AS invoice_id, i.status AS invoice_status, i.paid_out_of_band, coalesce(i.from_balance_minor, 0) AS from_balance_minor,
-           {{ payment_covers }} OR coalesce(r.refunded_minor > 0 AND r.refunded_minor = {{ surplus }}, false) AS is_covered
+           {{ payment_covers }} AS is_covered
     FROM reconciler.candidates s
     JOIN {{ valid_purchases }} p ON p.id = s.subject_id
     LEFT JOIN LATERAL {{ main_charge }} c ON true
-    LEFT JOIN LATERAL (SELECT sum(r.amount_minor) AS refunded_minor FROM {{ refunds_as_of }} r WHERE r.charge_id = c.id AND r.is_live) r ON true
     LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
+    CROSS JOIN LATERAL {{ refunded }} r
     LEFT JOIN reconciler.stripe_payment_intents n ON n.id = p.stripe_payment_intent_id
     WHERE s.business_date = @date::date AND s.job = @scope::text AND p.created_at < @as_of::timestamptz
 ), judged AS (

@@ -8,10 +8,12 @@ WITH facts AS (
     FROM reconciler.candidates s
     LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id
     LEFT JOIN LATERAL {{ main_charge }} c ON true
+    LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
     LEFT JOIN LATERAL (SELECT min(e.account_id) AS account_id, -sum(e.credits) AS taken, max(e.effective_at) FILTER (WHERE e.kind = 'refund') AS last_at
                        FROM {{ entries }} e
                        WHERE e.purchase_id = s.subject_id AND e.kind IN ('refund', 'refund_reversal') AND e.effective_at < @as_of::timestamptz) l ON true
-    LEFT JOIN LATERAL (SELECT count(*) AS refunds FROM {{ refunds_as_of }} r WHERE r.charge_id = c.id) r ON true
+    LEFT JOIN LATERAL (SELECT count(*) AS refunds FROM {{ refunds_as_of }} r
+                       WHERE r.charge_id = c.id AND NOT EXISTS (SELECT FROM {{ charge_refunds }} f WHERE f.id = r.id AND f.is_surplus)) r ON true
     LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
                        FROM {{ disputes_as_of }} d WHERE d.charge_id = c.id) d ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text

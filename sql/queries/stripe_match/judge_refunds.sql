@@ -5,9 +5,9 @@ INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name
 WITH facts AS (
     SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
            coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
-           p.completed_at, m.captured_minor, coalesce(o.live_minor = {{ surplus }}, false) AS is_surplus,
-           CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR {{ payment_covers }}) THEN {{ refundable }} END AS refundable_minor,
-           o.live_minor, o.first_live, o.last_live, l.taken, l.reversals, a.approved_minor, coalesce(a.denied, false) AS denied,
+           p.completed_at, m.captured_minor, coalesce(o.is_surplus, false) AS is_surplus,
+           CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR x.is_covered) THEN x.refundable_minor END AS refundable_minor,
+           o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live, l.taken, l.reversals, a.approved_minor, coalesce(a.denied, false) AS denied,
            coalesce(d.at_stake, false) AS at_stake,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
                AND NOT EXISTS (SELECT FROM {{ valid_requests }} q
@@ -26,9 +26,12 @@ WITH facts AS (
     LEFT JOIN reconciler.policy_versions v ON v.policy = @policy::text AND p.completed_at >= v.effective_from AND p.completed_at < v.effective_to
     LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
     LEFT JOIN LATERAL {{ payment }} m ON true
-    LEFT JOIN LATERAL (SELECT sum(o.amount_minor) AS live_minor, (array_agg(o.id ORDER BY o.created_at, o.id))[1] AS first_live,
-                              (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC))[1] AS last_live
-                       FROM {{ refunds_as_of }} o WHERE o.charge_id = r.charge_id AND o.is_live) o ON true
+    LEFT JOIN LATERAL (SELECT coalesce(sum(o.amount_minor) FILTER (WHERE NOT o.is_surplus), 0)::bigint AS live_minor,
+                              coalesce(sum(o.amount_minor) FILTER (WHERE o.is_surplus), 0)::bigint AS surplus_minor, bool_or(o.is_surplus AND o.id = r.id) AS is_surplus,
+                              (array_agg(o.id ORDER BY o.created_at, o.id) FILTER (WHERE NOT o.is_surplus))[1] AS first_live,
+                              (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC) FILTER (WHERE NOT o.is_surplus))[1] AS last_live
+                       FROM {{ charge_refunds }} o) o ON true
+    LEFT JOIN LATERAL (SELECT {{ payment_covers }} AS is_covered, {{ refundable }} AS refundable_minor FROM (SELECT o.surplus_minor) r) x ON true
     LEFT JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken, count(*) FILTER (WHERE e.kind = 'refund_reversal') AS reversals,
                               min(e.effective_at) FILTER (WHERE e.kind = 'refund') AS taken_at
                        FROM {{ entries }} e
@@ -57,7 +60,7 @@ WITH facts AS (
            CASE WHEN is_live AND status = 'succeeded' THEN 'matched'
                 WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at >= @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
-                WHEN coalesce(live_minor, 0) >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
+                WHEN all_live_minor >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
                 ELSE 'refund_failed' END AS verdict
     FROM policy p
     UNION ALL
