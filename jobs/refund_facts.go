@@ -93,7 +93,7 @@ func (w *Worker) refusalsBySync(ctx context.Context, q postgres.Querier, planned
 		Disputed         bool
 		Refunds          string // ids, by blanks
 	}
-	err = q.Get(ctx, &c, "refunds/charge_by_sync", postgres.Args{"as_of": "infinity", "charge_id": planned.ChargeID})
+	err = q.Get(ctx, &c, "refunds/charge_by_sync", postgres.Args{"as_of": "infinity", "charge_id": planned.ChargeID, "purchase_id": planned.PurchaseID})
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 	case err != nil:
