@@ -19,7 +19,6 @@ type life struct {
 
 	account   string // id, empty before the first event
 	email     string
-	customer  string // at Stripe
 	suspended bool
 	openedAt  time.Time
 
@@ -32,9 +31,7 @@ type life struct {
 	reported  map[string]string // ids of breaks by their line
 	settled   map[string]bool   // breaks that a person has closed, by their line
 	extras    []*extra          // charges that no purchase names
-	strays    map[string]int64  // credits debited for jobs that there aren't, by the id that the entry names
-	stuck     []*job
-	planted   string // what is to go wrong with the next grant
+	planted   string            // what is to go wrong with the next grant
 }
 
 type purchase struct {
