@@ -368,11 +368,12 @@ func firstBelowError(list []attention) int {
 // evidenceAttention is the disputes that are lost unless somebody sends evidence: a warning while there is time, and once a date has passed still.
 func evidenceAttention(due EvidenceFigures) attention {
 	a := attention{Severity: reconcile.Warning, What: fmt.Sprintf("Evidence for disputes due within %d days", due.Days), Href: "#disputes", Open: due.Disputes,
-		Oldest: "due " + due.FirstDue.UTC().Format("2006-01-02 15:04 UTC"), Stake: due.Money,
+		Oldest: "–", Stake: due.Money,
 		Action: "Send the evidence in Stripe's dashboard before the date, or accept the dispute; without evidence it is lost."}
 	if due.Past > 0 {
 		a.What += fmt.Sprintf(", or past: %d", due.Past)
 	}
+	a.What += "; the first on " + due.FirstDue.UTC().Format("2006-01-02 15:04 UTC")
 	return a
 }
 
