@@ -14,8 +14,8 @@ const ourPrefix = "RECONCILER_"
 var (
 	// serviceLink is a variable that Kubernetes sets in every pod for a Service of this worker's.
 	serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
-	// testSetting is one of the tests'.
-	testSetting = regexp.MustCompile(`^RECONCILER_TEST_`)
+	// testSetting is one of the tests', or is about the PostgreSQL that demo, bench and tests start themselves (package localpg).
+	testSetting = regexp.MustCompile(`^RECONCILER_(TEST|POSTGRES)_`)
 )
 
 // misspelt refuses variables that look like settings and are none: everything that begins as ours do, and what is nearly the name of a setting
