@@ -31,7 +31,8 @@ ALTER ROLE reconciler_readonly SET default_transaction_read_only = on;
 -- has to be a member of the owner to make it the owner.
 DO $$
 BEGIN
-    IF NOT pg_has_role(current_user, 'reconciler_owner', 'MEMBER') THEN
+    -- From PostgreSQL 16 on, who made a role is a member that may hand it out, but not yet take it on.
+    IF NOT pg_has_role(current_user, 'reconciler_owner', CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
         EXECUTE format('GRANT reconciler_owner TO %I', current_user);
     END IF;
 END

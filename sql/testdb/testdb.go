@@ -209,7 +209,7 @@ const takeOnRoles = `DO $$
 DECLARE role text;
 BEGIN
 	FOREACH role IN ARRAY ARRAY['reconciler_owner', 'reconciler_app', 'reconciler_readonly', 'reconciler_approver'] LOOP
-		IF NOT pg_has_role(current_user, role, 'MEMBER') THEN
+		IF NOT pg_has_role(current_user, role, CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
 			EXECUTE format('GRANT %I TO %I', role, current_user);
 		END IF;
 	END LOOP;
