@@ -339,6 +339,13 @@ func testEveryRight(t *testing.T, administrator *sql.DB, source string) {
 	want("reconciler_owner", "database", "postgres", "CONNECT")
 	want("PUBLIC", "database", "postgres", "CONNECT", "TEMPORARY") // PostgreSQL's defaults
 	want("PUBLIC", "schema", "public", "USAGE")
+	var version int
+	if err := administrator.QueryRow("SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	if version < 150000 { // 15 took this default back
+		want("PUBLIC", "schema", "public", "CREATE")
+	}
 	for _, role := range []string{"reconciler_app", "reconciler_readonly"} {
 		want(role, "schema", source, "USAGE")
 		for _, relation := range sourceRelations {
