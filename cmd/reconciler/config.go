@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/morning"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -38,6 +39,8 @@ type config struct {
 	// stripePerEndpoint and stripeInAll are requests a second.
 	stripePerEndpoint, stripeInAll int64
 	reportsURL                     string
+	reportsLink                    string
+	notify                         []morning.Address
 	sourceSchema                   string
 	policies                       reconcile.Policies
 	jobs                           jobs.Settings
@@ -147,6 +150,15 @@ func (r *settingsReader) reports(c *config) {
 	c.reportsURL = r.value("REPORTS_URL")
 	if _, err := storage.Open(c.reportsURL); err != nil {
 		r.fault("REPORTS_URL", "%s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "REPORTS_URL"), ": "))
+	}
+	var err error
+	if c.notify, err = morning.ParseAddresses(r.value("RECONCILER_NOTIFY_URLS")); err != nil {
+		r.fault("RECONCILER_NOTIFY_URLS", "%v", err)
+	}
+	if c.reportsLink = r.value("RECONCILER_REPORTS_LINK"); c.reportsLink != "" {
+		if u, err := url.Parse(c.reportsLink); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			r.fault("RECONCILER_REPORTS_LINK", "is not an http or https URL")
+		}
 	}
 }
 

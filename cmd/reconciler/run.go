@@ -80,7 +80,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 					}()
 				}
 				open := onceFit()
-				return patiently(cmd.Context(), c.log, retry, func() error {
+				err = patiently(cmd.Context(), c.log, retry, func() error {
 					w, closeWorker, err := open(cmd.Context(), c)
 					if err != nil {
 						return err
@@ -90,6 +90,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 						w.DryRun = cmd.OutOrStdout()
 					}
 					if catchUp {
+						expectNights(cmd.Context(), newCourier(c, w), w)
 						result, err := w.CatchUp(cmd.Context())
 						caughtUp.Done = append(caughtUp.Done, result.Done...)
 						caughtUp.Broken, caughtUp.Troubled = result.Broken, result.Troubled
@@ -103,6 +104,10 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 					}
 					return failOnBreaks(cmd.Context(), w.Store, night, threshold)
 				})
+				if catchUp {
+					tellCaughtUp(cmd.Context(), c, caughtUp, err)
+				}
+				return err
 			})
 		},
 	}

@@ -87,11 +87,24 @@ func serve(ctx context.Context, c config, listener net.Listener, grace time.Dura
 	if err := c.fit(ctx, w); err != nil && !jobs.Retryable(err) {
 		return errors.Join(err, listener.Close())
 	}
+	telling, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopTelling()
+	messages := &background{courier: newCourier(c, w), now: wallTime.now}
+	defer messages.wait(stopTelling)
 	server := &server{log: c.log, store: w.Store, figures: &freshMetrics{metrics: newMetrics(), store: w.Store, log: c.log}}
 	server.scheduler = &jobs.Scheduler{
 		Worker: w, Nights: c.nights, Jobs: c.jobSchedules, After: wallTime.after,
-		Ready: func(ctx context.Context) error { return awaitPrimary(c.fit(ctx, w)) },
-		Ended: func(_ jobs.CatchUpResult, err error) { server.figures.exitCode.Set(float64(codeOf(ctx, err))) },
+		Ready: func(ctx context.Context) error {
+			err := awaitPrimary(c.fit(ctx, w))
+			if err == nil {
+				expectNights(ctx, messages.courier, w)
+			}
+			return err
+		},
+		Ended: func(result jobs.CatchUpResult, err error) {
+			server.figures.exitCode.Set(float64(codeOf(ctx, err)))
+			messages.ended(telling, result, err)
+		},
 	}
 	web := newWebServer(server.routes())
 	webEnded := make(chan error, 1)

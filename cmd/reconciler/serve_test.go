@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -21,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -604,6 +606,17 @@ func TestCatchUpIsTheSameNights(t *testing.T) {
 	first := today.AddDays(-nights)
 	played := simulation.Options{Seed: 6, Start: first, Nights: nights, FaultsPerKind: 1}
 	folders := [2]string{t.TempDir(), t.TempDir()}
+	var refusing atomic.Bool
+	var told atomic.Int64
+	refusing.Store(true)
+	webhook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if refusing.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		told.Add(1)
+	}))
+	defer webhook.Close()
 	for i, folder := range folders {
 		db := testdb.New(t)
 		if err := playInto(db, played); err != nil {
@@ -615,19 +628,24 @@ func TestCatchUpIsTheSameNights(t *testing.T) {
 			runWith(t, exitDone, db.URL, folder, "run", "--date", first.AddDays(2).String())
 			continue
 		}
-		said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up")
+		// A message that nobody takes changes nothing; it is sent by the next run.
+		said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up", "--notify-urls", webhook.URL)
 		if want := "2 nights done, 0 with broken integrity\n"; said != want {
 			if reconcile.DateOf(time.Now().UTC()) != today {
 				return // midnight has passed meanwhile, and another night was due
 			}
 			t.Errorf("it says %q, want %q", said, want)
 		}
-		if said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up"); reconcile.DateOf(time.Now().UTC()) == today && said != "0 nights done, 0 with broken integrity\n" {
+		refusing.Store(false)
+		if said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up", "--notify-urls", webhook.URL); reconcile.DateOf(time.Now().UTC()) == today && said != "0 nights done, 0 with broken integrity\n" {
 			t.Errorf("the second time it says %q", said)
 		}
 	}
 	if reconcile.DateOf(time.Now().UTC()) == today {
 		compareFolders(t, folders[0], folders[1])
+		if told.Load() != 2 {
+			t.Errorf("%d messages of 2 nights were taken", told.Load())
+		}
 	}
 }
 

@@ -59,6 +59,8 @@ var settingList = []setting{
 	{group: "serve", env: "RECONCILER_SCHEDULE", standby: "15 3 * * *", usage: "serve: when to do the nights that are due, in cron's notation"},
 	{env: "RECONCILER_SCHEDULE_TIMEZONE", standby: "UTC", usage: "serve: time zone of the schedules"},
 	{env: "RECONCILER_JOB_SCHEDULES", usage: "serve: single jobs between nights, such as sync-stripe=@hourly; refunds=30 9 * * 1-5"},
+	{group: "Morning message", env: "RECONCILER_NOTIFY_URLS", secret: true, usage: "serve, run --catch-up: who is told of each night, one address or several between commas: smtp://user:password@host?from=A@B&to=C@D, smtps://.. likewise, or https://.. for a webhook of Slack, Teams or your own"},
+	{env: "RECONCILER_REPORTS_LINK", usage: "where readers of the message find the reports, such as https://desk.example.com; empty: REPORTS_URL"},
 	{group: "Metrics", env: "RECONCILER_PUSHGATEWAY_URL", usage: "run, backfill: a Pushgateway to push metrics to"},
 	{env: "RECONCILER_METRICS_TEXTFILE", usage: "run, backfill: a file NAME.prom to write metrics to, for node_exporter's textfile collector"},
 }

@@ -40,8 +40,8 @@ var schedules = map[string]string{"reconciler-night": "15 3 * * *", "reconciler-
 
 // secrets says which Secrets a component may read: the refund key and the owner of the schema are each in one place only.
 var secrets = map[string][]string{
-	"night":    {"reconciler-database", "reconciler-stripe-read", "reconciler-storage"},
-	"serve":    {"reconciler-database", "reconciler-stripe-read", "reconciler-storage"},
+	"night":    {"reconciler-database", "reconciler-stripe-read", "reconciler-storage", "reconciler-notify"},
+	"serve":    {"reconciler-database", "reconciler-stripe-read", "reconciler-storage", "reconciler-notify"},
 	"backfill": {"reconciler-database", "reconciler-stripe-read", "reconciler-storage"},
 	"refunds":  {"reconciler-database", "reconciler-stripe-read", "reconciler-stripe-refund"},
 	"migrate":  {"reconciler-database-owner"},

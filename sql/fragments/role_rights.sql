@@ -27,6 +27,7 @@
     ('ledger_before', 'SELECT, INSERT, DELETE', ''),
     ('liability_split', 'SELECT, INSERT, DELETE', ''),
     ('liability_steps', 'SELECT, INSERT, DELETE', ''),
+    ('morning_messages', 'SELECT, INSERT', ''),
     ('night_figures', 'SELECT, INSERT, DELETE', ''),
     ('notifications', 'SELECT, INSERT', ''),
     ('payout_tie_outs', 'SELECT, INSERT, DELETE', ''),
