@@ -109,7 +109,11 @@ func (l *lab) newBed(ctx context.Context, name, template string) (*bed, error) {
 	defer admin.Close()
 	create := "CREATE DATABASE " + name
 	if template != "" {
-		create += " TEMPLATE " + template + " STRATEGY file_copy"
+		clone, err := localpg.CloneClause(ctx, admin.DB(), template)
+		if err != nil {
+			return nil, err
+		}
+		create += clone
 	}
 	if _, err := admin.DB().ExecContext(ctx, create); err != nil {
 		return nil, fmt.Errorf("%s: %w", create, err)

@@ -34,6 +34,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	reconcilersql "github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/localpg"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -249,7 +250,10 @@ func (w *world) open(t testing.TB) *lab {
 	t.Helper()
 	name := fmt.Sprintf("lab_%d_%d", os.Getpid(), w.clones.Add(1))
 	w.cloning.Lock()
-	_, err := w.admin.Exec("CREATE DATABASE " + pq.QuoteIdentifier(name) + " TEMPLATE " + pq.QuoteIdentifier(w.prepared) + " STRATEGY file_copy")
+	clone, err := localpg.CloneClause(t.Context(), w.admin.DB.DB, w.prepared)
+	if err == nil {
+		_, err = w.admin.Exec("CREATE DATABASE " + pq.QuoteIdentifier(name) + clone)
+	}
 	w.cloning.Unlock()
 	if err != nil {
 		t.Fatal(err)

@@ -43,8 +43,7 @@ const (
 	// connections the pool of one test may open.
 	connectionsPerTest = 20
 	// maxConnections of the private server: tests that run side by side, as many as there are cores, have some ten each.
-	maxConnections = "1000"
-	// fileCopyVersion is the first server version (server_version_num) with a choice of how to clone.
+	maxConnections  = "1000"
 	fileCopyVersion = 150000
 	// sharedPrefix begins the name of every database made on a server that is not ours; a date and a random part follow.
 	sharedPrefix = "reconciler_test_"
@@ -377,22 +376,8 @@ func (s *server) template(ctx context.Context) (clone string, err error) {
 	if err := s.prepare(ctx, func(role string) string { return s.address(role, name) }); err != nil {
 		return "", errors.Join(fmt.Errorf("prepare the template: %w", err), s.drop(name))
 	}
-	var version int
-	if err := s.admin.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&version); err != nil {
-		return "", fmt.Errorf("ask for the server's version: %w", err)
-	}
-	s.clone = cloneClause(name, version)
-	return s.clone, nil
-}
-
-// cloneClause ends a CREATE DATABASE statement. Without fsync, copying files beats writing them through the log; older servers know
-// nothing else.
-func cloneClause(template string, version int) string {
-	clause := " TEMPLATE " + pq.QuoteIdentifier(template)
-	if version >= fileCopyVersion {
-		clause += " STRATEGY file_copy"
-	}
-	return clause
+	s.clone, err = localpg.CloneClause(ctx, s.admin, name)
+	return s.clone, err
 }
 
 // name makes a database name that tells which test it belongs to.
