@@ -142,12 +142,12 @@ func (a *Audit) Seal(ctx context.Context) error {
 
 // audit appends what the given additions find, as the last thing in a transaction of the night.
 func (n *Night) audit(ctx context.Context, tx *postgres.Tx, additions ...func(ctx context.Context, a *Audit) error) error {
-	if n.rehearsal { // nothing of it stays, and the lock would be held until its end
+	if n.Run.Rehearsal { // nothing of it stays, and the lock would be held until its end
 		return nil
 	}
 	actor, run := nightActor, n.runID()
-	if n.command.name != "" {
-		actor, run = n.command.actor, n.command.name
+	if n.Run.Name != "" {
+		actor, run = n.Run.Actor, n.Run.Name
 	}
 	a, err := OpenAudit(ctx, tx, actor, run, n.now())
 	if err != nil {
@@ -159,14 +159,6 @@ func (n *Night) audit(ctx context.Context, tx *postgres.Tx, additions ...func(ct
 		}
 	}
 	return a.Seal(ctx)
-}
-
-// inAuditedTx runs a job's transaction that appends to the audit log, one at a time within the night: a second one would have a snapshot without
-// what the first appends, and would have to be done over.
-func (n *Night) inAuditedTx(ctx context.Context, fn func(ctx context.Context, tx *postgres.Tx) error) error {
-	n.appending.Lock()
-	defer n.appending.Unlock()
-	return n.Store.InTx(ctx, matchingTx, fn)
 }
 
 // nightActor is who a night's own changes are by.
@@ -187,8 +179,6 @@ type AuditProblem struct {
 	Where string // the link, or the subject that a change is missing of
 	What  string
 }
-
-func (p AuditProblem) String() string { return p.Where + ": " + p.What }
 
 // AuditHead is the newest link of the log; every night tells it to its own log. Whoever has noted it can tell later that nothing before it was
 // altered or removed, not even with the whole chain written anew.

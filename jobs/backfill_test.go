@@ -28,45 +28,6 @@ func (b *smallBusiness) lateJob(id string, finished time.Time) error {
 	return err
 }
 
-// Rows that turned up after a night was scanned ahead, and before its turn, once came to control totals that didn't tie. The night reads itself then.
-func TestRowsBetweenAScanAheadAndItsNight(t *testing.T) {
-	t.Parallel()
-	b := newSmallBusiness(t, 3)
-	b.play(t)
-	var mu sync.Mutex
-	scanned := map[string]int{}
-	var late error
-	b.worker.Store.Intercept = func(_ context.Context, statement string, done bool) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if statement == "reading/ahead" && done { // what comes now it has not seen
-			scanned[statement]++
-			id := fmt.Sprintf("job_zz_late_%d", scanned[statement])
-			late = errors.Join(late, b.lateJob(id, reconcile.NightOf(b.date(scanned[statement]), time.UTC).Begin.Add(time.Hour)))
-		}
-		return nil
-	}
-	result, err := b.worker.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(0), To: b.date(2), Parallel: 2})
-	b.worker.Store.Intercept = nil
-	if err := errors.Join(err, late); err != nil || result.Done != 3 {
-		t.Fatalf("%+v: %v", result, err)
-	}
-	if scanned["reading/ahead"] != 2 {
-		t.Fatalf("%d nights were read ahead, want 2", scanned["reading/ahead"])
-	}
-	const totals = "SELECT string_agg(c::text, ';' ORDER BY business_date, check_name, unit) FROM reconciler.control_totals c WHERE job = 'match-jobs'"
-	ahead := b.text(t, totals)
-	if _, err := b.worker.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(0), To: b.date(2), Again: true}); err != nil {
-		t.Fatal(err)
-	}
-	if again := b.text(t, totals); again != ahead {
-		t.Errorf("read ahead, the control totals are\n%s\nand otherwise\n%s", ahead, again)
-	}
-	if rejected := b.text(t, "SELECT count(*)::text FROM reconciler.breaks WHERE subject_id LIKE 'job_zz_late_%'"); rejected != "0" {
-		t.Errorf("%s breaks of jobs that have their debit", rejected)
-	}
-}
-
 // A dry run of a range goes through it as a backfill would, each night upon the one before, and says of each what the backfill then does.
 func TestDryRunOfARangeSaysWhatTheBackfillDoes(t *testing.T) {
 	t.Parallel()
@@ -76,9 +37,7 @@ func TestDryRunOfARangeSaysWhatTheBackfillDoes(t *testing.T) {
 	before, files := b.books(t), snapshot(t, b.folder)
 	rehearse := func() string {
 		var said bytes.Buffer
-		b.worker.DryRun = &said
-		defer func() { b.worker.DryRun = nil }()
-		if _, err := b.worker.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(0), To: b.date(3), Parallel: 2}); err != nil {
+		if _, err := b.worker.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(0), To: b.date(3), DryRun: &said}); err != nil {
 			t.Fatal(err)
 		}
 		return said.String()
@@ -139,7 +98,6 @@ func TestDryRunGivesWay(t *testing.T) {
 	started := false
 	var said bytes.Buffer
 	rehearsing := *b.worker
-	rehearsing.DryRun = &said
 	rehearsing.Step = func(string) {
 		if !started {
 			started = true
@@ -149,7 +107,7 @@ func TestDryRunGivesWay(t *testing.T) {
 			}
 		}
 	}
-	_, err := rehearsing.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(1), To: b.date(2)})
+	_, err := rehearsing.Backfill(context.Background(), jobs.BackfillOptions{From: b.date(1), To: b.date(2), DryRun: &said})
 	if !errors.Is(err, jobs.ErrGaveWay) || !errors.Is(err, postgres.ErrUnavailable) {
 		t.Errorf("the dry run ended with %v", err)
 	}

@@ -15,17 +15,10 @@ var closingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, 
 
 // closeNight closes the night's books in one transaction. When they don't tie, or there is no journal because the refund windows are
 // missing, the error comes with the books as they are: they must be seen.
-func (n *Night) closeNight(ctx context.Context) (counts Counts, err error) {
+func (n *Night) closeNight(ctx context.Context, read *reading) (counts Counts, err error) {
 	var untied untiedBooks
-	var rows rowCount
-	count := n.beside(ctx, func(ctx context.Context) error {
-		return n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-			return tx.Get(ctx, &rows, "books/rows_now", n.span(postgres.Args{"date": n.Date}))
-		})
-	})
-	defer count.giveUp()
 	err = n.Store.InTx(ctx, closingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = n.closeBooks(ctx, tx, func() (rowCount, error) { err := count.wait(); return rows, err })
+		counts, err = n.closeBooks(ctx, tx, read)
 		if errors.As(err, &untied) {
 			return nil
 		}
@@ -46,7 +39,7 @@ func (n *Night) closeNight(ctx context.Context) (counts Counts, err error) {
 // closeBooks rolls the liability forward through the night, in credits and in money per currency, once from the ledger's entries and once
 // from the lots, and fails with ErrIntegrity where the two differ or where the night doesn't open with what the one before closed with.
 // It is a step of the job reports, and leaves the same rows whenever it is repeated.
-func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx, count func() (rowCount, error)) (Counts, error) {
+func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx, read *reading) (Counts, error) {
 	if _, err := tx.Exec(ctx, "books/clear", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
@@ -57,7 +50,7 @@ func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx, count func() (r
 	if err := n.bookPurchases(ctx, tx, goesOn); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	counts, ledger, err := n.rollForward(ctx, tx, goesOn, count)
+	counts, ledger, err := n.rollForward(ctx, tx, goesOn, read.someMoved)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
@@ -70,7 +63,7 @@ func (n *Night) closeBooks(ctx context.Context, tx *postgres.Tx, count func() (r
 	case err != nil:
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	untied := n.controlBooks(ctx, tx)
+	untied := n.controlBooks(ctx, tx, read)
 	if untied != nil && !errors.Is(untied, ErrIntegrity) {
 		return nil, untied
 	}
@@ -106,7 +99,7 @@ func (n *Night) bookPurchases(ctx context.Context, tx *postgres.Tx, goesOn bool)
 	return err
 }
 
-func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool, count func() (rowCount, error)) (counts Counts, ledger ledgerEntries, err error) {
+func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn, someMoved bool) (counts Counts, ledger ledgerEntries, err error) {
 	span := n.span(postgres.Args{"date": n.Date})
 	if _, err := tx.Exec(ctx, "books/buying_accounts", with(span, postgres.Args{"goes_on": goesOn})); err != nil {
 		return nil, ledger, err
@@ -124,10 +117,10 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool, c
 			return nil, ledger, err
 		}
 	}
-	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved})); err != nil {
+	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.span(postgres.Args{"date": n.Date, "some_moved": someMoved})); err != nil {
 		return nil, ledger, err
 	}
-	if err := n.sameLedger(ctx, tx, ledger, count); err != nil {
+	if err := n.sameLedger(ctx, tx, ledger); err != nil {
 		return nil, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
@@ -152,13 +145,10 @@ func (n *Night) rollForward(ctx context.Context, tx *postgres.Tx, goesOn bool, c
 	return Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
-// rowCount is how many rows of the ledger the night has read, and how many there are when its books are closed.
-type rowCount struct{ Read, Now string }
-
 // sameLedger holds the ledger as it is when the books are closed against what the night has read and gone by.
-func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries, count func() (rowCount, error)) error {
-	rows, err := count()
-	if err != nil {
+func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries) error {
+	var rows struct{ Read, Now string }
+	if err := tx.Get(ctx, &rows, "books/rows_now", n.span(postgres.Args{"date": n.Date})); err != nil {
 		return err
 	}
 	var read string
@@ -169,12 +159,12 @@ func (n *Night) sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntri
 	for _, amount := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
 		all = plus(all, amount)
 	}
-	return errors.Join(n.stillTheSame("rows of the ledger", rows.Read, rows.Now), n.stillTheSame("credits of the ledger", read, all))
+	return errors.Join(stillTheSame("rows of the ledger", rows.Read, rows.Now), stillTheSame("credits of the ledger", read, all))
 }
 
 // controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing
 // before, is an integrity error.
-func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
+func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx, read *reading) error {
 	var ties []struct {
 		Measure         string
 		Closing         string
@@ -191,7 +181,7 @@ func (n *Night) controlBooks(ctx context.Context, tx *postgres.Tx) error {
 		c.add("opening equals previous closing", t.Measure, t.PreviousClosing, t.Opening, "0", "0")
 		c.add("roll-forward ties to lots", t.Measure, t.Closing, t.ClosingFromLots, "0", "0")
 		if t.Measure == "credits" {
-			ledger, err := n.ledgerTotal(ctx, tx, t.Closing)
+			ledger, err := n.ledgerTotal(ctx, tx, read, t.Closing)
 			if err != nil {
 				return err
 			}
@@ -225,12 +215,12 @@ const wayOut = "entries from before this night were changed or removed, or added
 // changed or removed after its night, shows in the difference: what turned up from before the first night is then looked for, and verify names the night
 // that changed. An older night says again what it said: what has turned up since is booked in the open one. A long ledger is only summed when a
 // month ends, before anybody closes it; when a night that was looked back at has changed; and for as long as it doesn't tie.
-func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string) (string, error) {
-	reported, err := n.lastReported(ctx, tx)
+func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, read *reading, closing string) (string, error) {
+	reported, err := lastReported(ctx, tx)
 	if err != nil || reported.After(n.Date) {
 		return closing, err
 	}
-	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !n.ledgerChanged {
+	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !read.ledgerChanged {
 		var due bool
 		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": closingIsLedger, "many": ledgerRows})
 		if err != nil || !due {
@@ -241,14 +231,14 @@ func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, closing string
 	if err := tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()}); err != nil || bigInt(ledger).Cmp(bigInt(closing)) == 0 {
 		return ledger, err
 	}
-	return ledger, n.lookBehind(ctx, tx)
+	return ledger, n.lookBehind(ctx, tx, read.lookedBehind)
 }
 
 // lookBehind makes the night start over when it hasn't looked at what there was before the night that opened the books, and that has changed: what
 // turned up is booked then.
-func (n *Night) lookBehind(ctx context.Context, tx *postgres.Tx) error {
-	before, err := n.loadNotedBefore(ctx, tx)
-	if err != nil || n.lookedBehind || !n.isLateBefore(before) {
+func (n *Night) lookBehind(ctx context.Context, tx *postgres.Tx, looked bool) error {
+	before, err := loadNotedBefore(ctx, tx, n.Date)
+	if err != nil || looked || !before.isLate(n.Date) {
 		return err
 	}
 	var changed changedNight
@@ -256,8 +246,7 @@ func (n *Night) lookBehind(ctx context.Context, tx *postgres.Tx) error {
 	if err := tx.Get(ctx, &changed, "late/before_changed", args); err != nil || !changed.isChanged() {
 		return err
 	}
-	n.mustLookBehind = true
-	return fmt.Errorf("%w (entries from before %s have turned up)", errStillWritten, before.BusinessDate)
+	return fmt.Errorf("%w (entries from before %s have turned up)", errLookBehind, before.BusinessDate)
 }
 
 // closingIsLedger is the name of a control.

@@ -72,10 +72,10 @@ func (n *Night) clearStaging(ctx context.Context, tx *postgres.Tx, job string) e
 // classifyFailures holds every failure code among the job's candidates against the policy version in force when the job finished.
 func (n *Night) classifyFailures(ctx context.Context, tx *postgres.Tx, job string) error {
 	var unknown []unknownCode
-	if err := tx.Select(ctx, &unknown, "policy/unknown_codes", n.args(job, postgres.Args{"policy": n.Policy, "as_of": n.AsOf()})); err != nil {
+	if err := tx.Select(ctx, &unknown, "policy/unknown_codes", n.args(job, postgres.Args{"policy": n.policyHash(), "as_of": n.AsOf()})); err != nil {
 		return err
 	}
-	return n.addClasses(ctx, tx, unknown)
+	return addClasses(ctx, n, tx, unknown)
 }
 
 // unknownCode is a failure code that has not been held against a version of the policy yet.
@@ -86,7 +86,7 @@ type unknownCode struct {
 	FailureCode   string `db:"failure_code"`
 }
 
-func (n *Night) addClasses(ctx context.Context, tx *postgres.Tx, unknown []unknownCode) error {
+func addClasses(ctx context.Context, n *Night, tx *postgres.Tx, unknown []unknownCode) error {
 	for _, u := range unknown {
 		version, err := n.Policies.At(u.EffectiveFrom)
 		if err != nil {
@@ -94,7 +94,7 @@ func (n *Night) addClasses(ctx context.Context, tx *postgres.Tx, unknown []unkno
 		}
 		c := version.Failures.Classify(reconcile.JobStatus(u.Status), u.FailureCode)
 		_, err = tx.Exec(ctx, "policy/add_class", postgres.Args{
-			"policy": n.Policy, "version": u.Version, "status": u.Status, "failure_code": u.FailureCode,
+			"policy": n.policyHash(), "version": u.Version, "status": u.Status, "failure_code": u.FailureCode,
 			"class": string(c.Class), "rule": c.Rule, "clause": c.Clause, "reason": c.Reason,
 		})
 		if err != nil {

@@ -15,40 +15,33 @@ import (
 
 // creditBacks decides about every failed job of the night and posts what is due to the ledger, in one transaction with its record.
 // Exactly once: the record's unique key and the entry's idempotency key both come from the job and from what it had been credited before.
-func creditBacks(ctx context.Context, n *Night) (counts Counts, err error) {
+func creditBacks(ctx context.Context, n *Night, read *reading) (counts Counts, err error) {
 	const job = "credit-backs"
-	err = n.Store.InTx(ctx, stagingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	// Nothing is posted for a night of which rows may be missing: match-jobs has counted them, or failed before.
+	if _, err := read.count(ctx, n); err != nil {
+		return nil, err
+	}
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		return n.findFailedJobs(ctx, tx, job)
 	})
 	if err != nil {
 		return nil, err
 	}
-	endAppending := func() {}
-	defer func() { endAppending() }()
-	err = n.Store.InTx(ctx, postingTx, func(inTx context.Context, tx *postgres.Tx) error {
-		if counts, err = n.postCreditBacks(inTx, ctx, tx, job); err != nil {
+	err = n.Store.InTx(ctx, postingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if counts, err = n.postCreditBacks(ctx, tx, job); err != nil {
 			return err
 		}
-		if err := n.recount.wait(ctx); err != nil {
-			return err
-		}
-		n.appending.Lock() // until what is appended is committed
-		endAppending = n.appending.Unlock
-		return n.auditCreditBacks(inTx, tx)
+		return n.auditCreditBacks(ctx, tx)
 	})
 	return counts, err
 }
-
-// stagingTx only writes what is ours, and is committed before anything is locked that matters to others: it may wait for a job that is done
-// beside it.
-var stagingTx = postgres.TxOptions{WorkMem: matchingTx.WorkMem, Settings: matchingTx.Settings, LockTimeout: 10 * time.Minute}
 
 // factsTx is for what looks up one job after the other. Its statements are planned while tables are empty that may be full before they end: a
 // plan that reads such a table from end to end, because it is short yet, would do so for every job.
 var factsTx = postgres.TxOptions{ReadOnly: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
 
-// postingTx has no snapshot, as it ends with the audit log, to which others append meanwhile. It reads nothing but what it has written.
-var postingTx = postgres.TxOptions{WorkMem: matchingTx.WorkMem, Settings: factsTx.Settings}
+// postingTx reads and posts in one snapshot: what is decided is what is counted.
+var postingTx = postgres.TxOptions{Snapshot: true, WorkMem: factsTx.WorkMem, Settings: factsTx.Settings}
 
 type creditBackFacts struct {
 	AccountID      string     `db:"account_id"`
@@ -113,8 +106,7 @@ func (n *Night) findFailedJobs(ctx context.Context, tx *postgres.Tx, job string)
 	return n.classifyFailures(ctx, tx, job) // those of the night's own jobs were when it was read
 }
 
-// postCreditBacks works in tx; beside is the context from outside of it.
-func (n *Night) postCreditBacks(ctx, beside context.Context, tx *postgres.Tx, job string) (Counts, error) {
+func (n *Night) postCreditBacks(ctx context.Context, tx *postgres.Tx, job string) (Counts, error) {
 	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
@@ -122,7 +114,7 @@ func (n *Night) postCreditBacks(ctx, beside context.Context, tx *postgres.Tx, jo
 	if err != nil {
 		return nil, err
 	}
-	failed, err := n.recordCreditBacks(ctx, beside, tx, job, booking.at)
+	failed, err := n.recordCreditBacks(ctx, tx, job, booking.at)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +145,7 @@ type booking struct {
 }
 
 func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error) {
-	reported, err := n.lastReported(ctx, q)
+	reported, err := lastReported(ctx, q)
 	if err != nil {
 		return booking{}, err
 	}
@@ -164,10 +156,9 @@ func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error
 	return booking{at: latest.AsOf(), on: latest.Date.AddDays(1)}, nil
 }
 
-// recordCreditBacks decides about the failed jobs, page by page, while the next pages are still being read: beside the transaction that records
-// the decisions, in a snapshot of its own, in which they are counted as well. In a rehearsal all is in one transaction.
-func (n *Night) recordCreditBacks(ctx, beside context.Context, tx *postgres.Tx, job string, bookedAt time.Time) (string, error) {
-	record := func(page []creditBackFacts) error {
+// recordCreditBacks decides about the failed jobs, page by page, and returns how many of them are the night's own.
+func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) (string, error) {
+	return n.readFailedJobs(ctx, tx, job, func(page []creditBackFacts) error {
 		return tx.Copy(ctx, "credit_backs/record", func(yield func([]any) bool) {
 			for _, facts := range page {
 				if row, keep := decideCreditBack(facts); keep && !yield(row.columns(n.Date, bookedAt)) {
@@ -175,34 +166,7 @@ func (n *Night) recordCreditBacks(ctx, beside context.Context, tx *postgres.Tx, 
 				}
 			}
 		})
-	}
-	if n.rehearsal {
-		return n.readFailedJobs(ctx, tx, job, record)
-	}
-	pages := make(chan []creditBackFacts)
-	var failed string
-	reading := n.beside(beside, func(ctx context.Context) error {
-		defer close(pages)
-		return n.Store.InTx(ctx, factsTx, func(ctx context.Context, tx *postgres.Tx) (err error) {
-			failed, err = n.readFailedJobs(ctx, tx, job, func(page []creditBackFacts) error {
-				select {
-				case pages <- slices.Clone(page):
-					return nil
-				case <-ctx.Done():
-					return context.Cause(ctx)
-				}
-			})
-			return err
-		})
 	})
-	defer reading.giveUp()
-	for page := range pages {
-		if err := record(page); err != nil {
-			return "", err
-		}
-	}
-	err := reading.wait()
-	return failed, err
 }
 
 // readFailedJobs counts the night's failed jobs, and reads what is known of these and of the candidates.
@@ -210,7 +174,7 @@ func (n *Night) readFailedJobs(ctx context.Context, tx *postgres.Tx, job string,
 	if err := tx.Get(ctx, &failed, "credit_backs/failed", n.span(nil)); err != nil {
 		return "", err
 	}
-	args := n.args(job, postgres.Args{"policy": n.Policy, "begin": n.Begin, "as_of": n.AsOf()})
+	args := n.args(job, postgres.Args{"policy": n.policyHash(), "begin": n.Begin, "as_of": n.AsOf()})
 	return failed, postgres.InPages(ctx, tx, "credit_backs/facts", args, batchRows, fn)
 }
 

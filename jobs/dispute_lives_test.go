@@ -573,16 +573,14 @@ func TestEveryWayToDoANightAgreesOnTheseLives(t *testing.T) {
 	rehearsed := func() string {
 		t.Helper()
 		var said bytes.Buffer
-		l.worker.DryRun = &said
-		defer func() { l.worker.DryRun = nil }()
-		ok[jobs.BackfillResult](t)(l.worker.Backfill(ctx, jobs.BackfillOptions{From: first, To: last}))
+		ok[jobs.BackfillResult](t)(l.worker.Backfill(ctx, jobs.BackfillOptions{From: first, To: last, DryRun: &said}))
 		return said.String()
 	}
 	if said := rehearsed(); strings.Count(said, "No reports are published for it yet.") != nights || len(snapshot(t, l.folder)) > 0 {
 		t.Errorf("the dry run published, or said\n%s", said)
 	}
 
-	ok[jobs.BackfillResult](t)(l.worker.Backfill(ctx, jobs.BackfillOptions{From: first, To: last, Parallel: 2}))
+	ok[jobs.BackfillResult](t)(l.worker.Backfill(ctx, jobs.BackfillOptions{From: first, To: last}))
 	published := snapshot(t, l.folder)
 	l.booksOfAMonth.nights = all
 	var kinds []string

@@ -17,10 +17,15 @@ import (
 // ErrGaveWay says that a rehearsal of several nights has stopped because another worker waits for its night. Worth another try later.
 const ErrGaveWay = postgres.Busy("another worker waits for its night, and the dry run has given way")
 
+// Rehearse is RunNight without any change: it says on out what would have been posted and published.
+func (w *Worker) Rehearse(ctx context.Context, out io.Writer, date reconcile.Date, only ...string) error {
+	return w.rehearse(ctx, out, []reconcile.Date{date}, func(_ reconcile.Date, nightErr error) error { return nightErr }, only...)
+}
+
 // rehearse does the work of nights in one transaction that is rolled back, each night upon what the ones before would have left, and tells
 // what each would have changed. Stripe is not synced: what is known of it is used. ended is told how each night ended; what it returns
 // ends the rehearsal. Other workers wait meanwhile: after each night it gives way to them.
-func (w *Worker) rehearse(ctx context.Context, nights []reconcile.Date, ended func(night reconcile.Date, err error) error, only ...string) (err error) {
+func (w *Worker) rehearse(ctx context.Context, out io.Writer, nights []reconcile.Date, ended func(night reconcile.Date, err error) error, only ...string) (err error) {
 	turn, err := w.takeTurn(ctx)
 	if err != nil {
 		return fmt.Errorf("dry run: %w", err)
@@ -36,9 +41,9 @@ func (w *Worker) rehearse(ctx context.Context, nights []reconcile.Date, ended fu
 				if err := errors.Join(err, w.stopped(ctx)); err != nil {
 					return err
 				}
-				fmt.Fprintln(w.DryRun)
+				fmt.Fprintln(out)
 			}
-			if err := ended(night, w.rehearseNight(ctx, rehearsal, night, only...)); err != nil {
+			if err := ended(night, w.rehearseNight(ctx, out, rehearsal, night, only...)); err != nil {
 				return err
 			}
 		}
@@ -46,31 +51,28 @@ func (w *Worker) rehearse(ctx context.Context, nights []reconcile.Date, ended fu
 	})
 }
 
-func (w *Worker) rehearseNight(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date, only ...string) error {
+func (w *Worker) rehearseNight(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date, only ...string) error {
 	closed, err := loadPeriod(ctx, rehearsal, PeriodOf(date))
 	if err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	published := rehearsedReports{}
-	rehearsed := *w
-	rehearsed.Store, rehearsed.DryRun, rehearsed.Stripe, rehearsed.rehearsal, rehearsed.hasTurn = rehearsal, nil, nil, true, true
-	rehearsed.inspect = published.look
-	runErr := rehearsed.runNight(ctx, date, only...)
+	runErr := w.runNight(ctx, date, runOptions{only: only, hasTurn: true, rehearsal: rehearsal, inspect: published.look})
 	if runErr != nil && !errors.Is(runErr, ErrIntegrity) {
 		return runErr // the transaction may have ended with it
 	}
-	if _, err := fmt.Fprintf(w.DryRun, "Dry run of %s: nothing was changed.\n", date); err != nil {
+	if _, err := fmt.Fprintf(out, "Dry run of %s: nothing was changed.\n", date); err != nil {
 		return err
 	}
 	if closed.State == "closed" {
-		fmt.Fprintf(w.DryRun, "Its period %s is closed: none of this would be posted or published, but told in a difference report.\n", PeriodOf(date))
+		fmt.Fprintf(out, "Its period %s is closed: none of this would be posted or published, but told in a difference report.\n", PeriodOf(date))
 	}
-	for _, tell := range []func(context.Context, *postgres.Store, reconcile.Date) error{w.tellCreditBacks, w.tellDecisions, w.tellRefunds, w.tellBreaks} {
-		if err := tell(ctx, rehearsal, date); err != nil {
+	for _, tell := range []func(context.Context, io.Writer, *postgres.Store, reconcile.Date) error{w.tellCreditBacks, w.tellDecisions, w.tellRefunds, w.tellBreaks} {
+		if err := tell(ctx, out, rehearsal, date); err != nil {
 			return errors.Join(runErr, err)
 		}
 	}
-	return errors.Join(runErr, published.tell(w.DryRun))
+	return errors.Join(runErr, published.tell(out))
 }
 
 // maxRehearsalLines is how many lines of a kind a dry run lists; the rest is counted.
@@ -85,16 +87,16 @@ type rehearsedCreditBack struct {
 	EntryID     string `db:"entry_id"`
 }
 
-func (w *Worker) tellCreditBacks(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
+func (w *Worker) tellCreditBacks(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date) error {
 	listed, count, credits, err := w.newCreditBacks(ctx, rehearsal, date)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.DryRun, "%d credit-backs of %s credits would be posted.\n", count, credits)
+	fmt.Fprintf(out, "%d credit-backs of %s credits would be posted.\n", count, credits)
 	if count == 0 {
 		return nil
 	}
-	return w.table([]string{"JOB", "ACCOUNT", "FAILURE CODE", "CREDITS", "CLAUSE"}, count, func(table *reports.TextTable) {
+	return rehearsalTable(out, []string{"JOB", "ACCOUNT", "FAILURE CODE", "CREDITS", "CLAUSE"}, count, func(table *reports.TextTable) {
 		for _, d := range listed {
 			table.Row(d.JobID, d.AccountID, d.FailureCode, d.CreditBack, d.Clause)
 		}
@@ -102,19 +104,19 @@ func (w *Worker) tellCreditBacks(ctx context.Context, rehearsal *postgres.Store,
 }
 
 // table writes up to maxRehearsalLines lines below a heading, and how many more there are.
-func (w *Worker) table(heading []string, count int, write func(table *reports.TextTable)) error {
-	if _, err := fmt.Fprintln(w.DryRun); err != nil {
+func rehearsalTable(out io.Writer, heading []string, count int, write func(table *reports.TextTable)) error {
+	if _, err := fmt.Fprintln(out); err != nil {
 		return err
 	}
-	table := reports.NewTextTable(w.DryRun, heading...)
+	table := reports.NewTextTable(out, heading...)
 	write(table)
 	if err := table.End(); err != nil {
 		return err
 	}
 	if more := count - maxRehearsalLines; more > 0 {
-		fmt.Fprintf(w.DryRun, "… and %d more\n", more)
+		fmt.Fprintf(out, "… and %d more\n", more)
 	}
-	_, err := fmt.Fprintln(w.DryRun)
+	_, err := fmt.Fprintln(out)
 	return err
 }
 
@@ -151,7 +153,7 @@ func (w *Worker) newCreditBacks(ctx context.Context, rehearsal *postgres.Store, 
 }
 
 // tellDecisions lists the refund requests that would be decided for good and are not yet.
-func (w *Worker) tellDecisions(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
+func (w *Worker) tellDecisions(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date) error {
 	type decision struct {
 		RequestID   string `db:"request_id"`
 		AccountID   string `db:"account_id"`
@@ -179,11 +181,11 @@ func (w *Worker) tellDecisions(ctx context.Context, rehearsal *postgres.Store, d
 			approved++
 		}
 	}
-	fmt.Fprintf(w.DryRun, "%d refund requests would be approved, %d denied.\n", approved, len(decisions)-approved)
+	fmt.Fprintf(out, "%d refund requests would be approved, %d denied.\n", approved, len(decisions)-approved)
 	if len(decisions) == 0 {
 		return nil
 	}
-	return w.table([]string{"REQUEST", "ACCOUNT", "DECISION", "REFUND", "CREDITS", "CLAUSES"}, len(decisions), func(table *reports.TextTable) {
+	return rehearsalTable(out, []string{"REQUEST", "ACCOUNT", "DECISION", "REFUND", "CREDITS", "CLAUSES"}, len(decisions), func(table *reports.TextTable) {
 		for _, d := range decisions[:min(len(decisions), maxRehearsalLines)] {
 			refund := "-"
 			if d.Decision == "approve" && d.Currency != "" {
@@ -195,7 +197,7 @@ func (w *Worker) tellDecisions(ctx context.Context, rehearsal *postgres.Store, d
 }
 
 // tellRefunds lists what approved plans have left to send, and says whether this worker would send it. Only the newest night would.
-func (w *Worker) tellRefunds(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
+func (w *Worker) tellRefunds(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date) error {
 	var plans []struct {
 		PlanID      string `db:"plan_id"`
 		ApprovedBy  string `db:"approved_by"`
@@ -208,10 +210,10 @@ func (w *Worker) tellRefunds(ctx context.Context, rehearsal *postgres.Store, dat
 		return err
 	}
 	if len(plans) == 0 {
-		_, err := fmt.Fprintln(w.DryRun, "No approved refund waits to be sent.")
+		_, err := fmt.Fprintln(out, "No approved refund waits to be sent.")
 		return err
 	}
-	reported, err := (&Night{Worker: w}).lastReported(ctx, w.Store)
+	reported, err := lastReported(ctx, w.Store)
 	if err != nil {
 		return err
 	}
@@ -222,15 +224,15 @@ func (w *Worker) tellRefunds(ctx context.Context, rehearsal *postgres.Store, dat
 	case !w.Settings.Refund.Execute || w.Refunds == nil:
 		verdict = "wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here"
 	}
-	fmt.Fprintf(w.DryRun, "Refunds of these approved plans %s.\n", verdict)
-	return w.table([]string{"PLAN", "APPROVED BY", "REFUNDS", "MONEY", "CREDITS"}, len(plans), func(table *reports.TextTable) {
+	fmt.Fprintf(out, "Refunds of these approved plans %s.\n", verdict)
+	return rehearsalTable(out, []string{"PLAN", "APPROVED BY", "REFUNDS", "MONEY", "CREDITS"}, len(plans), func(table *reports.TextTable) {
 		for _, p := range plans[:min(len(plans), maxRehearsalLines)] {
 			table.Row(p.PlanID, p.ApprovedBy, p.Refunds, p.AmountMinor.Text(p.Currency), p.Credits)
 		}
 	})
 }
 
-func (w *Worker) tellBreaks(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) error {
+func (w *Worker) tellBreaks(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date) error {
 	var breaks []struct {
 		Event string
 		Kind  string
@@ -240,10 +242,10 @@ func (w *Worker) tellBreaks(ctx context.Context, rehearsal *postgres.Store, date
 		return err
 	}
 	if len(breaks) == 0 {
-		_, err := fmt.Fprintln(w.DryRun, "No break would be opened, changed or cleared.")
+		_, err := fmt.Fprintln(out, "No break would be opened, changed or cleared.")
 		return err
 	}
-	return w.table([]string{"BREAKS OF THE NIGHT", "KIND", "COUNT"}, 0, func(table *reports.TextTable) {
+	return rehearsalTable(out, []string{"BREAKS OF THE NIGHT", "KIND", "COUNT"}, 0, func(table *reports.TextTable) {
 		for _, b := range breaks {
 			table.Row(b.Event, b.Kind, b.Count)
 		}

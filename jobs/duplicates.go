@@ -8,50 +8,50 @@ import (
 	queries "github.com/hummingbytes/reconciler/sql"
 )
 
-// findAmbiguous notes which of the platform's relations don't prove that an id is there once: views, and tables without a unique index.
-func (n *Night) findAmbiguous(ctx context.Context) error {
+// findAmbiguous says which of the platform's relations don't prove that an id is there once: views, and tables without a unique index.
+func findAmbiguous(ctx context.Context, store *postgres.Store) (ambiguous []string, err error) {
 	var relations []string
 	for _, relation := range queries.SourceRelations {
 		relations = append(relations, relation.Name)
 	}
-	return n.Store.Select(ctx, &n.ambiguous, "duplicates/ambiguous", postgres.Args{"schema": n.Store.SourceSchema(), "relations": relations})
+	return ambiguous, store.Select(ctx, &ambiguous, "duplicates/ambiguous", postgres.Args{"schema": store.SourceSchema(), "relations": relations})
 }
 
-// guardSource names the ids that are there more than once, before anything else is read, and makes the night read the relations that have
-// such ids as if they had the first row of each alone. Where ids are proven unique, or turn out to be, nothing is read otherwise and costs more.
-func (n *Night) guardSource(ctx context.Context) error {
-	store := n.Store
-	if n.unguarded != nil {
-		store = n.unguarded // the night starts over
+// guardSource names the ids that are there more than once, before anything else is read, and returns the night as one that reads the relations
+// with such ids as if they had the first row of each alone. Where ids are proven unique, or turn out to be, nothing is read otherwise and costs more.
+func guardSource(ctx context.Context, n *Night) (guarded *Night, surplus []surplusRows, err error) {
+	ambiguous, err := findAmbiguous(ctx, n.Store)
+	if err != nil {
+		return nil, nil, err
 	}
-	n.unguarded = store
 	var known []string
-	err := store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if err := n.rejectDuplicates(ctx, tx); err != nil || len(n.ambiguous) == 0 {
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if surplus, err = rejectDuplicates(ctx, n, tx, ambiguous); err != nil || len(ambiguous) == 0 {
 			return err
 		}
 		return tx.Select(ctx, &known, "duplicates/known", postgres.Args{})
 	})
-	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(n.ambiguous, relation) })
-	if err != nil || len(known) == 0 {
-		n.Worker.Store = store
-		return err
+	if err != nil {
+		return nil, nil, err
 	}
-	n.Worker.Store, err = store.WithAmbiguous(known)
-	return err
+	night := *n
+	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) })
+	if len(known) > 0 {
+		night.Store, err = n.Store.WithAmbiguous(known)
+	}
+	return &night, surplus, err
 }
 
 // surplusRows are how many rows of a relation don't count because another one has the same id.
 type surplusRows struct{ relation, rows string }
 
 // rejectDuplicates names the ids of which the night sees more than one row. One row of each counts, the first; the others are rejects.
-func (n *Night) rejectDuplicates(ctx context.Context, tx *postgres.Tx) error {
-	n.surplus = nil
+func rejectDuplicates(ctx context.Context, n *Night, tx *postgres.Tx, ambiguous []string) (surplus []surplusRows, err error) {
 	if _, err := tx.Exec(ctx, "duplicates/clear", postgres.Args{"date": n.Date}); err != nil {
-		return err
+		return nil, err
 	}
 	for _, relation := range queries.SourceRelations {
-		if !slices.Contains(n.ambiguous, relation.Name) {
+		if !slices.Contains(ambiguous, relation.Name) {
 			continue
 		}
 		args := postgres.Args{"date": n.Date, "relation": relation.Name, "end": n.End}
@@ -64,12 +64,12 @@ func (n *Night) rejectDuplicates(ctx context.Context, tx *postgres.Tx) error {
 			Surplus string
 		}
 		if err := tx.Get(ctx, &found, "duplicates/"+relation.Name, args); err != nil {
-			return err
+			return nil, err
 		}
 		if found.IDs > 0 {
-			n.surplus = append(n.surplus, surplusRows{relation.Name, found.Surplus})
+			surplus = append(surplus, surplusRows{relation.Name, found.Surplus})
 			n.log.Warn().Str("relation", relation.Name).Int64("ids", found.IDs).Msg("ids are not unique: one row of each counts")
 		}
 	}
-	return nil
+	return surplus, nil
 }

@@ -272,7 +272,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 		WasRefundable bool   `db:"was_refundable"`
 		WithheldMinor int64  `db:"withheld_minor"`
 	}
-	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", with(span, postgres.Args{"as_of": j.night.AsOf(), "policy": j.night.Policy})); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", with(span, postgres.Args{"as_of": j.night.AsOf(), "policy": j.night.policyHash()})); err != nil {
 		return err
 	}
 	for _, r := range rows {

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -20,35 +19,24 @@ type matchTotals struct {
 
 // matchJobs reconciles the night's finished jobs with their debits: the reading has found what is not plainly clean, the exact rules judge
 // that, and the control totals prove that no row was lost between the two.
-func matchJobs(ctx context.Context, n *Night) (counts Counts, err error) {
+func matchJobs(ctx context.Context, n *Night, read *reading) (counts Counts, err error) {
 	const job = "match-jobs"
-	err = n.inAuditedTx(ctx, func(inTx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, matchingTx, func(inTx context.Context, tx *postgres.Tx) error {
 		// The night was read before this snapshot is taken, and what there is will be counted after it: what turns up in between shows in the count.
 		if _, err := tx.Exec(inTx, "breaks/clear_findings", n.args(job, nil)); err != nil {
 			return err
-		}
-		var scanned matchTotals
-		count := func(ctx context.Context) (err error) {
-			scanned, err = n.scannedJobs(ctx)
-			n.recount.found(err)
-			return err
-		}
-		counted := func() error { return count(ctx) }
-		if n.recount == nil { // beside another job, a third thing at once would only be in the way of the two
-			scan := n.beside(ctx, count)
-			defer scan.giveUp()
-			counted = scan.wait
 		}
 		judged, err := n.judgeJobs(inTx, tx, job)
 		if err != nil {
 			return err
 		}
-		if err := counted(); err != nil {
+		scanned, err := read.count(ctx, n) // in a snapshot of its own
+		if err != nil {
 			return err
 		}
 		n.step("match-jobs/scanned")
 		n.step("match-jobs/judged")
-		counts, err = n.concludeJobs(inTx, tx, job, scanned, judged)
+		counts, err = n.concludeJobs(inTx, tx, job, scanned, read.clean, judged)
 		return err
 	})
 	return counts, err
@@ -62,9 +50,6 @@ var matchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: 
 var readingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{
 	"jit_above_cost": "140000", "jit_optimize_above_cost": "140000", "jit_inline_above_cost": "-1",
 })}
-
-// countingTx is readingTx for what is done beside other work: without helpers, which would take the cores from that, and each compile it again.
-var countingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(readingTx.Settings, postgres.Args{"max_parallel_workers_per_gather": "0"})}
 
 // judgeJobs applies the exact rules to what is not plainly clean.
 func (n *Night) judgeJobs(ctx context.Context, tx *postgres.Tx, job string) (outcomes []matchTotals, err error) {
@@ -96,7 +81,7 @@ func (n *Night) judgeCandidates(ctx context.Context, tx *postgres.Tx, job string
 		matchTotals
 		Unclassified bool
 	}
-	if err := tx.Select(ctx, &rows, "match_jobs/judge", n.args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy})); err != nil {
+	if err := tx.Select(ctx, &rows, "match_jobs/judge", n.args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.policyHash()})); err != nil {
 		return nil, false, err
 	}
 	for _, row := range rows {
@@ -106,13 +91,13 @@ func (n *Night) judgeCandidates(ctx context.Context, tx *postgres.Tx, job string
 }
 
 // concludeJobs proves that no row was lost between reading and judging, and gives the findings to the breaks.
-func (n *Night) concludeJobs(ctx context.Context, tx *postgres.Tx, job string, scanned matchTotals, outcomes []matchTotals) (Counts, error) {
+func (n *Night) concludeJobs(ctx context.Context, tx *postgres.Tx, job string, scanned, clean matchTotals, outcomes []matchTotals) (Counts, error) {
 	stuckAfter := int64(n.Settings.JobStuckAfter / time.Second)
 	stuck, err := tx.Exec(ctx, "match_jobs/stuck", n.args(job, postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}))
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := n.controlMatchJobs(ctx, tx, job, scanned, outcomes, stuck, stuckAfter)
+	jobs, err := n.controlMatchJobs(ctx, tx, job, scanned, clean, outcomes, stuck, stuckAfter)
 	if err != nil {
 		return nil, err
 	}
@@ -124,27 +109,7 @@ func (n *Night) concludeJobs(ctx context.Context, tx *postgres.Tx, job string, s
 	return counts, nil
 }
 
-// scannedJobs counts what there is to match, apart from any comparison. When that isn't what the night has read, the platform was still
-// writing, and the exceptions are those of another moment.
-func (n *Night) scannedJobs(ctx context.Context) (scanned matchTotals, err error) {
-	var now struct {
-		Jobs, Cost, Entries, Credits, Debits string
-		LateDebits                           string `db:"late_debits"`
-	}
-	err = n.Store.InTx(ctx, countingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		return tx.Get(ctx, &now, "match_jobs/scanned", n.span(postgres.Args{"some_moved": n.reading.someMoved}))
-	})
-	if err != nil {
-		return scanned, err
-	}
-	err = errors.Join(
-		n.stillTheSame("jobs", n.reading.all.Jobs, now.Jobs), n.stillTheSame("credits of jobs", n.reading.all.Cost, now.Cost),
-		n.stillTheSame("entries", n.reading.entries, now.Entries), n.stillTheSame("credits of entries", n.reading.credits, now.Credits),
-		n.stillTheSame("credits of debits", n.reading.all.Debits, now.Debits))
-	return matchTotals{Jobs: now.Jobs, Cost: now.Cost, Debits: plus(now.Debits, now.LateDebits)}, err
-}
-
-func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, scanned matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {
+func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job string, scanned, clean matchTotals, outcomes []matchTotals, stuck, stuckAfter int64) (jobs tally, err error) {
 	var carried string
 	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.args(job, nil)); err != nil {
 		return nil, err
@@ -153,7 +118,6 @@ func (n *Night) controlMatchJobs(ctx context.Context, tx *postgres.Tx, job strin
 	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}); err != nil {
 		return nil, err
 	}
-	clean := n.reading.clean
 	clean.Outcome, clean.Carried = "matched", "0"
 	jobs, cost, debits, again := tally{}, tally{}, tally{}, tally{}
 	for _, o := range append(outcomes, clean) {

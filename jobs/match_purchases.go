@@ -11,7 +11,7 @@ import (
 // items; then purchases with Stripe.
 func matchPurchases(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "match-purchases"
-	err = n.inAuditedTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = n.matchGrants(ctx, tx, job)
 		return err
 	})

@@ -13,19 +13,33 @@ import (
 	queries "github.com/hummingbytes/reconciler/sql"
 )
 
-// open prepares what every job of the night relies on, whichever of them is run: the policy's versions, the rows that turned up in periods
-// already reported, and the night's own rows, read once, with those that break the contract.
-func (n *Night) open(ctx context.Context) (err error) {
-	defer n.catchPanic("open", &err)
-	if err := n.guardSource(ctx); err != nil {
-		return fmt.Errorf("duplicates: %w", err)
+// opening is a night while its source is being read.
+type opening struct {
+	*Night
+	reading
+	surplus    []surplusRows
+	lookBehind bool // at what there was before the night that opened the books, whether or not it is that time's turn
+}
+
+// openNight prepares what every step of the night relies on, whichever of them is run: the policy's versions, the rows that turned up in periods
+// already reported, and the night's own rows, read once, with those that break the contract. The night that it returns reads the first row alone of
+// an id that is there more than once.
+func openNight(ctx context.Context, night *Night, lookBehind bool) (*Night, *reading, error) {
+	guarded, surplus, err := guardSource(ctx, night)
+	if err != nil {
+		return nil, nil, fmt.Errorf("duplicates: %w", err)
 	}
-	var isRead, isOpen bool
-	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if err := n.registerPolicy(ctx, tx); err != nil {
+	n := &opening{Night: guarded, surplus: surplus, lookBehind: lookBehind}
+	return guarded, &n.reading, n.open(ctx)
+}
+
+func (n *opening) open(ctx context.Context) error {
+	var isOpen bool
+	err := n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if err := registerPolicy(ctx, n.Night, tx); err != nil {
 			return err
 		}
-		reported, err := n.lastReported(ctx, tx)
+		reported, err := lastReported(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -34,25 +48,17 @@ func (n *Night) open(ctx context.Context) (err error) {
 				return err
 			}
 		}
-		if err := n.prepareReading(ctx, tx); err != nil {
-			return err
-		}
-		if isRead, err = n.isReadAhead(ctx, tx); err != nil || !isRead {
-			return err
-		}
-		return n.addOwnCreditBacks(ctx, tx)
+		return n.prepareReading(ctx, tx)
 	})
 	if err != nil {
 		return err
 	}
-	var parts []func(ctx context.Context) error
 	if isOpen { // what turns up late is of other nights than the one that is read
-		parts = append(parts, func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.bookLateRows) })
+		if err := n.Store.InTx(ctx, matchingTx, n.bookLateRows); err != nil {
+			return err
+		}
 	}
-	if !isRead {
-		parts = append(parts, func(ctx context.Context) error { return n.read(ctx, n.addOwnCreditBacks) })
-	}
-	if err := n.sideBySide(ctx, parts...); err != nil {
+	if err := n.read(ctx); err != nil {
 		return err
 	}
 	if isOpen { // late rows that were booked just now count in this night
@@ -61,13 +67,14 @@ func (n *Night) open(ctx context.Context) (err error) {
 		}
 	}
 	n.step("open/read")
-	return n.sideBySide(ctx,
-		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.compareJobs) },
-		func(ctx context.Context) error { return n.Store.InTx(ctx, matchingTx, n.noteReading) })
+	if err := n.Store.InTx(ctx, matchingTx, n.compareJobs); err != nil {
+		return err
+	}
+	return n.Store.InTx(ctx, matchingTx, n.noteReading)
 }
 
 // noteReading names the rows that break the contract, keeps totals of the others for later nights, and finds the accounts that they have moved.
-func (n *Night) noteReading(ctx context.Context, tx *postgres.Tx) error {
+func (n *opening) noteReading(ctx context.Context, tx *postgres.Tx) error {
 	if err := n.rejectRows(ctx, tx); err != nil {
 		return fmt.Errorf("rejects: %w", err)
 	}
@@ -77,10 +84,10 @@ func (n *Night) noteReading(ctx context.Context, tx *postgres.Tx) error {
 	return n.findMoves(ctx, tx)
 }
 
-func (n *Night) registerPolicy(ctx context.Context, tx *postgres.Tx) error {
+func registerPolicy(ctx context.Context, n *Night, tx *postgres.Tx) error {
 	for _, v := range n.Policies.Versions() {
 		_, err := tx.Exec(ctx, "policy/register_version", postgres.Args{
-			"policy": n.Policy, "version": v.Version, "effective_from": v.EffectiveFrom,
+			"policy": n.policyHash(), "version": v.Version, "effective_from": v.EffectiveFrom,
 			"effective_to":          sql.NullTime{Time: v.EffectiveTo, Valid: !v.EffectiveTo.IsZero()},
 			"refund_window_seconds": int64(v.RefundWindow / time.Second), "other_fees_withheld": append([]string{}, v.OtherFeesWithheld...),
 		})
@@ -91,12 +98,12 @@ func (n *Night) registerPolicy(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
+func (n *opening) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 	const job = "source"
 	if _, err := tx.Exec(ctx, "rejects/clear", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	controls := newControls(n, job)
+	controls := newControls(n.Night, job)
 	var late []struct{ Relation, Rows string }
 	if err := tx.Select(ctx, &late, "late/rejected", postgres.Args{"date": n.Date}); err != nil {
 		return err
@@ -136,7 +143,7 @@ func (n *Night) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 			}
 			seen.Rows, seen.Kept = rejected, "0"
 		}
-		if err := n.stillTheSame("rows of "+relation, seen.Rows, plus(seen.Kept, rejected)); err != nil {
+		if err := stillTheSame("rows of "+relation, seen.Rows, plus(seen.Kept, rejected)); err != nil {
 			return err
 		}
 		controls.add("source "+relation, "rows", seen.Rows, seen.Kept, "0", rejected)
@@ -157,11 +164,11 @@ func (c changedNight) isChanged() bool { return c.Gained != 0 || bigInt(c.Gained
 
 // bookLateRows compares reported nights with what they had read. Entries that turned up since are booked in this night, which is still open;
 // jobs and purchases that they gained are read again by it.
-func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
-	n.ledgerChanged = false
+func (n *opening) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
+	n.reading.ledgerChanged = false
 	var dates []reconcile.Date
 	var behind bool
-	before, err := n.loadNotedBefore(ctx, tx)
+	before, err := loadNotedBefore(ctx, tx, n.Date)
 	if err == nil {
 		dates, behind, err = n.nightsToLookBackAt(ctx, tx, before)
 	}
@@ -179,10 +186,10 @@ func (n *Night) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 
 // bookOwnLateRows is for a night that is run after later ones: its own new rows belong to the night after the last reported one, and it books
 // nothing of other nights. Where it is one that the books were opened with or that lies before, those are the new rows of all that time.
-func (n *Night) bookOwnLateRows(ctx context.Context, tx *postgres.Tx, reported reconcile.Date) error {
-	n.ledgerChanged = false
+func (n *opening) bookOwnLateRows(ctx context.Context, tx *postgres.Tx, reported reconcile.Date) error {
+	n.reading.ledgerChanged = false
 	bookedOn := reported.AddDays(1)
-	before, err := n.loadNotedBefore(ctx, tx)
+	before, err := loadNotedBefore(ctx, tx, n.Date)
 	if err == nil {
 		err = n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, bookedOn, false)
 	}
@@ -197,7 +204,7 @@ func (n *Night) bookOwnLateRows(ctx context.Context, tx *postgres.Tx, reported r
 
 // rejectLateRows names the rows of earlier nights that break the contract and that those nights could not name yet: of nights that
 // have other numbers of rows than were read, and of purchases and requests, which are few, whatever they have.
-func (n *Night) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []lookedBack) error {
+func (n *opening) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []lookedBack) error {
 	if _, err := tx.Exec(ctx, "late/forget_rejects", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
@@ -244,7 +251,7 @@ func periods(nights []reconcile.Night) (joined []reconcile.Night) {
 // isOpen says whether what arrives late can be booked in this night: no later night has been reported, and this one either hasn't been or
 // is reported anew. A single job of a reported night publishes nothing: what it booked would be in nobody's books.
 func (n *Night) isOpen(reported reconcile.Date) bool {
-	return reported.IsZero() || n.Date.After(reported) || n.Date == reported && n.whole
+	return reported.IsZero() || n.Date.After(reported) || n.Date == reported && n.Run.Whole
 }
 
 // Of a platform that has more than lookBackRows rows in the nights that are looked back at, nights are only counted. Of nights before the
@@ -261,13 +268,13 @@ type olderNight struct {
 // nightsToLookBackAt are the nights that are held against what they had read: those of the look-back, and of all older ones as many as cost
 // little beside the night itself. A long history is gone through in turns. What the ledger held before the first night has its turn like an
 // older night, unless it is too much for that; and always when the closing doesn't tie to the ledger, or this night has no other to go on from.
-func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, before notedBefore) (dates []reconcile.Date, behind bool, err error) {
+func (n *opening) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, before notedBefore) (dates []reconcile.Date, behind bool, err error) {
 	var older []olderNight
 	first := n.Date.AddDays(-n.Settings.LateLookbackNights)
 	if err := tx.Select(ctx, &older, "late/older_nights", postgres.Args{"before": first}); err != nil {
 		return nil, false, err
 	}
-	isLate := n.isLateBefore(before)
+	isLate := before.isLate(n.Date)
 	if isLate && before.Entries <= lookBackRows {
 		older = slices.Insert(older, 0, olderNight{BusinessDate: before.BusinessDate, Rows: before.Entries, isBefore: true})
 	}
@@ -283,7 +290,7 @@ func (n *Night) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, before 
 	if len(turns) > 0 {
 		turn = turns[turnOf(n.Date.DaysSince(older[0].BusinessDate), len(turns))]
 	}
-	behind = isLate && (!before.goesOn || before.Untied || n.mustLookBehind)
+	behind = isLate && (!before.goesOn || before.Untied || n.lookBehind)
 	if !before.goesOn {
 		turn = older // its books are opened with all of it
 	}
@@ -322,7 +329,7 @@ type lookedBack struct {
 
 // lookBackAt says which of the nights have been reported, and which have to be looked at thoroughly: all, where that is cheap; else those that
 // have other numbers of rows than they noted, or had rows that broke the contract and may have been mended since.
-func (n *Night) lookBackAt(ctx context.Context, tx *postgres.Tx, dates []reconcile.Date) (nights []lookedBack, err error) {
+func (n *opening) lookBackAt(ctx context.Context, tx *postgres.Tx, dates []reconcile.Date) (nights []lookedBack, err error) {
 	var named []string
 	for _, d := range dates {
 		named = append(named, d.String())
@@ -365,26 +372,26 @@ type notedBefore struct {
 	goesOn       bool // this night has another one to go on from
 }
 
-func (n *Night) loadNotedBefore(ctx context.Context, tx *postgres.Tx) (before notedBefore, err error) {
-	switch err := tx.Get(ctx, &before, "late/before", postgres.Args{"date": n.Date, "check": closingIsLedger}); {
+func loadNotedBefore(ctx context.Context, tx *postgres.Tx, night reconcile.Date) (before notedBefore, err error) {
+	switch err := tx.Get(ctx, &before, "late/before", postgres.Args{"date": night, "check": closingIsLedger}); {
 	case err == nil:
 		before.noted = true
 	case !errors.Is(err, sql.ErrNoRows):
 		return before, err
 	}
-	err = tx.Get(ctx, &before.goesOn, "books/previous", postgres.Args{"date": n.Date})
+	err = tx.Get(ctx, &before.goesOn, "books/previous", postgres.Args{"date": night})
 	return before, err
 }
 
-// isLateBefore says whether what turned up from before the night that opened the books is late for this night, if it is open: unless it reads all that anew.
-func (n *Night) isLateBefore(before notedBefore) bool {
-	return before.noted && (before.BusinessDate.Before(n.Date) || before.BusinessDate == n.Date && before.goesOn)
+// isLate says whether what turned up from before the night that opened the books is late for a night, if that is open: unless it reads all that anew.
+func (b notedBefore) isLate(night reconcile.Date) bool {
+	return b.noted && (b.BusinessDate.Before(night) || b.BusinessDate == night && b.goesOn)
 }
 
 // bookRowsBefore is for what has turned up in the time before the night that opened the books: no night has read it, but that one went on from it.
 // Purchases are booked with it; jobs of that time are in nobody's books.
-func (n *Night) bookRowsBefore(ctx context.Context, tx *postgres.Tx, opened, bookedOn reconcile.Date) error {
-	n.lookedBehind = true
+func (n *opening) bookRowsBefore(ctx context.Context, tx *postgres.Tx, opened, bookedOn reconcile.Date) error {
+	n.reading.lookedBehind = true
 	ends := reconcile.NightOf(opened, n.Settings.Zone).Begin
 	changed := changedNight{BusinessDate: opened, Relation: "credit_entries", Ends: ends}
 	if err := tx.Get(ctx, &changed, "late/before_changed", postgres.Args{"date": opened, "ends": ends}); err != nil {
@@ -403,11 +410,13 @@ func (n *Night) bookRowsBefore(ctx context.Context, tx *postgres.Tx, opened, boo
 }
 
 // dateOf is the business date of an instant.
-func (n *Night) dateOf(at time.Time) reconcile.Date { return reconcile.DateOf(at.In(n.Settings.Zone)) }
+func (n *opening) dateOf(at time.Time) reconcile.Date {
+	return reconcile.DateOf(at.In(n.Settings.Zone))
+}
 
 // recordTotals notes what this night has read, for later nights to tell late rows by.
-func (n *Night) recordTotals(ctx context.Context, tx *postgres.Tx) error {
-	reported, err := n.lastReported(ctx, tx)
+func (n *opening) recordTotals(ctx context.Context, tx *postgres.Tx) error {
+	reported, err := lastReported(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -422,7 +431,7 @@ func (n *Night) recordTotals(ctx context.Context, tx *postgres.Tx) error {
 	return err
 }
 
-func (n *Night) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, bookedOn reconcile.Date, isOpen bool) error {
+func (n *opening) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Date, bookedOn reconcile.Date, isOpen bool) error {
 	looked, err := n.lookBackAt(ctx, tx, nights)
 	if err != nil {
 		return err
@@ -481,7 +490,7 @@ type lateCandidate struct {
 }
 
 // bookLateEntries books what a statement of accounts that differ shows to have turned up.
-func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedNight, accounts string, bookedOn reconcile.Date) error {
+func (n *opening) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedNight, accounts string, bookedOn reconcile.Date) error {
 	args := postgres.Args{"date": c.BusinessDate, "ends": c.Ends}
 	if !c.Begins.IsZero() {
 		args["begins"] = c.Begins
@@ -519,7 +528,7 @@ func (n *Night) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changedN
 		}
 	}
 	if unexplained > 0 || booked != c.Gained || bigInt(bookedCredits).Cmp(bigInt(c.GainedAmount)) != 0 {
-		n.ledgerChanged = true
+		n.reading.ledgerChanged = true
 		n.log.Warn().Stringer("night", c.BusinessDate).Int("accounts", unexplained).
 			Msg("a reported night's ledger was changed in a way that no late entry explains: verify it")
 	}
@@ -546,7 +555,7 @@ func lateOf(account []lateCandidate) ([]lateCandidate, bool) {
 }
 
 // lastReported is the latest night whose report has been made; zero when there is none.
-func (n *Night) lastReported(ctx context.Context, q postgres.Querier) (reconcile.Date, error) {
+func lastReported(ctx context.Context, q postgres.Querier) (reconcile.Date, error) {
 	var last struct {
 		BusinessDate reconcile.Date `db:"business_date"`
 		AsOf         sql.NullTime   `db:"as_of"`

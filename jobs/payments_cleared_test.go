@@ -259,7 +259,7 @@ func TestAnAcceptedOverpaymentClears(t *testing.T) {
 						t.Fatal(err)
 					}
 					resolution := jobs.Resolution{BreakID: id, Resolution: "accepted", Reason: "paid for a friend as well", Actor: "Dana"}
-					if err := jobs.ResolveBreaks(t.Context(), l.worker.Store, time.UTC, l.clock(), []jobs.Resolution{resolution}); err != nil {
+					if err := jobs.ResolveBreaks(t.Context(), l.worker.Store, l.clock(), []jobs.Resolution{resolution}); err != nil {
 						t.Fatal(err)
 					}
 				},

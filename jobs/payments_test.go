@@ -69,7 +69,7 @@ func (b *bothBooks) decided(request string, night reconcile.Night) string {
 // payOut plans, approves and executes what is due; it returns the refunds that Stripe has of it.
 func (b *bothBooks) payOut(date reconcile.Date) (sent int) {
 	b.t.Helper()
-	outcome, err := b.worker.ExecuteRefunds(context.Background(), b.approvedPlan(date), "Carol")
+	outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), b.approvedPlan(date), "Carol")
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (b *bothBooks) payOut(date reconcile.Date) (sent int) {
 func (b *bothBooks) approvedPlan(date reconcile.Date) (planID string) {
 	b.t.Helper()
 	ctx := context.Background()
-	view, leftOut, err := b.worker.PlanRefunds(ctx, date, "Anna")
+	view, leftOut, err := b.worker.RefundDesk().PlanRefunds(ctx, date, "Anna")
 	if err != nil || len(leftOut) > 0 {
 		b.t.Fatalf("%v, left out %v", err, leftOut)
 	}
@@ -90,7 +90,7 @@ func (b *bothBooks) approvedPlan(date reconcile.Date) (planID string) {
 	}
 	defer store.Close()
 	approver := &jobs.Worker{Store: store, Log: zerolog.Nop(), Clock: b.clock}
-	if _, err := approver.ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
+	if _, err := approver.RefundDesk().ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
 		b.t.Fatal(err)
 	}
 	return view.PlanID

@@ -23,11 +23,11 @@ func (n *Night) noteStates(ctx context.Context, job string) error {
 		return nil
 	}
 	return n.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-		reported, err := n.lastReported(ctx, tx)
+		reported, err := lastReported(ctx, tx)
 		if err != nil {
 			return err
 		}
-		onlyUnknown := n.rehearsal || reported.After(n.Date)
+		onlyUnknown := n.Run.Rehearsal || reported.After(n.Date)
 		if _, err := tx.Exec(ctx, statement, postgres.Args{"as_of": n.AsOf(), "only_unknown": onlyUnknown}); err != nil {
 			return fmt.Errorf("note states: %w", err)
 		}

@@ -105,9 +105,9 @@ func (w *Worker) replayRequests(ctx context.Context, policies reconcile.Policies
 		if _, err := rehearsal.Exec(ctx, "policy_test/forget_decisions", postgres.Args{"date": date}); err != nil {
 			return err
 		}
-		rehearsed := *w
-		rehearsed.Store, rehearsed.Policies, rehearsed.Stripe, rehearsed.Reports, rehearsed.rehearsal = rehearsal, policies, nil, nil, true
-		if err := rehearsed.runNight(ctx, date, "refund-requests"); err != nil {
+		replaying := *w
+		replaying.Policies = policies
+		if err := replaying.runNight(ctx, date, runOptions{only: []string{"refund-requests"}, rehearsal: rehearsal}); err != nil {
 			return err
 		}
 		return rehearsal.Select(ctx, &would, "policy_test/decisions", postgres.Args{"date": date})

@@ -11,11 +11,9 @@ import (
 	"maps"
 	"math/big"
 	"slices"
-	"strings"
 
 	"github.com/lib/pq"
 
-	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -35,6 +33,9 @@ const (
 	maxSuspects, maxExceptions = 20_000, 50_000
 )
 
+// errLookBehind is an errStillWritten of the time before the night that opened the books, which has to be looked at.
+var errLookBehind = fmt.Errorf("%w", errStillWritten)
+
 // errStillWritten says that rows of the night turned up, or were changed, between its reading and a later look: it has to be read again.
 var errStillWritten = errors.New("the platform was still writing rows of this night while it was worked on; run it again")
 
@@ -47,44 +48,42 @@ type reading struct {
 	entries   string      // of the ledger, stamped in the night
 	credits   string      // theirs
 	clean     matchTotals // plainly clean
+	// ledgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
+	ledgerChanged bool
+	// lookedBehind: what turned up in the time before the night that opened the books has been looked for.
+	lookedBehind bool
+	counted      *matchTotals // what count has found
 }
 
-// read reads the night's jobs and ledger once, account by account; all that any job of the night needs of all the rows follows from this.
-// The two go side by side, each in a transaction of its own: what changes in between shows when exceptions are judged.
-// What else the ledger's reading needs is done in its transaction.
-func (n *Night) read(ctx context.Context, more ...func(ctx context.Context, tx *postgres.Tx) error) error {
+// read reads the night's jobs and ledger once, account by account; all that any step of the night needs of all the rows follows from this.
+// Each is read in a transaction of its own: what changes in between shows when exceptions are judged.
+func (n *opening) read(ctx context.Context) error {
 	seeds, err := newSeeds()
 	if err != nil {
 		return err
 	}
 	args := n.span(postgres.Args{"date": n.Date, "first_seed": seeds[0], "second_seed": seeds[1]})
-	side := func(clear, statement string, args postgres.Args, more ...func(ctx context.Context, tx *postgres.Tx) error) func(ctx context.Context) error {
-		return func(ctx context.Context) error {
-			return n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
-				if _, err := tx.Exec(ctx, clear, postgres.Args{"date": n.Date}); err != nil {
-					return err
-				}
-				if _, err := tx.Exec(ctx, statement, args); err != nil {
-					return err
-				}
-				for _, do := range more {
-					if err := do(ctx, tx); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
+	err = n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reading/clear_jobs", postgres.Args{"date": n.Date}); err != nil {
+			return err
 		}
+		_, err := tx.Exec(ctx, "reading/jobs", with(args, postgres.Args{"known_failures": n.reading.known}))
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return n.sideBySide(ctx,
-		side("reading/clear_jobs", "reading/jobs", with(args, postgres.Args{"known_failures": n.reading.known})),
-		side("reading/clear_ledger", "reading/ledger", with(args, postgres.Args{"some_moved": n.reading.someMoved}), more...))
-}
-
-// addOwnCreditBacks adds what the night before has posted to what was read of the ledger.
-func (n *Night) addOwnCreditBacks(ctx context.Context, tx *postgres.Tx) error {
-	_, err := tx.Exec(ctx, "reading/own_credit_backs", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved}))
-	return err
+	return n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reading/clear_ledger", postgres.Args{"date": n.Date}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "reading/ledger", with(args, postgres.Args{"some_moved": n.reading.someMoved})); err != nil {
+			return err
+		}
+		// And what the night before has posted.
+		_, err := tx.Exec(ctx, "reading/own_credit_backs", n.span(postgres.Args{"date": n.Date, "some_moved": n.reading.someMoved}))
+		return err
+	})
 }
 
 // oddity is a failure code that has not been classified yet, a job that an entry older than the night names, or both.
@@ -98,13 +97,12 @@ type oddity struct {
 }
 
 // prepareReading finds out what the reading has to know before.
-func (n *Night) prepareReading(ctx context.Context, tx *postgres.Tx) error {
-	n.reading = reading{}
+func (n *opening) prepareReading(ctx context.Context, tx *postgres.Tx) error {
 	if err := tx.Get(ctx, &n.reading.someMoved, "reading/some_moved", n.span(postgres.Args{"date": n.Date})); err != nil {
 		return err
 	}
 	codes := map[unknownCode]bool{}
-	err := postgres.Each(ctx, tx, "reading/oddities", n.span(postgres.Args{"policy": n.Policy}), func(o oddity) error {
+	err := postgres.Each(ctx, tx, "reading/oddities", n.span(postgres.Args{"policy": n.policyHash()}), func(o oddity) error {
 		if o.JobID.Valid {
 			n.reading.named = append(n.reading.named, comparedJob{AccountID: o.AccountID.String, JobID: &o.JobID.String, Cost: "0", Debits: "0"})
 		}
@@ -116,14 +114,14 @@ func (n *Night) prepareReading(ctx context.Context, tx *postgres.Tx) error {
 	if err != nil {
 		return err
 	}
-	if err := n.addClasses(ctx, tx, slices.Collect(maps.Keys(codes))); err != nil {
+	if err := addClasses(ctx, n.Night, tx, slices.Collect(maps.Keys(codes))); err != nil {
 		return err
 	}
-	return tx.Select(ctx, &n.reading.known, "reading/known_failures", n.span(postgres.Args{"policy": n.Policy}))
+	return tx.Select(ctx, &n.reading.known, "reading/known_failures", n.span(postgres.Args{"policy": n.policyHash()}))
 }
 
 // findMoves works out which accounts the night has moved, and where they stood before.
-func (n *Night) findMoves(ctx context.Context, tx *postgres.Tx) error {
+func (n *opening) findMoves(ctx context.Context, tx *postgres.Tx) error {
 	var goesOn bool
 	if err := tx.Get(ctx, &goesOn, "books/previous", postgres.Args{"date": n.Date}); err != nil {
 		return err
@@ -131,7 +129,7 @@ func (n *Night) findMoves(ctx context.Context, tx *postgres.Tx) error {
 	if _, err := tx.Exec(ctx, "reading/clear_moves", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	reported, err := n.lastReported(ctx, tx)
+	reported, err := lastReported(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -169,7 +167,7 @@ type comparedJob struct {
 }
 
 // compareJobs leaves the jobs and debits that aren't plainly clean in the candidates of match-jobs, and totals up the rest.
-func (n *Night) compareJobs(ctx context.Context, tx *postgres.Tx) error {
+func (n *opening) compareJobs(ctx context.Context, tx *postgres.Tx) error {
 	const job = "match-jobs"
 	if _, err := tx.Exec(ctx, "candidates/clear", n.args(job, nil)); err != nil {
 		return err
@@ -209,7 +207,7 @@ func (n *Night) compareJobs(ctx context.Context, tx *postgres.Tx) error {
 var errTooManyExceptions = errors.New("too many exceptions to carry")
 
 // examine compares the jobs of suspect accounts exactly, and sets aside what fingerprints say nothing of.
-func (n *Night) examine(ctx context.Context, tx *postgres.Tx, job string, suspects []string) (clean matchTotals, err error) {
+func (n *opening) examine(ctx context.Context, tx *postgres.Tx, job string, suspects []string) (clean matchTotals, err error) {
 	if _, err := tx.Exec(ctx, "reading/set_aside", n.span(n.args(job, nil))); err != nil {
 		return clean, err
 	}
@@ -230,7 +228,7 @@ func (n *Night) examine(ctx context.Context, tx *postgres.Tx, job string, suspec
 	return matchTotals{Jobs: formatInt(totals.Jobs), Cost: totals.Cost, Debits: totals.Debits}, n.keepExceptions(ctx, tx, job, exceptions)
 }
 
-func (n *Night) keepExceptions(ctx context.Context, tx *postgres.Tx, job string, exceptions []comparedJob) error {
+func (n *opening) keepExceptions(ctx context.Context, tx *postgres.Tx, job string, exceptions []comparedJob) error {
 	for len(exceptions) > 0 {
 		batch := exceptions[:min(batchRows, len(exceptions))]
 		exceptions = exceptions[len(batch):]
@@ -248,50 +246,35 @@ func (n *Night) keepExceptions(ctx context.Context, tx *postgres.Tx, job string,
 	return nil
 }
 
-// readNightAhead reads a night before its turn: that depends on no other night. A night that has been read before is left alone, as what it
-// had read then is what late rows are told by.
-func (w *Worker) readNightAhead(ctx context.Context, date reconcile.Date) error {
-	night := &Night{Worker: &Worker{}, Night: reconcile.NightOf(date, w.Settings.Defaults().Zone), Policy: w.Policies.Hash()}
-	*night.Worker = *w
-	if err := night.findAmbiguous(ctx); err != nil || len(night.ambiguous) > 0 {
-		return err // which of several rows counts is only known once the nights before have been opened
+// count compares what there is to match, counted apart from any comparison, with what the night has read. When that differs, the platform was
+// still writing, and the exceptions are those of another moment: errStillWritten. Nothing may be posted before.
+func (r *reading) count(ctx context.Context, n *Night) (scanned matchTotals, err error) {
+	if r.counted != nil {
+		return *r.counted, nil
 	}
-	var wasRead bool
-	err := w.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if err := tx.Get(ctx, &wasRead, "reading/was_read", postgres.Args{"date": night.Date}); err != nil || wasRead {
-			return err
-		}
-		// Failure codes are held against the policy, which the very first night may not have registered yet.
-		if err := night.registerPolicy(ctx, tx); err != nil {
-			return err
-		}
-		return night.prepareReading(ctx, tx)
+	var now struct {
+		Jobs, Cost, Entries, Credits, Debits string
+		LateDebits                           string `db:"late_debits"`
+	}
+	err = n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.Get(ctx, &now, "match_jobs/scanned", n.span(postgres.Args{"some_moved": r.someMoved}))
 	})
-	if err != nil || wasRead || night.reading.someMoved {
-		return err
+	if err != nil {
+		return scanned, err
 	}
-	if err := night.read(ctx); err != nil {
-		return err
+	err = errors.Join(
+		stillTheSame("jobs", r.all.Jobs, now.Jobs), stillTheSame("credits of jobs", r.all.Cost, now.Cost),
+		stillTheSame("entries", r.entries, now.Entries), stillTheSame("credits of entries", r.credits, now.Credits),
+		stillTheSame("credits of debits", r.all.Debits, now.Debits))
+	if err != nil {
+		return scanned, err
 	}
-	_, err = w.Store.Exec(ctx, "reading/ahead", postgres.Args{"date": night.Date, "token": w.token(), "known": night.knownFailures()})
-	return err
+	r.counted = &matchTotals{Jobs: now.Jobs, Cost: now.Cost, Debits: plus(now.Debits, now.LateDebits)}
+	return *r.counted, nil
 }
-
-// isReadAhead says whether what readNightAhead has read of this night can be gone by.
-func (n *Night) isReadAhead(ctx context.Context, tx *postgres.Tx) (usable bool, err error) {
-	err = tx.Get(ctx, &usable, "reading/take_ahead", postgres.Args{
-		"date": n.Date, "token": n.token(), "known": n.knownFailures(), "some_moved": n.reading.someMoved,
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return usable, err
-}
-
-func (n *Night) knownFailures() string { return strings.Join(n.reading.known, "\n") }
 
 // stillTheSame fails with errStillWritten unless what is counted now is what was read.
-func (n *Night) stillTheSame(what string, read, counted string) error {
+func stillTheSame(what string, read, counted string) error {
 	if bigInt(read).Cmp(bigInt(counted)) == 0 {
 		return nil
 	}

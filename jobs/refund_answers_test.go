@@ -150,11 +150,9 @@ func TestRequestsAnsweredByRefunds(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	b.worker.DryRun = &said
-	if err := b.run(first.Date); err != nil {
+	if err := b.worker.Rehearse(context.Background(), &said, first.Date); err != nil {
 		t.Fatal(err)
 	}
-	b.worker.DryRun = nil
 	if err := b.run(first.Date); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +215,7 @@ func TestRequestsAnsweredByRefunds(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	plan, leftOut, err := b.worker.PlanRefunds(ctx, b.date().AddDays(-1), "Ana")
+	plan, leftOut, err := b.worker.RefundDesk().PlanRefunds(ctx, b.date().AddDays(-1), "Ana")
 	if err != nil {
 		t.Fatal(err)
 	}

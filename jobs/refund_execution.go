@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
@@ -27,7 +29,8 @@ type RefundSettings struct {
 	RetryWait time.Duration
 }
 
-func (s RefundSettings) defaults() RefundSettings {
+// Defaults fills what was left zero.
+func (s RefundSettings) Defaults() RefundSettings {
 	if s.Lease == 0 {
 		s.Lease = 5 * time.Minute
 	}
@@ -40,6 +43,26 @@ func (s RefundSettings) defaults() RefundSettings {
 	return s
 }
 
+// RefundDesk plans, approves, executes and stops refunds, for people and for the nights.
+type RefundDesk struct {
+	Store    *postgres.Store
+	Policies reconcile.Policies
+	Settings Settings
+	Log      zerolog.Logger
+	Gateway  RefundGateway // nil without STRIPE_REFUND_KEY, and then no money can leave
+	Clock    func() time.Time
+	Step     func(name string)
+}
+
+func (w *RefundDesk) now() time.Time { return w.Clock() }
+
+func (w *RefundDesk) step(name string) { w.Step(name) }
+
+// instant is the present as the database stores it.
+func (w *RefundDesk) instant() time.Time { return w.now().UTC().Truncate(time.Microsecond) }
+
+func (w *RefundDesk) today() reconcile.Date { return reconcile.DateOf(w.now().In(w.Settings.Zone)) }
+
 // RefundOutcome is what an execution came to.
 type RefundOutcome struct {
 	Sent, Stopped, Rejected, Open, Untouched int
@@ -48,7 +71,7 @@ type RefundOutcome struct {
 // refundExecutor moves the refunds of approved plans through their life. Every step is one transaction that shows the lease's token; what
 // happens at Stripe happens between two of them, and the one before says that it may be about to.
 type refundExecutor struct {
-	w          *Worker
+	w          *RefundDesk
 	lease      *refundLease
 	actor, run string
 	date       reconcile.Date // the night that shows what happens
@@ -62,24 +85,11 @@ type refundExecutor struct {
 	outcome  RefundOutcome
 }
 
-// instant is the present as the database stores it.
-func (w *Worker) instant() time.Time { return w.now().UTC().Truncate(time.Microsecond) }
-
-func (w *Worker) today() reconcile.Date { return reconcile.DateOf(w.now().In(w.Settings.Zone)) }
-
-// withDefaults is the worker with complete settings.
-func (w *Worker) withDefaults() *Worker {
-	complete := *w
-	complete.Settings = w.Settings.Defaults()
-	complete.Settings.Refund = complete.Settings.Refund.defaults()
-	return &complete
-}
-
 // manualBooking is where entries outside of a night go: the present, or the end of the last reported night where that is later. A reported
 // period is never touched, and the entry counts in the night that is open when the money moves.
-func manualBooking(w *Worker) func(ctx context.Context, q postgres.Querier) (time.Time, error) {
+func manualBooking(w *RefundDesk) func(ctx context.Context, q postgres.Querier) (time.Time, error) {
 	return func(ctx context.Context, q postgres.Querier) (time.Time, error) {
-		reported, err := (&Night{Worker: w}).lastReported(ctx, q)
+		reported, err := lastReported(ctx, q)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -96,9 +106,8 @@ func manualBooking(w *Worker) func(ctx context.Context, q postgres.Querier) (tim
 // ExecuteRefunds executes an approved plan, or goes on with one that was interrupted: any number of times, by as many as like to try, each
 // refund is made at most once. by is who executes it; "" is the worker, doing what two people have decided. Errors: ErrRefundUsage (no such plan, not approved, no key), ErrIntegrity (the plan or a decision is not what
 // was approved, a breaker tripped), postgres.ErrUnavailable or stripefeed.ErrUnavailable (try again; what is open is looked up then).
-func (w *Worker) ExecuteRefunds(ctx context.Context, planID, by string) (outcome RefundOutcome, err error) {
-	w = w.withDefaults()
-	if w.Refunds == nil {
+func (w *RefundDesk) ExecuteRefunds(ctx context.Context, planID, by string) (outcome RefundOutcome, err error) {
+	if w.Gateway == nil {
 		return outcome, fmt.Errorf("%w: without STRIPE_REFUND_KEY no money can leave", ErrRefundUsage)
 	}
 	if by == "" {

@@ -40,7 +40,7 @@ type factsNow struct {
 	ReversedMinor int64  `db:"reversed_minor"`
 }
 
-func (w *Worker) refundFacts(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) (facts factsNow, err error) {
+func (w *RefundDesk) refundFacts(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) (facts factsNow, err error) {
 	return facts, q.Get(ctx, &facts, "refunds/facts_now", postgres.Args{
 		"as_of": "infinity", "date": w.today(), "policy": w.Policies.Hash(), "account_id": planned.AccountID, "request_id": planned.RequestID,
 		"purchase_id": planned.PurchaseID, "hold_entry_id": planned.HoldEntryID(),
@@ -48,7 +48,7 @@ func (w *Worker) refundFacts(ctx context.Context, q postgres.Querier, planned re
 }
 
 // currentOf is what the platform, its ledger and our decisions say now; the charge is the caller's to add.
-func (w *Worker) currentOf(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) (reconcile.Current, error) {
+func (w *RefundDesk) currentOf(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) (reconcile.Current, error) {
 	f, err := w.refundFacts(ctx, q, planned)
 	if err != nil {
 		return reconcile.Current{}, err
@@ -79,7 +79,7 @@ func (w *Worker) currentOf(ctx context.Context, q postgres.Querier, planned reco
 }
 
 // refusalsBySync are the reasons against a refund by what the last sync has seen of its charge: one that can't be made is not planned.
-func (w *Worker) refusalsBySync(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) ([]reconcile.Refusal, error) {
+func (w *RefundDesk) refusalsBySync(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) ([]reconcile.Refusal, error) {
 	current, err := w.currentOf(ctx, q, planned)
 	if err != nil {
 		return nil, err

@@ -73,12 +73,11 @@ type LeftOut struct{ RequestID, Problem string }
 
 // PlanRefunds makes a plan of the refunds that decisions through a night call for and stores it. by is who makes it: somebody else has to
 // approve it. ErrRefundUsage when nothing calls for a refund. Planning moves nothing.
-func (w *Worker) PlanRefunds(ctx context.Context, date reconcile.Date, by string) (view RefundPlanView, leftOut []LeftOut, err error) {
+func (w *RefundDesk) PlanRefunds(ctx context.Context, date reconcile.Date, by string) (view RefundPlanView, leftOut []LeftOut, err error) {
 	by, err = nameOf(by)
 	if err != nil {
 		return view, nil, err
 	}
-	w = w.withDefaults()
 	now := w.instant()
 	err = w.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
 		var due []struct {
@@ -122,7 +121,7 @@ type planItemRow struct {
 	IntentID string `json:"intent_id"`
 }
 
-func (w *Worker) storePlan(ctx context.Context, tx *postgres.Tx, plan reconcile.RefundPlan, by string, at time.Time) (RefundPlanView, error) {
+func (w *RefundDesk) storePlan(ctx context.Context, tx *postgres.Tx, plan reconcile.RefundPlan, by string, at time.Time) (RefundPlanView, error) {
 	id, run := plan.ID(), "refunds plan "+plan.ID()
 	var rows []planItemRow
 	for _, r := range plan.Refunds {
@@ -182,7 +181,7 @@ func auditAs(ctx context.Context, tx *postgres.Tx, actor, run string, at time.Ti
 }
 
 // RefundPlan loads a stored plan; ErrRefundUsage when there is none of that id.
-func (w *Worker) RefundPlan(ctx context.Context, id string) (RefundPlanView, error) {
+func (w *RefundDesk) RefundPlan(ctx context.Context, id string) (RefundPlanView, error) {
 	return loadPlan(ctx, w.Store, id)
 }
 
@@ -207,13 +206,13 @@ type RefundPlanLine struct {
 }
 
 // RefundPlans lists plans, newest first: those with something left to do, or all.
-func (w *Worker) RefundPlans(ctx context.Context, all bool) (plans []RefundPlanLine, err error) {
+func (w *RefundDesk) RefundPlans(ctx context.Context, all bool) (plans []RefundPlanLine, err error) {
 	return plans, w.Store.Select(ctx, &plans, "refunds/plans", postgres.Args{"all": all})
 }
 
 // ApproveRefunds approves a plan as it is stored. sha256 may name the content that by has looked at; "": whatever the plan holds. Refused
 // with ErrRefundUsage when by made the plan (the database refuses it), when the plan is approved already, or holds something else.
-func (w *Worker) ApproveRefunds(ctx context.Context, planID, by, sha256 string) (view RefundPlanView, err error) {
+func (w *RefundDesk) ApproveRefunds(ctx context.Context, planID, by, sha256 string) (view RefundPlanView, err error) {
 	by, err = nameOf(by)
 	if err != nil {
 		return view, err
@@ -272,7 +271,7 @@ func nameOf(by string) (string, error) {
 }
 
 // CancelRefunds takes what a plan has not sent yet out of it, so that it can be planned anew. What is under way stays.
-func (w *Worker) CancelRefunds(ctx context.Context, planID, by, reason string) (cancelled int, err error) {
+func (w *RefundDesk) CancelRefunds(ctx context.Context, planID, by, reason string) (cancelled int, err error) {
 	by, err = nameOf(by)
 	if err != nil {
 		return 0, err
@@ -280,7 +279,6 @@ func (w *Worker) CancelRefunds(ctx context.Context, planID, by, reason string) (
 	if fault := ReasonFault(reason); fault != "" {
 		return 0, fmt.Errorf("%w: the reason %s", ErrRefundUsage, fault)
 	}
-	w = w.withDefaults()
 	lease, err := takeRefundLease(ctx, w.Store, w.Settings.Refund.Lease)
 	if err != nil {
 		return 0, err
@@ -329,7 +327,7 @@ func RefundSwitchNow(ctx context.Context, q postgres.Querier) (s RefundSwitch, e
 }
 
 // FlipRefundSwitch halts or resumes all refunds, of every executor, from its next step on.
-func (w *Worker) FlipRefundSwitch(ctx context.Context, halt bool, by, reason string) error {
+func (w *RefundDesk) FlipRefundSwitch(ctx context.Context, halt bool, by, reason string) error {
 	by, err := nameOf(by)
 	if err != nil {
 		return err
@@ -341,7 +339,7 @@ func (w *Worker) FlipRefundSwitch(ctx context.Context, halt bool, by, reason str
 }
 
 // flipRefundSwitch is for the worker too, which halts itself where what Stripe says can't be true.
-func (w *Worker) flipRefundSwitch(ctx context.Context, halt bool, by, reason string) error {
+func (w *RefundDesk) flipRefundSwitch(ctx context.Context, halt bool, by, reason string) error {
 	action := "resumed"
 	if halt {
 		action = "halted"

@@ -17,7 +17,7 @@ import (
 // and finds reviews that are overdue.
 func refundRequests(ctx context.Context, n *Night) (counts Counts, err error) {
 	const job = "refund-requests"
-	err = n.inAuditedTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = n.refundRequests(ctx, tx, job)
 		return err
 	})
@@ -150,7 +150,7 @@ func (n *Night) decideAll(ctx context.Context, tx *postgres.Tx, job string, coun
 	for more := true; more; {
 		var facts []requestFacts
 		err := tx.Select(ctx, &facts, "refund_requests/facts", n.args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "accounts": accounts, "after": after, "limit": batchRows, "zone": n.Settings.Zone.String(),
+			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.policyHash(), "accounts": accounts, "after": after, "limit": batchRows, "zone": n.Settings.Zone.String(),
 		}))
 		if err != nil {
 			return err

@@ -77,7 +77,7 @@ func (x *refundExecutor) send(ctx context.Context, item *RefundItem) error {
 	if x.lease.over() { // the process was paused here
 		return errLeaseLost
 	}
-	refund, err := x.w.Refunds.CreateRefund(callCtx, stripefeed.RefundOrder{
+	refund, err := x.w.Gateway.CreateRefund(callCtx, stripefeed.RefundOrder{
 		ChargeID: item.ChargeID, AmountMinor: item.AmountMinor, IdempotencyKey: item.IdempotencyKey(),
 		Metadata: map[string]string{metadataIntent: item.IntentID(), metadataRequest: item.RequestID, metadataPlan: item.PlanID},
 	})
@@ -137,7 +137,7 @@ func (x *refundExecutor) record(ctx context.Context, item *RefundItem, refund st
 // lookUp finds this refund among those of its charge, by our id in their metadata, and names the other live ones. Two of ours are one too
 // many: refunds are halted until somebody has looked.
 func (x *refundExecutor) lookUp(ctx context.Context, item RefundItem) (ours *stripefeed.RefundNow, others []string, err error) {
-	refunds, err := x.w.Refunds.RefundsOf(ctx, item.ChargeID)
+	refunds, err := x.w.Gateway.RefundsOf(ctx, item.ChargeID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -171,7 +171,7 @@ func (x *refundExecutor) chargeState(ctx context.Context, item RefundItem) (reco
 }
 
 func (x *refundExecutor) readCharge(ctx context.Context, id string, refunds []string) (reconcile.ChargeState, error) {
-	charge, err := x.w.Refunds.ReadCharge(ctx, id)
+	charge, err := x.w.Gateway.ReadCharge(ctx, id)
 	switch {
 	case errors.Is(err, stripefeed.ErrNotFound):
 		return reconcile.ChargeState{}, nil

@@ -108,7 +108,7 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 	}
 	b.now.Store(decided.End.Add(executing).Unix())
 	b.worker.Settings.Refund.Caps.ConsecutiveFailures = 1
-	outcome, err := b.worker.ExecuteRefunds(context.Background(), plan, "Carol")
+	outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), plan, "Carol")
 	if err != nil || outcome.Sent != 0 || outcome.Stopped != len(cases) {
 		t.Fatalf("%+v, %v; want all stopped", outcome, err)
 	}
@@ -153,7 +153,7 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 		if diff := cmp.Diff(sorted(want), open, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("day %d: %s", day, diff)
 		}
-		_, out, err := b.worker.PlanRefunds(context.Background(), night.Date, "Anna")
+		_, out, err := b.worker.RefundDesk().PlanRefunds(context.Background(), night.Date, "Anna")
 		if !errors.Is(err, jobs.ErrRefundUsage) {
 			t.Errorf("day %d: planned again: %v", day, err)
 		}
@@ -190,9 +190,7 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 func (b *bothBooks) rehearse(date reconcile.Date) {
 	b.t.Helper()
 	var said bytes.Buffer
-	w := *b.worker
-	w.DryRun = &said
-	if err := w.RunNight(context.Background(), date); err != nil {
+	if err := b.worker.Rehearse(context.Background(), &said, date); err != nil {
 		b.t.Fatal(err)
 	}
 	if strings.Contains(said.String(), "refund_against_policy") || strings.Contains(said.String(), "disputed_and_refunded") {
@@ -231,7 +229,7 @@ func TestRefundsOfAPlanThatABreakerStoppedAreUnpaidUntilItRuns(t *testing.T) {
 			plan := b.approvedPlan(b.night().Date)
 			running := b.worker.Settings.Refund
 			c.stop(&b.worker.Settings.Refund)
-			if outcome, err := b.worker.ExecuteRefunds(context.Background(), plan, "Carol"); !errors.Is(err, jobs.ErrIntegrity) || outcome.Sent > 0 {
+			if outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), plan, "Carol"); !errors.Is(err, jobs.ErrIntegrity) || outcome.Sent > 0 {
 				t.Fatalf("%+v, %v", outcome, err)
 			}
 			stopped := "refund_against_policy " + plan + " " + c.breaker
@@ -252,7 +250,7 @@ func TestRefundsOfAPlanThatABreakerStoppedAreUnpaidUntilItRuns(t *testing.T) {
 				}
 			}
 			b.worker.Settings.Refund = running
-			if outcome, err := b.worker.ExecuteRefunds(context.Background(), plan, "Carol"); err != nil || outcome.Sent != len(requests) {
+			if outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), plan, "Carol"); err != nil || outcome.Sent != len(requests) {
 				t.Fatalf("%+v, %v", outcome, err)
 			}
 			b.whole()

@@ -18,26 +18,26 @@ const leasePatience = time.Minute
 // refunds follows the refunds that were made: settled, or failed and reopened, by what the night's sync has seen. Then it executes approved
 // plans, where that is switched on, and says in the breaks what stands in the way of the others. Only the newest night moves anything: an
 // older one that is run again reads what was.
-func refunds(ctx context.Context, n *Night) (Counts, error) {
+func refunds(ctx context.Context, n *Night, desk *RefundDesk) (Counts, error) {
 	counts := Counts{}
-	reported, err := n.lastReported(ctx, n.Store)
+	reported, err := lastReported(ctx, n.Store)
 	if err != nil {
 		return nil, err
 	}
 	var moveErr error
-	if !reported.After(n.Date) && !n.rehearsal {
+	if !reported.After(n.Date) && !n.Run.Rehearsal {
 		shownOn := n.Date
-		if !n.whole && !reported.Before(n.Date) {
+		if !n.Run.Whole && !reported.Before(n.Date) {
 			// This night's report is out and is not made again: what moves now is the next one's to show.
-			shownOn = n.today()
+			shownOn = desk.today()
 			if next := reported.AddDays(1); shownOn.Before(next) {
 				shownOn = next
 			}
 		}
-		moveErr = n.moveRefunds(ctx, shownOn, counts)
+		moveErr = n.moveRefunds(ctx, desk, shownOn, counts)
 		n.step("refunds/moved")
 	}
-	err = n.inAuditedTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := n.controlRefunds(ctx, tx); err != nil {
 			return err
 		}
@@ -51,15 +51,14 @@ func refunds(ctx context.Context, n *Night) (Counts, error) {
 }
 
 // moveRefunds does what changes refunds, under the lease. Without anything to do it doesn't ask for it.
-func (n *Night) moveRefunds(ctx context.Context, shownOn reconcile.Date, counts Counts) error {
+func (n *Night) moveRefunds(ctx context.Context, desk *RefundDesk, shownOn reconcile.Date, counts Counts) error {
 	look, err := stripefeed.LookedAt(ctx, n.Store, n.Date)
 	if err != nil {
 		return err
 	}
 	var plans []string
-	settings := n.Settings.Refund.defaults()
 	// While Stripe could not be looked at, the night doesn't send money there either: it is made up for by the run that can.
-	if settings.Execute && n.Refunds != nil && look.Complete() {
+	if n.Settings.Refund.Execute && desk.Gateway != nil && look.Complete() {
 		if err := n.Store.Select(ctx, &plans, "refunds/executable_plans", postgres.Args{}); err != nil {
 			return err
 		}
@@ -73,16 +72,11 @@ func (n *Night) moveRefunds(ctx context.Context, shownOn reconcile.Date, counts 
 	if len(plans) == 0 && len(unsettled) == 0 {
 		return nil
 	}
-	if len(plans) > 0 {
-		n.awaitBesides() // what a refund may take goes by all that the night has credited back
-	}
-	lease, err := waitForRefundLease(ctx, n.Store, settings.Lease, leasePatience)
+	lease, err := waitForRefundLease(ctx, n.Store, n.Settings.Refund.Lease, leasePatience)
 	if err != nil {
 		return err
 	}
-	w := *n.Worker
-	w.Settings.Refund = settings
-	x := &refundExecutor{w: &w, lease: lease, actor: nightActor, run: n.runID(), date: shownOn, booking: func(ctx context.Context, q postgres.Querier) (time.Time, error) {
+	x := &refundExecutor{w: desk, lease: lease, actor: nightActor, run: n.runID(), date: shownOn, booking: func(ctx context.Context, q postgres.Querier) (time.Time, error) {
 		booking, err := n.booking(ctx, q)
 		return booking.at, err
 	}}
@@ -164,8 +158,10 @@ func (x *refundExecutor) reportBreaks(ctx context.Context) error {
 	if night.End.Before(night.Begin) {
 		night.End = night.Begin
 	}
-	n := &Night{Worker: x.w, Night: night, log: x.w.Log}
-	n.command.name, n.command.actor = x.run, x.actor
+	n := &Night{
+		Night: night, Store: x.w.Store, Policies: x.w.Policies, Settings: x.w.Settings, log: x.w.Log,
+		Run: Run{Name: x.run, Actor: x.actor, Clock: x.w.Clock, Step: x.w.Step},
+	}
 	return x.w.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
 		_, err := n.findRefundBreaks(ctx, tx)
 		return err

@@ -114,7 +114,7 @@ func (n *Night) lookAtWindows(ctx context.Context, tx *postgres.Tx, job string) 
 // windowsOf states the windows of the accounts after one and through another.
 func (n *Night) windowsOf(ctx context.Context, tx *postgres.Tx, job, afterAccount, throughAccount string, counts Counts) error {
 	args := n.args(job, postgres.Args{
-		"begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy, "after_account": afterAccount, "through_account": throughAccount,
+		"begin": n.Begin, "as_of": n.AsOf(), "policy": n.policyHash(), "after_account": afterAccount, "through_account": throughAccount,
 	})
 	return postgres.InPages(ctx, tx, "refund_windows/facts", args, batchRows, func(page []windowFacts) error {
 		var rows []windowRow

@@ -22,17 +22,16 @@ const trendNights = 29
 
 // reportNight closes the night's books, and publishes its reports. Books that don't tie are published as they are, with the difference,
 // and are an integrity error all the same.
-func reportNight(ctx context.Context, n *Night) (Counts, error) {
-	counts, booksErr := n.closeNight(ctx)
+func reportNight(ctx context.Context, n *Night, read *reading, sink ReportSink, inspect func(context.Context, *reports.Prepared) error) (Counts, error) {
+	counts, booksErr := n.closeNight(ctx, read)
 	if booksErr != nil && !errors.As(booksErr, &untiedBooks{}) {
 		return counts, booksErr
 	}
-	if n.Reports == nil {
+	if sink == nil {
 		n.log.Warn().Msg("no reports: REPORTS_URL is not set")
 		return counts, booksErr
 	}
-	n.awaitBesides()
-	published, err := n.publishReports(ctx)
+	published, err := n.publishReports(ctx, sink, inspect)
 	for name, count := range published {
 		counts[name] = count
 	}
@@ -41,14 +40,14 @@ func reportNight(ctx context.Context, n *Night) (Counts, error) {
 
 // publishReports writes the night's files from one snapshot of the database, publishes them where they differ from what is published,
 // and records that.
-func (n *Night) publishReports(ctx context.Context) (Counts, error) {
+func (n *Night) publishReports(ctx context.Context, sink ReportSink, inspect func(context.Context, *reports.Prepared) error) (Counts, error) {
 	var prepared *reports.Prepared
 	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
 		input, err := n.reportInput(ctx, tx)
 		if err != nil {
 			return err
 		}
-		prepared, err = reports.Prepare(ctx, n.Reports, input)
+		prepared, err = reports.Prepare(ctx, sink, input)
 		return err
 	})
 	if err != nil {
@@ -58,22 +57,22 @@ func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 		return nil, storage.Classed(err) // files are written while rows are read
 	}
 	n.step("reports/prepared")
-	if n.inspect != nil {
-		return nil, errors.Join(n.inspect(ctx, prepared), prepared.Discard())
+	if inspect != nil {
+		return nil, errors.Join(inspect(ctx, prepared), prepared.Discard())
 	}
-	tampered, err := n.checkPublished(ctx)
+	tampered, err := n.checkPublished(ctx, sink)
 	if err != nil || len(tampered) > 0 {
 		err = errors.Join(err, tamperedError(n.Date, tampered))
 		return nil, errors.Join(err, prepared.Discard())
 	}
-	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.rehearsal})
+	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.Run.Rehearsal})
 	if err != nil {
 		return nil, storage.Classed(err)
 	}
 	n.step("reports/published")
 	counts := Counts{"revision": int64(published.Revision), "files": int64(len(published.Manifest.Files)), "files_changed": int64(len(published.Differs)),
 		"breaks_open": published.Summary.Breaks.Open}
-	if n.rehearsal {
+	if n.Run.Rehearsal {
 		n.log.Info().Int("revision", published.Revision).Strs("files", published.Differs).Msg("would be published")
 		return counts, nil
 	}
@@ -81,7 +80,7 @@ func (n *Night) publishReports(ctx context.Context) (Counts, error) {
 		return counts, err
 	}
 	n.step("reports/recorded")
-	return counts, n.publishIndex(ctx)
+	return counts, publishIndex(ctx, n.Store, sink)
 }
 
 // tamperedError says which published files are no longer what was published; nil when there are none. Nothing is published over them.
@@ -99,7 +98,7 @@ func tamperedError(date reconcile.Date, faults []Fault) error {
 // reportInput is everything that the night's files follow from. Rows are read while they are written, in the same transaction.
 func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports.Input, err error) {
 	in.Facts = reports.Facts{BusinessDate: n.Date, Begin: n.Begin, AsOf: n.AsOf(), TimeZone: n.Settings.Zone.String(),
-		CodeVersion: n.CodeVersion, PolicyVersion: n.policyVersion()}
+		CodeVersion: n.Run.CodeVersion, PolicyVersion: n.policyVersion()}
 	if in.Stripe, err = n.stripeFacts(ctx, q); err != nil {
 		return in, err
 	}
@@ -204,14 +203,10 @@ func (n *Night) jobRuns(ctx context.Context, q postgres.Querier) ([]reports.JobR
 			continue
 		}
 		ended, ran := status[job]
-		note := ""
-		switch {
-		case !ran:
+		if !ran {
 			ended = reports.JobMissing
-		case ended == "skipped":
-			note = errSkipped.Error()
 		}
-		runs = append(runs, reports.JobRun{Job: job, Status: ended, Note: note})
+		runs = append(runs, reports.JobRun{Job: job, Status: ended})
 	}
 	return runs, nil
 }
@@ -276,13 +271,13 @@ func nightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Da
 }
 
 // publishIndex writes the page over all nights anew.
-func (n *Night) publishIndex(ctx context.Context) error {
+func publishIndex(ctx context.Context, store *postgres.Store, sink ReportSink) error {
 	first, last := reconcile.Date{Year: 1, Month: 1, Day: 1}, reconcile.Date{Year: 9999, Month: 12, Day: 31}
-	nights, err := nightFigures(ctx, n.Store, first, last)
+	nights, err := nightFigures(ctx, store, first, last)
 	if err != nil {
 		return err
 	}
-	troubled, err := TroubledNights(ctx, n.Store)
+	troubled, err := TroubledNights(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -293,8 +288,8 @@ func (n *Night) publishIndex(ctx context.Context) error {
 		}
 	}
 	var page bytes.Buffer
-	if err := reports.WriteIndex(&page, nights, notes, n.Reports.Folder); err != nil {
+	if err := reports.WriteIndex(&page, nights, notes, sink.Folder); err != nil {
 		return fmt.Errorf("write %s: %w", reports.IndexName, err)
 	}
-	return n.Reports.WriteIndex(ctx, reports.IndexName, page.Bytes())
+	return sink.WriteIndex(ctx, reports.IndexName, page.Bytes())
 }

@@ -92,10 +92,9 @@ func auditResolutions(ctx context.Context, tx *postgres.Tx, at time.Time, resolu
 
 // ResolveBreaks closes breaks on people's word, all of them or none. The next night to be reported shows them as resolved; a break stays
 // resolved while its values stay what they are. ErrNotOpen, naming the id, for one that isn't open.
-func ResolveBreaks(ctx context.Context, store *postgres.Store, zone *time.Location, at time.Time, resolutions []Resolution) error {
+func ResolveBreaks(ctx context.Context, store *postgres.Store, at time.Time, resolutions []Resolution) error {
 	return store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-		n := &Night{Worker: &Worker{Settings: Settings{Zone: zone}.Defaults()}}
-		reported, err := n.lastReported(ctx, tx)
+		reported, err := lastReported(ctx, tx)
 		if err != nil {
 			return err
 		}

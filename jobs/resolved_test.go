@@ -3,7 +3,6 @@ package jobs_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,7 +18,7 @@ func (b *bothBooks) resolveAll() {
 	for _, id := range b.texts("SELECT break_id FROM reconciler.breaks WHERE closed_on IS NULL ORDER BY 1") {
 		resolutions = append(resolutions, jobs.Resolution{BreakID: id, Resolution: "accepted", Reason: "looked into", Actor: "Ana"})
 	}
-	if err := jobs.ResolveBreaks(context.Background(), b.worker.Store, time.UTC, b.clock(), resolutions); err != nil {
+	if err := jobs.ResolveBreaks(context.Background(), b.worker.Store, b.clock(), resolutions); err != nil {
 		b.t.Fatal(err)
 	}
 }

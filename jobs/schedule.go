@@ -171,14 +171,12 @@ func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) 
 	if err != nil {
 		return result, err
 	}
-	once := *w
-	once.unlessDone = true
 	var broken error
 	for _, night := range DueNights(record, w.now(), w.Settings.Defaults().Zone) {
 		if err := w.stopped(ctx); err != nil {
 			return result, errors.Join(fmt.Errorf("stopped before night %s: %w", night, err), broken)
 		}
-		err := once.RunNight(ctx, night)
+		err := w.runOpenNight(ctx, night, runOptions{unlessDone: true})
 		switch {
 		case err == nil:
 			result.Done = append(result.Done, night)

@@ -18,11 +18,11 @@ type StripeSource interface {
 
 // syncStripe brings the worker's own tables of Stripe's objects up to date, then reconciles Stripe's books in themselves. Without a key,
 // and when the sync fails, the night is noted as one that Stripe was not looked at for.
-func syncStripe(ctx context.Context, n *Night) (Counts, error) {
-	if n.rehearsal { // what is known of Stripe is what there is to work with
+func syncStripe(ctx context.Context, n *Night, stripe StripeSource) (Counts, error) {
+	if n.Run.Rehearsal { // what is known of Stripe is what there is to work with
 		return n.reconcileBooks(ctx)
 	}
-	if n.Stripe == nil {
+	if stripe == nil {
 		if err := stripefeed.RecordNoKey(ctx, n.Store, n.Date, n.AsOf()); err != nil {
 			return nil, err
 		}
@@ -33,7 +33,7 @@ func syncStripe(ctx context.Context, n *Night) (Counts, error) {
 	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"date": n.Date, "job": booksJob}); err != nil {
 		return nil, err
 	}
-	result, err := n.Stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals})
+	result, err := stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals})
 	counts := Counts{}
 	for stream, rows := range result.Rows {
 		counts["rows_"+stream] = rows
@@ -82,7 +82,7 @@ type stripeScope struct {
 // reconcile runs a stripeJob in one transaction. For a night that Stripe was not looked at for, it takes out what an earlier run of the
 // night had found and leaves the breaks as they are: nothing is clean, and nothing is cleared.
 func (j stripeJob) reconcile(ctx context.Context, n *Night) (counts Counts, err error) {
-	err = n.inAuditedTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, matchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = j.run(ctx, n, tx)
 		return err
 	})
@@ -240,7 +240,7 @@ func (s stripeStatements) exec(ctx context.Context, statements ...string) error 
 // stripeArgs are the parameters that statements about Stripe may take.
 func (n *Night) stripeArgs(job string) postgres.Args {
 	return postgres.Args{
-		"date": n.Date, "job": job, "begin": n.Begin, "as_of": n.AsOf(), "policy": n.Policy,
+		"date": n.Date, "job": job, "begin": n.Begin, "as_of": n.AsOf(), "policy": n.policyHash(),
 		// A counterpart of what happened before grace_before is overdue; so the night looks at all since then and its own.
 		"since":                    n.Begin.Add(-n.Settings.AwaitingFor),
 		"grace_before":             n.AsOf().Add(-n.Settings.AwaitingFor),

@@ -25,14 +25,12 @@ type Fault struct {
 // recompute works a night out again in a transaction that is rolled back, and says how its files differ from those published.
 func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (differences []reports.FileDifference, err error) {
 	err = w.Store.Rehearse(ctx, func(ctx context.Context, rehearsal *postgres.Store) error {
-		rehearsed := *w
-		rehearsed.Store, rehearsed.DryRun, rehearsed.Stripe, rehearsed.rehearsal = rehearsal, nil, nil, true
-		rehearsed.Settings.Matching = MatchExact // an independent way to the same answer
-		rehearsed.inspect = func(ctx context.Context, prepared *reports.Prepared) (err error) {
+		inspect := func(ctx context.Context, prepared *reports.Prepared) (err error) {
 			differences, err = prepared.Differences(ctx)
 			return err
 		}
-		return rehearsed.runNight(ctx, date)
+		// Compared exactly: an independent way to the same answer.
+		return w.runNight(ctx, date, runOptions{rehearsal: rehearsal, matching: MatchExact, inspect: inspect})
 	})
 	return differences, err
 }
@@ -122,7 +120,7 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 	case recorded.ManifestSHA256 != reports.ManifestHash(latest.Manifest):
 		faults = append(faults, Fault{storage.ManifestName, "its hash is not the one recorded at publication"})
 	}
-	changed, err := w.changedFiles(ctx, date, latest.Number, manifest)
+	changed, err := changedFiles(ctx, w.Reports, date, latest.Number, manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -131,9 +129,9 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 }
 
 // changedFiles are the published files of a revision that are not what its manifest says.
-func (w *Worker) changedFiles(ctx context.Context, date reconcile.Date, revision int, manifest reports.Manifest) (faults []Fault, err error) {
+func changedFiles(ctx context.Context, published ReportSink, date reconcile.Date, revision int, manifest reports.Manifest) (faults []Fault, err error) {
 	for _, file := range manifest.Files {
-		sum, err := w.hashPublished(ctx, date, revision, file.Name)
+		sum, err := hashPublished(ctx, published, date, revision, file.Name)
 		if errors.Is(err, storage.ErrNotPublished) {
 			faults = append(faults, Fault{file.Name, "is gone"})
 			continue
@@ -178,8 +176,8 @@ func (w *Worker) verifyPosted(ctx context.Context, date reconcile.Date) (faults 
 
 // checkPublished holds what is published of the night, and the manifest of the night before, against what was recorded at their
 // publication, so that a run neither takes files that were changed for its own nor chains itself to one that was. verify says more.
-func (n *Night) checkPublished(ctx context.Context) (faults []Fault, err error) {
-	latest, err := n.Reports.Latest(ctx, n.Date)
+func (n *Night) checkPublished(ctx context.Context, published ReportSink) (faults []Fault, err error) {
+	latest, err := published.Latest(ctx, n.Date)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +190,7 @@ func (n *Night) checkPublished(ctx context.Context) (faults []Fault, err error) 
 		if !intact || unreadable != nil {
 			return []Fault{{storage.ManifestName, "was changed after publication: its hash is not the one on record"}}, nil
 		}
-		if faults, err = n.changedFiles(ctx, n.Date, latest.Number, manifest); err != nil {
+		if faults, err = changedFiles(ctx, published, n.Date, latest.Number, manifest); err != nil {
 			return nil, err
 		}
 	}
@@ -203,7 +201,7 @@ func (n *Night) checkPublished(ctx context.Context) (faults []Fault, err error) 
 	case err != nil:
 		return nil, err
 	}
-	sum, err := n.hashPublished(ctx, previous.BusinessDate, previous.Revision, storage.ManifestName)
+	sum, err := hashPublished(ctx, published, previous.BusinessDate, previous.Revision, storage.ManifestName)
 	if errors.Is(err, storage.ErrNotPublished) {
 		return faults, nil // the reports may have moved to another place
 	}
@@ -253,8 +251,8 @@ func (w *Worker) verifyChain(ctx context.Context, manifest reports.Manifest, fau
 	return nil
 }
 
-func (w *Worker) hashPublished(ctx context.Context, date reconcile.Date, revision int, name string) (string, error) {
-	reader, err := w.Reports.Open(ctx, date, revision, name)
+func hashPublished(ctx context.Context, published ReportSink, date reconcile.Date, revision int, name string) (string, error) {
+	reader, err := published.Open(ctx, date, revision, name)
 	if err != nil {
 		return "", err
 	}

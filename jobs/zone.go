@@ -203,19 +203,17 @@ func rankZone(name string) int {
 	}
 }
 
-// keepZone keeps the night's zone as that of all nights, unless there is one already, and refuses a night in another one.
-func (n *Night) keepZone(ctx context.Context) error {
-	found, err := FindZone(ctx, n.Store, n.Reports, n.Settings.Zone)
+// keepZone keeps the zone of all nights, unless there is one already, and refuses a night in another one. It returns the same zone by the name
+// that reports have.
+func keepZone(ctx context.Context, store *postgres.Store, sink ReportSink, configured *time.Location) (*time.Location, error) {
+	found, err := FindZone(ctx, store, sink, configured)
 	if err != nil {
-		return fmt.Errorf("night %s: %w", n.Date, err)
+		return nil, err
 	}
 	if !found.isKept {
-		if _, err := n.Store.Exec(ctx, "time_zone/keep", postgres.Args{"zone": found.Zone.String()}); err != nil {
-			return fmt.Errorf("night %s: keep the time zone: %w", n.Date, err)
+		if _, err := store.Exec(ctx, "time_zone/keep", postgres.Args{"zone": found.Zone.String()}); err != nil {
+			return nil, fmt.Errorf("keep the time zone: %w", err)
 		}
 	}
-	if found.Zone.String() != n.Settings.Zone.String() {
-		n.Settings.Zone = found.Zone // the same one, by the name that reports have
-	}
-	return nil
+	return found.Zone, nil
 }

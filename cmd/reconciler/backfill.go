@@ -39,7 +39,7 @@ night, the dry run gives way (exit code 1).
 
 With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) it does only night from+N, and needs no --to. It waits for the
 night before, which another pod is doing, so that the result is the same as from one process.`,
-		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31 --parallel 2
+		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31
   reconciler backfill --from 2026-01-01 --to yesterday --dry-run`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,7 +56,7 @@ night before, which another pod is doing, so that the result is the same as from
 				if err != nil {
 					return err
 				}
-				o := jobs.BackfillOptions{Parallel: parallel, Again: again}
+				o := jobs.BackfillOptions{Again: again}
 				if o.From, o.To, err = backfillRange(cmd, c, from, to, index); err != nil {
 					return err
 				}
@@ -74,7 +74,7 @@ night before, which another pod is doing, so that the result is the same as from
 					}
 					defer closeWorker()
 					if dryRun {
-						w.DryRun = cmd.OutOrStdout()
+						o.DryRun = cmd.OutOrStdout()
 					}
 					if first, err := parseDay(from, c.jobs.Zone); err == nil && o.From == o.To && o.From.After(first) && !dryRun {
 						// One pod of several: nights are done in their order, whichever pod is the quickest.
@@ -109,7 +109,10 @@ night before, which another pod is doing, so that the result is the same as from
 	}
 	cmd.Flags().StringVar(&from, "from", "", "first business date, YYYY-MM-DD")
 	cmd.Flags().StringVar(&to, "to", "", "last business date, YYYY-MM-DD or yesterday")
-	cmd.Flags().IntVar(&parallel, "parallel", 1, "nights worked on at once; the result doesn't depend on it")
+	cmd.Flags().IntVar(&parallel, "parallel", 1, "has no effect: nights are done one after the other")
+	if err := cmd.Flags().MarkHidden("parallel"); err != nil { // calls that were written for an earlier version go on working
+		panic(err)
+	}
 	cmd.Flags().IntVar(&index, "index", -1, "only night from+N [JOB_COMPLETION_INDEX]")
 	cmd.Flags().BoolVar(&again, "again", false, "also nights completed before")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "compute everything, change nothing, show what would be posted")

@@ -271,7 +271,7 @@ func newBreaksResolveCommand(s *settings) *cobra.Command {
 				return usageError("%s", strings.Join(texts, "; "))
 			}
 			return withStore(cmd, s, func(c config, store *postgres.Store) error {
-				err := jobs.ResolveBreaks(cmd.Context(), store, c.jobs.Zone, time.Now(), []jobs.Resolution{r})
+				err := jobs.ResolveBreaks(cmd.Context(), store, time.Now(), []jobs.Resolution{r})
 				if errors.Is(err, jobs.ErrNotOpen) {
 					return usageError("%w", err)
 				}

@@ -40,7 +40,7 @@ func newBreaksImportCommand(s *settings) *cobra.Command {
 				return nil
 			}
 			return withStore(cmd, s, func(c config, store *postgres.Store) error {
-				err := jobs.ResolveBreaks(cmd.Context(), store, c.jobs.Zone, time.Now(), resolutions)
+				err := jobs.ResolveBreaks(cmd.Context(), store, time.Now(), resolutions)
 				if errors.Is(err, jobs.ErrNotOpen) {
 					return usageError("nothing was applied: %w", err)
 				}

@@ -62,7 +62,7 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				view, leftOut, err := w.PlanRefunds(ctx, night, by)
+				view, leftOut, err := w.RefundDesk().PlanRefunds(ctx, night, by)
 				tellLeftOut(c.log, leftOut)
 				if err != nil {
 					return err
@@ -94,7 +94,7 @@ reconciler_approver, which may look at plans and approve them, and nothing else.
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				view, err := w.ApproveRefunds(ctx, args[0], by, hash)
+				view, err := w.RefundDesk().ApproveRefunds(ctx, args[0], by, hash)
 				if err != nil {
 					return err
 				}
@@ -125,10 +125,10 @@ whose outcome is not known is looked up at its charge before it is sent again, w
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				outcome, err := w.ExecuteRefunds(ctx, args[0], by)
+				outcome, err := w.RefundDesk().ExecuteRefunds(ctx, args[0], by)
 				fmt.Fprintf(cmd.OutOrStdout(), "%d sent, %d stopped, %d refused by Stripe, %d with an open outcome, %d untouched\n",
 					outcome.Sent, outcome.Stopped, outcome.Rejected, outcome.Open, outcome.Untouched)
-				if view, viewErr := w.RefundPlan(context.WithoutCancel(ctx), args[0]); viewErr == nil {
+				if view, viewErr := w.RefundDesk().RefundPlan(context.WithoutCancel(ctx), args[0]); viewErr == nil {
 					if tellErr := tellPlan(cmd.OutOrStdout(), view, false); err == nil {
 						err = tellErr
 					}
@@ -150,7 +150,7 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				plans, err := w.RefundPlans(ctx, all)
+				plans, err := w.RefundDesk().RefundPlans(ctx, all)
 				if err != nil {
 					return err
 				}
@@ -181,7 +181,7 @@ func newRefundsShowCommand(s *settings) *cobra.Command {
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				view, err := w.RefundPlan(ctx, args[0])
+				view, err := w.RefundDesk().RefundPlan(ctx, args[0])
 				if err != nil {
 					return err
 				}
@@ -203,7 +203,7 @@ func newRefundsCancelCommand(s *settings) *cobra.Command {
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				cancelled, err := w.CancelRefunds(ctx, args[0], by, reason)
+				cancelled, err := w.RefundDesk().CancelRefunds(ctx, args[0], by, reason)
 				if cancelled > 0 {
 					fmt.Fprintf(cmd.OutOrStdout(), "%d refunds of %s cancelled\n", cancelled, args[0])
 				}
@@ -233,7 +233,7 @@ func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command 
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				if err := w.FlipRefundSwitch(ctx, halt, by, reason); err != nil {
+				if err := w.RefundDesk().FlipRefundSwitch(ctx, halt, by, reason); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "refunds: %s by %s\n", use, by)

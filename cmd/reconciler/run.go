@@ -86,8 +86,11 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 						return err
 					}
 					defer closeWorker()
+					runNight := w.RunNight
 					if dryRun {
-						w.DryRun = cmd.OutOrStdout()
+						runNight = func(ctx context.Context, night reconcile.Date, only ...string) error {
+							return w.Rehearse(ctx, cmd.OutOrStdout(), night, only...)
+						}
 					}
 					if catchUp {
 						expectNights(cmd.Context(), newCourier(c, w), w)
@@ -97,7 +100,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 						if err := errors.Join(err, tellRowsLeftOut(cmd.Context(), w.Store, &leftOut, result.Done...)); err != nil {
 							return err
 						}
-					} else if err := w.RunNight(cmd.Context(), night, args...); err != nil {
+					} else if err := runNight(cmd.Context(), night, args...); err != nil {
 						return err
 					} else if err := tellRowsLeftOut(cmd.Context(), w.Store, cmd.OutOrStdout(), night); err != nil {
 						return err

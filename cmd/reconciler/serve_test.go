@@ -649,7 +649,7 @@ func TestCatchUpIsTheSameNights(t *testing.T) {
 	}
 }
 
-// The same nights by run, one by one; by one backfill; by a parallel one; by pods of an indexed Job; and by serve: the same bytes.
+// The same nights by run, one by one; by one backfill; by pods of an indexed Job; and by serve: the same bytes.
 func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 	t.Parallel()
 	const nights = 4
@@ -666,9 +666,6 @@ func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 		}},
 		{"backfill", func(t *testing.T, db *testdb.DB, folder string) {
 			runWith(t, exitDone, db.URL, folder, "backfill", "--from", first, "--to", last)
-		}},
-		{"backfill, parallel", func(t *testing.T, db *testdb.DB, folder string) {
-			runWith(t, exitDone, db.URL, folder, "backfill", "--from", first, "--to", last, "--parallel", "2")
 		}},
 		{"backfill, by index", func(t *testing.T, db *testdb.DB, folder string) {
 			for i := range nights {

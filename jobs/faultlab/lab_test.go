@@ -171,7 +171,7 @@ func makeWorld(t testing.TB) (*world, error) {
 		return nil, err
 	}
 	c.set(planning)
-	view, leftOut, err := worker.PlanRefunds(context.Background(), firstDay, "Anna")
+	view, leftOut, err := worker.RefundDesk().PlanRefunds(context.Background(), firstDay, "Anna")
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +335,7 @@ func (l *lab) approve(planID, by, sha256 string) error {
 	}
 	defer store.Close()
 	approver := &jobs.Worker{Store: store, Log: zerolog.Nop(), Clock: l.clock.now}
-	_, err = approver.ApproveRefunds(context.Background(), planID, by, sha256)
+	_, err = approver.RefundDesk().ApproveRefunds(context.Background(), planID, by, sha256)
 	return err
 }
 
@@ -363,7 +363,7 @@ func (l *lab) execute(edit func(*jobs.Worker)) {
 		if edit != nil {
 			edit(w)
 		}
-		_, err := w.ExecuteRefunds(context.Background(), l.planID, "Carol")
+		_, err := w.RefundDesk().ExecuteRefunds(context.Background(), l.planID, "Carol")
 		closeWorker()
 		if err == nil {
 			return

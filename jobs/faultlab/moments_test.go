@@ -96,7 +96,7 @@ func TestHaltedBetweenHoldAndSend(t *testing.T) {
 	defer closeOperator()
 	ctx := context.Background()
 	outcome, err := l.executeOnce(at("refunds/held", func() {
-		if err := operator.FlipRefundSwitch(ctx, true, "Dora", "something smells"); err != nil {
+		if err := operator.RefundDesk().FlipRefundSwitch(ctx, true, "Dora", "something smells"); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -109,7 +109,7 @@ func TestHaltedBetweenHoldAndSend(t *testing.T) {
 	for _, v := range l.violations(false) {
 		t.Error(v)
 	}
-	if err := operator.FlipRefundSwitch(ctx, false, "Dora", "it was the cheese"); err != nil {
+	if err := operator.RefundDesk().FlipRefundSwitch(ctx, false, "Dora", "it was the cheese"); err != nil {
 		t.Fatal(err)
 	}
 	l.execute(nil)
@@ -249,7 +249,7 @@ func TestHaltingAtOnce(t *testing.T) {
 	for _, halt := range []bool{true, false} {
 		done := make(chan error)
 		for i := range 4 {
-			go func() { done <- w.FlipRefundSwitch(ctx, halt, fmt.Sprintf("operator %d", i), "now") }()
+			go func() { done <- w.RefundDesk().FlipRefundSwitch(ctx, halt, fmt.Sprintf("operator %d", i), "now") }()
 		}
 		flipped := 0
 		for range 4 {
@@ -277,10 +277,10 @@ func TestApproversRacing(t *testing.T) {
 	w, closeWorker := l.must(false)
 	defer closeWorker()
 	ctx := context.Background()
-	if _, err := w.CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
+	if _, err := w.RefundDesk().CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
 		t.Fatal(err)
 	}
-	view, _, err := w.PlanRefunds(ctx, firstDay, "Anna")
+	view, _, err := w.RefundDesk().PlanRefunds(ctx, firstDay, "Anna")
 	if err != nil {
 		t.Fatal(err)
 	}

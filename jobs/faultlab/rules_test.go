@@ -25,7 +25,7 @@ func (l *lab) executeOnce(edit func(*jobs.Worker)) (jobs.RefundOutcome, error) {
 	if edit != nil {
 		edit(w)
 	}
-	return w.ExecuteRefunds(context.Background(), l.planID, "Carol")
+	return w.RefundDesk().ExecuteRefunds(context.Background(), l.planID, "Carol")
 }
 
 func (l *lab) exec(query string, args ...any) {
@@ -59,7 +59,7 @@ func (l *lab) item(purchase string) jobs.RefundItem {
 	l.t.Helper()
 	w, closeWorker := l.must(false)
 	defer closeWorker()
-	view, err := w.RefundPlan(context.Background(), l.planID)
+	view, err := w.RefundDesk().RefundPlan(context.Background(), l.planID)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestBreakersTrip(t *testing.T) {
 		}, 0, "cap_customer_amount"},
 		{"the kill switch of the worker", func(_ *lab, w *jobs.Worker) { w.Settings.Refund.Halt = true }, 0, "kill_switch"},
 		{"the kill switch of the database", func(l *lab, w *jobs.Worker) {
-			if err := w.FlipRefundSwitch(context.Background(), true, "Dora", "something smells"); err != nil {
+			if err := w.RefundDesk().FlipRefundSwitch(context.Background(), true, "Dora", "something smells"); err != nil {
 				t.Fatal(err)
 			}
 		}, 0, "kill_switch"},
@@ -242,13 +242,13 @@ func TestPlannersRacing(t *testing.T) {
 	l := start(t).open(t)
 	w, closeWorker := l.must(false)
 	defer closeWorker()
-	if _, err := w.CancelRefunds(context.Background(), l.planID, "Ben", "to be made anew"); err != nil {
+	if _, err := w.RefundDesk().CancelRefunds(context.Background(), l.planID, "Ben", "to be made anew"); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error)
 	for i := range 4 {
 		go func() {
-			_, _, err := w.PlanRefunds(context.Background(), firstDay, fmt.Sprintf("planner %d", i))
+			_, _, err := w.RefundDesk().PlanRefunds(context.Background(), firstDay, fmt.Sprintf("planner %d", i))
 			done <- err
 		}()
 	}
@@ -298,10 +298,10 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 	w, closeWorker := l.must(false)
 	defer closeWorker()
 	ctx := context.Background()
-	if _, err := w.CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
+	if _, err := w.RefundDesk().CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
 		t.Fatal(err)
 	}
-	view, _, err := w.PlanRefunds(ctx, firstDay, "Anna Maria")
+	view, _, err := w.RefundDesk().PlanRefunds(ctx, firstDay, "Anna Maria")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,10 +318,10 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 	if err == nil {
 		t.Error("the database took an approval under another maker's name")
 	}
-	if _, err := w.ApproveRefunds(ctx, view.PlanID, "Ben", ""); !errors.Is(err, jobs.ErrRefundUsage) || !strings.Contains(err.Error(), "reconciler_approver") {
+	if _, err := w.RefundDesk().ApproveRefunds(ctx, view.PlanID, "Ben", ""); !errors.Is(err, jobs.ErrRefundUsage) || !strings.Contains(err.Error(), "reconciler_approver") {
 		t.Errorf("the worker's role approved: %v", err)
 	}
-	if _, err := w.ExecuteRefunds(ctx, view.PlanID, "Carol"); !errors.Is(err, jobs.ErrRefundUsage) {
+	if _, err := w.RefundDesk().ExecuteRefunds(ctx, view.PlanID, "Carol"); !errors.Is(err, jobs.ErrRefundUsage) {
 		t.Errorf("executing a plan that nobody approved: %v", err)
 	}
 	if err := l.approve(view.PlanID, "Ben", view.PlanSha256[:12]); err != nil {
@@ -349,10 +349,10 @@ func TestAnApprovalThatTheAuditLogLacksIsRefused(t *testing.T) {
 			w, closeWorker := l.must(true)
 			defer closeWorker()
 			ctx := context.Background()
-			if _, err := w.CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
+			if _, err := w.RefundDesk().CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
 				t.Fatal(err)
 			}
-			view, _, err := w.PlanRefunds(ctx, firstDay, "Anna")
+			view, _, err := w.RefundDesk().PlanRefunds(ctx, firstDay, "Anna")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -364,14 +364,14 @@ func TestAnApprovalThatTheAuditLogLacksIsRefused(t *testing.T) {
 			if _, err := approver.Exec(forge, view.PlanID); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.ExecuteRefunds(ctx, view.PlanID, ""); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "audit log") {
+			if _, err := w.RefundDesk().ExecuteRefunds(ctx, view.PlanID, ""); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "audit log") {
 				t.Errorf("it is executed: %v", err)
 			}
 			if refunds := l.stripe.Refunds(); len(refunds) > 0 {
 				t.Errorf("%d refunds at Stripe", len(refunds))
 			}
 			_, problems, err := jobs.VerifyAudit(ctx, w.Store)
-			if err != nil || !slices.ContainsFunc(problems, func(p jobs.AuditProblem) bool { return strings.Contains(p.String(), "refund plan "+view.PlanID) }) {
+			if err != nil || !slices.ContainsFunc(problems, func(p jobs.AuditProblem) bool { return p.Where == "refund plan "+view.PlanID }) {
 				t.Errorf("verification finds %v, %v", problems, err)
 			}
 		})
@@ -503,14 +503,14 @@ func TestARefundThatFailsLaterReopens(t *testing.T) {
 	l.clock.set(nightTime.Add(8 * time.Hour))
 	w, closeWorker := l.must(false)
 	defer closeWorker()
-	view, _, err := w.PlanRefunds(context.Background(), secondDay, "Anna")
+	view, _, err := w.RefundDesk().PlanRefunds(context.Background(), secondDay, "Anna")
 	if err != nil || view.Refunds != 1 || view.Items[0].Attempt != 2 || view.Items[0].IdempotencyKey() == item.IdempotencyKey() {
 		t.Fatalf("planned anew: %+v, %v", view, err)
 	}
 	if err := l.approve(view.PlanID, "Ben", ""); err != nil {
 		t.Fatal(err)
 	}
-	if outcome, err := w.ExecuteRefunds(context.Background(), view.PlanID, "Carol"); err != nil || outcome.Sent != 1 {
+	if outcome, err := w.RefundDesk().ExecuteRefunds(context.Background(), view.PlanID, "Carol"); err != nil || outcome.Sent != 1 {
 		t.Errorf("got %+v, %v", outcome, err)
 	}
 	for _, v := range l.violations(true) {

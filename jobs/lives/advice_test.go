@@ -159,7 +159,7 @@ func (l *life) close(line string, now time.Time) bool {
 	if id == "" || l.settled[line] {
 		return false
 	}
-	err := jobs.ResolveBreaks(l.w.t.Context(), l.w.worker.Store, l.w.zone, now, []jobs.Resolution{{BreakID: id, Resolution: "accepted", Reason: "looked into", Actor: "Dana"}})
+	err := jobs.ResolveBreaks(l.w.t.Context(), l.w.worker.Store, now, []jobs.Resolution{{BreakID: id, Resolution: "accepted", Reason: "looked into", Actor: "Dana"}})
 	if errors.Is(err, jobs.ErrNotOpen) {
 		return false // what it is about has changed since the last night
 	}

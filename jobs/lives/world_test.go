@@ -528,19 +528,19 @@ func (w *world) payRefunds(n int) {
 		}
 	}
 	before := len(w.stripe.Refunds())
-	view, _, err := w.worker.PlanRefunds(ctx, firstNight.AddDays(n), "Anna")
+	view, _, err := w.worker.RefundDesk().PlanRefunds(ctx, firstNight.AddDays(n), "Anna")
 	switch {
 	case errors.Is(err, jobs.ErrRefundUsage): // nothing to plan
 	case err != nil:
 		w.fails(nil, n, "planning refunds: %v", err)
 		return
 	default:
-		if _, err := w.approver.ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
+		if _, err := w.approver.RefundDesk().ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
 			w.fails(nil, n, "approving refunds: %v", err)
 			return
 		}
 		for range 5 { // refunds that others made in the meantime are stopped, and a few in a row stop all
-			if _, err = w.worker.ExecuteRefunds(ctx, view.PlanID, "Carol"); !errors.Is(err, jobs.ErrIntegrity) {
+			if _, err = w.worker.RefundDesk().ExecuteRefunds(ctx, view.PlanID, "Carol"); !errors.Is(err, jobs.ErrIntegrity) {
 				break
 			}
 		}
@@ -548,7 +548,7 @@ func (w *world) payRefunds(n int) {
 			w.fails(nil, n, "executing refunds: %v", err)
 		}
 		made := len(w.stripe.Refunds())
-		if _, err := w.worker.ExecuteRefunds(ctx, view.PlanID, "Erin"); err != nil && !errors.Is(err, jobs.ErrIntegrity) || len(w.stripe.Refunds()) != made {
+		if _, err := w.worker.RefundDesk().ExecuteRefunds(ctx, view.PlanID, "Erin"); err != nil && !errors.Is(err, jobs.ErrIntegrity) || len(w.stripe.Refunds()) != made {
 			w.fails(nil, n, "executing a plan again made %d refunds more, %v", len(w.stripe.Refunds())-made, err)
 		}
 	}

@@ -90,9 +90,6 @@ func (s *Store) Close() error { return s.db.Close() }
 // DB is for what isn't a named statement: migrations, health checks.
 func (s *Store) DB() *sql.DB { return s.db.DB }
 
-// MaxConnections is how many connections there can be at once.
-func (s *Store) MaxConnections() int { return s.db.Stats().MaxOpenConnections }
-
 // Verifies says whether the connection is only made with a server whose certificate is of a trusted authority.
 func (s *Store) Verifies() bool { return s.verifies }
 

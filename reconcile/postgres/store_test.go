@@ -157,7 +157,7 @@ func TestReadOnlyTransactionsReadOneStateAndWriteNothing(t *testing.T) {
 		if after := count(ctx, tx); len(before) != 0 || len(after) != 0 {
 			t.Errorf("the state changed from %v to %v within a snapshot", before, after)
 		}
-		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": night, "token": "x", "known": ""})
+		_, err := tx.Exec(ctx, "refunds/take_lease", leaseOf("x"))
 		return err
 	})
 	if err == nil || !strings.Contains(err.Error(), "read-only") {
@@ -172,7 +172,6 @@ func TestPagesAreAllRowsInOrderAsTheyWereWhateverIsWrittenBetween(t *testing.T) 
 		IsVirtual              bool `db:"is_virtual"`
 	}
 	args := postgres.Args{"schema": "platform", "relations": []string{"jobs", "credit_entries"}}
-	night := reconcile.Date{Year: 2026, Month: 3, Day: 2}
 	for _, size := range []int{1, 7, 18, 1000} { // 18 columns: a last page that is full, too
 		err := store.InTx(t.Context(), postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
 			var all, paged []column
@@ -186,7 +185,7 @@ func TestPagesAreAllRowsInOrderAsTheyWereWhateverIsWrittenBetween(t *testing.T) 
 						t.Errorf("%d rows in a page of %d", len(page), size)
 					}
 					paged = append(paged, page...)
-					_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": night, "token": fmt.Sprint(len(paged)), "known": ""})
+					_, err := tx.Exec(ctx, "refunds/take_lease", leaseOf(fmt.Sprint(len(paged))))
 					return err
 				})
 				if err != nil {
@@ -226,7 +225,7 @@ func TestFailedTransactionsLeaveNothing(t *testing.T) {
 	store := open(t, db, postgres.Options{})
 	failure := errors.New("no")
 	write := func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "known": ""})
+		_, err := tx.Exec(ctx, "refunds/take_lease", leaseOf("x"))
 		return err
 	}
 	for name, end := range map[string]func(ctx context.Context, cancel func()) error{
@@ -249,7 +248,7 @@ func TestFailedTransactionsLeaveNothing(t *testing.T) {
 		}()
 		cancel()
 		var left int
-		if err := db.Get(&left, "SELECT count(*) FROM reconciler.readings_ahead"); err != nil || left != 0 {
+		if err := db.Get(&left, "SELECT count(*) FROM reconciler.refund_leases"); err != nil || left != 0 {
 			t.Errorf("%s left %d rows, %v", name, left, err)
 		}
 	}
@@ -267,12 +266,12 @@ func TestLocksOfOthersAreNotWaitedForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = blocker.Rollback() }()
-	if _, err := blocker.Exec("LOCK TABLE reconciler.readings_ahead"); err != nil {
+	if _, err := blocker.Exec("LOCK TABLE reconciler.refund_leases"); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
 	err = store.InTx(t.Context(), postgres.TxOptions{LockTimeout: 200 * time.Millisecond}, func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}, "token": "x", "known": ""})
+		_, err := tx.Exec(ctx, "refunds/take_lease", leaseOf("x"))
 		return err
 	})
 	if !errors.Is(err, postgres.ErrUnavailable) || time.Since(began) > 4*time.Second {
@@ -348,14 +347,14 @@ func TestASnapshotThatWasOvertakenIsTakenAgain(t *testing.T) {
 			return err
 		}
 		if calls == 1 {
-			db.MustExec("INSERT INTO reconciler.readings_ahead (business_date, token, known) VALUES ('2026-01-01', 'other', '')")
+			db.MustExec("INSERT INTO reconciler.refund_leases (name, holder, token, expires_at) VALUES ('refunds', 'other', 1, '2026-01-01')")
 		}
-		_, err := tx.Exec(ctx, "reading/ahead", postgres.Args{"date": night, "token": "mine", "known": ""})
+		_, err := tx.Exec(ctx, "refunds/take_lease", leaseOf("mine"))
 		return err
 	})
-	var token string
-	if getErr := db.Get(&token, "SELECT token FROM reconciler.readings_ahead"); err != nil || getErr != nil || calls != 2 || token != "mine" {
-		t.Errorf("after %d calls %v; %q is there, %v", calls, err, token, getErr)
+	var holder string
+	if getErr := db.Get(&holder, "SELECT holder FROM reconciler.refund_leases"); err != nil || getErr != nil || calls != 2 || holder != "mine" {
+		t.Errorf("after %d calls %v; %q is there, %v", calls, err, holder, getErr)
 	}
 }
 
@@ -420,4 +419,10 @@ func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
 			t.Errorf("and again: %v", err)
 		}
 	}
+}
+
+// leaseOf are the arguments of a statement that writes one row, whoever wrote it before.
+func leaseOf(holder string) postgres.Args {
+	at := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	return postgres.Args{"name": "refunds", "holder": holder, "now": at, "expires_at": at}
 }

@@ -1,0 +1,359 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+)
+
+// step is one of a night's steps, in what operators call its jobs.
+type step struct {
+	name string
+	run  func(ctx context.Context, n *Night, read *reading) (Counts, error)
+}
+
+// steps are those of a night in their order.
+func (w *Worker) steps(o runOptions) []step {
+	alone := func(run func(ctx context.Context, n *Night) (Counts, error)) func(context.Context, *Night, *reading) (Counts, error) {
+		return func(ctx context.Context, n *Night, _ *reading) (Counts, error) { return run(ctx, n) }
+	}
+	return []step{
+		{"sync-stripe", alone(func(ctx context.Context, n *Night) (Counts, error) { return syncStripe(ctx, n, w.Stripe) })},
+		{"match-jobs", matchJobs},
+		{"credit-backs", creditBacks},
+		{"match-purchases", alone(matchPurchases)},
+		{"refund-windows", alone(refundWindows)},
+		{"refund-requests", alone(refundRequests)},
+		{"refunds", alone(func(ctx context.Context, n *Night) (Counts, error) { return refunds(ctx, n, w.RefundDesk()) })},
+		{"disputes", alone(disputes)},
+		{"subscriptions", alone(subscriptions)},
+		{"reports", func(ctx context.Context, n *Night, read *reading) (Counts, error) {
+			return reportNight(ctx, n, read, w.Reports, o.inspect)
+		}},
+	}
+}
+
+// Names are the names of a night's jobs in their order.
+func Names() []string {
+	var names []string
+	for _, step := range (&Worker{}).steps(runOptions{}) {
+		names = append(names, step.name)
+	}
+	return names
+}
+
+// Worker is everything that stays the same from night to night. Its fields are set once, by cmd.
+type Worker struct {
+	Store       *postgres.Store
+	Policies    reconcile.Policies
+	Settings    Settings
+	Log         zerolog.Logger
+	CodeVersion string
+	Stripe      StripeSource // nil without STRIPE_API_KEY
+	// Refunds may create refunds; nil without STRIPE_REFUND_KEY, and then no money can leave.
+	Refunds RefundGateway
+	Reports ReportSink
+	Clock   func() time.Time // for run rows and events of people only; nil: time.Now
+	// Progress, when set, is told which job of which night begins, and Ended how long it took.
+	Progress func(night reconcile.Date, job string)
+	Ended    func(night reconcile.Date, job string, took time.Duration)
+	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
+	Step func(name string)
+	// Drain, once closed, makes the worker finish the job at hand and begin no other; nil: never. The end of the context stops it at once.
+	Drain <-chan struct{}
+	// LockPatience is how long to wait for another worker that is at another night; 0: not at all. For the same night nobody waits.
+	LockPatience time.Duration
+}
+
+// RefundDesk is for whoever plans, approves, executes or stops refunds.
+func (w *Worker) RefundDesk() *RefundDesk {
+	return &RefundDesk{Store: w.Store, Policies: w.Policies, Settings: w.Settings.Defaults(), Log: w.Log, Gateway: w.Refunds, Clock: w.now, Step: w.step}
+}
+
+// runOptions say how one night is run.
+type runOptions struct {
+	only       []string        // the jobs to do; none: all, and the night is reported at the end
+	unlessDone bool            // a night that is found completed once its lock is taken is left out
+	hasTurn    bool            // the caller has taken the turn, for several nights
+	rehearsal  *postgres.Store // when set, everything is done in its transaction, which is rolled back
+	matching   Matching        // "": as the settings say
+	// inspect, in a rehearsal, looks at the prepared reports before they are thrown away.
+	inspect func(ctx context.Context, prepared *reports.Prepared) error
+}
+
+func (w *Worker) now() time.Time {
+	if w.Clock != nil {
+		return w.Clock()
+	}
+	return time.Now()
+}
+
+func (w *Worker) step(name string) {
+	if w.Step != nil {
+		w.Step(name)
+	}
+}
+
+// RunNight does all jobs of a night in order, or those named. It takes the night's lock first: postgres.ErrLockHeld when another worker
+// has it. A job that fails doesn't stop the others; the errors come back joined, ErrIntegrity among them where it applies.
+func (w *Worker) RunNight(ctx context.Context, date reconcile.Date, only ...string) (err error) {
+	return w.runOpenNight(ctx, date, runOptions{only: only})
+}
+
+// runOpenNight runs a night, or only compares it with what was published where its period is closed.
+func (w *Worker) runOpenNight(ctx context.Context, date reconcile.Date, o runOptions) error {
+	closed, err := loadPeriod(ctx, w.Store, PeriodOf(date))
+	if err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	if closed.State == "closed" {
+		return w.runClosedNight(ctx, date)
+	}
+	return w.runNight(ctx, date, o)
+}
+
+// night is what the steps of a night are handed.
+func (w *Worker) night(date reconcile.Date, zone *time.Location, o runOptions) *Night {
+	n := &Night{
+		Night: reconcile.NightOf(date, zone), Store: w.Store, Policies: w.Policies, Settings: w.Settings.Defaults(),
+		Run: Run{CodeVersion: w.CodeVersion, Whole: len(o.only) == 0, Rehearsal: o.rehearsal != nil, Clock: w.now, Step: w.step},
+	}
+	n.Settings.Zone = zone
+	if o.rehearsal != nil {
+		n.Store = o.rehearsal
+	}
+	if o.matching != "" {
+		n.Settings.Matching = o.matching
+	}
+	n.log = w.Log.With().Stringer("business_date", date).Time("as_of", n.AsOf()).Logger()
+	return n
+}
+
+func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions) (err error) {
+	store := w.Store
+	if o.rehearsal != nil {
+		store = o.rehearsal
+	}
+	lock, err := store.TryLock(ctx, nightLock(date))
+	if errors.Is(err, postgres.ErrLockHeld) {
+		err = w.atWork(ctx, err)
+	}
+	if err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	if !o.hasTurn {
+		turn, err2 := w.takeTurn(ctx)
+		if errors.Is(err2, postgres.ErrLockHeld) {
+			err2 = w.atWork(ctx, err2)
+		}
+		if err2 != nil {
+			return fmt.Errorf("night %s: %w", date, err2)
+		}
+		defer func() { err = errors.Join(err, turn.Unlock()) }()
+	}
+
+	w.Store.KeepStatements()
+
+	zone, err := keepZone(ctx, store, w.Reports, w.Settings.Defaults().Zone)
+	if err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	n := w.night(date, zone, o)
+	if err := n.Store.Get(ctx, &n.Revision, "runs/revision", postgres.Args{"date": date}); err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
+	}
+	if o.unlessDone {
+		if done, err := n.isDone(ctx); err != nil || done {
+			return err
+		}
+	}
+	if n.Run.Whole {
+		if err := n.beginRun(ctx, "night"); err != nil {
+			return err
+		}
+	}
+	err = w.runSteps(ctx, n, o)
+	if n.Run.Whole {
+		failed := err != nil
+		err = errors.Join(err, n.finishRun("night", nil, err))
+		if failed {
+			w.tellIndex(ctx, n)
+		}
+		n.tellAuditHead(ctx)
+	}
+	return err
+}
+
+// tellIndex has the index page say that the run has failed. It was written while the run was still under way.
+func (w *Worker) tellIndex(ctx context.Context, n *Night) {
+	if n.Run.Rehearsal || w.Reports == nil || ctx.Err() != nil {
+		return
+	}
+	if err := publishIndex(ctx, n.Store, w.Reports); err != nil {
+		n.log.Warn().Err(err).Msg("the index page does not tell that this night has failed")
+	}
+}
+
+// tellAuditHead puts the end of the audit log's chain into this log, which is kept elsewhere: whoever rewrote the whole chain would have to
+// change what was told of it as well. It can't be in the report, whose bytes know no clock.
+func (n *Night) tellAuditHead(ctx context.Context) {
+	if n.Run.Rehearsal || ctx.Err() != nil {
+		return
+	}
+	var head AuditHead
+	err := n.Store.Get(ctx, &head, "audit/last_link", postgres.Args{})
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // nothing was ever changed
+	case err != nil:
+		n.log.Warn().Err(err).Msg("the end of the audit log can't be told")
+	default:
+		n.log.Info().Str("run", n.runID()).Int64("link", head.Link).Str("sha256", head.Sha256).Msg("end of the audit log")
+	}
+}
+
+// takeTurn takes the lock that one night at a time holds, whichever it is: nights are chained by their books, the decisions that are final
+// and the audit log, so that two at once would stand in each other's way. Those who wait get it in the order in which they came, so that a
+// long backfill keeps nobody out.
+func (w *Worker) takeTurn(ctx context.Context) (*postgres.Lock, error) {
+	waiting, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-w.Drain:
+			stop()
+		case <-waiting.Done():
+		}
+	}()
+	turn, err := w.Store.AwaitLock(waiting, "nights", w.LockPatience)
+	if err != nil && w.stopped(ctx) != nil {
+		return nil, w.stopped(ctx)
+	}
+	return turn, err
+}
+
+// isDone says whether the whole night is completed.
+func (n *Night) isDone(ctx context.Context) (bool, error) {
+	var completed []reconcile.Date
+	if err := n.Store.Select(ctx, &completed, "runs/completed_nights", postgres.Args{"from": n.Date, "to": n.Date}); err != nil {
+		return false, fmt.Errorf("night %s: %w", n.Date, err)
+	}
+	return len(completed) > 0, nil
+}
+
+// runSteps does the steps, and starts over when the platform was still writing rows of this night: all of its steps must use the same rows.
+func (w *Worker) runSteps(ctx context.Context, n *Night, o runOptions) error {
+	const attempts = 3
+	synced, lookBehind := false, false
+	for attempt := 1; ; attempt++ {
+		err := w.trySteps(ctx, n, o, lookBehind, &synced)
+		if !errors.Is(err, errStillWritten) || attempt == attempts {
+			return err
+		}
+		lookBehind = lookBehind || errors.Is(err, errLookBehind)
+		n.log.Warn().Err(err).Msg("starting over: rows of this night have turned up since it was read")
+	}
+}
+
+// trySteps does the steps but for a sync that is done already.
+func (w *Worker) trySteps(ctx context.Context, base *Night, o runOptions, lookBehind bool, synced *bool) error {
+	n, read, err := w.open(ctx, base, lookBehind)
+	if err != nil {
+		return fmt.Errorf("night %s: open: %w", base.Date, err)
+	}
+	defer func() { base.Revision = n.Revision }()
+	var failures []error
+	for _, step := range w.steps(o) {
+		if len(o.only) > 0 && !slices.Contains(o.only, step.name) || step.name == "sync-stripe" && *synced {
+			continue
+		}
+		if err := w.stopped(ctx); err != nil {
+			failures = append(failures, fmt.Errorf("night %s: stopped before %s: %w", n.Date, step.name, err))
+			break
+		}
+		err := w.runStep(ctx, n, read, step)
+		if errors.Is(err, errStillWritten) {
+			return err
+		}
+		*synced = *synced || step.name == "sync-stripe" && err == nil
+		failures = append(failures, err)
+	}
+	return errors.Join(failures...)
+}
+
+// open reads the night. What it returns reads the first row alone of an id that is there more than once.
+func (w *Worker) open(ctx context.Context, base *Night, lookBehind bool) (n *Night, read *reading, err error) {
+	defer catchPanic(base, "open", &err)
+	return openNight(ctx, base, lookBehind)
+}
+
+func (w *Worker) runStep(ctx context.Context, n *Night, read *reading, step step) (err error) {
+	if w.Progress != nil {
+		w.Progress(n.Date, step.name)
+	}
+	if err := n.beginRun(ctx, step.name); err != nil {
+		return err
+	}
+	started := n.now()
+	counts, err := runSafely(ctx, n, read, step)
+	if err != nil {
+		err = fmt.Errorf("night %s: %s: %w", n.Date, step.name, err)
+	}
+	took := n.now().Sub(started)
+	n.logJob(step.name, counts, took, err)
+	if w.Ended != nil {
+		w.Ended(n.Date, step.name, took)
+	}
+	return errors.Join(err, n.finishRun(step.name, counts, err))
+}
+
+// ErrPanic says that a job panicked: a mistake in the worker, which another try won't mend.
+var ErrPanic = errors.New("panic")
+
+// catchPanic makes an error of a panic, so that one mistake is neither the end of the other jobs nor of a long-lived process.
+func catchPanic(n *Night, job string, err *error) {
+	if cause := recover(); cause != nil {
+		n.log.Error().Str("job", job).Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
+		*err = fmt.Errorf("%w: %v", ErrPanic, cause)
+	}
+}
+
+func runSafely(ctx context.Context, n *Night, read *reading, step step) (counts Counts, err error) {
+	defer catchPanic(n, step.name, &err)
+	if err := n.noteStates(ctx, step.name); err != nil {
+		return nil, err
+	}
+	return step.run(ctx, n, read)
+}
+
+// stopped says whether no other job may be begun.
+func (w *Worker) stopped(ctx context.Context) error {
+	select {
+	case <-w.Drain:
+		return context.Canceled
+	default:
+		return ctx.Err()
+	}
+}
+
+func (n *Night) logJob(job string, counts Counts, took time.Duration, err error) {
+	event := n.log.Info()
+	if err != nil {
+		event = n.log.Error().Err(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		event = event.Int64(name, counts[name])
+	}
+	event.Str("run", n.runID()).Str("job", job).Dur("took_ms", took).Msg("job done")
+}

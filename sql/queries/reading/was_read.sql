@@ -1,1 +1,0 @@
-SELECT EXISTS (SELECT FROM reconciler.input_totals t WHERE t.business_date = @date::date)
