@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +24,11 @@ type BreakWork struct {
 	State   string         // one of WorkStates
 	DueOn   reconcile.Date // until when
 	Note    string         // what is known
+	Seen    *int           // how often the break had been worked on when this was decided; nil: whatever was done meanwhile
 }
+
+// ErrChanged says that somebody else has worked on the break since it was looked at.
+var ErrChanged = errors.New("somebody else has worked on the break meanwhile")
 
 // Faults lists all that is wrong, by field.
 func (w BreakWork) Faults() map[string]string {
@@ -51,6 +56,15 @@ func WorkOnBreak(ctx context.Context, store *postgres.Store, at time.Time, w Bre
 		a, err := OpenAudit(ctx, tx, w.Actor, "breaks", at) // first: two at once would give the same number
 		if err != nil {
 			return err
+		}
+		if w.Seen != nil {
+			var worked int
+			if err := tx.Get(ctx, &worked, "breaks/worked", postgres.Args{"break_id": w.BreakID}); err != nil {
+				return fmt.Errorf("break %s: %w", w.BreakID, err)
+			}
+			if worked != *w.Seen {
+				return fmt.Errorf("break %s: %w", w.BreakID, ErrChanged)
+			}
 		}
 		noted, err := tx.Exec(ctx, "breaks/add_work", postgres.Args{
 			"break_id": w.BreakID, "actor": w.Actor, "owner": w.Owner, "state": w.State, "note": w.Note, "at": a.at,

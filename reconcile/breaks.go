@@ -1,6 +1,9 @@
 package reconcile
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Severity grades a break: info needs no action, warning wants a look, error is money or credits that are wrong.
 type Severity string
@@ -157,6 +160,9 @@ var breakRuleByKind = func() map[BreakKind]BreakRule {
 	}
 	return rules
 }()
+
+// BreakKinds are all of them, in alphabetical order.
+func BreakKinds() []BreakKind { return slices.Sorted(maps.Keys(breakRuleByKind)) }
 
 // Rule is the catalogue's entry of a kind; ok is false for a kind that isn't in it.
 func (k BreakKind) Rule() (rule BreakRule, ok bool) {

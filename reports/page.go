@@ -419,3 +419,15 @@ func kindSections(s *Summary) []kindSection {
 	}
 	return list
 }
+
+// StyleSheet is the style of the published pages, for other pages that should look like them.
+func StyleSheet() string { return styleSource }
+
+// StatusWords say how a night ended, and with which colour, for a page: a night whose totals agree is green only when no error is open.
+func StatusWords(status Status, errors int64) (text, class string) {
+	class = statusClass(status)
+	if status == StatusTied && errors > 0 {
+		class = "error"
+	}
+	return statusText(status), class
+}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/jobs/desk"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -128,6 +129,19 @@ func (s story) print(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// section is the story as a table.
+func (s story) section() desk.Section {
+	table := desk.Section{Title: "What happened (times are UTC)", Columns: []string{"When", "What", "Where it is recorded"}}
+	for _, line := range s.lines {
+		at := "time unknown"
+		if line.At.Valid {
+			at = line.At.Time.UTC().Format(time.DateTime)
+		}
+		table.Rows = append(table.Rows, []string{at, reports.WithAmounts(line.Says), joined(", clause ", line.Source, line.Clause)})
+	}
+	return table
 }
 
 // wrapText breaks text into lines of at most width characters, the later ones indented.

@@ -44,6 +44,7 @@ var secrets = map[string][]string{
 	"serve":    {"reconciler-database", "reconciler-stripe-read", "reconciler-storage", "reconciler-notify"},
 	"backfill": {"reconciler-database", "reconciler-stripe-read", "reconciler-storage"},
 	"refunds":  {"reconciler-database", "reconciler-stripe-read", "reconciler-stripe-refund"},
+	"desk":     {"reconciler-desk-database", "reconciler-storage"},
 	"migrate":  {"reconciler-database-owner"},
 }
 
@@ -55,7 +56,7 @@ var (
 		"reconciler-https":        {"TCP/443", "TCP/9000"},
 		"reconciler-pod-identity": {"TCP/80"},
 	}
-	ingressPorts = []string{"TCP/8080"}
+	ingressPorts = []string{"TCP/8080", "TCP/8081"}
 )
 
 // disruptions are no failures: an evicted or preempted pod is made again without counting it.
@@ -128,6 +129,9 @@ func conventions(objects []runtime.Object) (problems []error) {
 		}
 		checkPod(w.template, report)
 		for _, p := range policies {
+			if component := p.Spec.PodSelector.MatchLabels["app.kubernetes.io/component"]; component != "" && component != w.template.Labels["app.kubernetes.io/component"] {
+				continue // a policy of another component alone
+			}
 			if selector, err := metav1.LabelSelectorAsSelector(&p.Spec.PodSelector); err != nil || !selector.Matches(labels.Set(w.template.Labels)) {
 				report("NetworkPolicy %s does not select its pods", p.Name)
 			}

@@ -1,0 +1,259 @@
+package desk
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+)
+
+// breaksOnPage is how many breaks a page has.
+const breaksOnPage = 100
+
+// breakLine is an open break in a list.
+type breakLine struct {
+	BreakID     string `db:"break_id"`
+	Kind        string
+	Severity    string
+	AccountID   string `db:"account_id"`
+	SubjectType string `db:"subject_type"`
+	SubjectID   string `db:"subject_id"`
+	Variance    reports.Number
+	Unit        string
+	OpenedOn    reconcile.Date `db:"opened_on"`
+	AgeDays     int            `db:"age_days"`
+	Owner       string
+	WorkState   string          `db:"work_state"`
+	DueOn       *reconcile.Date `db:"due_on"`
+	Notes       int
+}
+
+// Amount is the variance as people read it.
+func (b breakLine) Amount() string { return b.Variance.Text(b.Unit) }
+
+// breaksPage is a page of open breaks.
+type breaksPage struct {
+	Kind, Severity, Account, Subject, Owner, MinAge string
+	Unowned                                         bool
+	Kinds, Severities                               []string
+	Breaks                                          []breakLine
+	Next                                            string
+	Fault                                           string
+}
+
+func (d *Desk) today() reconcile.Date { return reconcile.DateOf(d.Clock().In(d.Zone)) }
+
+func (d *Desk) breaks(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	page := breaksPage{Kind: query.Get("kind"), Severity: query.Get("severity"), Account: strings.TrimSpace(query.Get("account")), Subject: strings.TrimSpace(query.Get("subject")),
+		Owner: strings.TrimSpace(query.Get("owner")), MinAge: strings.TrimSpace(query.Get("min_age")), Unowned: query.Get("unowned") != ""}
+	for _, kind := range reconcile.BreakKinds() {
+		page.Kinds = append(page.Kinds, string(kind))
+	}
+	page.Severities = []string{string(reconcile.Error), string(reconcile.Warning), string(reconcile.Info)}
+	afterDate, afterID := reconcile.Date{Year: 1, Month: 1, Day: 1}, ""
+	if after := query.Get("after"); after != "" {
+		date, id, _ := strings.Cut(after, "_")
+		var err error
+		if afterDate, err = reconcile.ParseDate(date); err != nil {
+			page.Fault = "The link to this page is damaged; this is the first page."
+		} else {
+			afterID = id
+		}
+	}
+	minAge := 0
+	if page.MinAge != "" {
+		var err error
+		if minAge, err = strconv.Atoi(page.MinAge); err != nil || minAge < 0 || minAge > 100_000 {
+			page.Fault, minAge = "The least age is a whole number of days.", 0
+		}
+	}
+	if page.Unowned && page.Owner != "" {
+		page.Fault, page.Unowned = "What nobody works on has no owner: the owner was used, the box was not.", false
+	}
+	err := d.Store.Select(r.Context(), &page.Breaks, "desk/breaks", postgres.Args{
+		"after_date": afterDate, "after_id": afterID, "kind": page.Kind, "severity": page.Severity, "account": page.Account, "subject": page.Subject,
+		"owner": page.Owner, "unowned": page.Unowned, "min_age": minAge, "today": d.today(), "most": breaksOnPage + 1,
+	})
+	if err != nil {
+		d.failed(w, r, fmt.Errorf("breaks: %w", err))
+		return
+	}
+	if len(page.Breaks) > breaksOnPage {
+		page.Breaks = page.Breaks[:breaksOnPage]
+		last := page.Breaks[breaksOnPage-1]
+		query.Set("after", last.OpenedOn.String()+"_"+last.BreakID)
+		page.Next = "/breaks?" + query.Encode()
+	}
+	d.show(w, r, http.StatusOK, "breaks", view{Title: "Open breaks", Section: "breaks", Page: page})
+}
+
+// fullBreak is a break with all that is known of it.
+type fullBreak struct {
+	breakLine
+	Status, Field, Ours, Theirs, Detail string
+	Worked                              int // how often somebody has worked on it: what a form that was filled in meanwhile is measured by
+}
+
+type workLine struct {
+	At                        time.Time
+	Actor, Owner, State, Note string
+	DueOn                     *reconcile.Date `db:"due_on"`
+}
+
+// When is the instant as people read it.
+func (w workLine) When() string { return w.At.UTC().Format("2006-01-02 15:04 UTC") }
+
+type historyLine struct {
+	BusinessDate                        reconcile.Date `db:"business_date"`
+	Event, Ours, Theirs, Variance, Unit string
+	Detail, Actor, Resolution, Reason   string
+	RecordedAt                          time.Time `db:"recorded_at"`
+}
+
+// DetailText is the detail as people read it.
+func (h historyLine) DetailText() string { return reports.WithAmounts(h.Detail) }
+
+// breakPage is a break, with the forms for work on it.
+type breakPage struct {
+	B               fullBreak
+	Name            string
+	Meaning, Action string
+	Ours, Theirs    string
+	Detail          string
+	Work            []workLine
+	History         []historyLine
+	MayWork         bool
+	States          []string
+	Resolutions     []string
+	Form            url.Values
+	Fault           string
+}
+
+func (d *Desk) showBreak(w http.ResponseWriter, r *http.Request) {
+	d.breakWith(w, r, http.StatusOK, nil, "")
+}
+
+// breakWith shows a break, with what was typed into its form before and why that was not done.
+func (d *Desk) breakWith(w http.ResponseWriter, r *http.Request, status int, form url.Values, fault string) {
+	id := r.PathValue("id")
+	var found []fullBreak
+	if err := d.Store.Select(r.Context(), &found, "desk/break", postgres.Args{"break_id": id, "today": d.today()}); err != nil {
+		d.failed(w, r, fmt.Errorf("break: %w", err))
+		return
+	}
+	if len(found) == 0 {
+		d.message(w, r, http.StatusNotFound, "No such break", "No break has this id.")
+		return
+	}
+	b := found[0]
+	rule, _ := reconcile.BreakKind(b.Kind).Rule()
+	page := breakPage{B: b, Name: words(b.Kind), Meaning: rule.Meaning, Action: rule.Action, Ours: reports.AmountOrText(b.Ours, b.Unit), Theirs: reports.AmountOrText(b.Theirs, b.Unit),
+		Detail: reports.WithAmounts(b.Detail), States: jobs.WorkStates, Resolutions: jobs.Resolutions, Form: form, Fault: fault,
+		MayWork: d.MayWork && whoOf(r.Context()) != "" && b.Status == "open"}
+	err := d.Store.Select(r.Context(), &page.Work, "breaks/work", postgres.Args{"break_id": id})
+	if err == nil {
+		err = d.Store.Select(r.Context(), &page.History, "breaks/history", postgres.Args{"break_id": id})
+	}
+	if err != nil {
+		d.failed(w, r, fmt.Errorf("break: %w", err))
+		return
+	}
+	d.show(w, r, status, "break", view{Title: words(b.Kind) + ": " + b.SubjectID, Section: "breaks", Page: page})
+}
+
+const formBytes = 64 << 10
+
+// form reads what was posted.
+func (d *Desk) form(w http.ResponseWriter, r *http.Request) (url.Values, bool) {
+	r.Body = http.MaxBytesReader(w, r.Body, formBytes)
+	if err := r.ParseForm(); err != nil {
+		d.message(w, r, http.StatusBadRequest, "The form can't be read", "It is too long, or damaged.")
+		return nil, false
+	}
+	return r.PostForm, true
+}
+
+func (d *Desk) workOnBreak(w http.ResponseWriter, r *http.Request) {
+	who, ok := d.person(w, r)
+	if !ok {
+		return
+	}
+	form, ok := d.form(w, r)
+	if !ok {
+		return
+	}
+	work := jobs.BreakWork{BreakID: r.PathValue("id"), Actor: who, Owner: strings.TrimSpace(form.Get("owner")), State: form.Get("state"), Note: strings.TrimSpace(form.Get("note"))}
+	var faults []string
+	seen, err := strconv.Atoi(form.Get("seen"))
+	if err != nil {
+		faults = append(faults, "the form is damaged; load the page again")
+	}
+	work.Seen = &seen
+	if due := strings.TrimSpace(form.Get("due")); due != "" {
+		if work.DueOn, err = reconcile.ParseDate(due); err != nil {
+			faults = append(faults, "the due date is no date: YYYY-MM-DD")
+		}
+	}
+	if work.Owner != "" {
+		if _, fault := jobs.Person(work.Owner); fault != "" {
+			faults = append(faults, "the owner's name "+fault)
+		}
+	}
+	for _, fault := range work.Faults() {
+		faults = append(faults, fault)
+	}
+	if work.Owner == "" && work.State == "" && work.Note == "" && work.DueOn.IsZero() {
+		faults = append(faults, "nothing was filled in")
+	}
+	if len(faults) > 0 {
+		d.breakWith(w, r, http.StatusUnprocessableEntity, form, strings.Join(faults, "; ")+".")
+		return
+	}
+	d.done(w, r, form, jobs.WorkOnBreak(r.Context(), d.Store, d.Clock(), work))
+}
+
+func (d *Desk) resolveBreak(w http.ResponseWriter, r *http.Request) {
+	who, ok := d.person(w, r)
+	if !ok {
+		return
+	}
+	form, ok := d.form(w, r)
+	if !ok {
+		return
+	}
+	resolution := jobs.Resolution{BreakID: r.PathValue("id"), Resolution: form.Get("resolution"), Reason: strings.TrimSpace(form.Get("reason")), Actor: who}
+	if faults := resolution.Faults(); len(faults) > 0 {
+		var texts []string
+		for _, field := range []string{"break_id", "resolution", "reason", "actor"} {
+			if fault := faults[field]; fault != "" {
+				texts = append(texts, words(field)+" "+fault)
+			}
+		}
+		d.breakWith(w, r, http.StatusUnprocessableEntity, form, strings.Join(texts, "; ")+".")
+		return
+	}
+	d.done(w, r, form, jobs.ResolveBreaks(r.Context(), d.Store, d.Zone, d.Clock(), []jobs.Resolution{resolution}))
+}
+
+// done goes back to the break once something was done to it. What somebody else did meanwhile comes first: the page shows it, and what was typed.
+func (d *Desk) done(w http.ResponseWriter, r *http.Request, form url.Values, err error) {
+	switch {
+	case errors.Is(err, jobs.ErrChanged):
+		d.breakWith(w, r, http.StatusConflict, form, "Somebody else has worked on this break since you opened the page: it is below. What you typed is still here; nothing of it was saved.")
+	case errors.Is(err, jobs.ErrNotOpen):
+		d.breakWith(w, r, http.StatusConflict, form, "This break is no longer open: nothing was saved.")
+	case err != nil:
+		d.failed(w, r, err)
+	default:
+		http.Redirect(w, r, "/breaks/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
+	}
+}
