@@ -241,7 +241,7 @@ func (d *Desk) resolveBreak(w http.ResponseWriter, r *http.Request) {
 		d.breakWith(w, r, http.StatusUnprocessableEntity, form, strings.Join(texts, "; ")+".")
 		return
 	}
-	d.done(w, r, form, jobs.ResolveBreaks(r.Context(), d.Store, d.Zone, d.Clock(), []jobs.Resolution{resolution}))
+	d.done(w, r, form, jobs.ResolveBreaks(r.Context(), d.Store, d.Clock(), []jobs.Resolution{resolution}))
 }
 
 // done goes back to the break once something was done to it. What somebody else did meanwhile comes first: the page shows it, and what was typed.
