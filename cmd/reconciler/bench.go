@@ -74,7 +74,7 @@ func (r *benchReport) profile(of string, s sampled) {
 var benchParts = []struct {
 	name string
 	take func(*lab, context.Context, *benchReport) error
-}{{"night", (*lab).night}, {"history", (*lab).history}, {"backfill", (*lab).backfill}, {"traps", (*lab).traps}}
+}{{"night", (*lab).night}, {"history", (*lab).history}, {"backfill", (*lab).backfill}, {"nights", (*lab).nights}, {"traps", (*lab).traps}}
 
 // usualParts are measured unless others are named; traps take as long as all of them.
 var usualParts = []string{"night", "history", "backfill"}
@@ -99,10 +99,14 @@ wire, bytes written, and a backfill. Everything in one run, on the same data and
 --only traps measures a tenth of the jobs under what makes planners choose badly: no statistics or stale ones, settings of the database, views and
 partitions. The night must find the same each time; how much longer it takes is stated.
 
+--only nights measures what a backfill of small nights costs: CPU of worker and server, and statements sent; with --against the program of another
+build, in turns with that one. It needs the extension pg_stat_statements.
+
 With --jobs 10000000 it needs about 12 GB of disk and half an hour on two cores.`,
 		Example: `  reconciler bench
   reconciler bench --jobs 10000000 --dir /var/tmp/bench --json
-  reconciler bench --only traps --runs 3`,
+  reconciler bench --only traps --runs 3
+  reconciler bench --only nights --against ./reconciler-before`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.jobs < 10_000 || o.runs < 1 {
@@ -137,6 +141,7 @@ With --jobs 10000000 it needs about 12 GB of disk and half an hour on two cores.
 	cmd.Flags().Int64Var(&o.jobs, "jobs", 1_000_000, "jobs of the measured night, and as many debits")
 	cmd.Flags().IntVar(&o.runs, "runs", 5, "runs of each measure")
 	cmd.Flags().StringSliceVar(&o.parts, "only", usualParts, "parts to measure, of "+strings.Join(benchPartNames(), ", "))
+	cmd.Flags().StringVar(&o.against, "against", "", "the program of another build, to compare small nights with")
 	cmd.Flags().StringVar(&o.dir, "dir", "", "an empty folder for the database (default: a temporary one)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON instead of a table")
 	return cmd

@@ -32,6 +32,7 @@ type benchOptions struct {
 	runs     int
 	parts    []string
 	dir      string
+	against  string // another build's program
 	config   config
 	progress io.Writer
 }

@@ -14,8 +14,8 @@ import (
 	queries "github.com/hummingbytes/reconciler/sql"
 )
 
-// KeepStatements makes connections keep every statement prepared that they are given a second time: the server parses and rewrites it once,
-// not once a night. Only for who has made sure that a connection is a session of the server (see SharesSessions).
+// KeepStatements makes connections keep what they have told the server: every statement that they are given a second time stays prepared, parsed
+// and rewritten once and not once a night, and the settings of an ordinary transaction are those of the session. Only for who has made sure that a connection is a session of the server (see SharesSessions).
 func (s *Store) KeepStatements() { s.keeping.Store(true) }
 
 // preparing is a connector whose connections begin with the worker's own settings, and can keep statements prepared.
@@ -64,7 +64,26 @@ type keptStatement interface {
 type preparingConn struct {
 	pqConn
 	keeping *atomic.Bool
+	settled bool                     // the session has the settings of an ordinary transaction
 	seen    map[string]keptStatement // by their texts, of which there are only so many; nil: was run once, and is not prepared
+}
+
+type settledKey struct{}
+
+// settledSession has a transaction begun in a session that has the settings of an ordinary one.
+func settledSession(ctx context.Context, settled bool) context.Context {
+	return context.WithValue(ctx, settledKey{}, settled)
+}
+
+// BeginTx begins a transaction.
+func (c *preparingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if wanted, _ := ctx.Value(settledKey{}).(bool); wanted && !c.settled {
+		if _, err := c.pqConn.ExecContext(ctx, setConfig(ordinarily, false), nil); err != nil {
+			return nil, err
+		}
+		c.settled = true
+	}
+	return c.pqConn.BeginTx(ctx, o)
 }
 
 // kept is the prepared statement of a text; nil while the text itself is to be run. One without parameters is no dearer as text.

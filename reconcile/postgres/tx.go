@@ -15,14 +15,14 @@ import (
 	"github.com/lib/pq"
 )
 
-// TxOptions are set with SET LOCAL at the beginning of a transaction.
+// TxOptions hold for one transaction.
 type TxOptions struct {
 	ReadOnly         bool           // also repeatable read: one snapshot for everything that is read
 	Snapshot         bool           // repeatable read for a transaction that writes
 	StatementTimeout time.Duration  // 0: the store's
 	LockTimeout      time.Duration  // 0: 5 s; the worker never makes the platform wait
 	WorkMem          string         // "" : the server's
-	Settings         map[string]any // further SET LOCAL
+	Settings         map[string]any // further settings, by name
 }
 
 // Tx is a running transaction.
@@ -62,7 +62,8 @@ func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.C
 	if err := s.intercept(ctx, "begin", false); err != nil {
 		return wrap("begin", err)
 	}
-	tx, err := s.db.BeginTxx(ctx, options)
+	settled := s.keeping.Load()
+	tx, err := s.db.BeginTxx(settledSession(ctx, settled), options)
 	if err != nil {
 		return wrap("begin", err)
 	}
@@ -76,7 +77,7 @@ func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.C
 			err = wrap("rollback", rollbackErr)
 		}
 	}()
-	if err := s.setLocal(ctx, tx, o); err != nil {
+	if err := s.setLocal(ctx, tx, o, settled); err != nil {
 		return err
 	}
 	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx}); err != nil {
@@ -95,19 +96,26 @@ func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.C
 // idleLimit ends a transaction whose worker has stopped talking to the server: a process that is paused must not hold locks and old rows.
 const idleLimit = 15 * time.Minute
 
-func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
-	if o.LockTimeout == 0 {
-		o.LockTimeout = 5 * time.Second
+// ordinarily are the settings of a transaction that asks for no others.
+var ordinarily = map[string]any{
+	"lock_timeout":                        (5 * time.Second).Milliseconds(),
+	"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
+	"plan_cache_mode":                     "force_custom_plan", // statements are made to be planned with their values, also where they are kept prepared
+	"cursor_tuple_fraction":               1,                   // InPages reads to the end
+	"jit_above_cost":                      -1,                  // compiling takes longer than what is compiled, readings of whole nights aside
+}
+
+// setLocal gives a transaction its settings, in one statement; none where its session has them already (settled).
+func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions, settled bool) error {
+	settings := map[string]any{}
+	if !settled {
+		maps.Copy(settings, ordinarily)
+		if s.timeout > 0 {
+			settings["statement_timeout"] = s.timeout.Milliseconds()
+		}
 	}
-	if o.StatementTimeout == 0 {
-		o.StatementTimeout = s.timeout
-	}
-	settings := map[string]any{
-		"lock_timeout":                        o.LockTimeout.Milliseconds(),
-		"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
-		"plan_cache_mode":                     "force_custom_plan", // statements are made to be planned with their values, also where they are kept prepared
-		"cursor_tuple_fraction":               1,                   // InPages reads to the end
-		"jit_above_cost":                      -1,                  // compiling takes longer than what is compiled, readings of whole nights aside
+	if o.LockTimeout > 0 {
+		settings["lock_timeout"] = o.LockTimeout.Milliseconds()
 	}
 	if o.StatementTimeout > 0 {
 		settings["statement_timeout"] = o.StatementTimeout.Milliseconds()
@@ -115,15 +123,21 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions) error {
 	if o.WorkMem != "" {
 		settings["work_mem"] = o.WorkMem
 	}
-	for name, value := range o.Settings {
-		settings[name] = value
+	maps.Copy(settings, o.Settings)
+	if len(settings) == 0 {
+		return nil
 	}
-	var set strings.Builder // all in one message
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		fmt.Fprintf(&set, "SET LOCAL %s = %s;", pq.QuoteIdentifier(name), pq.QuoteLiteral(fmt.Sprint(settings[name])))
-	}
-	_, err := tx.ExecContext(ctx, set.String())
+	_, err := tx.ExecContext(ctx, setConfig(settings, true))
 	return wrap("set up the transaction", err)
+}
+
+// setConfig is the statement that makes settings, for a transaction or for the session.
+func setConfig(settings map[string]any, local bool) string {
+	var calls []string
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		calls = append(calls, fmt.Sprintf("pg_catalog.set_config(%s, %s, %t)", pq.QuoteLiteral(name), pq.QuoteLiteral(fmt.Sprint(settings[name])), local))
+	}
+	return "SELECT " + strings.Join(calls, ", ")
 }
 
 // InPages reads the rows of a statement through fn, so many at a time and in their order, while fn is free to run other statements in the same
@@ -218,7 +232,7 @@ func (s *Store) inSavepoint(ctx context.Context, o TxOptions, fn func(ctx contex
 	if _, err := s.rehearsal.ExecContext(ctx, "SAVEPOINT step"); err != nil {
 		return wrap("savepoint", err)
 	}
-	err := s.setLocal(ctx, s.rehearsal, o)
+	err := s.setLocal(ctx, s.rehearsal, o, false)
 	if err == nil {
 		err = fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(s.rehearsal), tx: s.rehearsal})
 	}
