@@ -88,14 +88,14 @@ func (n *Night) bookPurchases(ctx context.Context, tx *postgres.Tx, goesOn bool)
 	if _, err := tx.Exec(ctx, "books/unbook_purchases", n.span(nil)); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "books/book_late_purchases", postgres.Args{"date": n.Date, "begin": n.Begin}); err != nil {
+	if _, err := tx.Exec(ctx, "books/book_late_purchases", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
 		return err
 	}
 	from := n.Begin
 	if !goesOn {
 		from = time.Time{}
 	}
-	_, err := tx.Exec(ctx, "books/book_purchases", postgres.Args{"from": from, "end": n.End})
+	_, err := tx.Exec(ctx, "books/book_purchases", postgres.Args{"from": from, "end": n.End, "as_of": n.AsOf()})
 	return err
 }
 

@@ -92,7 +92,7 @@ type reach struct {
 // keepJournal writes the night's double-entry journal from its roll-forward, its refund windows, and Stripe's balance transactions. It
 // needs the night's refund windows: without them it writes nothing, and errWindowsMissing says so.
 func (n *Night) keepJournal(ctx context.Context, tx *postgres.Tx, ledger ledgerEntries, rollsOn bool) (int64, error) {
-	if _, err := tx.Exec(ctx, "books/clear_journal", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "books/clear_journal", postgres.Args{"date": n.Date, "end": n.End}); err != nil {
 		return 0, err
 	}
 	var stated bool
@@ -113,11 +113,14 @@ func (n *Night) keepJournal(ctx context.Context, tx *postgres.Tx, ledger ledgerE
 	if !goesOn {
 		from = reach{BooksBegin: n.Begin, StripeThrough: n.Begin}
 	}
-	var beginsAfter bool
-	if err := tx.Get(ctx, &beginsAfter, "books/next_begins", postgres.Args{"date": n.Date, "next_begin": n.End}); err != nil {
+	var around struct {
+		BeginsAfter bool `db:"begins_after"`
+		Recognizes  bool
+	}
+	if err := tx.Get(ctx, &around, "books/next_begins", postgres.Args{"date": n.Date, "next_begin": n.End}); err != nil {
 		return 0, err
 	}
-	if beginsAfter {
+	if around.BeginsAfter {
 		n.log.Warn().Stringer("next", n.Date.AddDays(1)).Msg("the journal of the night after was begun before this one's: repeat that night, so that it goes on from here")
 	}
 	j := &journal{night: n, tx: tx}
@@ -134,7 +137,7 @@ func (n *Night) keepJournal(ctx context.Context, tx *postgres.Tx, ledger ledgerE
 		func() error { return j.refunds(ctx, span) },
 		func() error { return j.movements(ctx, ledger) },
 		func() error { return j.credits(ctx, ledger) },
-		func() error { return j.stripe(ctx, from) },
+		func() error { return j.stripe(ctx, from, goesOn, around.Recognizes) },
 		func() error { return j.flush(ctx) },
 	} {
 		if err := step(); err != nil {
@@ -214,6 +217,7 @@ func (j *journal) purchases(ctx context.Context) error {
 			Credits     int64     `db:"credits"`
 			AmountMinor int64     `db:"amount_minor"`
 			FromBalance int64     `db:"from_balance_minor"`
+			TaxMinor    int64     `db:"tax_minor"`
 			Currency    string    `db:"currency"`
 			CompletedAt time.Time `db:"completed_at"`
 			Late        bool      `db:"is_late"`
@@ -225,7 +229,7 @@ func (j *journal) purchases(ctx context.Context) error {
 		for _, p := range batch {
 			entries := reconcile.PostPurchase(j.night.Date, reconcile.BookedPurchase{
 				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor,
-				FromBalanceMinor: p.FromBalance, Currency: p.Currency, CompletedOn: reconcile.DateOf(p.CompletedAt.In(j.night.Settings.Zone)), Late: p.Late,
+				TaxMinor: p.TaxMinor, FromBalanceMinor: p.FromBalance, Currency: p.Currency, CompletedOn: reconcile.DateOf(p.CompletedAt.In(j.night.Settings.Zone)), Late: p.Late,
 			})
 			if err := j.post(ctx, entries...); err != nil {
 				return err
@@ -264,6 +268,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 		PurchaseID    string `db:"purchase_id"`
 		Currency      string `db:"currency"`
 		AmountMinor   int64  `db:"amount_minor"`
+		TaxMinor      int64  `db:"tax_minor"`
 		FromBalance   int64  `db:"from_balance_minor"`
 		Direction     int    `db:"direction"`
 		Late          bool   `db:"is_late"`
@@ -277,7 +282,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 	}
 	for _, r := range rows {
 		lot := reconcile.RefundedLot{
-			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor, FromBalanceMinor: r.FromBalance,
+			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor, TaxMinor: r.TaxMinor, FromBalanceMinor: r.FromBalance,
 			WasRefundable: r.WasRefundable && r.Direction < 0, WithheldMinor: r.WithheldMinor, Reversed: r.Direction > 0, Late: r.Late,
 		}
 		if err := numbers([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {
@@ -322,8 +327,8 @@ func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
 	return j.post(ctx, reconcile.PostCredits(j.night.Date, m)...)
 }
 
-// stripe books what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be looked at for.
-func (j *journal) stripe(ctx context.Context, from reach) error {
+// stripe books the day of subscriptions, and what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be looked at for.
+func (j *journal) stripe(ctx context.Context, from reach, goesOn, recognizes bool) error {
 	looked, err := j.night.stripeFacts(ctx, j.tx)
 	if err != nil {
 		return err
@@ -331,6 +336,18 @@ func (j *journal) stripe(ctx context.Context, from reach) error {
 	through, opened := from.StripeThrough, from.StripeOpened
 	if looked.Looked {
 		through, opened = j.night.End, true
+	}
+	recognize := func(context.Context, postgres.Args, time.Time) error {
+		if !recognizes {
+			return nil
+		}
+		return j.subscriptions(ctx, from, through, goesOn)
+	}
+	if !looked.Looked {
+		if err := recognize(ctx, nil, from.BooksBegin); err != nil {
+			return err
+		}
+	} else {
 		if _, err := j.tx.Exec(ctx, "books/take_late_stripe", postgres.Args{"date": j.night.Date, "through": through}); err != nil {
 			return err
 		}
@@ -340,7 +357,7 @@ func (j *journal) stripe(ctx context.Context, from reach) error {
 			}
 		}
 		window := postgres.Args{"from": from.StripeThrough, "through": through, "opens": !from.StripeOpened}
-		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesMoved, j.paymentsCleared} {
+		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesMoved, recognize, j.paymentsCleared} {
 			if err := step(ctx, window, from.BooksBegin); err != nil {
 				return err
 			}
@@ -350,6 +367,38 @@ func (j *journal) stripe(ctx context.Context, from reach) error {
 		"date": j.night.Date, "books_begin": from.BooksBegin, "from": from.StripeThrough, "through": through, "stripe_opened": opened,
 	})
 	return err
+}
+
+// subscriptions earns the night's day of subscription charges, and books what refunds take back of them.
+func (j *journal) subscriptions(ctx context.Context, from reach, through time.Time, goesOn bool) error {
+	n := j.night
+	begin := postgres.Args{"date": n.Date, "begin_date": reconcile.DateOf(from.BooksBegin.In(n.Settings.Zone))}
+	if _, err := j.tx.Exec(ctx, "books/recognize", n.span(with(begin, postgres.Args{
+		"goes_on": goesOn, "books_begin": from.BooksBegin, "from": from.StripeThrough, "as_of": through, "opens": !from.StripeOpened, "zone": n.Settings.Zone.String(),
+	}))); err != nil {
+		return err
+	}
+	var rows []struct {
+		AccountID                              string `db:"account_id"`
+		SubjectID                              string `db:"subject_id"`
+		IsPurchase                             bool   `db:"is_purchase"`
+		Earning, Opening                       int64
+		Currency, Opened, Settled, Tax, Earned string
+		GivenBack                              string `db:"given_back"`
+	}
+	if err := j.tx.Select(ctx, &rows, "books/recognized", begin); err != nil {
+		return err
+	}
+	for _, r := range rows {
+		m := reconcile.RecognizedMove{AccountID: r.AccountID, SubjectID: r.SubjectID, IsPurchase: r.IsPurchase, Currency: r.Currency, Opening: r.Opening, Earning: r.Earning}
+		if err := numbers([]string{r.Opened, r.Settled, r.Tax, r.Earned, r.GivenBack}, &m.Opened, &m.Settled, &m.Tax, &m.Earned, &m.GivenBack); err != nil {
+			return err
+		}
+		if err := j.post(ctx, reconcile.PostRecognized(n.Date, m)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (j *journal) stripeBefore(ctx context.Context, booksBegin time.Time) error {

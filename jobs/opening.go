@@ -402,7 +402,7 @@ func (n *opening) bookRowsBefore(ctx context.Context, tx *postgres.Tx, opened, b
 			return fmt.Errorf("ledger before %s: %w", opened, err)
 		}
 	}
-	args := postgres.Args{"ends": ends, "booked_at": reconcile.NightOf(bookedOn, n.Settings.Zone).Begin}
+	args := postgres.Args{"ends": ends, "booked_at": reconcile.NightOf(bookedOn, n.Settings.Zone).Begin, "as_of": n.AsOf()}
 	if _, err := tx.Exec(ctx, "late/book_purchases", args); err != nil {
 		return fmt.Errorf("purchases before %s: %w", opened, err)
 	}

@@ -24,10 +24,12 @@ const (
 	RefundLiability       AccountRole = "refund_liability"       // paid for credits whose refund window is open
 	ContractLiability     AccountRole = "contract_liability"     // paid for credits not used yet, past refunding
 	CustomerBalances      AccountRole = "customer_balances"      // credit that customers have at Stripe, for their next invoices
-	SubscriptionLiability AccountRole = "subscription_liability" // subscriptions without credits, earned by another schedule than usage
+	SubscriptionLiability AccountRole = "subscription_liability" // paid for subscriptions without credits, for days that are still to come
+	TaxPayable            AccountRole = "tax_payable"            // tax that invoices name, owed to the tax office
 	CurrencyConversion    AccountRole = "currency_conversion"    // between the currency of a charge and that of its settlement
 	OpeningBalances       AccountRole = "opening_balances"       // what there was before the first night
 	UsageRevenue          AccountRole = "usage_revenue"          // credits used, at their lots' prices
+	SubscriptionRevenue   AccountRole = "subscription_revenue"   // subscriptions without credits, by the day
 	CreditsTaken          AccountRole = "credits_taken"          // value of credits taken by adjustments
 	FeesWithheld          AccountRole = "fees_withheld"          // fees kept back from refunds (clause 2.2)
 	ProcessingFees        AccountRole = "processing_fees"        // what Stripe took
@@ -72,10 +74,12 @@ func DefaultChart() Chart {
 		SubscriptionLiability: {"Liabilities:Subscriptions", "2120"},
 		RefundClearing:        {"Liabilities:Refunds-Payable", "2130"},
 		CustomerBalances:      {"Liabilities:Customer-Balances", "2140"},
+		TaxPayable:            {"Liabilities:Tax-Payable", "2150"},
 		CurrencyConversion:    {"Equity:Currency-Conversion", "3200"},
 		OpeningBalances:       {"Equity:Opening-Balances", "3100"},
 		UsageRevenue:          {"Income:Credits:Used", "4000"},
 		CreditsTaken:          {"Income:Credits:Adjustments", "4010"},
+		SubscriptionRevenue:   {"Income:Subscriptions", "4030"},
 		FeesWithheld:          {"Income:Refund-Fees-Withheld", "4020"},
 		ProcessingFees:        {"Expenses:Stripe:Fees", "6000"},
 		DisputeLosses:         {"Expenses:Stripe:Disputes-Lost", "6010"},
@@ -175,7 +179,7 @@ func (c Chart) Code(journalAccount string) string {
 // came from and went to, which like income and expenses is only counted.
 func (r AccountRole) IsPermanent() bool {
 	switch r {
-	case UsageRevenue, CreditsTaken, FeesWithheld, ProcessingFees, DisputeLosses, ExchangeDifferences,
+	case UsageRevenue, SubscriptionRevenue, CreditsTaken, FeesWithheld, ProcessingFees, DisputeLosses, ExchangeDifferences,
 		CreditsSold, CreditsPromoted, CreditsUsed, CreditsCreditedBack, CreditsRefunded, CreditsAdjusted, CreditsLate, CreditsOpening, OpeningBalances:
 		return false
 	default:

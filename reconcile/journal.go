@@ -33,6 +33,10 @@ const (
 	EntryPayoutReturned   EntryKind = "payout returned"
 	EntryDisputeLost      EntryKind = "dispute lost"
 	EntryClearing         EntryKind = "payment cleared"
+	EntryEarned           EntryKind = "subscriptions earned"
+	EntryServiceRefund    EntryKind = "subscription refunded"
+	EntryCustomerBalance  EntryKind = "customer balance"
+	EntryTax              EntryKind = "tax of an invoice"
 	EntryStripeBeforehand EntryKind = "opening of the Stripe balance"
 )
 
@@ -40,7 +44,7 @@ const (
 func EntryKinds() []EntryKind {
 	return []EntryKind{EntryOpening, EntryPurchase, EntryLatePurchase, EntryWindow, EntryUsage, EntryCreditBacks, EntryAdjustments, EntryRefund,
 		EntryRefundReversal, EntryReallocation, EntryLateItems, EntryCredits, EntryStripe, EntryPayoutArrived, EntryPayoutReturned, EntryDisputeLost,
-		EntryClearing, EntryStripeBeforehand}
+		EntryClearing, EntryEarned, EntryServiceRefund, EntryCustomerBalance, EntryTax, EntryStripeBeforehand}
 }
 
 // JournalEntry is one entry of the double-entry journal.
@@ -155,7 +159,8 @@ type BookedPurchase struct {
 	Kind                  string // credits, subscription
 	Credits               int64
 	AmountMinor           int64
-	FromBalanceMinor      int64 // of that, what an invoice took from the customer's balance; below 0: a debt that was paid with it
+	TaxMinor              int64 // of that, owed to the tax office
+	FromBalanceMinor      int64 // of the amount, what an invoice took from the customer's balance; below 0: a debt that was paid with it
 	Currency              string
 	CompletedOn           Date
 	Late                  bool
@@ -167,7 +172,7 @@ func (p BookedPurchase) IsLot() bool { return p.Kind == "credits" || p.Credits >
 // HasWindow says whether it can be refunded while it is unused: subscriptions can't (clause 4.1).
 func (p BookedPurchase) HasWindow() bool { return p.Kind == "credits" }
 
-// PostPurchase books a sale: it is owed to the customer, as a refund while its window is open. What the customer's balance paid was owed to
+// PostPurchase books a sale: it is owed to the customer, as a refund while its window is open, and its tax to the tax office. What the customer's balance paid was owed to
 // the customer before, and no charge will bring it.
 func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
 	kind, description := EntryPurchase, fmt.Sprintf("Purchase %s of %d credits", p.PurchaseID, p.Credits)
@@ -186,7 +191,9 @@ func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
 	if !p.HasWindow() {
 		e.Clause = ClauseSubscriptionFinal
 	}
-	e.move(PurchaseClearing, owed, p.Currency, big.NewInt(p.AmountMinor))
+	e.add(PurchaseClearing, p.Currency, big.NewInt(p.AmountMinor))
+	e.add(owed, p.Currency, big.NewInt(p.TaxMinor-p.AmountMinor))
+	e.add(TaxPayable, p.Currency, big.NewInt(-p.TaxMinor))
 	e.move(CustomerBalances, PurchaseClearing, p.Currency, big.NewInt(p.FromBalanceMinor))
 	return e.entries()
 }
@@ -223,8 +230,10 @@ func PostWindowChange(date Date, w WindowChange) []JournalEntry {
 type RefundedLot struct {
 	AccountID, PurchaseID string
 	Currency              string
-	// PaidMinor is what was paid for it, FromBalanceMinor what of that an invoice took from the customer's balance. ValueBefore and ValueAfter are what was left of that before and after.
+	// PaidMinor is what was paid for it without tax, and TaxMinor the tax; FromBalanceMinor what of both an invoice took from the customer's balance.
+	// ValueBefore and ValueAfter are what was left of PaidMinor before and after.
 	PaidMinor               int64
+	TaxMinor                int64
 	FromBalanceMinor        int64
 	ValueBefore, ValueAfter *big.Int
 	// WasRefundable: it is in the refund liability.
@@ -251,15 +260,22 @@ func PostRefund(date Date, r RefundedLot) []JournalEntry {
 	e := newEntry(date, kind, key, what)
 	e.AccountID, e.Source, e.Clause = r.AccountID, r.PurchaseID, ClauseOriginalMethod
 	paid := big.NewInt(r.PaidMinor)
-	back := new(big.Int).Set(paid)
-	balance := big.NewInt(min(max(0, r.FromBalanceMinor), r.PaidMinor))
-	back.Sub(back, balance)
-	withheld := within(big.NewInt(max(0, r.WithheldMinor)), back)
-	back = new(big.Int).Sub(back, withheld)
+	charged := new(big.Int).Add(paid, big.NewInt(r.TaxMinor))
+	balance := within(big.NewInt(max(0, r.FromBalanceMinor)), charged)
+	back := new(big.Int).Sub(charged, balance)
+	back.Sub(back, within(big.NewInt(max(0, r.WithheldMinor)), back))
+	tax := new(big.Int) // it goes back in proportion
+	if charged.Sign() > 0 {
+		tax.Add(back, balance)
+		tax.Quo(tax.Mul(tax, big.NewInt(r.TaxMinor)), charged)
+	}
+	withheld := new(big.Int).Add(paid, tax)
+	withheld.Sub(withheld.Sub(withheld, back), balance)
 	if r.Reversed {
 		e.add(RefundClearing, r.Currency, back)
 		e.add(FeesWithheld, r.Currency, withheld)
 		e.add(CustomerBalances, r.Currency, balance)
+		e.add(TaxPayable, r.Currency, new(big.Int).Neg(tax))
 		e.add(ContractLiability, r.Currency, new(big.Int).Sub(r.ValueBefore, r.ValueAfter))
 		e.add(UsageRevenue, r.Currency, new(big.Int).Sub(new(big.Int).Sub(r.ValueAfter, r.ValueBefore), paid))
 		return e.entries()
@@ -272,6 +288,7 @@ func PostRefund(date Date, r RefundedLot) []JournalEntry {
 		e.add(ContractLiability, r.Currency, left)
 	}
 	e.add(UsageRevenue, r.Currency, new(big.Int).Sub(paid, left))
+	e.add(TaxPayable, r.Currency, tax)
 	e.add(RefundClearing, r.Currency, new(big.Int).Neg(back))
 	e.add(FeesWithheld, r.Currency, new(big.Int).Neg(withheld))
 	e.add(CustomerBalances, r.Currency, new(big.Int).Neg(balance))
@@ -302,6 +319,47 @@ func PostMovement(date Date, m Movement) []JournalEntry {
 	post(EntryReallocation, UsageRevenue, m.Reallocated, ClauseLateOrUsed, "Usage that refunded lots leave to the next ones")
 	post(EntryLateItems, UsageRevenue, m.LateItems, "", fmt.Sprintf("Late items (%d entries in all currencies)", m.LateEntries))
 	return all
+}
+
+// RecognizedMove is how the money of subscription charges moved in a night: of one that more happened to than a day, or of all others in one
+// currency. It goes from Opened and Settled to the others and, what is left, to what is deferred; all may be below 0.
+type RecognizedMove struct {
+	// AccountID and SubjectID are "" for many; the subject is a purchase, or an invoice that no purchase names.
+	AccountID, SubjectID string
+	IsPurchase           bool
+	Currency             string
+	// Opening and Earning are how many were opened and how many earned something.
+	Opening, Earning int64
+	// Opened was deferred as the journal began. Settled an invoice took from the customer's balance; below 0: left in it.
+	Opened, Settled        *big.Int
+	Earned, Tax, GivenBack *big.Int
+}
+
+// PostRecognized earns subscriptions by the day, and books what a refund takes back of one, what an invoice without a purchase moves in the
+// customer's balance, and tax that was not known when the sale was booked.
+func PostRecognized(date Date, m RecognizedMove) []JournalEntry {
+	opening := newEntry(date, EntryOpening, "subscriptions|"+m.Currency, fmt.Sprintf("What was owed for %d subscriptions before the first night", m.Opening))
+	e := newEntry(date, EntryEarned, m.Currency, fmt.Sprintf("Subscriptions earned by the day (%d)", m.Earning))
+	if m.SubjectID != "" {
+		kind, what := EntryTax, "Tax of purchase "+m.SubjectID+", known since it was booked"
+		switch {
+		case !m.IsPurchase:
+			kind, what = EntryCustomerBalance, "Invoice "+m.SubjectID+" and the customer's balance"
+		case m.GivenBack.Sign() != 0:
+			kind, what = EntryServiceRefund, "Refund of subscription charge "+m.SubjectID
+		}
+		opening = newEntry(date, EntryOpening, m.SubjectID, "What was owed for subscription charge "+m.SubjectID+" before the first night")
+		e = newEntry(date, kind, m.SubjectID, what)
+		opening.AccountID, opening.Source = m.AccountID, m.SubjectID
+		e.AccountID, e.Source = m.AccountID, m.SubjectID
+	}
+	opening.Clause, e.Clause = ClauseSubscriptionFinal, ClauseSubscriptionFinal
+	opening.move(OpeningBalances, SubscriptionLiability, m.Currency, m.Opened)
+	e.move(CustomerBalances, SubscriptionLiability, m.Currency, m.Settled)
+	e.move(SubscriptionLiability, SubscriptionRevenue, m.Currency, m.Earned)
+	e.move(SubscriptionLiability, TaxPayable, m.Currency, m.Tax)
+	e.move(SubscriptionLiability, RefundClearing, m.Currency, m.GivenBack)
+	return append(opening.entries(), e.entries()...)
 }
 
 // CreditMovement is the roll-forward in credits, signed as it changes what customers hold.

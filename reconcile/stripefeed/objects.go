@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -114,27 +115,40 @@ type payout struct {
 
 type invoice struct {
 	head
-	Subscription      ref    `json:"subscription"`
-	Customer          ref    `json:"customer"`
-	Charge            ref    `json:"charge"`
-	PaymentIntent     ref    `json:"payment_intent"`
-	BillingReason     string `json:"billing_reason"`
-	Status            string `json:"status"`
-	Currency          string `json:"currency"`
-	Total             *int64 `json:"total"`
-	AmountDue         int64  `json:"amount_due"`
-	AmountPaid        int64  `json:"amount_paid"`
-	StartingBalance   int64  `json:"starting_balance"` // of the customer; below 0 is credit
-	EndingBalance     *int64 `json:"ending_balance"`   // null until it is finalized
-	PaidOutOfBand     bool   `json:"paid_out_of_band"`
-	PeriodStart       int64  `json:"period_start"`
-	PeriodEnd         int64  `json:"period_end"`
+	Subscription    ref    `json:"subscription"`
+	Customer        ref    `json:"customer"`
+	Charge          ref    `json:"charge"`
+	PaymentIntent   ref    `json:"payment_intent"`
+	BillingReason   string `json:"billing_reason"`
+	Status          string `json:"status"`
+	Currency        string `json:"currency"`
+	Total           *int64 `json:"total"`
+	AmountDue       int64  `json:"amount_due"`
+	AmountPaid      int64  `json:"amount_paid"`
+	StartingBalance int64  `json:"starting_balance"` // of the customer; below 0 is credit
+	EndingBalance   *int64 `json:"ending_balance"`   // null until it is finalized
+	PaidOutOfBand   bool   `json:"paid_out_of_band"`
+	taxes
+	PeriodStart       int64 `json:"period_start"`
+	PeriodEnd         int64 `json:"period_end"`
 	StatusTransitions struct {
 		FinalizedAt int64 `json:"finalized_at"`
 		PaidAt      int64 `json:"paid_at"`
 		VoidedAt    int64 `json:"voided_at"`
 	} `json:"status_transitions"`
 	Lines *page[invoiceLine] `json:"lines"`
+	// Parent is where API versions from 2025-03-31 on name the subscription.
+	Parent *struct {
+		Subscription *billedParty `json:"subscription_details"`
+	} `json:"parent"`
+}
+
+// billedTo is the subscription that the invoice belongs to; "" for none.
+func (i *invoice) billedTo() string {
+	if i.Parent != nil && i.Parent.Subscription != nil {
+		return string(i.Parent.Subscription.Subscription)
+	}
+	return string(i.Subscription)
 }
 
 type invoiceLine struct {
@@ -149,6 +163,50 @@ type invoiceLine struct {
 		Start int64 `json:"start"`
 		End   int64 `json:"end"`
 	} `json:"period"`
+	taxes
+	// Parent is where API versions from 2025-03-31 on have what the line bills.
+	Parent *lineParent `json:"parent"`
+}
+
+// lineParent names what a line bills, a subscription's price or an invoice item.
+type lineParent struct {
+	Type         string       `json:"type"`
+	Subscription *billedParty `json:"subscription_item_details"`
+	Item         *billedParty `json:"invoice_item_details"`
+}
+
+type billedParty struct {
+	Proration    bool `json:"proration"`
+	Subscription ref  `json:"subscription"`
+}
+
+// taxes are the taxes of an invoice or of one of its lines, in both shapes: API versions before 2025-03-31 have the first two of lists, later ones
+// the others. total_.. are an invoice's.
+type taxes struct {
+	TaxAmounts      []*taxAmount `json:"tax_amounts"`
+	TotalTaxAmounts []*taxAmount `json:"total_tax_amounts"`
+	Taxes           []*taxAmount `json:"taxes"`
+	TotalTaxes      []*taxAmount `json:"total_taxes"`
+}
+
+type taxAmount struct {
+	Amount      *int64 `json:"amount"`
+	Inclusive   bool   `json:"inclusive"`
+	TaxBehavior string `json:"tax_behavior"` // "inclusive" or "exclusive"
+}
+
+// sum is all tax, and the part of it that the amounts have in them.
+func (t taxes) sum(id string) (all, inclusive int64, err error) {
+	for _, amount := range slices.Concat(t.TaxAmounts, t.TotalTaxAmounts, t.Taxes, t.TotalTaxes) {
+		if amount == nil || amount.Amount == nil {
+			return 0, 0, anomalyf("%s has a tax without an amount", id)
+		}
+		all += *amount.Amount
+		if amount.Inclusive || amount.TaxBehavior == "inclusive" {
+			inclusive += *amount.Amount
+		}
+	}
+	return all, inclusive, nil
 }
 
 type subscription struct {
@@ -360,8 +418,13 @@ func (i *invoice) store(c columns) error {
 	if err := i.money(i.Currency, i.Total); err != nil {
 		return err
 	}
+	tax, _, err := i.taxes.sum(i.ID)
+	if err != nil {
+		return err
+	}
+	c.number("tax_minor", tax)
 	c.text("id", i.ID)
-	c.text("subscription_id", string(i.Subscription))
+	c.text("subscription_id", i.billedTo())
 	c.text("customer_id", string(i.Customer))
 	c.text("charge_id", string(i.Charge))
 	c.text("payment_intent_id", string(i.PaymentIntent))
@@ -397,16 +460,40 @@ func (l *invoiceLine) store(c columns) error {
 	if err := l.money(l.Currency, l.Amount); err != nil {
 		return err
 	}
+	tax, inclusive, err := l.taxes.sum(l.ID)
+	if err != nil {
+		return err
+	}
+	kind, billed := l.bills()
 	c.text("invoice_id", l.invoice)
 	c.text("id", l.ID)
-	c.text("type", l.Type)
+	c.text("type", kind)
 	c.number("amount_minor", *l.Amount)
+	c.number("tax_minor", tax)
+	c.number("inclusive_tax_minor", inclusive)
 	c.text("currency", l.Currency)
-	c.flag("proration", l.Proration)
-	c.text("subscription_id", string(l.Subscription))
+	c.flag("proration", billed.Proration)
+	c.text("subscription_id", string(billed.Subscription))
 	c.number("period_start", l.Period.Start)
 	c.number("period_end", l.Period.End)
 	return nil
+}
+
+// bills is the line's type, as API versions before 2025-03-31 name it, and what it bills.
+func (l *invoiceLine) bills() (kind string, billed billedParty) {
+	switch {
+	case l.Parent == nil:
+		return l.Type, billedParty{l.Proration, l.Subscription}
+	case l.Parent.Subscription != nil:
+		billed = *l.Parent.Subscription
+		if billed.Proration {
+			return "invoiceitem", billed
+		}
+		return "subscription", billed
+	case l.Parent.Item != nil:
+		return "invoiceitem", *l.Parent.Item
+	}
+	return "invoiceitem", billedParty{}
 }
 
 func (s *subscription) store(c columns) error {

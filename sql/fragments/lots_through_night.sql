@@ -1,6 +1,6 @@
 -- The lots of the accounts in account_moves, first in, first out (clause 2.3), step by step through the night: 0 as of opening, 1 with
 -- the night's grants, 2 with its refunds, 3 with negative adjustments, 4 with usage, 5 with credit-backs, 6 with late items. Only grants
--- and refunds are read from the ledger; usage comes as sums per account. A lot that was refunded leaves the order. What is paid for a lot
+-- and refunds are read from the ledger; usage comes as sums per account. A lot that was refunded leaves the order. What is paid for a lot, tax aside,
 -- is worth as much of it as is left, rounded cumulatively; a purchase that no credits have been granted for yet is owed in full.
 (WITH item AS (
     SELECT e.account_id,
@@ -21,7 +21,7 @@
       AND (e.kind <> 'adjustment' OR e.credits > 0)
       AND {{ entry_is_valid }}
     UNION ALL
-    SELECT p.account_id, 'purchase', p.purchase_id, 0, 0, NULL, 0, p.amount_minor, p.currency,
+    SELECT p.account_id, 'purchase', p.purchase_id, 0, 0, NULL, 0, p.amount_minor - p.tax_minor, p.currency,
            CASE WHEN p.booked_at < @begin::timestamptz THEN 0 WHEN p.is_late THEN 6 ELSE 1 END
     FROM reconciler.account_moves m
     JOIN reconciler.booked_purchases p ON p.account_id = m.account_id

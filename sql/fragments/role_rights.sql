@@ -73,5 +73,6 @@
     ('stripe_syncs', 'SELECT, INSERT, UPDATE', ''),
     ('stripe_watermarks', 'SELECT, INSERT, UPDATE', ''),
     ('subscription_checks', 'SELECT, INSERT, DELETE', ''),
+    ('subscription_positions', 'SELECT, INSERT, DELETE', ''),
     ('time_zone', 'SELECT, INSERT', '')
 ) r (relation, app, approver))

@@ -330,6 +330,10 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 		{Amount: -2_450, Description: "Unused time on pro", Proration: true},
 		{Amount: 1_000, Description: "Remaining time on basic", Proration: true},
 	}}))
+	taxed := invoice(s.CreateInvoice(stripetest.InvoiceParams{Subscription: sub.ID, Discount: 500, Lines: []stripetest.InvoiceLine{
+		{Amount: 3_000, ExclusiveTax: 500, Description: "1 × pro"}, {Amount: 1_100, InclusiveTax: 100, Description: "GPU hours"},
+	}}))
+	charge(s.PayInvoice(taxed.ID, stripetest.ChargeParams{}))
 	invoice(s.CreateInvoice(stripetest.InvoiceParams{Customer: ann.ID, Currency: "eur", Lines: manyLines(25)}))
 	balanced := invoice(s.CreateInvoice(stripetest.InvoiceParams{Customer: ann.ID, Currency: "usd", StartingBalance: -500, Lines: manyLines(20)}))
 	charge(s.PayInvoice(balanced.ID, stripetest.ChargeParams{}))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,8 @@ type Invoice struct {
 	BillingReason          string
 	Currency               string
 	Lines                  []InvoiceLine
-	Total                  int64 // sum of the lines, may be negative
+	Total                  int64 // sum of the lines and of the tax that is not in them, less discounts; may be negative
+	Discount               int64
 	AmountDue, AmountPaid  int64
 	StartingBalance        int64  // of the customer, before this invoice: negative is credit, which pays a part of it
 	PaidOutOfBand          bool   // somebody noted that it was paid elsewhere: no charge
@@ -35,7 +37,9 @@ type Invoice struct {
 // InvoiceLine is one position of an invoice.
 type InvoiceLine struct {
 	Object
-	Amount                 int64 // negative for credit
+	Amount                 int64 // negative for credit; before discounts, and without exclusive tax
+	ExclusiveTax           int64 // added to Amount on the invoice
+	InclusiveTax           int64 // of Amount
 	Description            string
 	Proration              bool
 	PeriodStart, PeriodEnd time.Time
@@ -57,6 +61,7 @@ type InvoiceParams struct {
 	Currency      string        // default the subscription's
 	Lines         []InvoiceLine // default one line of the subscription's price for its present period
 	Metadata      map[string]string
+	Discount      int64 // off the lines, for the whole invoice
 	// StartingBalance of the customer: negative is credit, of which the invoice takes what it needs, positive a debt that it asks for too.
 	StartingBalance int64
 	Draft           bool // nothing is due until FinalizeInvoice, and DeleteInvoice may take it away
@@ -95,7 +100,8 @@ func (s *Stripe) CreateInvoice(p InvoiceParams) (Invoice, error) {
 		inv.BillingReason, inv.Metadata, inv.livemode, inv.email = p.BillingReason, maps.Clone(p.Metadata), b.livemode, customer.Email
 		inv.Number = fmt.Sprintf("HB-%06d", len(b.invoices.rows)+1)
 		b.addLines(inv, sub, p.Lines, now)
-		inv.StartingBalance = p.StartingBalance
+		inv.StartingBalance, inv.Discount = p.StartingBalance, p.Discount
+		inv.Total -= p.Discount
 		inv.Status, inv.AmountDue = "open", max(inv.Total+inv.StartingBalance, 0)
 		switch {
 		case p.Draft:
@@ -128,7 +134,7 @@ func (b *books) addLines(inv *Invoice, sub *Subscription, lines []InvoiceLine, n
 		}
 		setDefault(&line.PeriodStart, inv.PeriodStart)
 		setDefault(&line.PeriodEnd, inv.PeriodEnd)
-		inv.Total += line.Amount
+		inv.Total += line.Amount + line.ExclusiveTax
 		inv.Lines[i] = line
 		inv.lines[len(lines)-1-i] = &inv.Lines[i]
 	}
@@ -333,17 +339,52 @@ func (inv *Invoice) write(w *writer) {
 	} else {
 		w.raw("subscription_details", `{"metadata":{}}`)
 	}
-	w.number("subtotal", inv.Total)
-	w.number("subtotal_excluding_tax", inv.Total)
-	w.raw("tax", "null")
+	exclusive, inclusive := inv.taxes()
+	w.number("subtotal", inv.Total+inv.Discount-exclusive)
+	w.number("subtotal_excluding_tax", inv.Total+inv.Discount-exclusive-inclusive)
+	if exclusive+inclusive == 0 {
+		w.raw("tax", "null")
+	} else {
+		w.number("tax", exclusive+inclusive)
+	}
 	w.raw("test_clock", "null")
 	w.number("total", inv.Total)
-	w.raw("total_discount_amounts", "[]")
-	w.number("total_excluding_tax", inv.Total)
-	w.raw("total_tax_amounts", "[]")
+	w.raw("total_discount_amounts", discounts(inv.Discount))
+	w.number("total_excluding_tax", inv.Total-exclusive-inclusive)
+	w.raw("total_tax_amounts", taxAmounts(exclusive, inclusive))
 	w.raw("transfer_data", "null")
 	w.number("webhooks_delivered_at", inv.Created.Unix())
 	w.close()
+}
+
+// taxes adds up the lines' taxes.
+func (inv *Invoice) taxes() (exclusive, inclusive int64) {
+	for _, line := range inv.Lines {
+		exclusive += line.ExclusiveTax
+		inclusive += line.InclusiveTax
+	}
+	return exclusive, inclusive
+}
+
+// taxAmounts renders taxes, one of each behavior at most.
+func taxAmounts(exclusive, inclusive int64) string {
+	var list []string
+	for _, tax := range []struct {
+		amount    int64
+		inclusive bool
+	}{{exclusive, false}, {inclusive, true}} {
+		if tax.amount != 0 {
+			list = append(list, fmt.Sprintf(`{"amount":%d,"inclusive":%t,"tax_rate":"txr_1","taxability_reason":"standard_rated","taxable_amount":null}`, tax.amount, tax.inclusive))
+		}
+	}
+	return "[" + strings.Join(list, ",") + "]"
+}
+
+func discounts(amount int64) string {
+	if amount == 0 {
+		return "[]"
+	}
+	return fmt.Sprintf(`[{"amount":%d,"discount":"di_1"}]`, amount)
 }
 
 func (inv *Invoice) linesURL() string { return "/v1/invoices/" + inv.ID + "/lines" }
@@ -366,7 +407,7 @@ func (l *InvoiceLine) write(w *writer) {
 	w.text("id", l.ID)
 	w.text("object", "line_item")
 	w.number("amount", l.Amount)
-	w.number("amount_excluding_tax", l.Amount)
+	w.number("amount_excluding_tax", l.Amount-l.InclusiveTax)
 	w.text("currency", inv.Currency)
 	w.textOrNull("description", l.Description)
 	w.raw("discount_amounts", "[]")
@@ -394,7 +435,7 @@ func (l *InvoiceLine) write(w *writer) {
 	if l.itemID != "" {
 		w.text("subscription_item", l.itemID)
 	}
-	w.raw("tax_amounts", "[]")
+	w.raw("tax_amounts", taxAmounts(l.ExclusiveTax, l.InclusiveTax))
 	w.raw("tax_rates", "[]")
 	w.text("type", kind)
 	w.raw("unit_amount_excluding_tax", fmt.Sprintf("%q", fmt.Sprint(l.Amount)))

@@ -4,7 +4,8 @@ SELECT x.account_id, x.purchase_id, x.currency, x.amount_minor, x.direction, x.i
        coalesce((SELECT d.fee_minor FROM reconciler.refund_decisions d
                  WHERE d.account_id = x.account_id AND d.purchase_id = x.purchase_id AND d.decision = 'approve' AND d.business_date <= @date::date
                  ORDER BY d.business_date DESC LIMIT 1), due.withheld_minor, 0)::bigint AS withheld_minor,
-       {{ from_balance }} AS from_balance_minor
+       {{ from_balance }} AS from_balance_minor,
+       coalesce((SELECT b.tax_minor FROM reconciler.booked_purchases b WHERE b.account_id = x.account_id AND b.purchase_id = x.purchase_id), 0) AS tax_minor
 FROM reconciler.refunded_lots x
 LEFT JOIN LATERAL (SELECT m.captured_minor - r.surplus_minor + least(0, coalesce(i.from_balance_minor, 0)) - {{ refundable }} AS withheld_minor
                    FROM {{ purchase_charges }} m

@@ -11,7 +11,7 @@ FROM (SELECT currency FROM reconciler.liability_steps WHERE business_date = @dat
       UNION SELECT measure FROM reconciler.roll_forward WHERE business_date = @date::date - 1 AND measure <> 'credits' AND @goes_on::boolean) c
 LEFT JOIN reconciler.liability_steps s ON s.business_date = @date::date AND s.currency = c.currency
 LEFT JOIN reconciler.roll_forward p ON p.business_date = @date::date - 1 AND p.measure = c.currency AND @goes_on::boolean
-LEFT JOIN (SELECT currency, sum(amount_minor) FILTER (WHERE NOT is_late) AS purchases, sum(amount_minor) FILTER (WHERE is_late) AS late_purchases
+LEFT JOIN (SELECT currency, sum(amount_minor - tax_minor) FILTER (WHERE NOT is_late) AS purchases, sum(amount_minor - tax_minor) FILTER (WHERE is_late) AS late_purchases
            FROM reconciler.booked_purchases
            WHERE booked_at >= @begin::timestamptz AND booked_at < @end::timestamptz AND (kind = 'credits' OR credits > 0)
            GROUP BY 1) b ON b.currency = c.currency

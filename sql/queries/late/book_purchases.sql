@@ -1,6 +1,6 @@
 -- Completed purchases from before the night that opened the books, which has all that there were then: these turned up since.
-INSERT INTO reconciler.booked_purchases (account_id, purchase_id, kind, credits, amount_minor, currency, completed_at, booked_at, is_late)
-SELECT p.account_id, p.id, p.kind, p.credits, p.amount_minor, p.currency, p.completed_at, @booked_at::timestamptz, true
+INSERT INTO reconciler.booked_purchases (account_id, purchase_id, kind, credits, amount_minor, tax_minor, currency, completed_at, booked_at, is_late)
+SELECT p.account_id, p.id, p.kind, p.credits, p.amount_minor, {{ invoice_tax }}, p.currency, p.completed_at, @booked_at::timestamptz, true
 FROM {{ valid_purchases }} p
 WHERE p.status = 'completed' AND p.completed_at < @ends::timestamptz
   AND NOT EXISTS (SELECT FROM reconciler.booked_purchases b WHERE b.account_id = p.account_id AND b.purchase_id = p.id)
