@@ -31,7 +31,7 @@ WITH RECURSIVE refunded AS (
 ), known AS (
     SELECT s.account_id, s.subject_id, s.is_purchase, b.amount_minor AS booked_minor, b.currency AS booked_currency, b.booked_at >= @books_begin::timestamptz AS is_ours,
            coalesce(was.invoice_id, '') AS invoice_was, coalesce(was.tax_minor, b.tax_minor, 0) AS tax_was,
-           was.subject_id IS NULL OR was.given_back_minor <> 0 OR r.purchase_id IS NOT NULL AS may_be_refunded
+           was.subject_id IS NULL OR was.given_back_minor <> 0 OR b.booked_at < @books_begin::timestamptz OR r.purchase_id IS NOT NULL AS may_be_refunded
     FROM subject s
     LEFT JOIN reconciler.booked_purchases b ON s.is_purchase AND b.account_id = s.account_id AND b.purchase_id = s.subject_id
     LEFT JOIN refunded r ON r.account_id = s.account_id AND r.purchase_id = s.subject_id
