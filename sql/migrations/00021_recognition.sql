@@ -28,7 +28,7 @@ CREATE TABLE reconciler.subscription_positions (
     earned_minor     numeric NOT NULL,
     given_back_minor numeric NOT NULL,
     is_purchase      boolean NOT NULL,
-    is_done          boolean NOT NULL, -- all its days are over
+    is_done          boolean NOT NULL, -- all its days are over, or all was given back
     PRIMARY KEY (account_id, business_date, subject_id),
     CHECK (opened_minor + settled_minor = deferred_minor + tax_minor + earned_minor + given_back_minor)
 );

@@ -120,7 +120,7 @@ SELECT x.account_id, @date::date, x.subject_id, x.invoice_id, x.currency, coales
        CASE WHEN x.is_ours OR NOT x.is_purchase THEN x.gross_minor ELSE 0 END, n.deferred, n.tax - coalesce(b.tax, 0),
        x.gross_minor - n.deferred - n.tax - n.given_back - CASE WHEN b.subject_id IS NULL THEN 0 ELSE x.gross_minor - b.deferred - b.tax - b.given_back END,
        n.given_back - coalesce(b.given_back, 0), x.is_purchase,
-       CASE WHEN n.is_known THEN n.last_day <= @date::date WHEN x.gross_minor = 0 THEN true
+       CASE WHEN x.gross_minor = n.given_back THEN true WHEN n.is_known THEN n.last_day <= @date::date
             ELSE coalesce((SELECT p.booked_at < @begin::timestamptz - interval '366 days' FROM reconciler.booked_purchases p
                            WHERE p.account_id = x.account_id AND p.purchase_id = x.subject_id), false) END
 FROM charge x
