@@ -147,3 +147,46 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	night = close() // 16 January
 	require(night, "one of the refunds failed", map[reconcile.AccountRole]int64{owed: 2900 - 841, earned: 0 - 187 + 3000 - 500 + 1000 + 841, tax: 500})
 }
+
+// What an invoice names as tax is owed to the tax office from the start: it is no part of what credits are worth, is never earned, and a refund takes it
+// back in proportion, the withheld fee's part excepted.
+func TestTaxIsNoPartOfWhatCreditsAreWorth(t *testing.T) {
+	t.Parallel()
+	b := newBothBooks(t)
+	b.report()
+	b.until(9)
+	s := b.subscribe()
+	sell := func(kind string, amount, tax int64) purchased {
+		invoice := ok[stripetest.Invoice](t)(b.stripe.CreateInvoice(stripetest.InvoiceParams{Customer: s.customer, Currency: "usd", Lines: []stripetest.InvoiceLine{
+			{Amount: amount + tax, InclusiveTax: tax, Description: "credits"}}}))
+		charge := ok[stripetest.Charge](t)(b.stripe.PayInvoice(invoice.ID, stripetest.ChargeParams{}))
+		p := purchased{id: b.id("pur"), account: b.account(), customer: s.customer, charge: charge.ID, invoice: invoice.ID, amount: amount + tax, credits: 100, currency: "usd"}
+		b.store(p, "completed", "", charge.ID, invoice.ID)
+		b.exec("UPDATE platform.purchases SET kind = $2 WHERE id = $1", p.id, kind)
+		return p
+	}
+	bought, monthly := sell("credits", 1000, 200), sell("subscription", 2000, 400)
+	night := b.night()
+	b.requireBooks(night)
+	for role, want := range map[reconcile.AccountRole]int64{reconcile.RefundLiability: 1000, reconcile.ContractLiability: 2000, reconcile.TaxPayable: 600} {
+		if got := b.balance(night, role); got != want {
+			t.Errorf("%s is %d, not %d", role, got, want)
+		}
+	}
+	b.until(9)
+	b.use(monthly, 25)
+	back := b.giveBack(bought).Amount
+	night = b.night()
+	b.requireBooks(night)
+	tax := 200 * back / 1200
+	for role, want := range map[reconcile.AccountRole]int64{reconcile.RefundLiability: 0, reconcile.ContractLiability: 1500, reconcile.TaxPayable: 600 - tax} {
+		if got := b.balance(night, role); got != want {
+			t.Errorf("%s is %d, not %d", role, got, want)
+		}
+	}
+	for role, want := range map[reconcile.AccountRole]int64{reconcile.UsageRevenue: 500, reconcile.FeesWithheld: 1000 + tax - back} {
+		if got := b.income(role); got != want {
+			t.Errorf("%s is %d, not %d", role, got, want)
+		}
+	}
+}
