@@ -45,6 +45,40 @@ func TestPosting(t *testing.T) {
 		"a purchase whose invoice collected a debt": {
 			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 2000, FromBalanceMinor: -300, Currency: "usd"}),
 			"purchase_clearing 2300 usd\nrefund_liability -2000 usd\ncustomer_balances -300 usd\n"},
+		"a purchase with tax": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 1200, TaxMinor: 200, FromBalanceMinor: 300, Currency: "usd"}),
+			"purchase_clearing 900 usd\nrefund_liability -1000 usd\ntax_payable -200 usd\ncustomer_balances 300 usd\n"},
+		"a subscription with tax": {
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "subscription", AmountMinor: 1200, TaxMinor: 200, Currency: "usd"}),
+			"purchase_clearing 1200 usd\nsubscription_liability -1000 usd\ntax_payable -200 usd\n"},
+		"a taxed lot that is refunded less 36: tax goes back in proportion": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, TaxMinor: 200, ValueBefore: n(1000), ValueAfter: n(0), WasRefundable: true, WithheldMinor: 36}),
+			"refund_liability 1000 usd\ntax_payable 194 usd\nrefund_clearing -1164 usd\nfees_withheld -30 usd\n"},
+		"and comes back": {
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: "usd", PaidMinor: 1000, TaxMinor: 200, ValueBefore: n(0), ValueAfter: n(1000), WithheldMinor: 36, Reversed: true}),
+			"refund_clearing 1164 usd\nfees_withheld 30 usd\ntax_payable -194 usd\ncontract_liability -1000 usd\n"},
+		"subscriptions earned by the day": {
+			PostRecognized(journalNight, RecognizedMove{Currency: "usd", Opening: 2, Earning: 3, Opened: n(50), Settled: n(0), Earned: n(7), Tax: n(0), GivenBack: n(0)}),
+			"opening_balances 50 usd\nsubscription_liability -50 usd\nsubscription_liability 7 usd\nsubscription_revenue -7 usd\n"},
+		"a refund of a subscription beyond what is deferred": {
+			PostRecognized(journalNight, RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", Opened: n(0), Settled: n(0), Earned: n(-40), Tax: n(-20), GivenBack: n(120)}),
+			"subscription_liability 60 usd\nsubscription_revenue 40 usd\ntax_payable 20 usd\nrefund_clearing -120 usd\n"},
+		"an invoice below 0 that the customer's balance took": {
+			PostRecognized(journalNight, RecognizedMove{SubjectID: "in", Currency: "usd", Opened: n(0), Settled: n(-600), Earned: n(-50), Tax: n(-100), GivenBack: n(0)}),
+			"customer_balances -600 usd\nsubscription_liability 450 usd\nsubscription_revenue 50 usd\ntax_payable 100 usd\n"},
+		"tax that was known later": {
+			PostRecognized(journalNight, RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", Opened: n(0), Settled: n(0), Earned: n(0), Tax: n(20), GivenBack: n(0)}),
+			"subscription_liability 20 usd\ntax_payable -20 usd\n"},
+		// Stripe's rates: 30 EUR at 1.20 are 36 USD, at 1.10 they are 33 (https://docs.stripe.com/revenue-recognition/examples/currency).
+		"a payment settles at its own rate, and nothing is gained or lost": {
+			PostStripe(journalNight, StripeActivity{Category: "charge", Count: 1, Currency: "usd", Amount: n(3600), Fee: n(0), PresentedCurrency: "eur", Presented: n(3000)}),
+			"stripe_balance 3600 usd\ncurrency_conversion -3600 usd\ncurrency_conversion 3000 eur\npurchase_clearing -3000 eur\n"},
+		"its refund at a lower rate is a gain": {
+			PostStripe(journalNight, StripeActivity{Category: "refund", Source: "txn", Count: 1, Currency: "usd", Amount: n(-3300), Fee: n(0), PresentedCurrency: "eur", Presented: n(-3000), AtChargeRate: n(-3600)}),
+			"stripe_balance -3300 usd\ncurrency_conversion 3600 usd\ncurrency_conversion -3000 eur\nrefund_clearing 3000 eur\nexchange_differences -300 usd\n"},
+		"at a higher rate a loss": {
+			PostStripe(journalNight, StripeActivity{Category: "refund", Source: "txn", Count: 1, Currency: "usd", Amount: n(-3600), Fee: n(0), PresentedCurrency: "eur", Presented: n(-3000), AtChargeRate: n(-3300)}),
+			"stripe_balance -3600 usd\ncurrency_conversion 3300 usd\ncurrency_conversion -3000 eur\nrefund_clearing 3000 eur\nexchange_differences 300 usd\n"},
 		"a purchase for nothing": {
 			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, Currency: "usd"}), ""},
 		"a window that closes is no revenue": {
@@ -157,15 +191,17 @@ func TestEveryEntryBalances(t *testing.T) {
 		var all []JournalEntry
 		for _, entries := range [][]JournalEntry{
 			PostOpening(journalNight, amount("credits"), []Liability{{currency, amount("total"), amount("refundable")}}),
-			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: rapid.SampledFrom([]string{"credits", "subscription"}).Draw(t, "kind"), Credits: paid % 3, AmountMinor: paid, Currency: currency, Late: yes("late")}),
+			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: rapid.SampledFrom([]string{"credits", "subscription"}).Draw(t, "kind"), Credits: paid % 3, AmountMinor: paid, TaxMinor: paid / 5, Currency: currency, Late: yes("late")}),
 			PostWindowChange(journalNight, WindowChange{Currency: currency, State: WindowUsed, Closed: yes("closed"), Amount: amount("window")}),
 			PostMovement(journalNight, Movement{Currency: currency, Usage: amount("usage"), CreditBacks: amount("backs"), Adjustments: amount("adjusted"), Reallocated: amount("moved"), LateItems: amount("late")}),
-			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: currency, PaidMinor: paid, ValueBefore: amount("before"), ValueAfter: amount("after"), WasRefundable: yes("refundable"), WithheldMinor: rapid.Int64Range(-1, math.MaxInt64).Draw(t, "refund"), Reversed: yes("reversed"), Late: yes("late refund")}),
+			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: currency, PaidMinor: paid / 2, TaxMinor: paid / 9, ValueBefore: amount("before"), ValueAfter: amount("after"), WasRefundable: yes("refundable"), WithheldMinor: rapid.Int64Range(-1, math.MaxInt64).Draw(t, "refund"), Reversed: yes("reversed"), Late: yes("late refund")}),
 			PostCredits(journalNight, CreditMovement{amount("a"), amount("b"), amount("c"), amount("d"), amount("e"), amount("f"), amount("g")}),
 			PostStripe(journalNight, StripeActivity{Category: category, Currency: currency, Amount: amount("stripe"), Fee: amount("fee"), PresentedCurrency: "usd", Presented: amount("presented"),
 				AtChargeRate: amount("at the charge's rate")}),
 			PostPaymentClearing(journalNight, PaymentBooks{SubjectID: "p", Currency: currency, Sold: amount("sold"), Brought: amount("brought"), Payable: amount("payable"), Refunded: amount("refunded"),
 				Changed: amount("changed"), Accepted: yes("accepted")}, PaymentClearing{amount("offset before"), amount("corrected before")}),
+			PostRecognized(journalNight, RecognizedMove{SubjectID: rapid.SampledFrom([]string{"", "p"}).Draw(t, "subject"), IsPurchase: yes("purchase"), Currency: currency, Opened: amount("opened"),
+				Settled: amount("settled"), Earned: amount("earned"), Tax: amount("tax"), GivenBack: amount("given back")}),
 			PostStripeBeforehand(journalNight, currency, amount("held")),
 			PostPayoutState(journalNight, MovedPayout{"po", currency, paid, yes("returned"), yes("was paid"), yes("beforehand")}),
 			PostDisputeWriteOff(journalNight, "dp", currency, DisputeWriteOff{
