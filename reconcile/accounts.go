@@ -186,3 +186,14 @@ func (r AccountRole) IsPermanent() bool {
 		return true
 	}
 }
+
+// HasOpenItems says whether the account's balance is made of things that are to be settled one by one: clearing, payables, disputes, payouts on
+// their way, what no rule knows, what customers have in balance, and tax.
+func (r AccountRole) HasOpenItems() bool {
+	switch r {
+	case PurchaseClearing, RefundClearing, DisputesReceivable, PayoutsInTransit, StripeSuspense, CustomerBalances, TaxPayable:
+		return true
+	default:
+		return false
+	}
+}

@@ -138,3 +138,36 @@ func startOfDay(d Date, zone *time.Location) time.Time {
 	}
 	return within.UTC()
 }
+
+// Month is a calendar month, the zero value being none.
+type Month struct {
+	Year  int
+	Month time.Month
+}
+
+// MonthOf is the month that a date is in.
+func MonthOf(d Date) Month { return Month{d.Year, d.Month} }
+
+// ParseMonth reads YYYY-MM and nothing else.
+func ParseMonth(text string) (Month, error) {
+	t, err := time.Parse("2006-01", text)
+	if err != nil {
+		return Month{}, fmt.Errorf("month %q: want YYYY-MM", text)
+	}
+	return MonthOf(DateOf(t)), nil
+}
+
+// String is YYYY-MM.
+func (m Month) String() string { return fmt.Sprintf("%04d-%02d", m.Year, m.Month) }
+
+// First is the month's first day.
+func (m Month) First() Date { return Date{m.Year, m.Month, 1} }
+
+// Last is its last day.
+func (m Month) Last() Date { return m.Next().First().AddDays(-1) }
+
+// Next is the month after.
+func (m Month) Next() Month { return MonthOf(m.First().AddDays(31)) }
+
+// Previous is the month before.
+func (m Month) Previous() Month { return MonthOf(m.First().AddDays(-1)) }

@@ -420,6 +420,12 @@ func stripeCounterpart(category string) (role AccountRole, presented bool) {
 	}
 }
 
+// StripeRole is the account that a reporting category moves money from or to.
+func StripeRole(category string) AccountRole {
+	role, _ := stripeCounterpart(category)
+	return role
+}
+
 // PostStripe books movements of the balance at Stripe. Where a customer paid in another currency than it was settled in, the conversion
 // account stands between the two; what goes back at another rate than it came is an exchange difference.
 func PostStripe(date Date, a StripeActivity) []JournalEntry {

@@ -41,7 +41,7 @@ func TestPagesAreAccessible(t *testing.T) {
 		}
 	}
 	var index bytes.Buffer
-	if err := WriteIndex(&index, busyNight().Before, nil, beside); err != nil {
+	if err := WriteIndex(&index, busyNight().Before, nil, nil, beside); err != nil {
 		t.Fatal(err)
 	}
 	pages["index"] = index.Bytes()

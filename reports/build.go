@@ -1,14 +1,8 @@
 package reports
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -59,19 +53,16 @@ type Input struct {
 
 // built is a night's folder, complete but for what names the revision.
 type built struct {
-	dir     string
+	Files
 	input   Input
 	summary *Summary
-	files   []FileEntry
 	// finished is the manifest of the revision that was finished last.
 	finished Manifest
-
-	workbook *workbook
 }
 
 // build writes every file that doesn't depend on the revision.
 func build(ctx context.Context, dir string, in Input) (_ *built, err error) {
-	b := &built{dir: dir, input: in}
+	b := &built{Files: Files{dir: dir}, input: in}
 	f := newFigures(in.Facts)
 	file, err := b.create(WorkbookName)
 	if err != nil {
@@ -102,41 +93,43 @@ func (b *built) tables(ctx context.Context, f *figures) error {
 	perUnit := sheetOptions{perUnit: true}
 	steps := []func() error{
 		func() error {
-			return table(ctx, b, "roll_forward.csv", "RollForward", sheetOptions{formulas: map[string]string{
+			return table(ctx, &b.Files, "roll_forward.csv", "RollForward", sheetOptions{formulas: map[string]string{
 				"closing": "ROUND(SUM(B%d:I%d),3)", "difference": "ROUND(J%d-K%d,3)"}}, t.RollForward, f.addRollForward)
 		},
 		func() error {
-			return table(ctx, b, "stripe_activity.csv", "StripeActivity", perUnit, t.StripeActivity, f.addActivity)
+			return table(ctx, &b.Files, "stripe_activity.csv", "StripeActivity", perUnit, t.StripeActivity, f.addActivity)
 		},
-		func() error { return table(ctx, b, "stripe_cash.csv", "", perUnit, t.StripeCash, f.addCash) },
-		func() error { return table(ctx, b, "payouts.csv", "Payouts", perUnit, t.Payouts, f.addPayout) },
-		func() error { return table(ctx, b, "disputes.csv", "", perUnit, t.Disputes, f.addDispute) },
+		func() error { return table(ctx, &b.Files, "stripe_cash.csv", "", perUnit, t.StripeCash, f.addCash) },
+		func() error { return table(ctx, &b.Files, "payouts.csv", "Payouts", perUnit, t.Payouts, f.addPayout) },
+		func() error { return table(ctx, &b.Files, "disputes.csv", "", perUnit, t.Disputes, f.addDispute) },
 		func() error {
-			return table(ctx, b, "subscriptions.csv", "", perUnit, t.Subscriptions, f.addSubscription)
+			return table(ctx, &b.Files, "subscriptions.csv", "", perUnit, t.Subscriptions, f.addSubscription)
 		},
 		func() error {
-			return table(ctx, b, "breaks.csv", "Breaks", sheetOptions{perUnit: true, amounts: []string{"ours", "theirs"}, isAmount: func(row reflect.Value) bool {
+			return table(ctx, &b.Files, "breaks.csv", "Breaks", sheetOptions{perUnit: true, amounts: []string{"ours", "theirs"}, isAmount: func(row reflect.Value) bool {
 				return sidesAreAmounts(row.Addr().Interface().(*Break))
 			}}, t.Breaks, f.addBreak)
 		},
 		func() error {
-			return table(ctx, b, "credit_backs.csv", "CreditBacks", perUnit, t.CreditBacks, f.addCreditBack)
+			return table(ctx, &b.Files, "credit_backs.csv", "CreditBacks", perUnit, t.CreditBacks, f.addCreditBack)
 		},
 		func() error {
-			return table(ctx, b, "refund_windows.csv", "RefundWindows", perUnit, t.RefundWindows, f.addWindow)
+			return table(ctx, &b.Files, "refund_windows.csv", "RefundWindows", perUnit, t.RefundWindows, f.addWindow)
 		},
 		func() error {
-			return table(ctx, b, "refund_decisions.csv", "RefundDecisions", perUnit, t.RefundDecisions, f.addRequest)
+			return table(ctx, &b.Files, "refund_decisions.csv", "RefundDecisions", perUnit, t.RefundDecisions, f.addRequest)
 		},
 		func() error {
-			return table(ctx, b, "notifications.csv", "", perUnit, t.Notifications, f.addNotification)
+			return table(ctx, &b.Files, "notifications.csv", "", perUnit, t.Notifications, f.addNotification)
 		},
-		func() error { return table(ctx, b, "journal.csv", "Journal", perUnit, t.Journal, func(JournalLine) {}) },
 		func() error {
-			return table(ctx, b, "control_totals.csv", "Controls", sheetOptions{formulas: map[string]string{
+			return table(ctx, &b.Files, "journal.csv", "Journal", perUnit, t.Journal, func(JournalLine) {})
+		},
+		func() error {
+			return table(ctx, &b.Files, "control_totals.csv", "Controls", sheetOptions{formulas: map[string]string{
 				"difference": "ROUND(C%d-D%d-E%d-F%d,3)"}}, t.ControlTotals, f.addControlTotal)
 		},
-		func() error { return table(ctx, b, "rejects.csv", "", perUnit, t.Rejects, f.addReject) },
+		func() error { return table(ctx, &b.Files, "rejects.csv", "", perUnit, t.Rejects, f.addReject) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -144,96 +137,6 @@ func (b *built) tables(ctx context.Context, f *figures) error {
 		}
 	}
 	return nil
-}
-
-// table streams one table to its file, to its sheet, and into the figures. Either name may be empty.
-func table[T any](ctx context.Context, b *built, fileName, sheetName string, o sheetOptions, rows Rows[T], add func(T)) (err error) {
-	cs := columnsOf[T]()
-	var writers []func(reflect.Value) error
-	var count int64
-	if fileName != "" {
-		file, err := b.create(fileName)
-		if err != nil {
-			return err
-		}
-		lines, err := newCSVFile(file, cs)
-		if err != nil {
-			return file.close(0, err)
-		}
-		writers = append(writers, lines.write)
-		defer func() { err = file.close(count, errors.Join(err, lines.close())) }()
-	}
-	if sheetName != "" {
-		s, err := b.workbook.openSheet(sheetName, cs, o)
-		if err != nil {
-			return fmt.Errorf("sheet %s: %w", sheetName, err)
-		}
-		writers = append(writers, s.write)
-		defer func() { err = errors.Join(err, s.close()) }()
-	}
-	if rows == nil {
-		return nil
-	}
-	spread := newSpread[T](ctx, writers)
-	return spread.finish(rows(ctx, func(next T) error {
-		count++
-		add(next)
-		return spread.write(next)
-	}))
-}
-
-// reportFile is a file of the folder being written.
-type reportFile struct {
-	*bufio.Writer
-	built  *built
-	name   string
-	file   *os.File
-	hashed *hashedWriter
-}
-
-func (b *built) create(name string) (*reportFile, error) {
-	if name != filepath.Base(name) || name == storage.ManifestName {
-		return nil, fmt.Errorf("write %s: a report is a file of the night's folder", name)
-	}
-	file, err := os.Create(filepath.Join(b.dir, name))
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", name, err)
-	}
-	hashed := &hashedWriter{out: file, hash: sha256.New()}
-	return &reportFile{Writer: bufio.NewWriterSize(hashed, 1<<16), built: b, name: name, file: file, hashed: hashed}, nil
-}
-
-// close ends the file and notes its size and hash. writeErr is what went wrong before; rows below 0: it has none.
-func (f *reportFile) close(rows int64, writeErr error) error {
-	if err := errors.Join(writeErr, f.Flush(), f.file.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", f.name, err)
-	}
-	entry := FileEntry{Name: f.name, Size: f.hashed.size, SHA256: hex.EncodeToString(f.hashed.hash.Sum(nil))}
-	if rows >= 0 {
-		entry.Rows = &rows
-	}
-	f.built.note(entry)
-	return nil
-}
-
-// file writes a whole file.
-func (b *built) file(name string, write func(out io.Writer) error) error {
-	file, err := b.create(name)
-	if err != nil {
-		return err
-	}
-	return file.close(-1, write(file))
-}
-
-// note replaces the entry of a file that was written again.
-func (b *built) note(entry FileEntry) {
-	for i := range b.files {
-		if b.files[i].Name == entry.Name {
-			b.files[i] = entry
-			return
-		}
-	}
-	b.files = append(b.files, entry)
 }
 
 // finish writes what names the revision: the page and summary.json, and the manifest that goes with them.
@@ -268,25 +171,4 @@ func (b *built) complete(revision int) (Manifest, []byte, error) {
 		return Manifest{}, nil, fmt.Errorf("write %s: %w", storage.ManifestName, err)
 	}
 	return manifest, raw, nil
-}
-
-// writeJSON indents, keeps characters as they are, and ends with a line feed.
-func writeJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
-
-type hashedWriter struct {
-	out  io.Writer
-	hash hash.Hash
-	size int64
-}
-
-func (w *hashedWriter) Write(p []byte) (int, error) {
-	n, err := w.out.Write(p)
-	w.hash.Write(p[:n])
-	w.size += int64(n)
-	return n, err
 }

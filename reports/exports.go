@@ -75,7 +75,7 @@ func (l Ledger) drafts(ctx context.Context, currency string) ([]draft, error) {
 		k := key{line.Kind, line.Currency}
 		d := sums[k]
 		if d == nil {
-			d = &draft{number: reconcile.JournalID(l.Date, "draft", k.kind+"|"+k.currency), memo: fmt.Sprintf("%s of %s", payeeOf(k.kind), l.Date), currency: k.currency}
+			d = &draft{number: l.draftNumber(k.kind + "|" + k.currency), memo: fmt.Sprintf("%s of %s", payeeOf(k.kind), l.days()), currency: k.currency}
 			sums[k] = d
 			keys = append(keys, k)
 		}
@@ -103,6 +103,14 @@ func (l Ledger) drafts(ctx context.Context, currency string) ([]draft, error) {
 	return drafts, nil
 }
 
+// draftNumber tells a night's draft from a month's, also where they are of the same day.
+func (l Ledger) draftNumber(key string) string {
+	if l.Through.IsZero() {
+		return reconcile.JournalID(l.Date, "draft", key)
+	}
+	return reconcile.JournalID(l.Through, "draft of a month", key)
+}
+
 // oneCurrency fails when the drafts are in several: the package's format has no column for it.
 func oneCurrency(product string, drafts []draft) error {
 	var currencies []string
@@ -112,7 +120,7 @@ func oneCurrency(product string, drafts []draft) error {
 		}
 	}
 	if len(currencies) > 1 {
-		return fmt.Errorf("%w: journals for %s are in one currency, and this night has %s; choose one with --currency", ErrExport, product, strings.Join(currencies, ", "))
+		return fmt.Errorf("%w: journals for %s are in one currency, and this journal has %s; choose one with --currency", ErrExport, product, strings.Join(currencies, ", "))
 	}
 	return nil
 }
@@ -135,7 +143,7 @@ func writeQuickBooks(w io.Writer, l Ledger, drafts []draft, _ ExportOptions) err
 		return err
 	}
 	out := newExportFile(w, "Journal No.", "Journal Date", "Account Name", "Description", "Debits", "Credits")
-	date := fmt.Sprintf("%02d/%02d/%04d", l.Date.Month, l.Date.Day, l.Date.Year)
+	date := fmt.Sprintf("%02d/%02d/%04d", l.last().Month, l.last().Day, l.last().Year)
 	for _, d := range drafts {
 		if len(d.number) > maxJournalNumber {
 			return fmt.Errorf("%w: journal number %s is longer than %d characters", ErrExport, d.number, maxJournalNumber)
@@ -156,7 +164,7 @@ func writeXero(w io.Writer, l Ledger, drafts []draft, _ ExportOptions) error {
 		return err
 	}
 	out := newExportFile(w, "*Narration", "*Date", "Description", "*AccountCode", "*TaxRate", "*Amount")
-	date := fmt.Sprintf("%02d/%02d/%04d", l.Date.Day, l.Date.Month, l.Date.Year)
+	date := fmt.Sprintf("%02d/%02d/%04d", l.last().Day, l.last().Month, l.last().Year)
 	for _, d := range drafts {
 		_, decimals := commodity(d.currency)
 		for _, line := range d.lines {
@@ -171,7 +179,7 @@ func writeXero(w io.Writer, l Ledger, drafts []draft, _ ExportOptions) error {
 
 func writeNetSuite(w io.Writer, l Ledger, drafts []draft, o ExportOptions) error {
 	out := newExportFile(w, "External ID", "Date", "Subsidiary", "Currency", "Memo", "Account", "Debit", "Credit")
-	date := fmt.Sprintf("%02d/%02d/%04d", l.Date.Month, l.Date.Day, l.Date.Year)
+	date := fmt.Sprintf("%02d/%02d/%04d", l.last().Month, l.last().Day, l.last().Year)
 	for _, d := range drafts {
 		for _, line := range d.lines {
 			account := line.account

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
-	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
@@ -63,19 +62,19 @@ func TestGoldenIndex(t *testing.T) {
 	nights := append(busyNight().Before, NightFigures{Date: date("2026-03-14"), Revision: 3, Status: StatusUntied, Stripe: true, Errors: 12, Credited: "900"},
 		NightFigures{Date: date("2026-03-15"), Revision: 1, Status: StatusIncomplete, Credited: "0"})
 	var page bytes.Buffer
-	if err := WriteIndex(&page, nights, nil, beside); err != nil {
+	if err := WriteIndex(&page, nights, nil, nil, beside); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "index.html", page.Bytes())
 	page.Reset()
-	if err := WriteIndex(&page, nil, nil, beside); err != nil {
+	if err := WriteIndex(&page, nil, nil, nil, beside); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "index-empty.html", page.Bytes())
 }
 
 // beside is where a folder keeps its revisions.
-func beside(night reconcile.Date, revision, latest int) string {
+func beside(night fmt.Stringer, revision, latest int) string {
 	if revision == latest {
 		return night.String()
 	}

@@ -11,9 +11,11 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-// Ledger is what the writers of a night's journal need beside its lines.
+// Ledger is what the writers of a journal need beside its lines: a night's, or a month's.
 type Ledger struct {
-	Date reconcile.Date
+	Date reconcile.Date // the night, or the first day
+	// Through is the last day; the zero date: there is only the one.
+	Through reconcile.Date
 	// Balances of the balance sheet, as the night opened and as it closed, sorted by account.
 	Balances []LedgerBalance
 	// Accounts are all accounts of the night with their currency, sorted.
@@ -84,6 +86,32 @@ func plainDecimal(n Number, decimals int) string {
 	return sign + digits[:point] + "." + digits[point:]
 }
 
+// last is the journal's last day.
+func (l Ledger) last() reconcile.Date {
+	if l.Through.IsZero() {
+		return l.Date
+	}
+	return l.Through
+}
+
+// days says which days the journal is of.
+func (l Ledger) days() string {
+	if l.last() == l.Date {
+		return l.Date.String()
+	}
+	return l.Date.String() + " to " + l.Through.String()
+}
+
+// dateOf is the day of an entry, which its number begins with.
+func (l Ledger) dateOf(entryID string) reconcile.Date {
+	if !l.Through.IsZero() && len(entryID) > 8 {
+		if date, err := reconcile.ParseDate(entryID[:4] + "-" + entryID[4:6] + "-" + entryID[6:8]); err == nil {
+			return date
+		}
+	}
+	return l.Date
+}
+
 // carried is the account that balances are carried from night to night through.
 func (l Ledger) carried(currency string) string {
 	if currency == reconcile.CreditUnit {
@@ -145,7 +173,7 @@ func (l Ledger) eachEntry(ctx context.Context, fn func(lines []JournalLine) erro
 // next one to take out.
 func WriteHledger(ctx context.Context, w io.Writer, l Ledger) error {
 	out := &hledgerFile{out: bufio.NewWriter(w), ledger: l}
-	out.line("; Journal of %s", l.Date)
+	out.line("; Journal of %s", l.days())
 	accounts := l.allAccounts()
 	out.line("")
 	for _, a := range accounts {
@@ -166,11 +194,11 @@ func WriteHledger(ctx context.Context, w io.Writer, l Ledger) error {
 	for _, tag := range []string{"note", "customer", "source", "clause"} {
 		out.line("tag %s", tag)
 	}
-	out.carry("open", openingPayee, func(b LedgerBalance) Number { return b.Opening }, "")
+	out.carry(l.Date, "open", openingPayee, func(b LedgerBalance) Number { return b.Opening }, "")
 	err := l.eachEntry(ctx, func(lines []JournalLine) error {
 		first := lines[0]
 		out.line("")
-		out.line("%s (%s) %s", l.Date, first.EntryID, payeeOf(first.Kind))
+		out.line("%s (%s) %s", l.dateOf(first.EntryID), first.EntryID, payeeOf(first.Kind))
 		out.tag("note", first.Description)
 		out.tag("customer", first.AccountID)
 		out.tag("source", first.Source)
@@ -183,7 +211,7 @@ func WriteHledger(ctx context.Context, w io.Writer, l Ledger) error {
 	if err != nil {
 		return err
 	}
-	out.carry("close", closingPayee, func(b LedgerBalance) Number { return b.Closing.Neg() }, " = 0")
+	out.carry(l.last(), "close", closingPayee, func(b LedgerBalance) Number { return b.Closing.Neg() }, " = 0")
 	if out.err != nil {
 		return out.err
 	}
@@ -226,7 +254,7 @@ func (f *hledgerFile) tag(name, value string) {
 }
 
 // carry takes balances out of the carrying account or puts them back into it. With an assertion, each account must then hold that.
-func (f *hledgerFile) carry(code, payee string, amount func(LedgerBalance) Number, assertion string) {
+func (f *hledgerFile) carry(date reconcile.Date, code, payee string, amount func(LedgerBalance) Number, assertion string) {
 	var lines []string
 	sums := map[string]Number{}
 	for _, b := range f.ledger.Balances {
@@ -245,7 +273,7 @@ func (f *hledgerFile) carry(code, payee string, amount func(LedgerBalance) Numbe
 		return
 	}
 	f.line("")
-	f.line("%s (%s-%s) %s", f.ledger.Date, strings.ReplaceAll(f.ledger.Date.String(), "-", ""), code, payee)
+	f.line("%s (%s-%s) %s", date, strings.ReplaceAll(date.String(), "-", ""), code, payee)
 	for _, line := range lines {
 		f.line("%s", line)
 	}
@@ -279,7 +307,7 @@ func singleLine(text string) string {
 // WriteBeancount writes the night for beancount: accounts opened on the day, balances in and asserted on the morning after.
 func WriteBeancount(ctx context.Context, w io.Writer, l Ledger) error {
 	out := bufio.NewWriter(w)
-	fmt.Fprintf(out, "; Journal of %s\n", l.Date)
+	fmt.Fprintf(out, "; Journal of %s\n", l.days())
 	accounts := l.allAccounts()
 	for _, currency := range currenciesOf(accounts) {
 		symbol, _ := commodity(currency)
@@ -309,7 +337,7 @@ func WriteBeancount(ctx context.Context, w io.Writer, l Ledger) error {
 	}
 	err := l.eachEntry(ctx, func(lines []JournalLine) error {
 		first := lines[0]
-		fmt.Fprintf(out, "\n%s * %s %s ^%s\n", l.Date, beanText(payeeOf(first.Kind)), beanText(first.Description), first.EntryID)
+		fmt.Fprintf(out, "\n%s * %s %s ^%s\n", l.dateOf(first.EntryID), beanText(payeeOf(first.Kind)), beanText(first.Description), first.EntryID)
 		for _, tag := range []struct{ name, value string }{{"customer", first.AccountID}, {"source", first.Source}, {"clause", first.Clause}} {
 			if tag.value != "" {
 				fmt.Fprintf(out, "  %s: %s\n", tag.name, beanText(tag.value))
@@ -329,7 +357,7 @@ func WriteBeancount(ctx context.Context, w io.Writer, l Ledger) error {
 	for _, b := range l.Balances {
 		symbol, decimals := commodity(b.Currency)
 		// Without a tolerance of 0, beancount lets a balance be off by a unit of its last digit.
-		fmt.Fprintf(out, "%s balance %s  %s ~ 0 %s\n", l.Date.AddDays(1), b.Account, plainDecimal(b.Closing, decimals), symbol)
+		fmt.Fprintf(out, "%s balance %s  %s ~ 0 %s\n", l.last().AddDays(1), b.Account, plainDecimal(b.Closing, decimals), symbol)
 	}
 	return out.Flush()
 }

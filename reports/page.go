@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,14 @@ var pageFuncs = template.FuncMap{
 	"words":      func(text string) string { return strings.ReplaceAll(text, "_", " ") },
 	"className":  classText,
 }
+
+// PageStyle is the style sheet of every page, and the content security policy that lets a page load nothing at all and run nothing.
+func PageStyle() (style template.CSS, policy string) {
+	return template.CSS(styleSource), contentPolicy(styleSource)
+}
+
+// PageFuncs are the functions of the pages' templates.
+func PageFuncs() template.FuncMap { return maps.Clone(pageFuncs) }
 
 // contentPolicy lets the page load nothing at all and run nothing; its one style sheet is named by its hash.
 func contentPolicy(style string) string {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -102,15 +103,20 @@ func (w *workbook) addStyles() (err error) {
 	return err
 }
 
-// close writes the summary and everything around the sheets.
+// close writes a night's summary and everything around the sheets.
 func (w *workbook) close(s *Summary) error {
-	if err := w.writeSummary(s); err != nil {
+	return w.finish("Reconciliation "+s.BusinessDate.String(), s.AsOf, func(sheet *summarySheet) { sheet.night(s) })
+}
+
+// finish writes the first sheet and everything around the sheets.
+func (w *workbook) finish(title string, at time.Time, front func(*summarySheet)) error {
+	if err := w.writeFront(front); err != nil {
 		return err
 	}
 	if err := w.describeSheets(); err != nil {
 		return err
 	}
-	w.book.Pkg.Store(propertiesPath, properties("Reconciliation "+s.BusinessDate.String(), s.AsOf))
+	w.book.Pkg.Store(propertiesPath, properties(title, at))
 	w.book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return &partWriter{workbook: w} })
 	if err := w.book.Write(io.Discard); err != nil {
 		return err

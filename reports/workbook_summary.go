@@ -11,19 +11,24 @@ import (
 	"unicode/utf8"
 )
 
-// writeSummary writes the workbook's first sheet: the night in figures, each as a formula over the other sheets with the value that it
+// night writes the first sheet of a night's workbook: the night in figures, each as a formula over the other sheets with the value that it
 // comes to, so that whoever doubts one can follow it.
-func (w *workbook) writeSummary(s *Summary) error {
+func (s *summarySheet) night(sum *Summary) {
+	s.face(sum)
+	s.liability(sum)
+	s.stripe(sum)
+	s.controls(sum)
+	s.breaks(sum)
+	s.creditBacks(sum)
+	s.refunds(sum)
+}
+
+// writeFront writes the workbook's first sheet.
+func (w *workbook) writeFront(write func(*summarySheet)) error {
 	var rows bytes.Buffer
 	out := bufio.NewWriter(&rows)
 	sum := &summarySheet{sheet: sheet{book: w, out: out, letters: columnLetters(16)}}
-	sum.face(s)
-	sum.liability(s)
-	sum.stripe(s)
-	sum.controls(s)
-	sum.breaks(s)
-	sum.creditBacks(s)
-	sum.refunds(s)
+	write(sum)
 	if err := out.Flush(); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ const remember = 3 * 24 * time.Hour
 
 // Published is where the files of nights are.
 type Published interface {
-	Open(ctx context.Context, night reconcile.Date, revision int, name string) (io.ReadCloser, error)
+	Open(ctx context.Context, night fmt.Stringer, revision int, name string) (io.ReadCloser, error)
 }
 
 // Courier sends morning messages. Its fields are set once.

@@ -34,7 +34,7 @@ const summary = `{"schema":1,"revision":%d,"business_date":"%s","status":"tied",
 // published has every night's summary.
 type published struct{}
 
-func (published) Open(_ context.Context, night reconcile.Date, revision int, _ string) (io.ReadCloser, error) {
+func (published) Open(_ context.Context, night fmt.Stringer, revision int, _ string) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(fmt.Sprintf(summary, revision, night))), nil
 }
 

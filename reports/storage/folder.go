@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // stagingFolder holds what isn't published yet. It is within the root, so that a rename never crosses file systems.
@@ -41,7 +39,7 @@ func (f *Folder) Root() string { return f.root }
 
 // Stage makes a fresh folder below the root, and removes what a killed run has left of the same night. A folder that a live process
 // still builds in is locked, and stays.
-func (f *Folder) Stage(_ context.Context, night reconcile.Date) (dir string, err error) {
+func (f *Folder) Stage(_ context.Context, night fmt.Stringer) (dir string, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("stage night %s: %w", night, Classed(err))
@@ -73,10 +71,16 @@ func (f *Folder) Stage(_ context.Context, night reconcile.Date) (dir string, err
 
 // removeLeftovers removes the staged folders of a night that nobody has locked.
 func removeLeftovers(staging, night string) error {
-	leftovers, err := filepath.Glob(filepath.Join(staging, night+"*"))
+	// As long as the suffixes that Stage and exchange give: the nights of a month begin with its name.
+	leftovers, err := filepath.Glob(filepath.Join(staging, night+"-????????"))
 	if err != nil {
 		return err
 	}
+	old, err := filepath.Glob(filepath.Join(staging, night+"-????????.old"))
+	if err != nil {
+		return err
+	}
+	leftovers = append(leftovers, old...)
 	for _, leftover := range leftovers {
 		file, err := os.Open(leftover)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -110,7 +114,7 @@ func (f *Folder) Discard(dir string) error {
 }
 
 // Latest is the revision at YYYY-MM-DD. Where a crash on a file system without atomic exchange left none there, it is the newest one beside it.
-func (f *Folder) Latest(_ context.Context, night reconcile.Date) (revision Revision, err error) {
+func (f *Folder) Latest(_ context.Context, night fmt.Stringer) (revision Revision, err error) {
 	defer func() { err = Classed(err) }()
 	manifest, err := os.ReadFile(filepath.Join(f.root, night.String(), ManifestName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -129,7 +133,7 @@ func (f *Folder) Latest(_ context.Context, night reconcile.Date) (revision Revis
 	return Revision{number, manifest}, nil
 }
 
-func (f *Folder) newestBeside(night reconcile.Date) (Revision, error) {
+func (f *Folder) newestBeside(night fmt.Stringer) (Revision, error) {
 	var newest Revision
 	for number := 1; ; number++ {
 		manifest, err := os.ReadFile(filepath.Join(f.beside(night, number), ManifestName))
@@ -143,13 +147,13 @@ func (f *Folder) newestBeside(night reconcile.Date) (Revision, error) {
 	}
 }
 
-func (f *Folder) beside(night reconcile.Date, revision int) string {
+func (f *Folder) beside(night fmt.Stringer, revision int) string {
 	return filepath.Join(f.root, fmt.Sprintf("%s.r%d", night, revision))
 }
 
 // Publish puts the staged folder where readers look, in one step of the file system. Before that, the revision that is there gets
 // its place beside (as hard links), so that no crash can lose it.
-func (f *Folder) Publish(ctx context.Context, night reconcile.Date, revision int, dir string) (err error) {
+func (f *Folder) Publish(ctx context.Context, night fmt.Stringer, revision int, dir string) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("publish night %s revision %d: %w", night, revision, Classed(err))
@@ -199,7 +203,7 @@ func (f *Folder) Publish(ctx context.Context, night reconcile.Date, revision int
 }
 
 // keepBeside gives a published revision its own place, unless an earlier attempt did.
-func (f *Folder) keepBeside(night reconcile.Date, revision int, place string) error {
+func (f *Folder) keepBeside(night fmt.Stringer, revision int, place string) error {
 	beside := f.beside(night, revision)
 	if _, err := os.Stat(beside); err == nil {
 		return nil
@@ -247,7 +251,7 @@ func (f *Folder) exchange(dir, place string) error {
 }
 
 // Open reads a published file.
-func (f *Folder) Open(ctx context.Context, night reconcile.Date, revision int, name string) (content io.ReadCloser, err error) {
+func (f *Folder) Open(ctx context.Context, night fmt.Stringer, revision int, name string) (content io.ReadCloser, err error) {
 	defer func() { err = Classed(err) }()
 	latest, err := f.Latest(ctx, night)
 	if err != nil {
@@ -281,12 +285,12 @@ func (f *Folder) WriteIndex(_ context.Context, name string, content []byte) (err
 }
 
 // Location is the folder's path.
-func (f *Folder) Location(night reconcile.Date, revision, latest int) string {
+func (f *Folder) Location(night fmt.Stringer, revision, latest int) string {
 	return filepath.Join(f.root, f.Folder(night, revision, latest))
 }
 
 // Folder is YYYY-MM-DD for the newest revision, YYYY-MM-DD.rN for an earlier one.
-func (f *Folder) Folder(night reconcile.Date, revision, latest int) string {
+func (f *Folder) Folder(night fmt.Stringer, revision, latest int) string {
 	if revision == latest {
 		return night.String()
 	}

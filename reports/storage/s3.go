@@ -21,8 +21,6 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/s3utils"
-
-	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // S3 keeps nights in a bucket. A bucket can't swap folders, and what is published is never overwritten: revision 1 of a night is at
@@ -90,7 +88,7 @@ func firstOf(texts ...string) string {
 }
 
 // Stage makes a folder for temporary files (TMPDIR).
-func (s *S3) Stage(_ context.Context, night reconcile.Date) (string, error) {
+func (s *S3) Stage(_ context.Context, night fmt.Stringer) (string, error) {
 	dir, err := os.MkdirTemp("", "reconciler-"+night.String()+"-")
 	if err != nil {
 		return "", fmt.Errorf("stage night %s: %w", night, Classed(err))
@@ -102,7 +100,7 @@ func (s *S3) Stage(_ context.Context, night reconcile.Date) (string, error) {
 func (s *S3) Discard(dir string) error { return os.RemoveAll(dir) }
 
 // Latest asks for one manifest after the other.
-func (s *S3) Latest(ctx context.Context, night reconcile.Date) (Revision, error) {
+func (s *S3) Latest(ctx context.Context, night fmt.Stringer) (Revision, error) {
 	var newest Revision
 	for number := 1; ; number++ {
 		manifest, err := s.read(ctx, s.key(night, number, ManifestName))
@@ -122,7 +120,7 @@ func (s *S3) Latest(ctx context.Context, night reconcile.Date) (Revision, error)
 
 // Publish uploads every file, then the manifest. Each upload is refused by the server when the object exists; one that a killed
 // run left behind, which no reader can have found without a manifest, is taken over or replaced.
-func (s *S3) Publish(ctx context.Context, night reconcile.Date, revision int, dir string) (err error) {
+func (s *S3) Publish(ctx context.Context, night fmt.Stringer, revision int, dir string) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("publish night %s revision %d: %w", night, revision, err)
@@ -198,7 +196,7 @@ func (s *S3) put(ctx context.Context, key, file string, size int64, options mini
 }
 
 // Open reads a published file.
-func (s *S3) Open(ctx context.Context, night reconcile.Date, revision int, name string) (io.ReadCloser, error) {
+func (s *S3) Open(ctx context.Context, night fmt.Stringer, revision int, name string) (io.ReadCloser, error) {
 	key := s.key(night, revision, name)
 	object, err := s.client.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
 	if err != nil {
@@ -229,12 +227,12 @@ func (s *S3) WriteIndex(ctx context.Context, name string, content []byte) error 
 }
 
 // Location is the revision's s3:// address.
-func (s *S3) Location(night reconcile.Date, revision, latest int) string {
+func (s *S3) Location(night fmt.Stringer, revision, latest int) string {
 	return "s3://" + path.Join(s.bucket, s.prefix, s.Folder(night, revision, latest))
 }
 
 // Folder is YYYY-MM-DD for revision 1, YYYY-MM-DD.rN for a later one.
-func (s *S3) Folder(night reconcile.Date, revision, _ int) string {
+func (s *S3) Folder(night fmt.Stringer, revision, _ int) string {
 	if revision == 1 {
 		return night.String()
 	}
@@ -270,7 +268,7 @@ func (s *S3) Check(ctx context.Context) error {
 	return nil
 }
 
-func (s *S3) key(night reconcile.Date, revision int, name string) string {
+func (s *S3) key(night fmt.Stringer, revision int, name string) string {
 	return path.Join(s.prefix, s.Folder(night, revision, revision), name)
 }
 

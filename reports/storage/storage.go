@@ -1,4 +1,4 @@
-// Package storage keeps the published nights, in a folder or in an S3-compatible bucket. A night is published all or nothing:
+// Package storage keeps the published nights and months, in a folder or in an S3-compatible bucket. A night is published all or nothing:
 // readers find the whole of it, or what was there before. Nothing that was published is ever overwritten or removed.
 //
 // It must never look into the files; of the manifest it reads the revision, and no more.
@@ -13,8 +13,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
-
-	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // ManifestName is the file that makes a night complete: it is written last, and a night without it isn't there.
@@ -37,25 +35,25 @@ type Revision struct {
 	Manifest []byte
 }
 
-// Storage keeps published nights.
+// Storage keeps published nights, by their business dates, and months: a night, here, is what its text names, YYYY-MM-DD or YYYY-MM.
 type Storage interface {
 	// Stage makes an empty local folder to build a night's files in. Publish or Discard ends its life.
-	Stage(ctx context.Context, night reconcile.Date) (dir string, err error)
+	Stage(ctx context.Context, night fmt.Stringer) (dir string, err error)
 	// Discard removes a staged folder.
 	Discard(dir string) error
 	// Latest is the newest complete revision of a night.
-	Latest(ctx context.Context, night reconcile.Date) (Revision, error)
+	Latest(ctx context.Context, night fmt.Stringer) (Revision, error)
 	// Publish makes the staged files the given revision of the night, which must be the one after Latest. The files are complete and
 	// durable when it returns nil; after an error or a crash the night is either as before or published.
-	Publish(ctx context.Context, night reconcile.Date, revision int, dir string) error
+	Publish(ctx context.Context, night fmt.Stringer, revision int, dir string) error
 	// Open reads a published file of a revision; ErrNotPublished when there is none.
-	Open(ctx context.Context, night reconcile.Date, revision int, name string) (io.ReadCloser, error)
+	Open(ctx context.Context, night fmt.Stringer, revision int, name string) (io.ReadCloser, error)
 	// WriteIndex replaces a file beside the nights, atomically.
 	WriteIndex(ctx context.Context, name string, content []byte) error
 	// Location is where a reader finds a revision of a night.
-	Location(night reconcile.Date, revision, latest int) string
+	Location(night fmt.Stringer, revision, latest int) string
 	// Folder is the name of a revision's folder, relative to the index page.
-	Folder(night reconcile.Date, revision, latest int) string
+	Folder(night fmt.Stringer, revision, latest int) string
 	// Check writes a file, reads it back and removes it.
 	Check(ctx context.Context) error
 }
