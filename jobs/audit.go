@@ -113,6 +113,11 @@ func (a *Audit) AddPeriodActions(ctx context.Context) error {
 	return a.exec(ctx, "audit/add_period_actions", postgres.Args{})
 }
 
+// AddMonthSignatures appends reviews of months, and errors accepted at their closing, that the log doesn't have yet.
+func (a *Audit) AddMonthSignatures(ctx context.Context) error {
+	return a.exec(ctx, "audit/add_month_signatures", postgres.Args{})
+}
+
 func (a *Audit) exec(ctx context.Context, statement string, args postgres.Args) error {
 	args["link"], args["offset"] = a.link, a.changes
 	added, err := a.tx.Exec(ctx, statement, args)
@@ -213,6 +218,7 @@ func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, probl
 	for _, unrecorded := range []struct{ statement, subject, but string }{
 		{"audit/unrecorded_refunds", "refund", missing}, {"audit/unrecorded_plans", "refund plan", ""}, {"audit/unrecorded_credit_backs", "credit entry", missing},
 		{"audit/unrecorded_breaks", "break", missing}, {"audit/unrecorded_break_work", "break", missing}, {"audit/unrecorded_periods", "period", missing},
+		{"audit/unrecorded_signatures", "period", ""},
 	} {
 		var rows []struct {
 			SubjectID string `db:"subject_id"`

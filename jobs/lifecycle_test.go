@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/month"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
@@ -309,15 +310,18 @@ func TestClosedPeriodDoesNotChange(t *testing.T) {
 	b.play(t)
 	b.run(t, b.date(0), b.date(1))
 	at := time.Date(2026, 4, 2, 9, 0, 0, 0, time.UTC)
-	err := jobs.ClosePeriod(ctx, b.worker.Store, "2026-03", "Ana", at)
-	if !errors.Is(err, jobs.ErrPeriod) || !strings.Contains(err.Error(), "2026-03-31") {
+	office := &month.Office{Store: b.worker.Store, Reports: b.worker.Reports, Zone: time.UTC, Chart: reconcile.DefaultChart(), CodeVersion: "test"}
+	march := reconcile.Month{Year: 2026, Month: 3}
+	all := []month.Acceptance{{What: month.All, Reason: "planted"}}
+	_, err := office.Close(ctx, march, "Ana", all, at)
+	if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "2026-03-31") {
 		t.Errorf("closing a month with a night missing: %v", err)
 	}
 	b.run(t, b.date(2))
-	if err := jobs.ClosePeriod(ctx, b.worker.Store, "2026-03", "Ana", at); err != nil {
+	if _, err := office.Close(ctx, march, "Ana", all, at); err != nil {
 		t.Fatal(err)
 	}
-	if err := jobs.ClosePeriod(ctx, b.worker.Store, "2026-03", "Ana", at); !errors.Is(err, jobs.ErrPeriod) {
+	if _, err := office.Close(ctx, march, "Ana", all, at); !errors.Is(err, month.ErrPeriod) {
 		t.Errorf("closing it twice: %v", err)
 	}
 	b.run(t, b.date(2)) // the same as published: nothing to say
@@ -335,10 +339,10 @@ func TestClosedPeriodDoesNotChange(t *testing.T) {
 	}
 	delete(after, name)
 	compareFiles(t, before, after)
-	if err := jobs.ReopenPeriod(ctx, b.worker.Store, "2026-03", "Ana", " ", at); !errors.Is(err, jobs.ErrPeriod) {
+	if err := office.Reopen(ctx, march, "Ana", " ", at); !errors.Is(err, month.ErrPeriod) {
 		t.Errorf("reopening without a reason: %v", err)
 	}
-	if err := jobs.ReopenPeriod(ctx, b.worker.Store, "2026-03", "Ana", "a cost was wrong", at); err != nil {
+	if err := office.Reopen(ctx, march, "Ana", "a cost was wrong", at); err != nil {
 		t.Fatal(err)
 	}
 	b.run(t, b.date(2))

@@ -80,7 +80,7 @@ func (n *Night) publishReports(ctx context.Context, sink ReportSink, inspect fun
 		return counts, err
 	}
 	n.step("reports/recorded")
-	return counts, publishIndex(ctx, n.Store, sink)
+	return counts, PublishIndex(ctx, n.Store, sink)
 }
 
 // tamperedError says which published files are no longer what was published; nil when there are none. Nothing is published over them.
@@ -111,7 +111,7 @@ func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports
 	if err := q.Select(ctx, &in.Awaited, "reports/awaited", postgres.Args{"date": n.Date}); err != nil {
 		return in, err
 	}
-	if in.Before, err = nightFigures(ctx, q, n.Date.AddDays(-trendNights), n.Date.AddDays(-1)); err != nil {
+	if in.Before, err = NightFigures(ctx, q, n.Date.AddDays(-trendNights), n.Date.AddDays(-1)); err != nil {
 		return in, err
 	}
 	var previous reports.PreviousNight
@@ -262,7 +262,8 @@ func (n *Night) recordFigures(ctx context.Context, tx *postgres.Tx, night report
 	return err
 }
 
-func nightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Date) ([]reports.NightFigures, error) {
+// NightFigures are the figures of the reported nights from one through another.
+func NightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Date) ([]reports.NightFigures, error) {
 	var figures []reports.NightFigure
 	if err := q.Select(ctx, &figures, "reports/night_figures", postgres.Args{"from": from, "to": to}); err != nil {
 		return nil, err
@@ -270,10 +271,10 @@ func nightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Da
 	return reports.NightsOf(figures)
 }
 
-// publishIndex writes the page over all nights anew.
-func publishIndex(ctx context.Context, store *postgres.Store, sink ReportSink) error {
+// PublishIndex writes the page over all nights and months anew.
+func PublishIndex(ctx context.Context, store *postgres.Store, sink ReportSink) error {
 	first, last := reconcile.Date{Year: 1, Month: 1, Day: 1}, reconcile.Date{Year: 9999, Month: 12, Day: 31}
-	nights, err := nightFigures(ctx, store, first, last)
+	nights, err := NightFigures(ctx, store, first, last)
 	if err != nil {
 		return err
 	}
@@ -287,8 +288,12 @@ func publishIndex(ctx context.Context, store *postgres.Store, sink ReportSink) e
 			notes = append(notes, night.String())
 		}
 	}
+	var months []reports.MonthState
+	if err := store.Select(ctx, &months, "periods/months", postgres.Args{}); err != nil {
+		return err
+	}
 	var page bytes.Buffer
-	if err := reports.WriteIndex(&page, nights, notes, sink.Folder); err != nil {
+	if err := reports.WriteIndex(&page, nights, months, notes, sink.Folder); err != nil {
 		return fmt.Errorf("write %s: %w", reports.IndexName, err)
 	}
 	return sink.WriteIndex(ctx, reports.IndexName, page.Bytes())

@@ -201,7 +201,7 @@ func (w *Worker) tellIndex(ctx context.Context, n *Night) {
 	if n.Run.Rehearsal || w.Reports == nil || ctx.Err() != nil {
 		return
 	}
-	if err := publishIndex(ctx, n.Store, w.Reports); err != nil {
+	if err := PublishIndex(ctx, n.Store, w.Reports); err != nil {
 		n.log.Warn().Err(err).Msg("the index page does not tell that this night has failed")
 	}
 }

@@ -45,8 +45,43 @@ type indexMonth struct {
 	NewBreaks   int64
 	FailedJobs  int64
 	Credited    Number
+	State       *MonthState // nil: nothing was published of it, and nobody has closed it
+	Page        string
 	first       reconcile.Date
 	byDay       map[int]*indexNight
+}
+
+// MonthState is where a month stands: of its files, and of its signatures.
+type MonthState struct {
+	Period     string
+	Revision   int    // the newest that is published; 0: none
+	State      string // draft, closed, reviewed
+	ClosedBy   string `db:"closed_by"`
+	ReviewedBy string `db:"reviewed_by"`
+	Late       int64  // items that belong to it and arrived after it was closed; they are in a later month
+}
+
+// Text is that in words.
+func (m *MonthState) Text() string {
+	text := "draft"
+	switch {
+	case m.State == "reviewed":
+		text = "closed by " + m.ClosedBy + ", reviewed by " + m.ReviewedBy
+	case m.State == "closed":
+		text = "closed by " + m.ClosedBy + ", not reviewed"
+	}
+	if m.Late > 0 {
+		text += "; " + plural(m.Late, "later item") + " would change it"
+	}
+	return text
+}
+
+// Class colours it.
+func (m *MonthState) Class() string {
+	if m.State == "draft" || m.Late > 0 {
+		return "warning"
+	}
+	return "ok"
 }
 
 type indexDay struct {
@@ -152,9 +187,9 @@ func (n *indexNight) Row() template.HTML {
 	return template.HTML(b.String())
 }
 
-// WriteIndex writes the page over all nights; troubled says what is the matter with nights whose last run did not complete, and folder names a
+// WriteIndex writes the page over all nights, with the months that have a state; troubled says what is the matter with nights whose last run did not complete, and folder names a
 // revision's folder. Nights may come in any order, each once.
-func WriteIndex(out io.Writer, nights []NightFigures, troubled []string, folder func(night reconcile.Date, revision, latest int) string) error {
+func WriteIndex(out io.Writer, nights []NightFigures, states []MonthState, troubled []string, folder func(night fmt.Stringer, revision, latest int) string) error {
 	p := indexPage{Policy: contentPolicy(styleSource), Style: template.CSS(styleSource), Count: int64(len(nights)), Troubled: troubled}
 	nights = slices.Clone(nights)
 	slices.SortFunc(nights, func(a, b NightFigures) int { return b.Date.Compare(a.Date) })
@@ -178,6 +213,12 @@ func WriteIndex(out io.Writer, nights []NightFigures, troubled []string, folder 
 		month.add(night)
 	}
 	for _, month := range p.Months {
+		if i := slices.IndexFunc(states, func(s MonthState) bool { return s.Period == month.ID }); i >= 0 {
+			month.State = &states[i]
+			if states[i].Revision > 0 {
+				month.Page = folder(reconcile.MonthOf(month.first), states[i].Revision, states[i].Revision) + "/month.html"
+			}
+		}
 		month.layOut()
 	}
 	p.Detailed = p.Months[:min(detailedMonths, len(p.Months))]

@@ -83,8 +83,10 @@ var mayImport = map[string][]string{
 	"sql/localpg":                     {},
 	"sql/testdb":                      {"sql", "sql/localpg"},
 	"reports":                         {"reconcile", "reports/storage"},
+	"reports/month":                   {"reconcile", "reports", "reports/storage"},
 	"reports/storage":                 {"reconcile"},
 	"jobs":                            {"reconcile", "reconcile/policyfile", "reconcile/calendar", "reconcile/postgres", "reconcile/stripefeed", "reports", "reports/storage", "sql"},
+	"jobs/month":                      {"jobs", "reconcile", "reconcile/postgres", "reports", "reports/month", "reports/storage"},
 	"jobs/simulation":                 {"reconcile", "reconcile/calendar", "reconcile/stripefeed/stripetest"},
 }
 

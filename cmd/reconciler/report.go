@@ -18,11 +18,11 @@ import (
 func init() { commands = append(commands, newReportCommand) }
 
 func newReportCommand(s *settings) *cobra.Command {
-	var date, format, output string
+	var date, period, format, output string
 	var options reports.ExportOptions
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Write a night's journal for an accounting package",
+		Short: "Write a night's or a month's journal for an accounting package",
 		Long: `report writes the double-entry journal of a night that has been run, in the format of
 
   hledger      for hledger and ledger; the files of consecutive nights can be put after one another
@@ -34,10 +34,14 @@ func newReportCommand(s *settings) *cobra.Command {
 The last three are drafts: one journal per kind of entry and currency, with numbers that follow from the night, so that importing one
 twice is noticed. journal.csv in the night's reports has every entry behind them. Credits are no money, and are left out of these three.
 
+With --period it is the journal of a month: one journal per kind of entry and currency, dated its last day, in one file for NetSuite and one
+a currency for QuickBooks and Xero, whose formats have no column for it. Import nights or months, not both: their numbers differ.
+
 The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML file that says for some roles what is to be used instead of
 
 ` + chartTable(),
 		Example: `  reconciler report --date 2026-11-21 --format quickbooks --currency usd --output journal.csv
+  reconciler report --period 2026-10 --format netsuite --output 2026-10.csv
   reconciler report --date 2026-11-21 --format beancount | bean-check /dev/stdin`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,6 +51,15 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 			c, err := s.load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
+			}
+			if period != "" && date != "" {
+				return usageError("--period is of a month, --date of a night: give one")
+			}
+			var m reconcile.Month
+			if period != "" {
+				if m, err = parsePeriod(period); err != nil {
+					return err
+				}
 			}
 			night, err := parseNight(date, c.jobs.Zone)
 			if err != nil {
@@ -58,10 +71,18 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 			}
 			defer closeWorker()
 			options.Currency = strings.ToLower(options.Currency)
-			write := func(out io.Writer) error { return writeJournal(cmd.Context(), w, night, format, options, out) }
+			write := func(out io.Writer) error {
+				return writeJournal(cmd.Context(), w, format, options, out, func(ctx context.Context, tx *postgres.Tx) (reports.Ledger, error) {
+					if period != "" {
+						return officeOf(w).Ledger(ctx, tx, m)
+					}
+					return nightLedger(ctx, w, tx, night)
+				})
+			}
 			return writeOutput(cmd.OutOrStdout(), "--output", output, write)
 		},
 	}
+	cmd.Flags().StringVar(&period, "period", "", "a month instead, YYYY-MM")
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
 	cmd.Flags().StringVar(&format, "format", "", strings.Join(reports.ExportFormats(), ", "))
 	completes(cmd, "format", reports.ExportFormats()...)
@@ -71,14 +92,11 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 	return cmd
 }
 
-func writeJournal(ctx context.Context, w *jobs.Worker, night reconcile.Date, format string, o reports.ExportOptions, out io.Writer) error {
+func writeJournal(ctx context.Context, w *jobs.Worker, format string, o reports.ExportOptions, out io.Writer, read func(context.Context, *postgres.Tx) (reports.Ledger, error)) error {
 	return w.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
-		ledger, err := jobs.LedgerOf(ctx, tx, night, w.Settings.Defaults().Chart)
-		if errors.Is(err, jobs.ErrNoJournal) {
-			return usageError("%s has no journal; run the night first: reconciler run --date %s", night, night)
-		}
+		ledger, err := read(ctx, tx)
 		if err != nil {
-			return err
+			return monthResult(err)
 		}
 		err = reports.WriteExport(ctx, out, format, ledger, o)
 		if errors.Is(err, reports.ErrExport) {
@@ -86,4 +104,12 @@ func writeJournal(ctx context.Context, w *jobs.Worker, night reconcile.Date, for
 		}
 		return err
 	})
+}
+
+func nightLedger(ctx context.Context, w *jobs.Worker, tx *postgres.Tx, night reconcile.Date) (reports.Ledger, error) {
+	ledger, err := jobs.LedgerOf(ctx, tx, night, w.Settings.Defaults().Chart)
+	if errors.Is(err, jobs.ErrNoJournal) {
+		return ledger, usageError("%s has no journal; run the night first: reconciler run --date %s", night, night)
+	}
+	return ledger, err
 }

@@ -11,28 +11,42 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
 func init() { commands = append(commands, newVerifyCommand) }
 
 func newVerifyCommand(s *settings) *cobra.Command {
-	var date, auditHead string
+	var date, period, auditHead string
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Recompute a night and compare it with what was stored and published",
+		Short: "Recompute a night or a month and compare it with what was stored and published",
 		Long: `verify hashes every published file of a night, checks the chain to the night before, recomputes the night from the source, and names
 every file and row that differs from what was published. It changes nothing. Exit code 3 if anything differs.
+
+With --period it does so for a month: the files of all its revisions, its signatures, the chain to its nights' manifests, and a signed month
+worked out again from the stored nights.
 
 The audit log is checked against its own hashes. Whoever could rewrite all of it could rewrite those as well: with --audit-head it is also
 checked that the chain still has a link that an earlier night has told to its log, as "end of the audit log".`,
 		Example: `  reconciler verify --date 2026-11-21
+  reconciler verify --period 2026-10
   reconciler verify --date 2026-11-21 --audit-head 812:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
+			}
+			if period != "" && (date != "" || auditHead != "") {
+				return usageError("--period stands alone: it is of a month, --date and --audit-head of a night")
+			}
+			var m reconcile.Month
+			if period != "" {
+				if m, err = parsePeriod(period); err != nil {
+					return err
+				}
 			}
 			night, err := parseNight(date, c.jobs.Zone)
 			if err != nil {
@@ -47,6 +61,9 @@ checked that the chain still has a link that an earlier night has told to its lo
 				return err
 			}
 			defer closeWorker()
+			if period != "" {
+				return verifyMonth(cmd.Context(), cmd.OutOrStdout(), w, m)
+			}
 			faults, err := w.Verify(cmd.Context(), night, noted)
 			if errors.Is(err, storage.ErrNotPublished) {
 				return usageError("%w", err)
@@ -65,6 +82,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 		},
 	}
 	cmd.Flags().StringVar(&auditHead, "audit-head", "", "LINK:SHA256 as a night's log told them: the audit log must still have it")
+	cmd.Flags().StringVar(&period, "period", "", "a month instead, YYYY-MM")
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
 	return cmd
 }

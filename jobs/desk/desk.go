@@ -190,7 +190,7 @@ type month struct {
 	State  string
 	Actor  string
 	At     *time.Time
-	Page   bool `db:"-"` // it has a published page
+	Page   bool // it has a published page
 }
 
 type night struct {
@@ -231,8 +231,16 @@ func (d *Desk) index(w http.ResponseWriter, r *http.Request) {
 	d.show(w, r, http.StatusOK, "index", view{Title: "Nights and months", Section: "nights", Page: page})
 }
 
-// nightFolder is the newest revision of a night, or one of its revisions.
-var nightFolder = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})(?:\.r([1-9]\d{0,6}))?$`)
+// folderName is the newest revision of a night or a month, or one of its revisions.
+var folderName = regexp.MustCompile(`^(\d{4}-\d{2}(?:-\d{2})?)(?:\.r([1-9]\d{0,6}))?$`)
+
+// folderOf reads what a folder is of: a night's business date, or a month.
+func folderOf(text string) (fmt.Stringer, error) {
+	if len(text) == len("2006-01") {
+		return reconcile.ParseMonth(text)
+	}
+	return reconcile.ParseDate(text)
+}
 
 // publishedFile is what names of published files look like.
 var publishedFile = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,80}\.(csv|html|json|xlsx|hledger)$`)
@@ -241,14 +249,14 @@ var publishedFile = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,80}\.(csv|html|jso
 const publishedPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 func (d *Desk) published(w http.ResponseWriter, r *http.Request) {
-	folder, name := nightFolder.FindStringSubmatch(r.PathValue("folder")), r.PathValue("file")
+	folder, name := folderName.FindStringSubmatch(r.PathValue("folder")), r.PathValue("file")
 	if folder == nil || !publishedFile.MatchString(name) {
-		d.message(w, r, http.StatusNotFound, "No such page", "Nights are at /YYYY-MM-DD/summary.html; the first page lists them.")
+		d.message(w, r, http.StatusNotFound, "No such page", "Nights are at /YYYY-MM-DD/summary.html, months at /YYYY-MM/month.html; the first page lists them.")
 		return
 	}
-	date, err := reconcile.ParseDate(folder[1])
+	of, err := folderOf(folder[1])
 	if err != nil {
-		d.message(w, r, http.StatusNotFound, "No such night", fmt.Sprintf("%q is no date.", folder[1]))
+		d.message(w, r, http.StatusNotFound, "No such night", fmt.Sprintf("%q is neither a date nor a month.", folder[1]))
 		return
 	}
 	revision := 0
@@ -257,23 +265,23 @@ func (d *Desk) published(w http.ResponseWriter, r *http.Request) {
 			d.failed(w, r, err)
 			return
 		}
-	} else if latest, err := d.Published.Latest(r.Context(), date); err != nil {
+	} else if latest, err := d.Published.Latest(r.Context(), of); err != nil {
 		d.failed(w, r, err)
 		return
 	} else {
 		revision = latest.Number
 	}
 	if revision == 0 {
-		d.message(w, r, http.StatusNotFound, "No such night", fmt.Sprintf("The night of %s is not published.", date))
+		d.message(w, r, http.StatusNotFound, "No such night", fmt.Sprintf("%s is not published.", of))
 		return
 	}
-	d.copyFile(w, r, date, revision, name)
+	d.copyFile(w, r, of, revision, name)
 }
 
-func (d *Desk) copyFile(w http.ResponseWriter, r *http.Request, date reconcile.Date, revision int, name string) {
-	file, err := d.Published.Open(r.Context(), date, revision, name)
+func (d *Desk) copyFile(w http.ResponseWriter, r *http.Request, of fmt.Stringer, revision int, name string) {
+	file, err := d.Published.Open(r.Context(), of, revision, name)
 	if errors.Is(err, storage.ErrNotPublished) {
-		d.message(w, r, http.StatusNotFound, "No such file", fmt.Sprintf("The night of %s has no %s.", date, name))
+		d.message(w, r, http.StatusNotFound, "No such file", fmt.Sprintf("%s has no %s.", of, name))
 		return
 	}
 	if err != nil {
@@ -289,7 +297,7 @@ func (d *Desk) copyFile(w http.ResponseWriter, r *http.Request, date reconcile.D
 		kind = "text/plain; charset=utf-8"
 		fallthrough
 	case ".csv", ".xlsx":
-		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": date.String() + "-" + name}))
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": of.String() + "-" + name}))
 	}
 	if kind == "" {
 		kind = "application/octet-stream"

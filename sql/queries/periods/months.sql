@@ -1,0 +1,13 @@
+-- Every month that has been published or closed: its newest revision, its state, and what arrived late for it after it was closed.
+SELECT m.period, coalesce(p.revision, 0) AS revision,
+       CASE WHEN coalesce(a.action, 'open') <> 'closed' THEN 'draft' WHEN r.period IS NOT NULL THEN 'reviewed' ELSE 'closed' END AS state,
+       coalesce(CASE a.action WHEN 'closed' THEN a.actor END, '') AS closed_by, coalesce(r.reviewed_by, '') AS reviewed_by,
+       CASE a.action WHEN 'closed' THEN
+            (SELECT count(*) FROM reconciler.late_items l
+             WHERE l.entry_date BETWEEN (m.period || '-01')::date AND ((m.period || '-01')::date + interval '1 month - 1 day')::date
+               AND l.booked_on >= (m.period || '-01')::date + interval '1 month') ELSE 0 END AS late
+FROM (SELECT period FROM reconciler.month_publications UNION SELECT period FROM reconciler.periods) m
+LEFT JOIN LATERAL (SELECT p.revision FROM reconciler.month_publications p WHERE p.period = m.period ORDER BY p.revision DESC LIMIT 1) p ON true
+LEFT JOIN LATERAL (SELECT a.action_no, a.action, a.actor FROM reconciler.periods a WHERE a.period = m.period ORDER BY a.action_no DESC LIMIT 1) a ON true
+LEFT JOIN reconciler.period_reviews r ON r.period = m.period AND r.action_no = a.action_no
+ORDER BY 1
