@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,15 +121,19 @@ func TestDemoRefuses(t *testing.T) {
 
 func TestDemoInOtherDatabase(t *testing.T) {
 	t.Parallel()
+	const nightsPlayed = 8
 	db := testdb.NewEmpty(t)
-	code, out, log := runDemo(t.Context(), smallDemo(filepath.Join(t.TempDir(), "r"), "--nights", "1", "--database-url", db.URL))
+	folder := filepath.Join(t.TempDir(), "r")
+	code, out, log := runDemo(t.Context(), smallDemo(folder, "--nights", fmt.Sprint(nightsPlayed), "--database-url", db.URL))
 	if code != exitDone {
 		t.Fatalf("exit %d\n%s%s", code, out, log)
 	}
 	var nights int
-	if err := db.Get(&nights, "SELECT count(*) FROM reconciler.publications"); err != nil || nights != 1 {
+	if err := db.Get(&nights, "SELECT count(*) FROM reconciler.publications"); err != nil || nights != nightsPlayed {
 		t.Errorf("%d nights were published from the given database, %v", nights, err)
 	}
+	explainsEveryID(t, db.URL, publishedFiles(t, folder))
+	explainsTheTrail(t, db, folder)
 }
 
 func TestDemoStopsCleanly(t *testing.T) {

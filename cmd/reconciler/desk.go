@@ -120,7 +120,7 @@ func serveDesk(ctx context.Context, c config, people *desk.People, listener net.
 		return errors.Join(err, listener.Close())
 	}
 	defer closeReader()
-	d := &desk.Desk{Store: w.Store, Published: w.Reports.(storage.Storage), People: people, Search: searchStories(w.Store), Zone: c.jobs.Zone, Clock: time.Now, Log: c.log}
+	d := &desk.Desk{Store: w.Store, Published: w.Reports.(storage.Storage), People: people, Zone: c.jobs.Zone, Clock: time.Now, Log: c.log}
 	if err := w.Store.Get(ctx, &d.MayWork, "desk/may_work", postgres.Args{}); err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -143,18 +143,4 @@ func serveDesk(ctx context.Context, c config, people *desk.People, listener net.
 		c.log.Warn().Err(err).Msg("desk: the server had ended")
 	}
 	return errors.New("stopped by a signal")
-}
-
-// searchStories tells the story of an id as the desk shows it.
-func searchStories(store *postgres.Store) func(ctx context.Context, query string) (desk.Found, error) {
-	return func(ctx context.Context, query string) (desk.Found, error) {
-		told, err := tell(ctx, store, query)
-		if errors.Is(err, errUsage) {
-			return desk.Found{}, fmt.Errorf("%w: %w", desk.ErrUnknown, err)
-		}
-		if err != nil {
-			return desk.Found{}, err
-		}
-		return desk.Found{Title: "The story of " + query, Sections: []desk.Section{told.section()}}, nil
-	}
 }

@@ -1,18 +1,16 @@
 package main
 
 import (
-	"context"
-	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hummingbytes/reconciler/jobs/desk"
-	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
 )
@@ -20,128 +18,168 @@ import (
 func init() { commands = append(commands, newExplainCommand) }
 
 func newExplainCommand(s *settings) *cobra.Command {
-	return &cobra.Command{
-		Use:         "explain ID",
-		Annotations: takes("ID   of a purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan or break"),
-		Short:       "Tell the whole story of an id",
-		Long: `explain tells everything the books know about a purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan
-or break, in chronological order: the source rows, the decisions with their clauses, the ledger entries, the refunds that were planned, approved and
-sent, and the reports they are in.`,
-		Example: "  reconciler explain req_5512    why was this refund denied?\n  reconciler explain job_8841    was this failed job credited back?",
-		Args:    arguments(cobra.ExactArgs(1)),
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "explain ID",
+		Annotations: takes("ID   of a purchase, job, refund request, charge, refund, dispute, payment intent, invoice, subscription, balance transaction, payout, ledger entry,\n" +
+			"     refund plan or break; or an account, or an e-mail address"),
+		Short: "Tell the whole story of an id, or of a customer",
+		Long: `explain tells everything the books know about an id, in chronological order: the source rows, the decisions with their clauses, the ledger
+entries, what Stripe booked and in which payout it left, the refunds that were planned, approved and sent, and the reports they are in.
+
+Of an account or an e-mail address it tells what a support agent needs: purchases with their refund windows, the balance by grant, the last
+jobs with what was credited back, refund requests with the decision and what the customer was told, disputes and open breaks.`,
+		Example: "  reconciler explain req_5512              why was this refund denied?\n  reconciler explain job_8841              was this failed job credited back?\n" +
+			"  reconciler explain ana@example.com       what does this customer ask about?\n  reconciler explain po_1QxT --json        what is in this payout?",
+		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
-				story, err := tell(cmd.Context(), store, args[0])
+				told, err := explain.Tell(cmd.Context(), store, time.Now(), args[0])
+				if errors.Is(err, explain.ErrUnknown) {
+					return usageError("nothing is known of %w", err)
+				}
 				if err != nil {
 					return err
 				}
-				return story.print(cmd.OutOrStdout())
+				if asJSON {
+					return writeToldJSON(cmd.OutOrStdout(), told)
+				}
+				return writeTold(cmd.OutOrStdout(), told)
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "for programs: amounts in minor units, times in UTC")
+	return cmd
 }
 
-// storyLine is one thing that happened, and where it is recorded.
-type storyLine struct {
-	At     sql.NullTime
-	Source string
-	Clause string
-	Says   string
-}
-
-type story struct {
-	id    string
-	lines []storyLine
-}
-
-// tell gathers the story of an id. An id that nothing knows is the caller's mistake.
-func tell(ctx context.Context, store *postgres.Store, id string) (story, error) {
-	var related []struct{ Kind, ID string }
-	if err := store.Select(ctx, &related, "explain/find", postgres.Args{"id": id}); err != nil {
-		return story{}, err
+// writeToldJSON writes each section as an array of objects.
+func writeToldJSON(out io.Writer, told explain.Told) error {
+	type section struct {
+		Section string           `json:"section"`
+		Title   string           `json:"title"`
+		Rows    []map[string]any `json:"rows"`
 	}
-	if len(related) == 0 {
-		return story{}, usageError("nothing is known of %q: no purchase, job, refund request, charge, refund, dispute, ledger entry, refund plan or break has this id", id)
+	type clause struct {
+		ID   string `json:"id"`
+		Text string `json:"text"`
 	}
-	ids := map[string][]string{}
-	var all []string
-	for _, r := range related {
-		ids[r.Kind] = append(ids[r.Kind], r.ID)
-		all = append(all, r.ID)
-	}
-	told := story{id: id}
-	for _, part := range []struct {
-		statement string
-		ids       []string
-	}{
-		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/jobs", ids["job"]}, {"explain/entries", ids["entry"]},
-		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", all},
-	} {
-		if len(part.ids) == 0 {
-			continue
-		}
-		var lines []storyLine
-		if err := store.Select(ctx, &lines, part.statement, postgres.Args{"ids": part.ids}); err != nil {
-			return story{}, err
-		}
-		told.lines = append(told.lines, lines...)
-	}
-	slices.SortStableFunc(told.lines, func(a, b storyLine) int { return a.At.Time.Compare(b.At.Time) })
-	return told, nil
-}
-
-func (s story) print(w io.Writer) error {
-	if _, err := fmt.Fprintf(w, "The story of %s (times are UTC)\n\n", reports.OneLine(s.id)); err != nil {
-		return err
-	}
-	var cited []string
-	for _, line := range s.lines {
-		at := "time unknown       "
-		if line.At.Valid {
-			at = line.At.Time.UTC().Format(time.DateTime)
-		}
-		where := line.Source
-		for _, clause := range strings.Split(line.Clause, ";") {
-			if clause = strings.TrimSpace(clause); clause != "" && !slices.Contains(cited, clause) {
-				cited = append(cited, clause)
+	page := struct {
+		Query    string    `json:"query"`
+		Sections []section `json:"sections"`
+		Clauses  []clause  `json:"clauses"`
+	}{Query: told.Query, Clauses: []clause{}}
+	for _, s := range told.Sections {
+		one := section{Section: s.Key, Title: s.Title, Rows: []map[string]any{}}
+		for _, row := range s.Rows {
+			object := map[string]any{}
+			for i, column := range s.Columns {
+				object[column.Key] = row[i].Value
 			}
+			one.Rows = append(one.Rows, object)
 		}
-		if line.Clause != "" {
-			where += ", clause " + line.Clause
-		}
-		if _, err := fmt.Fprintf(w, "%s  %s\n%s  [%s]\n", at, wrapText(reports.WithAmounts(line.Says), 78, 21), strings.Repeat(" ", len(time.DateTime)), reports.OneLine(where)); err != nil {
-			return err
-		}
+		page.Sections = append(page.Sections, one)
 	}
-	slices.Sort(cited)
-	if len(cited) > 0 {
-		if _, err := fmt.Fprintln(w, "\nThe policy says"); err != nil {
-			return err
-		}
+	for _, c := range told.Clauses {
+		page.Clauses = append(page.Clauses, clause{c.ID, c.Text})
 	}
-	for _, id := range cited {
-		clause, ok := reconcile.ClauseByID(id)
-		if !ok {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(page)
+}
+
+// writeTold writes a story as paragraphs, and everything else as tables.
+func writeTold(out io.Writer, told explain.Told) error {
+	for i, section := range told.Sections {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		if section.Key == "story" {
+			if err := writeStory(out, told.Query, section); err != nil {
+				return err
+			}
 			continue
 		}
-		if _, err := fmt.Fprintf(w, "  %-4s %s\n", id, wrapText(clause.Text, 90, 7)); err != nil {
+		if err := writeSection(out, section); err != nil {
+			return err
+		}
+	}
+	if len(told.Clauses) > 0 {
+		fmt.Fprintln(out, "\nThe policy says")
+	}
+	for _, clause := range told.Clauses {
+		if _, err := fmt.Fprintf(out, "  %-4s %s\n", clause.ID, wrapText(clause.Text, 90, 7)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// section is the story as a table.
-func (s story) section() desk.Section {
-	table := desk.Section{Title: "What happened (times are UTC)", Columns: []string{"When", "What", "Where it is recorded"}}
-	for _, line := range s.lines {
-		at := "time unknown"
-		if line.At.Valid {
-			at = line.At.Time.UTC().Format(time.DateTime)
-		}
-		table.Rows = append(table.Rows, []string{at, reports.WithAmounts(line.Says), joined(", clause ", line.Source, line.Clause)})
+// longText is how wide a cell may be in a table; what is longer has lines of its own below its row.
+const longText = 40
+
+func writeSection(out io.Writer, section explain.Section) error {
+	if _, err := fmt.Fprintln(out, reports.OneLine(section.Title)); err != nil {
+		return err
 	}
-	return table
+	if len(section.Rows) == 0 {
+		_, err := fmt.Fprintln(out, "  "+section.Empty)
+		return err
+	}
+	long := map[int]bool{}
+	for _, row := range section.Rows {
+		for i, cell := range row {
+			long[i] = long[i] || len(cell.Text) > longText
+		}
+	}
+	var heading []any
+	for i, column := range section.Columns {
+		if !long[i] {
+			heading = append(heading, strings.ToUpper(column.Title))
+		}
+	}
+	var lines strings.Builder
+	table := reports.NewTextTable(&lines)
+	table.Row(heading...)
+	for _, row := range section.Rows {
+		var cells []any
+		for i, cell := range row {
+			if !long[i] {
+				cells = append(cells, orDash(cell.Text))
+			}
+		}
+		table.Row(cells...)
+	}
+	if err := table.End(); err != nil {
+		return err
+	}
+	for i, line := range strings.Split(strings.TrimRight(lines.String(), "\n"), "\n") {
+		fmt.Fprintln(out, "  "+strings.TrimRight(line, " "))
+		if i == 0 {
+			continue
+		}
+		for column, cell := range section.Rows[i-1] {
+			if long[column] && cell.Text != "" {
+				fmt.Fprintf(out, "      %s: %s\n", section.Columns[column].Title, wrapText(cell.Text, 100, 10))
+			}
+		}
+	}
+	return nil
+}
+
+func writeStory(out io.Writer, id string, section explain.Section) error {
+	if _, err := fmt.Fprintf(out, "The story of %s (times are UTC)\n\n", reports.OneLine(id)); err != nil {
+		return err
+	}
+	for _, row := range section.Rows {
+		where := row[2].Text
+		if row[3].Text != "" {
+			where += ", clause " + row[3].Text
+		}
+		if _, err := fmt.Fprintf(out, "%-19s  %s\n%s  [%s]\n", row[0].Text, wrapText(row[1].Text, 78, 21), strings.Repeat(" ", len(time.DateTime)), where); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wrapText breaks text into lines of at most width characters, the later ones indented.

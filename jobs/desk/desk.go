@@ -5,7 +5,6 @@
 package desk
 
 import (
-	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -34,29 +34,12 @@ type Desk struct {
 	Store     *postgres.Store
 	Published storage.Storage
 	People    *People // who may sign in; nil: nobody has to, and nobody can change anything
-	Search    func(ctx context.Context, query string) (Found, error)
 	Zone      *time.Location
 	Clock     func() time.Time
 	Log       zerolog.Logger
 	// MayWork: the database lets this role work on breaks.
 	MayWork bool
 }
-
-// Found is what is known of something that was searched for.
-type Found struct {
-	Title    string
-	Sections []Section
-}
-
-// Section is a table of Found.
-type Section struct {
-	Title   string
-	Columns []string
-	Rows    [][]string
-}
-
-// ErrUnknown says that nothing is known of what was searched for; the error says what was looked through.
-var ErrUnknown = errors.New("nothing is known")
 
 //go:embed desk.gohtml desk.css
 var files embed.FS
@@ -314,15 +297,15 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 	v := view{Title: "Search", Query: query, Section: "search"}
 	status := http.StatusOK
 	if query != "" {
-		found, err := d.Search(r.Context(), query)
+		told, err := explain.Tell(r.Context(), d.Store, d.Clock(), query)
 		switch {
-		case errors.Is(err, ErrUnknown):
-			status, v.Page = http.StatusNotFound, Found{Title: "Nothing is known of it. Search for the id of a purchase, job, request, charge, refund, dispute, payout or break, an account, or an e-mail address."}
+		case errors.Is(err, explain.ErrUnknown):
+			status, v.Page = http.StatusNotFound, explain.Told{Title: "Nothing is known of it. Search for the id of a purchase, job, request, charge, refund, dispute, payout or break, an account, or an e-mail address."}
 		case err != nil:
 			d.failed(w, r, fmt.Errorf("search: %w", err))
 			return
 		default:
-			v.Page = found
+			v.Page = told
 		}
 	}
 	d.show(w, r, status, "search", v)

@@ -2,7 +2,6 @@ package desk_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,13 +87,7 @@ func open(t testing.TB, role string) *office {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.desk = &desk.Desk{Store: store, Published: published, People: people, Zone: time.UTC, Clock: clock, Log: zerolog.New(&o.log),
-		Search: func(_ context.Context, query string) (desk.Found, error) {
-			if query == "nothing" {
-				return desk.Found{}, desk.ErrUnknown
-			}
-			return desk.Found{Title: query, Sections: []desk.Section{{Title: query, Columns: []string{query}, Rows: [][]string{hostile}}}}, nil
-		}}
+	o.desk = &desk.Desk{Store: store, Published: published, People: people, Zone: time.UTC, Clock: clock, Log: zerolog.New(&o.log)}
 	if err := store.Get(t.Context(), &o.desk.MayWork, "desk/may_work", postgres.Args{}); err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +103,7 @@ func (o *office) fill(count int) {
 	o.db.MustExec(`INSERT INTO reconciler.breaks (account_id, break_id, job, kind, severity, subject_type, subject_id, field, opened_on)
 		SELECT 'acc_' || i || $2, 'brk_' || lpad(i::text, 8, '0'), 'match-jobs', CASE WHEN i % 2 = 0 THEN 'duplicate_debit' ELSE 'job_without_debit' END, 'error', 'job', 'job_' || i || $3, 'credits', '2026-03-01'
 		FROM generate_series(1, $1) i`, count, hostile[0], hostile[1])
+	o.db.MustExec(`INSERT INTO platform.accounts (id, email, status, created_at) VALUES ($1, 'ana@example.com', 'active', '2026-01-01')`, "acc_1"+hostile[0])
 	o.db.MustExec(`INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, ours, theirs, variance, unit, detail, actor, recorded_at)
 		SELECT b.account_id, b.break_id, b.opened_on, 1, 'opened', $1, '5', 7, 'credits', $2, 'reconciler', '2026-03-02' FROM reconciler.breaks b`, hostile[2], hostile[3]+hostile[0])
 }
@@ -313,7 +307,7 @@ func TestPagesShowHostileTextsAsText(t *testing.T) {
 	o.fill(2)
 	ana := o.browser()
 	ana.signIn("Ana Ruiz")
-	for _, path := range []string{"/", "/breaks?owner=" + url.QueryEscape(hostile[1]), "/breaks", "/breaks/brk_00000001", "/search?q=" + url.QueryEscape(hostile[0]), "/breaks/" + url.PathEscape(hostile[0]),
+	for _, path := range []string{"/", "/breaks?owner=" + url.QueryEscape(hostile[1]), "/breaks", "/breaks/brk_00000001", "/search?q=" + url.QueryEscape(hostile[0]), "/search?q=ANA@example.com", "/search?q=job_1" + url.QueryEscape(hostile[1]), "/breaks/" + url.PathEscape(hostile[0]),
 		"/breaks?after=" + url.QueryEscape(hostile[1]), "/breaks?min_age=-1", "/?before=x", "/x/y", "/2026-03-05/nothing.csv", "/2026-13-05/breaks.csv", "/2026-03-06/breaks.csv", "/2026-03-05.r9/breaks.csv"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, o.server.URL+path, nil)
 		if err != nil {

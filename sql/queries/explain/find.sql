@@ -1,7 +1,19 @@
--- What an id means, and what belongs to its story: purchase, charges, refunds, disputes, requests, job, refund plan.
-WITH start AS (
+-- What an id means, and what belongs to its story, in either direction: purchase, charges, refunds, disputes, balance transactions, payout,
+-- invoices, subscription, requests, job, refund plan.
+WITH named AS (
     SELECT @id::text AS id
     UNION SELECT b.subject_id FROM reconciler.breaks b WHERE b.break_id = @id::text
+), subscription AS (
+    SELECT s.id, s.stripe_subscription_id FROM source.subscriptions s WHERE s.id IN (SELECT id FROM named) OR s.stripe_subscription_id IN (SELECT id FROM named)
+    UNION SELECT s.id, s.stripe_subscription_id FROM source.subscription_changes c JOIN source.subscriptions s ON s.id = c.subscription_id
+          WHERE c.id IN (SELECT id FROM named)
+    UNION SELECT '', s.id FROM reconciler.stripe_subscriptions s WHERE s.id IN (SELECT id FROM named)
+), invoice AS (
+    SELECT i.id FROM reconciler.stripe_invoices i WHERE i.id IN (SELECT id FROM named)
+    UNION SELECT i.id FROM reconciler.stripe_invoices i WHERE i.subscription_id IN (SELECT stripe_subscription_id FROM subscription) AND i.subscription_id <> ''
+), start AS (
+    SELECT id FROM named
+    UNION SELECT t.source_id FROM reconciler.stripe_balance_transactions t WHERE t.id IN (SELECT id FROM named) AND t.source_id <> ''
 ), request AS (
     SELECT r.id, r.purchase_id, r.job_id FROM source.refund_requests r WHERE r.id IN (SELECT id FROM start)
     UNION SELECT r.id, r.purchase_id, r.job_id FROM source.refund_requests r
@@ -10,8 +22,12 @@ WITH start AS (
     SELECT c.id FROM reconciler.stripe_charges c WHERE c.id IN (SELECT id FROM start)
     UNION SELECT r.charge_id FROM reconciler.stripe_refunds r WHERE r.id IN (SELECT id FROM start)
     UNION SELECT d.charge_id FROM reconciler.stripe_disputes d WHERE d.id IN (SELECT id FROM start)
+    UNION SELECT c.id FROM reconciler.stripe_charges c WHERE c.payment_intent_id IN (SELECT id FROM start) AND c.payment_intent_id <> ''
+    UNION SELECT c.id FROM reconciler.stripe_charges c WHERE c.invoice_id IN (SELECT id FROM invoice)
 ), purchase AS (
     SELECT p.id FROM source.purchases p WHERE p.id IN (SELECT id FROM start)
+    UNION SELECT p.id FROM source.purchases p WHERE p.stripe_payment_intent_id IN (SELECT id FROM start)
+    UNION SELECT p.id FROM source.purchases p WHERE p.stripe_invoice_id IN (SELECT id FROM start) OR p.stripe_invoice_id IN (SELECT id FROM invoice)
     UNION SELECT r.purchase_id FROM request r WHERE r.purchase_id <> ''
     UNION SELECT d.purchase_id FROM reconciler.refund_decisions d JOIN request r ON r.id = d.request_id WHERE d.purchase_id <> ''
     UNION SELECT e.purchase_id FROM source.credit_entries e WHERE e.id IN (SELECT id FROM start) AND e.purchase_id <> ''
@@ -28,6 +44,12 @@ WITH start AS (
     UNION SELECT e.job_id FROM source.credit_entries e WHERE e.job_id IN (SELECT id FROM start)
 )
 SELECT 'purchase' AS kind, id FROM purchase
+UNION SELECT 'invoice', id FROM invoice
+UNION SELECT 'invoice', p.stripe_invoice_id FROM source.purchases p WHERE p.id IN (SELECT id FROM purchase) AND p.stripe_invoice_id <> ''
+UNION SELECT 'subscription', coalesce(nullif(id, ''), stripe_subscription_id) FROM subscription
+UNION SELECT 'payout', p.id FROM reconciler.stripe_payouts p WHERE p.id IN (SELECT id FROM start)
+UNION SELECT 'transaction', t.id FROM reconciler.stripe_balance_transactions t WHERE t.id IN (SELECT id FROM named)
+UNION SELECT 'intent', i.id FROM reconciler.stripe_payment_intents i WHERE i.id IN (SELECT id FROM start)
 UNION SELECT 'job', id FROM job
 UNION SELECT 'request', id FROM request
 UNION SELECT 'request', r.id FROM source.refund_requests r WHERE r.purchase_id IN (SELECT id FROM purchase)

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/explain"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// Whatever id somebody finds in a report of the demo, explain knows something of it.
+func explainsEveryID(t *testing.T, databaseURL string, files map[string][]byte) {
+	t.Helper()
+	store, err := postgres.Open(postgres.Options{URL: databaseURL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	idColumn := regexp.MustCompile(`^(subject_id|source_id|source|.*_id)$`)
+	ids := map[string]string{}
+	for name, content := range files {
+		if path.Ext(name) != ".csv" {
+			continue
+		}
+		rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for column, heading := range rows[0] {
+			if !idColumn.MatchString(heading) || heading == "entry_id" && path.Base(name) == "journal.csv" {
+				continue
+			}
+			for _, row := range rows[1:] {
+				if id := row[column]; id != "" {
+					ids[id] = path.Base(name) + ", " + heading
+				}
+			}
+		}
+	}
+	if len(ids) < 500 {
+		t.Fatalf("only %d ids were found", len(ids))
+	}
+	kinds := map[string]int{}
+	for id, where := range ids {
+		told, err := explain.Tell(t.Context(), store, time.Now(), id)
+		if errors.Is(err, explain.ErrUnknown) {
+			t.Errorf("%s (%s): nothing is known", id, where)
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s (%s): %v", id, where, err)
+		}
+		if len(told.Sections) == 0 || len(told.Sections[0].Rows) == 0 {
+			t.Errorf("%s (%s): an empty story", id, where)
+		}
+		kinds[where]++
+	}
+	t.Logf("%d ids of %d columns", len(ids), len(kinds))
+}
+
+// From a purchase to its payout and back, whichever id of the chain is asked for; and a customer by account and e-mail address.
+func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
+	t.Helper()
+	explained := func(args ...string) string {
+		said, _ := runWith(t, exitDone, db.URL, folder, append([]string{"explain"}, args...)...)
+		return said
+	}
+	var trail struct{ Purchase, Intent, Charge, Transaction, Payout, Email, Account string }
+	err := db.Get(&trail, `SELECT p.id AS purchase, p.stripe_payment_intent_id AS intent, c.id AS charge, t.id AS transaction, t.payout_id AS payout, a.email, a.id AS account
+		FROM platform.purchases p JOIN reconciler.stripe_charges c ON c.payment_intent_id = p.stripe_payment_intent_id AND c.payment_intent_id <> ''
+		JOIN reconciler.stripe_balance_transactions t ON t.source_id = c.id AND t.payout_id <> '' JOIN platform.accounts a ON a.id = p.account_id LIMIT 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{trail.Purchase, trail.Intent, trail.Charge, trail.Transaction} {
+		told := strings.Join(strings.Fields(explained(id)), " ")
+		for _, want := range []string{trail.Purchase, trail.Charge, trail.Transaction, "in payout " + trail.Payout} {
+			if !strings.Contains(told, want) {
+				t.Errorf("explain %s does not lead to %s:\n%s", id, want, told)
+			}
+		}
+	}
+	if told := explained(trail.Payout); !strings.Contains(told, "charge: ") {
+		t.Errorf("explain %s:\n%s", trail.Payout, told)
+	}
+	for _, query := range []string{trail.Account, strings.ToUpper(trail.Email)} {
+		told := explained(query)
+		for _, want := range []string{trail.Account, trail.Purchase, "Balance by grant", "Last jobs", "Refund requests", "Disputes", "Open breaks"} {
+			if !strings.Contains(told, want) {
+				t.Errorf("explain %s lacks %q:\n%s", query, want, told)
+			}
+		}
+		var page struct {
+			Sections []struct {
+				Section string
+				Rows    []map[string]any
+			}
+		}
+		if err := json.Unmarshal([]byte(explained(query, "--json")), &page); err != nil || len(page.Sections) < 7 || page.Sections[0].Rows[0]["id"] != trail.Account {
+			t.Errorf("explain %s --json: %v, %v", query, page, err)
+		}
+	}
+}

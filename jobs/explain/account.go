@@ -1,0 +1,170 @@
+package explain
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// mostRows bounds each section of an account's page; the newest come first.
+const mostRows = 25
+
+type account struct {
+	ID, Email, Status string
+	CreatedAt         *time.Time `db:"created_at"`
+	Credits           string
+}
+
+// page is what a support agent reads out about an account.
+func (a account) page(ctx context.Context, store *postgres.Store, now time.Time) (sections []Section, err error) {
+	sections = []Section{{Key: "account", Title: "Account " + a.ID,
+		Columns: []Column{{"id", "Account"}, {"email", "E-mail"}, {"status", "Status"}, {"created_at", "Since"}, {"credits", "Balance"}},
+		Rows:    [][]Cell{{text(a.ID), text(a.Email), text(a.Status), instant(a.CreatedAt), credits(a.Credits)}}}}
+	lots := func(ctx context.Context, store *postgres.Store) (Section, error) { return a.lots(ctx, store, now) }
+	for _, part := range []func(context.Context, *postgres.Store) (Section, error){a.purchases, lots, a.jobs, a.requests, a.disputes, a.breaks} {
+		section, err := part(ctx, store)
+		if err != nil {
+			return nil, err
+		}
+		sections = append(sections, section)
+	}
+	return sections, nil
+}
+
+func (a account) args(more postgres.Args) postgres.Args {
+	args := postgres.Args{"account_id": a.ID, "most": mostRows}
+	maps.Copy(args, more)
+	return args
+}
+
+// rows reads a section's rows.
+func rows[T any](ctx context.Context, store *postgres.Store, statement string, args postgres.Args, cells func(T) []Cell) (list [][]Cell, err error) {
+	var found []T
+	if err := store.Select(ctx, &found, statement, args); err != nil {
+		return nil, err
+	}
+	for _, row := range found {
+		list = append(list, cells(row))
+	}
+	return list, nil
+}
+
+func (a account) purchases(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "purchases", Title: "Purchases and their refund windows", Empty: "no purchases", Columns: []Column{{"id", "Purchase"}, {"kind", "Kind"}, {"status", "Status"}, {"completed_at", "Completed"},
+		{"credits", "Credits"}, {"amount", "Paid"}, {"window", "Refund window"}, {"expires_at", "Until"}, {"used", "Used"}, {"refundable", "Refundable"}}}
+	type purchase struct {
+		ID, Kind, Status, Currency, State string
+		CompletedAt                       *time.Time `db:"completed_at"`
+		Credits                           int64
+		Amount                            sql.NullString
+		ExpiresAt                         *time.Time    `db:"expires_at"`
+		UsedCredits                       sql.NullInt64 `db:"used_credits"`
+		Refundable                        sql.NullString
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_purchases", a.args(nil), func(p purchase) []Cell {
+		var used, refundable Cell
+		if p.UsedCredits.Valid {
+			used = credits(strconv.FormatInt(p.UsedCredits.Int64, 10))
+		}
+		if p.State == "open" || p.State == "requested" {
+			refundable = amount(p.Refundable, p.Currency)
+		}
+		return []Cell{text(p.ID), words(p.Kind), words(p.Status), instant(p.CompletedAt), credits(strconv.FormatInt(p.Credits, 10)), amount(p.Amount, p.Currency), words(p.State), instant(p.ExpiresAt), used, refundable}
+	})
+	return section, err
+}
+
+func (a account) lots(ctx context.Context, store *postgres.Store, now time.Time) (Section, error) {
+	section := Section{Key: "lots", Title: "Balance by grant: the oldest credits are used first", Empty: "no credits were ever granted", Columns: []Column{{"id", "Granted by"}, {"kind", "Kind"}, {"granted_at", "Granted"},
+		{"credits", "Credits"}, {"used", "Used"}, {"refunded", "Refunded"}, {"remaining", "Left"}}}
+	type lot struct {
+		Kind, ID                           string
+		GrantedAt                          *time.Time `db:"granted_at"`
+		Credits, Refunded, Used, Remaining string
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_lots", a.args(postgres.Args{"as_of": now, "begin": now}), func(l lot) []Cell {
+		return []Cell{text(l.ID), words(l.Kind), instant(l.GrantedAt), credits(l.Credits), credits(l.Used), credits(l.Refunded), credits(l.Remaining)}
+	})
+	return section, err
+}
+
+func (a account) jobs(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "jobs", Title: "Last jobs and what was credited back", Empty: "no jobs", Columns: []Column{{"id", "Job"}, {"kind", "Kind"}, {"model", "Model"}, {"status", "Status"}, {"failure_code", "Failure"},
+		{"finished_at", "Finished"}, {"cost", "Cost"}, {"debited", "Taken"}, {"credited", "Credited back"}, {"reason", "Why"}}}
+	type job struct {
+		ID, Kind, Model, Status string
+		FailureCode             string     `db:"failure_code"`
+		CreatedAt               *time.Time `db:"created_at"`
+		FinishedAt              *time.Time `db:"finished_at"`
+		Cost                    sql.NullString
+		Debited, Credited       string
+		Reason                  string
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_jobs", a.args(nil), func(j job) []Cell {
+		return []Cell{text(j.ID), words(j.Kind), text(j.Model), words(j.Status), text(j.FailureCode), instant(j.FinishedAt), amount(j.Cost, "credits"), credits(j.Debited), credits(j.Credited), text(j.Reason)}
+	})
+	return section, err
+}
+
+func (a account) requests(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "requests", Title: "Refund requests, decisions, and what the customer was told", Empty: "no refund requests", Columns: []Column{{"id", "Request"}, {"requested_at", "Requested"}, {"about", "About"},
+		{"status", "Status"}, {"decision", "Decision"}, {"refund", "Refund"}, {"clauses", "Clauses"}, {"decided_on", "Night"}, {"told", "Told the customer"}}}
+	type request struct {
+		ID, Kind, About, Status, Decision, Currency, Clauses, Told string
+		RequestedAt                                                *time.Time `db:"requested_at"`
+		Refund                                                     sql.NullString
+		DecidedOn                                                  *reconcile.Date `db:"decided_on"`
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_requests", a.args(postgres.Args{"email": a.Email}), func(r request) []Cell {
+		var decidedOn Cell
+		if r.DecidedOn != nil {
+			decidedOn = text(r.DecidedOn.String())
+		}
+		return []Cell{text(r.ID), instant(r.RequestedAt), text(r.About), words(r.Status), words(r.Decision), amount(r.Refund, r.Currency), text(r.Clauses), decidedOn, text(r.Told)}
+	})
+	return section, err
+}
+
+func (a account) disputes(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "disputes", Title: "Disputes", Empty: "no disputes", Columns: []Column{{"id", "Dispute"}, {"purchase_id", "Purchase"}, {"charge_id", "Charge"}, {"phase", "Phase"}, {"status", "At Stripe"},
+		{"reason", "Reason"}, {"opened_at", "Opened"}, {"evidence_due_by", "Evidence due"}, {"amount", "Amount"}}}
+	type dispute struct {
+		ID                                      string
+		ChargeID                                string `db:"charge_id"`
+		PurchaseID                              string `db:"purchase_id"`
+		Phase, Status, Reason, Amount, Currency string
+		OpenedAt                                *time.Time `db:"opened_at"`
+		EvidenceDueBy                           *time.Time `db:"evidence_due_by"`
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_disputes", a.args(nil), func(d dispute) []Cell {
+		return []Cell{text(d.ID), text(d.PurchaseID), text(d.ChargeID), words(d.Phase), words(d.Status), words(d.Reason), instant(d.OpenedAt), instant(d.EvidenceDueBy),
+			amount(sql.NullString{String: d.Amount, Valid: true}, d.Currency)}
+	})
+	return section, err
+}
+
+func (a account) breaks(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "breaks", Title: "Open breaks", Empty: "no open breaks", Columns: []Column{{"id", "Break"}, {"kind", "Kind"}, {"severity", "Severity"}, {"subject_id", "Subject"}, {"first_seen", "Since"},
+		{"variance", "Difference"}, {"owner", "Owner"}}}
+	type openBreak struct {
+		ID, Kind, Severity    string
+		SubjectID             string         `db:"subject_id"`
+		OpenedOn              reconcile.Date `db:"opened_on"`
+		Variance, Unit, Owner string
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_breaks", a.args(nil), func(b openBreak) []Cell {
+		return []Cell{text(b.ID), words(b.Kind), text(b.Severity), text(b.SubjectID), text(b.OpenedOn.String()), amount(sql.NullString{String: b.Variance, Valid: true}, b.Unit), text(b.Owner)}
+	})
+	return section, err
+}

@@ -1,0 +1,172 @@
+// Package explain tells what the books know of an id, an account or an e-mail address: for a terminal, for a web page, and for programs.
+//
+// It must never change anything, and what it tells of a customer goes to who asked for that customer, not to a log.
+package explain
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+)
+
+// ErrUnknown says that nothing is known of what was asked for.
+var ErrUnknown = errors.New("no purchase, job, refund request, charge, refund, dispute, payment intent, invoice, subscription, balance transaction, payout, ledger entry, refund plan, break, account or e-mail address of this name is known")
+
+// Told is what is known.
+type Told struct {
+	Query    string
+	Title    string
+	Sections []Section
+	// Clauses are those of the policy that the sections cite.
+	Clauses []reconcile.Clause
+}
+
+// Section is a table. Key names it for programs.
+type Section struct {
+	Key, Title string
+	Columns    []Column
+	Rows       [][]Cell
+	Empty      string // what is said where there are no rows
+}
+
+// Column is a column of a section.
+type Column struct{ Key, Title string }
+
+// Cell is one value: as people read it, and as programs do (a text, a number, an amount with its unit, nil).
+type Cell struct {
+	Text  string
+	Value any
+}
+
+// Tell says all that is known of a query: the page of an account by its id or e-mail address, and the story of any other id.
+func Tell(ctx context.Context, store *postgres.Store, now time.Time, query string) (Told, error) {
+	var accounts []account
+	if err := store.Select(ctx, &accounts, "explain/accounts", postgres.Args{"query": query}); err != nil {
+		return Told{}, err
+	}
+	told := Told{Query: query}
+	if len(accounts) > 0 {
+		told.Title = "Account " + accounts[0].ID
+		if len(accounts) > 1 {
+			told.Title = fmt.Sprintf("%d accounts with this e-mail address", len(accounts))
+		}
+		for _, a := range accounts {
+			sections, err := a.page(ctx, store, now)
+			if err != nil {
+				return Told{}, err
+			}
+			told.Sections = append(told.Sections, sections...)
+		}
+	}
+	story, cited, err := tellStory(ctx, store, query)
+	if err != nil {
+		return Told{}, err
+	}
+	if len(story.Rows) > 0 {
+		if told.Title == "" {
+			told.Title = "The story of " + query
+		}
+		told.Sections = append(told.Sections, story)
+	}
+	if len(told.Sections) == 0 {
+		return Told{}, fmt.Errorf("%q: %w", query, ErrUnknown)
+	}
+	for _, id := range cited {
+		if clause, ok := reconcile.ClauseByID(id); ok {
+			told.Clauses = append(told.Clauses, clause)
+		}
+	}
+	return told, nil
+}
+
+// storyLine is one thing that happened, and where it is recorded.
+type storyLine struct {
+	At     sql.NullTime
+	Source string
+	Clause string
+	Says   string
+}
+
+// tellStory gathers what happened to an id and all that belongs to it, in order of time, and the clauses that it cites.
+func tellStory(ctx context.Context, store *postgres.Store, id string) (Section, []string, error) {
+	section := Section{Key: "story", Title: "What happened (times are UTC)", Columns: []Column{{"at", "When"}, {"says", "What"}, {"source", "Where it is recorded"}, {"clause", "Clause"}}}
+	var related []struct{ Kind, ID string }
+	if err := store.Select(ctx, &related, "explain/find", postgres.Args{"id": id}); err != nil {
+		return section, nil, err
+	}
+	ids := map[string][]string{}
+	var all []string
+	for _, r := range related {
+		ids[r.Kind] = append(ids[r.Kind], r.ID)
+		all = append(all, r.ID)
+	}
+	var lines []storyLine
+	for _, part := range []struct {
+		statement string
+		ids       []string
+	}{
+		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/transactions", append(ids["transaction"], ids["charge"]...)}, {"explain/payouts", ids["payout"]},
+		{"explain/invoices", ids["invoice"]}, {"explain/intents", ids["intent"]}, {"explain/subscriptions", ids["subscription"]}, {"explain/jobs", ids["job"]}, {"explain/entries", ids["entry"]},
+		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", all},
+	} {
+		if len(part.ids) == 0 {
+			continue
+		}
+		var found []storyLine
+		if err := store.Select(ctx, &found, part.statement, postgres.Args{"ids": part.ids}); err != nil {
+			return section, nil, err
+		}
+		lines = append(lines, found...)
+	}
+	slices.SortStableFunc(lines, func(a, b storyLine) int { return a.At.Time.Compare(b.At.Time) })
+	var cited []string
+	for _, line := range lines {
+		at := Cell{Text: "time unknown"}
+		if line.At.Valid {
+			at = instant(&line.At.Time)
+		}
+		section.Rows = append(section.Rows, []Cell{at, text(reports.WithAmounts(line.Says)), text(line.Source), text(line.Clause)})
+		for _, clause := range strings.Split(line.Clause, ";") {
+			if clause = strings.TrimSpace(clause); clause != "" && !slices.Contains(cited, clause) {
+				cited = append(cited, clause)
+			}
+		}
+	}
+	slices.Sort(cited)
+	return section, cited, nil
+}
+
+func text(s string) Cell { return Cell{Text: reports.OneLine(s), Value: s} }
+
+func words(s string) Cell {
+	return Cell{Text: strings.ReplaceAll(reports.OneLine(s), "_", " "), Value: s}
+}
+
+// instant is a time in UTC, to the second.
+func instant(t *time.Time) Cell {
+	if t == nil {
+		return Cell{}
+	}
+	return Cell{Text: t.UTC().Format(time.DateTime), Value: t.UTC().Format(time.RFC3339)}
+}
+
+// amount is a whole number in a unit; no number where the database has none.
+func amount(number sql.NullString, unit string) Cell {
+	if !number.Valid {
+		return Cell{}
+	}
+	n := reports.Number(number.String)
+	return Cell{Text: n.Text(unit), Value: reports.Amount{Unit: unit, Value: n}}
+}
+
+func credits(number string) Cell {
+	return amount(sql.NullString{String: number, Valid: true}, "credits")
+}
