@@ -164,7 +164,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		defer func() { err = errors.Join(err, turn.Unlock()) }()
 	}
 
-	w.Store.KeepStatements()
+	w.Store.KeepSessions(with(matchingTx.Settings, postgres.Args{"work_mem": matchingTx.WorkMem}))
 
 	zone, err := keepZone(ctx, store, w.Reports, w.Settings.Defaults().Zone)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,16 +15,26 @@ import (
 	queries "github.com/hummingbytes/reconciler/sql"
 )
 
-// KeepStatements makes connections keep what they have told the server: every statement that they are given a second time stays prepared, parsed
-// and rewritten once and not once a night, and the settings of an ordinary transaction are those of the session. Only for who has made sure that a connection is a session of the server (see SharesSessions).
-func (s *Store) KeepStatements() { s.keeping.Store(true) }
+// KeepSessions makes connections keep what they have told the server: every statement that they are given a second time stays prepared, parsed and
+// rewritten once and not once a night, and the settings of an ordinary transaction, with the given ones among them, are those of the session.
+// Only for who has made sure that a connection is a session of the server (see SharesSessions).
+func (s *Store) KeepSessions(settings map[string]any) {
+	all := maps.Clone(ordinarily)
+	maps.Copy(all, settings)
+	if before := s.kept.Load(); before == nil || !maps.Equal(before.settings, all) {
+		s.kept.Store(&keptSession{all})
+	}
+}
+
+// keptSession is how sessions of a store are that are kept.
+type keptSession struct{ settings map[string]any }
 
 // preparing is a connector whose connections begin with the worker's own settings, and can keep statements prepared.
 type preparing struct {
 	driver.Connector
-	keeping        *atomic.Bool
-	several        bool          // hosts to choose from
-	statementLimit time.Duration // 0: the server's
+	kept           *atomic.Pointer[keptSession] // nil in it: nothing is kept
+	several        bool                         // hosts to choose from
+	statementLimit time.Duration                // 0: the server's
 }
 
 func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
@@ -39,7 +50,7 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if _, err := session.ExecContext(ctx, queries.Session, []driver.NamedValue{{Ordinal: 1, Value: limit}}); err != nil {
 		return nil, &connectError{errors.Join(fmt.Errorf("set the session up: %w", err), session.Close()), p.several}
 	}
-	return &preparingConn{pqConn: session, keeping: p.keeping, seen: map[string]keptStatement{}}, nil
+	return &preparingConn{pqConn: session, kept: p.kept, seen: map[string]keptStatement{}}, nil
 }
 
 // pqConn is what a connection of lib/pq can do.
@@ -63,32 +74,27 @@ type keptStatement interface {
 
 type preparingConn struct {
 	pqConn
-	keeping *atomic.Bool
-	settled bool                     // the session has the settings of an ordinary transaction
+	kept    *atomic.Pointer[keptSession]
+	settled *keptSession             // what settings the session has; nil: its own
 	seen    map[string]keptStatement // by their texts, of which there are only so many; nil: was run once, and is not prepared
 }
 
-type settledKey struct{}
+type sessionKey struct{}
 
-// settledSession has a transaction begun in a session that has the settings of an ordinary one.
-func settledSession(ctx context.Context, settled bool) context.Context {
-	return context.WithValue(ctx, settledKey{}, settled)
-}
-
-// BeginTx begins a transaction.
+// BeginTx begins a transaction, in a session that has the settings that it is to be kept with.
 func (c *preparingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	if wanted, _ := ctx.Value(settledKey{}).(bool); wanted && !c.settled {
-		if _, err := c.pqConn.ExecContext(ctx, setConfig(ordinarily, false), nil); err != nil {
+	if wanted, _ := ctx.Value(sessionKey{}).(*keptSession); wanted != nil && c.settled != wanted {
+		if _, err := c.pqConn.ExecContext(ctx, setConfig(wanted.settings, false), nil); err != nil {
 			return nil, err
 		}
-		c.settled = true
+		c.settled = wanted
 	}
 	return c.pqConn.BeginTx(ctx, o)
 }
 
-// kept is the prepared statement of a text; nil while the text itself is to be run. One without parameters is no dearer as text.
-func (c *preparingConn) kept(ctx context.Context, text string, args []driver.NamedValue) (keptStatement, error) {
-	if len(args) == 0 || !c.keeping.Load() {
+// prepared is the prepared statement of a text; nil while the text itself is to be run. One without parameters is no dearer as text.
+func (c *preparingConn) prepared(ctx context.Context, text string, args []driver.NamedValue) (keptStatement, error) {
+	if len(args) == 0 || c.kept.Load() == nil {
 		return nil, nil
 	}
 	statement, again := c.seen[text]
@@ -107,7 +113,7 @@ func (c *preparingConn) kept(ctx context.Context, text string, args []driver.Nam
 
 // QueryContext runs a statement that returns rows.
 func (c *preparingConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
-	statement, err := c.kept(ctx, text, args)
+	statement, err := c.prepared(ctx, text, args)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +126,7 @@ func (c *preparingConn) QueryContext(ctx context.Context, text string, args []dr
 
 // ExecContext runs a statement that returns none.
 func (c *preparingConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
-	statement, err := c.kept(ctx, text, args)
+	statement, err := c.prepared(ctx, text, args)
 	if err != nil {
 		return nil, err
 	}

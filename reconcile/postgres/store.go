@@ -38,8 +38,8 @@ type Store struct {
 	sourceSchema string
 	timeout      time.Duration
 	verifies     bool
-	keeping      *atomic.Bool // of statements that are used again
-	rehearsal    *sqlx.Tx     // set in a rehearsal: everything happens in it, and nothing of it stays
+	kept         *atomic.Pointer[keptSession]
+	rehearsal    *sqlx.Tx // set in a rehearsal: everything happens in it, and nothing of it stays
 	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
 	// and may fail it: fault sweeps hook in here.
 	Intercept func(ctx context.Context, statement string, done bool) error
@@ -75,13 +75,13 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	keeping := &atomic.Bool{}
-	db := sqlx.NewDb(sql.OpenDB(preparing{connector, keeping, len(config.Multi) > 0, o.StatementTimeout}), "postgres")
+	kept := &atomic.Pointer[keptSession]{}
+	db := sqlx.NewDb(sql.OpenDB(preparing{connector, kept, len(config.Multi) > 0, o.StatementTimeout}), "postgres")
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	verifies := config.SSLMode == pq.SSLModeVerifyCA || config.SSLMode == pq.SSLModeVerifyFull
-	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema, timeout: o.StatementTimeout, verifies: verifies, keeping: keeping}, nil
+	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema, timeout: o.StatementTimeout, verifies: verifies, kept: kept}, nil
 }
 
 // Close gives the connections back.

@@ -387,7 +387,7 @@ func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
 	if statements, _ := kept(); statements != 0 {
 		t.Errorf("%d statements are kept by a store that was not told to", statements)
 	}
-	store.KeepStatements()
+	store.KeepSessions(nil)
 	for range 20 {
 		if err := read(); err != nil {
 			t.Fatal(err)

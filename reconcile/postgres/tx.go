@@ -62,8 +62,8 @@ func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.C
 	if err := s.intercept(ctx, "begin", false); err != nil {
 		return wrap("begin", err)
 	}
-	settled := s.keeping.Load()
-	tx, err := s.db.BeginTxx(settledSession(ctx, settled), options)
+	session := s.kept.Load()
+	tx, err := s.db.BeginTxx(context.WithValue(ctx, sessionKey{}, session), options)
 	if err != nil {
 		return wrap("begin", err)
 	}
@@ -77,7 +77,7 @@ func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.C
 			err = wrap("rollback", rollbackErr)
 		}
 	}()
-	if err := s.setLocal(ctx, tx, o, settled); err != nil {
+	if err := s.setLocal(ctx, tx, o, session); err != nil {
 		return err
 	}
 	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx}); err != nil {
@@ -105,10 +105,10 @@ var ordinarily = map[string]any{
 	"jit_above_cost":                      -1,                  // compiling takes longer than what is compiled, readings of whole nights aside
 }
 
-// setLocal gives a transaction its settings, in one statement; none where its session has them already (settled).
-func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions, settled bool) error {
+// setLocal gives a transaction its settings, in one statement, but for those that its session has already.
+func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions, session *keptSession) error {
 	settings := map[string]any{}
-	if !settled {
+	if session == nil {
 		maps.Copy(settings, ordinarily)
 		if s.timeout > 0 {
 			settings["statement_timeout"] = s.timeout.Milliseconds()
@@ -124,6 +124,9 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions, settled 
 		settings["work_mem"] = o.WorkMem
 	}
 	maps.Copy(settings, o.Settings)
+	if session != nil {
+		maps.DeleteFunc(settings, func(name string, value any) bool { return session.settings[name] == value })
+	}
 	if len(settings) == 0 {
 		return nil
 	}
@@ -232,7 +235,7 @@ func (s *Store) inSavepoint(ctx context.Context, o TxOptions, fn func(ctx contex
 	if _, err := s.rehearsal.ExecContext(ctx, "SAVEPOINT step"); err != nil {
 		return wrap("savepoint", err)
 	}
-	err := s.setLocal(ctx, s.rehearsal, o, false)
+	err := s.setLocal(ctx, s.rehearsal, o, nil)
 	if err == nil {
 		err = fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(s.rehearsal), tx: s.rehearsal})
 	}
