@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -55,7 +54,7 @@ const auditLockKey = 0x7265636f6e617564
 // OpenAudit begins the link of a transaction. actor is who does it ("reconciler" for the night itself), run which run (see runID, or the
 // command).
 func OpenAudit(ctx context.Context, tx *postgres.Tx, actor, run string, at time.Time) (*Audit, error) {
-	if _, err := tx.Exec(ctx, "audit/lock", postgres.Args{"key": int64(auditLockKey)}); err != nil {
+	if err := lockAudit(ctx, tx); err != nil {
 		return nil, err
 	}
 	var last struct {
@@ -67,6 +66,12 @@ func OpenAudit(ctx context.Context, tx *postgres.Tx, actor, run string, at time.
 		return nil, err
 	}
 	return &Audit{tx: tx, link: last.Link + 1, previous: last.Sha256, actor: actor, run: run, at: at.UTC().Truncate(time.Microsecond)}, nil
+}
+
+// lockAudit keeps others from appending until the end of the transaction. A statement of its own, so that the next one sees the newest link.
+func lockAudit(ctx context.Context, tx *postgres.Tx) error {
+	_, err := tx.Exec(ctx, "audit/lock", postgres.Args{"key": int64(auditLockKey)})
+	return err
 }
 
 // Add appends changes.
@@ -86,16 +91,6 @@ func (a *Audit) Add(ctx context.Context, changes ...AuditChange) error {
 		}
 	}
 	return nil
-}
-
-// AddCreditBacks appends the night's credit-backs that the log doesn't have yet.
-func (a *Audit) AddCreditBacks(ctx context.Context, date reconcile.Date) error {
-	return a.exec(ctx, "audit/add_credit_backs", postgres.Args{"date": date})
-}
-
-// AddBreakEvents appends the events of a night's breaks that the log doesn't have yet: of one job, or of all with "".
-func (a *Audit) AddBreakEvents(ctx context.Context, date reconcile.Date, job string) error {
-	return a.exec(ctx, "audit/add_break_events", postgres.Args{"date": date, "job": job})
 }
 
 // AddBreaks appends the events of some breaks, of whatever night, that the log doesn't have yet.
@@ -145,8 +140,8 @@ func (a *Audit) Seal(ctx context.Context) error {
 	return nil
 }
 
-// audit appends what the given additions find, as the last thing in a transaction of the night.
-func (n *Night) audit(ctx context.Context, tx *postgres.Tx, additions ...func(ctx context.Context, a *Audit) error) error {
+// appendAudit hangs a link of what the statement finds on the chain, as the last thing in a transaction of the night.
+func (n *Night) appendAudit(ctx context.Context, tx *postgres.Tx, statement string, args postgres.Args) error {
 	if n.Run.Rehearsal { // nothing of it stays, and the lock would be held until its end
 		return nil
 	}
@@ -154,16 +149,14 @@ func (n *Night) audit(ctx context.Context, tx *postgres.Tx, additions ...func(ct
 	if n.Run.Name != "" {
 		actor, run = n.Run.Actor, n.Run.Name
 	}
-	a, err := OpenAudit(ctx, tx, actor, run, n.now())
-	if err != nil {
+	if err := lockAudit(ctx, tx); err != nil {
 		return err
 	}
-	for _, add := range additions {
-		if err := add(ctx, a); err != nil {
-			return err
-		}
+	_, err := tx.Exec(ctx, statement, with(args, postgres.Args{"actor": actor, "run": run, "at": n.now().UTC().Truncate(time.Microsecond)}))
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
 	}
-	return a.Seal(ctx)
+	return nil
 }
 
 // nightActor is who a night's own changes are by.
@@ -171,12 +164,12 @@ const nightActor = "reconciler"
 
 // auditBreaks appends the events of one job's breaks in the night: to be called last in the job's transaction.
 func (n *Night) auditBreaks(ctx context.Context, tx *postgres.Tx, job string) error {
-	return n.audit(ctx, tx, func(ctx context.Context, a *Audit) error { return a.AddBreakEvents(ctx, n.Date, job) })
+	return n.appendAudit(ctx, tx, "audit/append_break_events", postgres.Args{"date": n.Date, "job": job})
 }
 
 // auditCreditBacks appends the credit-backs that were posted in the night: to be called last in the job's transaction.
 func (n *Night) auditCreditBacks(ctx context.Context, tx *postgres.Tx) error {
-	return n.audit(ctx, tx, func(ctx context.Context, a *Audit) error { return a.AddCreditBacks(ctx, n.Date) })
+	return n.appendAudit(ctx, tx, "audit/append_credit_backs", postgres.Args{"date": n.Date})
 }
 
 // AuditProblem is something wrong with the audit log.

@@ -19,48 +19,37 @@ func (n *Night) mergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (C
 		values := rule.Kind.FaultValues()
 		byOurs, byTheirs, byVariance = append(byOurs, values.Ours), append(byTheirs, values.Theirs), append(byVariance, values.Variance)
 	}
-	counts := Counts{}
-	var outset struct {
-		Found    int64
-		Standing bool
+	args := n.args(job, postgres.Args{
+		"as_of": n.AsOf(), "kinds": kinds, "severities": severities, "subject_types": subjectTypes, "by_ours": byOurs, "by_theirs": byTheirs, "by_variance": byVariance,
+	})
+	var kept int64
+	merged, err := mergeFound(ctx, tx, args, false)
+	if err == nil && merged.Moved {
+		if kept, err = tx.Exec(ctx, "breaks/keep_account", n.args(job, nil)); err == nil {
+			merged, err = mergeFound(ctx, tx, args, true)
+		}
 	}
-	if err := tx.Get(ctx, &outset, "breaks/outset", n.args(job, nil)); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("merge breaks of %s: %w", job, err)
 	}
-	anyFound := outset.Found > 0
-	args := n.args(job, postgres.Args{"as_of": n.AsOf()})
-	var all int64
-	for _, step := range []struct {
-		statement, count string
-		needed           bool // else it can't find anything
-		args             postgres.Args
-	}{
-		{"breaks/keep_account", "breaks_of_other_accounts", anyFound && outset.Standing, n.args(job, nil)},
-		{"breaks/close_gone", "breaks_cleared", outset.Standing, args},
-		{"breaks/reopen_found", "breaks_reopened", anyFound && outset.Standing, args},
-		{"breaks/note_changes", "breaks_changed", anyFound && outset.Standing, args},
-		{"breaks/open_found", "breaks_opened", anyFound, with(args, postgres.Args{
-			"kinds": kinds, "severities": severities, "subject_types": subjectTypes, "by_ours": byOurs, "by_theirs": byTheirs, "by_variance": byVariance,
-		})},
-		{"breaks/clear_findings", "breaks_found", anyFound, n.args(job, nil)},
-	} {
-		counts[step.count] = 0
-		if !step.needed {
-			continue
-		}
-		changed, err := tx.Exec(ctx, step.statement, step.args)
-		if err != nil {
-			return nil, fmt.Errorf("merge breaks of %s: %w", job, err)
-		}
-		counts[step.count] = changed
-		if step.count != "breaks_found" {
-			all += changed
-		}
+	counts := Counts{
+		"breaks_found": merged.Found, "breaks_opened": merged.Opened, "breaks_reopened": merged.Reopened, "breaks_changed": merged.Changed,
+		"breaks_cleared": merged.Cleared, "breaks_of_other_accounts": kept,
 	}
-	if all == 0 {
+	if merged.Opened+merged.Reopened+merged.Changed+merged.Cleared == 0 {
 		return counts, nil // nothing has happened to any break
 	}
 	return counts, n.auditBreaks(ctx, tx, job)
+}
+
+// mergedBreaks is what a merge did.
+type mergedBreaks struct {
+	Moved                                     bool // a finding is of a break that stands on another account, and nothing was done
+	Found, Opened, Reopened, Changed, Cleared int64
+}
+
+func mergeFound(ctx context.Context, tx *postgres.Tx, args postgres.Args, accountsKept bool) (merged mergedBreaks, err error) {
+	return merged, tx.Get(ctx, &merged, "breaks/merge", with(args, postgres.Args{"accounts_kept": accountsKept}))
 }
 
 // clearStaging empties what an interrupted run of the job may have left.

@@ -1,0 +1,68 @@
+-- What a job has found tonight becomes the life of its breaks: new ones open, those that an earlier run of this night cleared open again, changed values are
+-- noted, what isn't found any more clears; the findings are gone after. A break has one event at most, so that no branch depends on what
+-- another one writes: all see what was there before. Where a finding is of a break that stands on another account (moved), nothing is done unless
+-- accounts_kept says that breaks/keep_account has seen to it.
+-- What a person has resolved stays resolved while the values that say what is wrong stay what they were; which those are, by_ours and the others tell
+-- of each kind.
+WITH moved AS MATERIALIZED (
+    SELECT NOT @accounts_kept::boolean AND EXISTS (
+        SELECT FROM reconciler.findings f
+        JOIN reconciler.breaks b ON b.break_id = f.break_id AND b.account_id <> f.account_id
+        WHERE f.business_date = @date::date AND f.job = @job::text
+          AND b.opened_on <= @date::date AND (b.closed_on IS NULL OR b.closed_on > @date::date)
+          AND {{ newest_episode }}) AS any_moved
+), rule AS (
+    SELECT kind, severity, subject_type, by_ours, by_theirs, by_variance
+    FROM unnest(@kinds::text[], @severities::text[], @subject_types::text[], @by_ours::boolean[], @by_theirs::boolean[], @by_variance::boolean[])
+         AS r (kind, severity, subject_type, by_ours, by_theirs, by_variance)
+), judged AS MATERIALIZED (
+    SELECT g.account_id, g.break_id, g.job, g.kind, g.subject_id, g.field, g.ours, g.theirs, g.variance, g.unit, g.detail, r.severity, r.subject_type, b.opened_on,
+           CASE WHEN b.opened_on IS NOT NULL AND (b.closed_on IS NULL OR b.closed_on > @date::date)
+                THEN CASE WHEN (l.ours, l.theirs, l.variance, l.unit, l.detail) IS DISTINCT FROM (g.ours, g.theirs, g.variance, g.unit, g.detail) THEN 'changed' END
+                WHEN b.closed_on = @date::date AND b.closed_as = 'cleared' THEN 'reopened'
+                WHEN coalesce(b.closed_as = 'resolved' AND (NOT r.by_ours OR l.ours = g.ours) AND (NOT r.by_theirs OR l.theirs = g.theirs)
+                              AND (NOT r.by_variance OR l.variance = g.variance), false) THEN NULL
+                WHEN r.kind IS NOT NULL THEN 'opened'
+           END AS event
+    FROM reconciler.findings g
+    LEFT JOIN rule r ON r.kind = g.kind
+    LEFT JOIN LATERAL (SELECT b.opened_on, b.closed_on, b.closed_as FROM reconciler.breaks b
+                       WHERE b.account_id = g.account_id AND b.break_id = g.break_id AND b.opened_on <= @date::date
+                       ORDER BY b.opened_on DESC LIMIT 1) b ON true
+    LEFT JOIN LATERAL {{ last_event }} l ON b.opened_on IS NOT NULL
+    WHERE g.business_date = @date::date AND g.job = @job::text AND NOT (SELECT any_moved FROM moved)
+), gone AS ( -- open at the night's opening, or opened by an earlier run of this night
+    UPDATE reconciler.breaks b
+    SET closed_on = @date::date, closed_as = 'cleared'
+    WHERE b.job = @job::text AND b.opened_on <= @date::date AND (b.closed_on IS NULL OR b.closed_on > @date::date)
+      AND NOT EXISTS (SELECT FROM reconciler.findings f
+                      WHERE f.account_id = b.account_id AND f.business_date = @date::date AND f.job = b.job AND f.break_id = b.break_id)
+      AND {{ newest_episode }}
+      AND NOT (SELECT any_moved FROM moved)
+    RETURNING b.account_id, b.break_id
+), reopened AS (
+    UPDATE reconciler.breaks b
+    SET closed_on = NULL, closed_as = NULL
+    FROM judged g
+    WHERE g.event = 'reopened' AND b.account_id = g.account_id AND b.break_id = g.break_id AND b.opened_on = g.opened_on
+), opened AS (
+    INSERT INTO reconciler.breaks (account_id, break_id, opened_on, job, kind, severity, subject_type, subject_id, field)
+    SELECT account_id, break_id, @date::date, job, kind, severity, subject_type, subject_id, field
+    FROM judged WHERE event = 'opened'
+), noted AS (
+    INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, ours, theirs, variance, unit, detail, actor, recorded_at)
+    SELECT g.account_id, g.break_id, @date::date, {{ next_event_no }}, g.event, g.ours, g.theirs, g.variance, g.unit, g.detail, 'reconciler', @as_of::timestamptz
+    FROM (SELECT account_id, break_id, event, ours, theirs, variance, unit, detail FROM judged WHERE event IS NOT NULL
+          UNION ALL
+          SELECT g.account_id, g.break_id, 'cleared', l.ours, l.theirs, l.variance, l.unit, l.detail
+          FROM gone g
+          CROSS JOIN LATERAL {{ last_event }} l) g
+    RETURNING event
+), found AS (
+    DELETE FROM reconciler.findings WHERE business_date = @date::date AND job = @job::text AND NOT (SELECT any_moved FROM moved)
+    RETURNING 1
+)
+SELECT (SELECT any_moved FROM moved) AS moved, (SELECT count(*) FROM found) AS found,
+       count(*) FILTER (WHERE event = 'opened') AS opened, count(*) FILTER (WHERE event = 'reopened') AS reopened,
+       count(*) FILTER (WHERE event = 'changed') AS changed, count(*) FILTER (WHERE event = 'cleared') AS cleared
+FROM noted
