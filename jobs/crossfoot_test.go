@@ -307,7 +307,22 @@ func (f *nightFiles) stripeAgrees(before *nightFiles) {
 			}
 		}
 	}
+	items := map[string]map[string]int64{}
+	for _, row := range f.tables["payout_items.csv"] {
+		of := items[row["payout_id"]]
+		if of == nil {
+			of = map[string]int64{}
+			items[row["payout_id"]] = of
+		}
+		of["transactions"]++
+		for _, column := range []string{"gross_minor", "fee_minor", "net_minor"} {
+			of[column] += f.number(row[column])
+		}
+	}
 	for _, row := range f.tables["payouts.csv"] {
+		for _, column := range []string{"transactions", "gross_minor", "fee_minor", "net_minor"} {
+			f.equal(column+" of payout "+row["payout_id"]+" by its items", items[row["payout_id"]][column], f.number(row[column]))
+		}
 		explained := f.number(row["net_minor"])
 		if row["tie_out"] == "returned" {
 			explained = f.number(row["returned_minor"])

@@ -129,6 +129,7 @@ func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports
 		StripeActivity:  rowsOf[reports.StripeActivity](q, "reports/stripe_activity", n.Date),
 		StripeCash:      rowsOf[reports.StripeCash](q, "reports/stripe_cash", n.Date),
 		Payouts:         rowsOf[reports.Payout](q, "reports/payouts", n.Date),
+		PayoutItems:     rowsWith[reports.PayoutItem](q, "reports/payout_items", postgres.Args{"date": n.Date, "as_of": n.AsOf()}),
 		Disputes:        rowsOf[reports.Dispute](q, "reports/disputes", n.Date),
 		Subscriptions:   rowsOf[reports.Subscription](q, "reports/subscriptions", n.Date),
 		Breaks:          withActions(rowsOf[reports.Break](q, "reports/breaks", n.Date)),
@@ -140,7 +141,22 @@ func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports
 		ControlTotals:   rowsOf[reports.ControlTotal](q, "reports/control_totals", n.Date),
 		Rejects:         rowsOf[reports.Reject](q, "reports/rejects", n.Date),
 	}
+	if !in.Stripe.Looked {
+		return in, nil // nothing of Stripe's would be a bridge to nowhere
+	}
+	sold := postgres.Args{"begin": n.Begin, "as_of": n.AsOf()}
+	in.Tables.Bridge = rowsWith[reports.BridgeItem](q, "reports/bridge", sold)
+	if err := q.Select(ctx, &in.BridgeEnds, "reports/bridge_ends", sold); err != nil {
+		return in, err
+	}
 	return in, nil
+}
+
+// rowsWith streams a statement.
+func rowsWith[T any](q postgres.Querier, statement string, args postgres.Args) reports.Rows[T] {
+	return func(ctx context.Context, fn func(T) error) error {
+		return postgres.Each(ctx, q, statement, args, fn)
+	}
 }
 
 // rowsOf streams a statement that takes the night's date and nothing else.

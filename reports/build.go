@@ -17,6 +17,8 @@ type Tables struct {
 	StripeActivity  Rows[StripeActivity]
 	StripeCash      Rows[StripeCash]
 	Payouts         Rows[Payout]
+	PayoutItems     Rows[PayoutItem]
+	Bridge          Rows[BridgeItem]
 	Disputes        Rows[Dispute]
 	Subscriptions   Rows[Subscription]
 	Breaks          Rows[Break]
@@ -45,6 +47,8 @@ type Input struct {
 	Sources []SourceTotal
 	// Awaited are the objects that await their counterpart longest, check by check.
 	Awaited []Awaited
+	// BridgeEnds are what was sold and what was charged in the night, by currency.
+	BridgeEnds []BridgeEnds
 	// Before are the figures of the up to 29 nights before, oldest first.
 	Before []NightFigures
 	// Previous is the newest night published before this one; nil: there is none.
@@ -64,6 +68,7 @@ type built struct {
 func build(ctx context.Context, dir string, in Input) (_ *built, err error) {
 	b := &built{Files: Files{dir: dir}, input: in}
 	f := newFigures(in.Facts)
+	f.bridgeEnds = in.BridgeEnds
 	file, err := b.create(WorkbookName)
 	if err != nil {
 		return nil, err
@@ -101,6 +106,10 @@ func (b *built) tables(ctx context.Context, f *figures) error {
 		},
 		func() error { return table(ctx, &b.Files, "stripe_cash.csv", "", perUnit, t.StripeCash, f.addCash) },
 		func() error { return table(ctx, &b.Files, "payouts.csv", "Payouts", perUnit, t.Payouts, f.addPayout) },
+		func() error {
+			return table(ctx, &b.Files, "payout_items.csv", "", perUnit, t.PayoutItems, f.addPayoutItem)
+		},
+		func() error { return table(ctx, &b.Files, "bridge.csv", "", perUnit, t.Bridge, f.addBridgeItem) },
 		func() error { return table(ctx, &b.Files, "disputes.csv", "", perUnit, t.Disputes, f.addDispute) },
 		func() error {
 			return table(ctx, &b.Files, "subscriptions.csv", "", perUnit, t.Subscriptions, f.addSubscription)

@@ -51,8 +51,12 @@ type figures struct {
 		residual    tally
 		notItemised tally
 		transit     topN[Payout]
+		// explained is, by currency, what payouts.csv says of the transactions less what payout_items.csv has: 0.
+		explained, items tally
 	}
-	disputes struct {
+	bridge     map[bridgeKey]*amountTally
+	bridgeEnds []BridgeEnds
+	disputes   struct {
 		total, open int64
 		byPhase     groups[string, windowTally]
 		first       topN[Dispute]
@@ -291,6 +295,8 @@ func (f *figures) addNotification(Notification)     { f.notifications++ }
 
 func (f *figures) addPayout(row Payout) {
 	f.payouts.total++
+	f.payouts.explained.add(row.Currency, row.NetMinor)
+	f.payouts.items.add(row.Currency, Int(row.Transactions))
 	group := f.payouts.byStatus.of([2]string{row.Status, row.Currency})
 	group.count++
 	group.amount.add(Int(row.AmountMinor))
@@ -303,6 +309,12 @@ func (f *figures) addPayout(row Payout) {
 	if inTransit(row.Status) {
 		f.payouts.transit.add(row)
 	}
+}
+
+// addPayoutItem takes an item off what payouts.csv says of its currency.
+func (f *figures) addPayoutItem(row PayoutItem) {
+	f.payouts.explained.add(row.Currency, Int(-row.NetMinor))
+	f.payouts.items.add(row.Currency, Int(-1))
 }
 
 // inTransit says whether a payout has left the balance and not arrived: Stripe's statuses pending and in_transit.

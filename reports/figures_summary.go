@@ -29,6 +29,7 @@ func (f *figures) summary(before []NightFigures) *Summary {
 		s.Rejects.ByRelation = append(s.Rejects.ByRelation, RejectGroup{"others", "", f.rejects.byRelation.rest})
 	}
 	s.Status, s.StatusReasons = statusOf(s)
+	s.Attention = attentions(s)
 	s.Trends = append(slices.Clone(before), s.Night())
 	return s
 }
@@ -142,6 +143,14 @@ func (f *figures) summarizeStripe(s *Summary) {
 	}
 	slices.SortFunc(s.Payouts.ByStatus, byStatus)
 	slices.SortFunc(s.Payouts.InTransit, byStatus)
+	for _, of := range []tally{p.explained, p.items} {
+		for _, left := range of.amounts() {
+			if !left.Value.IsZero() && !slices.Contains(s.Payouts.missing, left.Unit) {
+				s.Payouts.missing = append(s.Payouts.missing, left.Unit)
+			}
+		}
+	}
+	f.summarizeBridge(s)
 	d := &f.disputes
 	s.Disputes = DisputeFigures{Disputes: d.total, Open: d.open, ByPhase: []DisputeGroup{}, open: d.first.items,
 		EvidenceDue: EvidenceFigures{Days: evidenceDays, Disputes: d.due, Past: d.past, FirstDue: d.firstDue, Money: d.dueMoney.amounts()}}
@@ -214,6 +223,16 @@ func statusOf(s *Summary) (Status, []string) {
 		if !row.Difference.IsZero() {
 			status = StatusUntied
 			reasons = append(reasons, fmt.Sprintf("The roll-forward in %s is off by %s.", unitText(row.Measure), amountWithUnit(row.Difference, row.Measure)))
+		}
+	}
+	for _, currency := range s.Payouts.missing {
+		status = StatusUntied
+		reasons = append(reasons, fmt.Sprintf("The transactions in payout_items.csv do not add up to payouts.csv in %s.", unitText(currency)))
+	}
+	for _, b := range s.Bridge {
+		if !b.Difference.IsZero() {
+			status = StatusUntied
+			reasons = append(reasons, fmt.Sprintf("The bridge from purchases to charges in %s is off by %s.", unitText(b.Currency), amountWithUnit(b.Difference, b.Currency)))
 		}
 	}
 	return status, reasons

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -145,6 +146,29 @@ func busyNight() Input {
 		Payout{PayoutID: "po_0007", Currency: "usd", Status: "paid", Automatic: true, Method: "standard", Type: "bank_account", CreatedAt: at("2026-03-12T00:05:00Z"), ArrivalDate: date("2026-03-14"), AmountMinor: 398220, Transactions: 88, GrossMinor: "411020", FeeMinor: "12800", NetMinor: "398220", ReturnedMinor: "0", ResidualMinor: "0", TieOut: "tied"},
 		Payout{PayoutID: "po_0008", Currency: "usd", Status: "in_transit", Automatic: true, Method: "standard", Type: "bank_account", CreatedAt: at("2026-03-14T00:05:00Z"), ArrivalDate: date("2026-03-17"), AmountMinor: 402115, Transactions: 91, GrossMinor: "415000", FeeMinor: "12885", NetMinor: "402115", ReturnedMinor: "0", ResidualMinor: "0", TieOut: "tied"},
 	)
+	in.PayoutItems = func(_ context.Context, fn func(PayoutItem) error) error {
+		for _, payout := range []struct {
+			id         string
+			items      int64
+			gross, fee int64
+		}{{"po_0007", 88, 411020, 12800}, {"po_0008", 91, 415000, 12885}} {
+			for i := range payout.items {
+				item := PayoutItem{PayoutID: payout.id, BalanceTransactionID: fmt.Sprintf("txn_%s_%03d", payout.id[3:], i), ReportingCategory: "charge", SourceID: fmt.Sprintf("ch_%04d", i),
+					PurchaseID: fmt.Sprintf("pur_%05d", i), AccountID: fmt.Sprintf("acct_%03d", i%11), GrossMinor: 4600, FeeMinor: 140, Currency: "usd"}
+				if i == payout.items-1 { // what the others leave
+					item.GrossMinor, item.FeeMinor = payout.gross-4600*i, payout.fee-140*i
+				}
+				item.NetMinor = item.GrossMinor - item.FeeMinor
+				if err := fn(item); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	in.Bridge = Of(BridgeItem{"eur", "charged_before", "pur_00301", "ch_0301", "acct_004", -4900}, BridgeItem{"usd", "no_purchase", "", "ch_0302", "", 1900},
+		BridgeItem{"usd", "not_charged", "pur_00088", "", "acct_088", -4900}, BridgeItem{"usd", "other_amount", "pur_00091", "ch_0091", "acct_091", -1000})
+	in.BridgeEnds = []BridgeEnds{{"eur", 6, "29400", 5, "24500"}, {"usd", 105, "514500", 105, "510500"}}
 	in.Disputes = Of(
 		Dispute{DisputeID: "dp_0004", AccountID: "acct_004", PurchaseID: "pur_00071", ChargeID: "ch_0071", Phase: "chargeback", Status: "needs_response", Reason: "fraudulent", OpenedAt: at("2026-03-11T14:00:00Z"), EvidenceDueBy: Moment{at("2026-03-20T23:59:59Z")}, AmountMinor: 4900, Currency: "usd", WithdrawnMinor: "4900", ReturnedMinor: "0", FeesMinor: "1500", SettlementCurrency: "usd", RefundedMinor: "0", ClawbackMinor: "4900", ReinstatementMinor: "6400", AccountStatus: "active", ReviewSuspension: true, TieOut: "tied"},
 		Dispute{DisputeID: "dp_0003", AccountID: "acct_007", PurchaseID: "pur_00055", ChargeID: "ch_0055", Phase: "chargeback", Status: "needs_response", Reason: "product_not_received", OpenedAt: at("2026-03-09T08:00:00Z"), EvidenceDueBy: Moment{at("2026-03-17T23:59:59Z")}, AmountMinor: 9600, Currency: "jpy", WithdrawnMinor: "9600", ReturnedMinor: "0", FeesMinor: "0", SettlementCurrency: "jpy", RefundedMinor: "0", ClawbackMinor: "9600", ReinstatementMinor: "9600", AccountStatus: "suspended", TieOut: "tied"},

@@ -33,7 +33,7 @@ func MorningOf(s *Summary, troubled []string, link string) Morning {
 	if errors := openOf(s, reconcile.Error); errors > 0 {
 		m.Title += ", " + plural(errors, "open error")
 	}
-	list := attentions(s)
+	list := s.Attention
 	for _, a := range list[:min(len(list), mostAttention)] {
 		m.Attention = append(m.Attention, a.line())
 	}
@@ -54,15 +54,15 @@ func openOf(s *Summary, severity reconcile.Severity) int64 {
 }
 
 // line is the row of the page's table as text.
-func (a attention) line() string {
+func (a Attention) line() string {
 	text := fmt.Sprintf("%s: %s", a.Severity, OneLine(a.What))
-	if a.Oldest != "–" {
+	if a.OldestDays != nil {
 		text += fmt.Sprintf(", %d open", a.Open)
 		if a.New > 0 {
 			text += fmt.Sprintf(" (%d new)", a.New)
 		}
 	}
-	if stake := amountsText(a.Stake); stake != "" {
+	if stake := amountsText(a.AtStake); stake != "" {
 		text += ": " + stake
 	}
 	return text

@@ -132,13 +132,14 @@ type page struct {
 	Tiles       []tile
 	Sections    []section
 	Ties        []tie
-	Attention   []attention
+	Bridge      []bridgeRow
 	ProofRows   []proofRow
 	Kinds       []kindSection
 
 	AgeChart, ClassChart, CodeChart, ClosingChart, DaysChart chart
 	Waterfalls, CashFalls, ShareCharts, Trends               []chart
 
+	OpenErrors                int64
 	OpenTotals, MatchedTotals []ControlTotal
 	MoreShares                int64
 
@@ -153,15 +154,6 @@ type page struct {
 type tile struct{ Name, Big, More, Class, Href string }
 
 type section struct{ ID, Name string }
-
-type attention struct {
-	Severity   reconcile.Severity
-	What, Href string
-	Open, New  int64
-	Oldest     string
-	Stake      []Amount
-	Action     string
-}
 
 type kindSection struct {
 	K                             KindFigures
@@ -179,7 +171,7 @@ func writePage(out io.Writer, s *Summary, files []FileEntry) error {
 	p := page{S: s, Policy: contentPolicy(styleSource), Style: template.CSS(styleSource), Title: longDate(s.BusinessDate),
 		Next: s.RefundWindows.next, Urgent: s.RefundRequests.urgent, Final: s.RefundRequests.final, OpenDisputes: s.Disputes.open,
 		Transit: s.Payouts.transit, FirstRejects: s.Rejects.first,
-		Sections: []section{{"attention", "Attention"}, {"proof", "Opening to closing"}, {"controls", "Control totals"}, {"credit-backs", "Credit-backs"},
+		Sections: []section{{"attention", "Attention"}, {"proof", "Opening to closing"}, {"bridge", "Purchases to charges"}, {"controls", "Control totals"}, {"credit-backs", "Credit-backs"},
 			{"windows", "Refund windows"}, {"requests", "Refund requests"}, {"stripe", "Stripe"}, {"trends", "Trends"}, {"breaks", "Breaks"},
 			{"rejects", "Rows left out"}, {"run", "Run and files"}},
 	}
@@ -189,12 +181,13 @@ func writePage(out io.Writer, s *Summary, files []FileEntry) error {
 		}
 	}
 	slices.SortFunc(p.Files, func(a, b FileEntry) int { return cmp.Compare(a.Name, b.Name) })
-	p.StatusText, p.StatusClass = statusText(s.Status), statusClass(s.Status)
+	p.StatusText, p.StatusClass = StatusWords(s.Status, s.Breaks.BySeverity[0].Open)
 	p.Headline = headline(s)
+	p.OpenErrors = s.Breaks.BySeverity[0].Open
 	p.Tiles = tiles(s)
 	p.Kinds = kindSections(s)
-	p.Attention = attentions(s)
 	p.Ties = ties(s)
+	p.Bridge = bridgeRows(s.Bridge)
 	p.ProofRows = proofRows(s.RollForward)
 	p.charts()
 	return pageTemplate.Execute(out, p)
@@ -207,9 +200,9 @@ func longDate(d reconcile.Date) string {
 func statusText(status Status) string {
 	switch status {
 	case StatusTied:
-		return "✓ ties"
+		return "✓ totals agree"
 	case StatusUntied:
-		return "✗ does not tie"
+		return "✗ totals disagree"
 	default:
 		return "! incomplete"
 	}
@@ -231,15 +224,15 @@ func headline(s *Summary) string {
 	var said []string
 	switch s.Status {
 	case StatusTied:
-		said = append(said, "Every row is accounted for and every total ties.")
+		said = append(said, "Every row is accounted for, and all totals agree.")
 	case StatusUntied:
-		said = append(said, "The totals of this night do not tie.")
+		said = append(said, "The totals of this night do not agree.")
 	default:
 		said = append(said, "Part of this night could not be looked at.")
 	}
 	if left := leftOutRows(s); !left.IsZero() {
 		if s.Status == StatusTied {
-			said[0] = "Every total ties."
+			said[0] = "All totals agree."
 		}
 		said = append(said, fmt.Sprintf("Rows of the platform that break its contract and were left out: %s.", grouped(left)))
 	}
@@ -329,63 +322,6 @@ func orText(text, otherwise string) string {
 	return text
 }
 
-// attentions are what somebody has to do something about: the gravest first, and of these what has been open longest.
-func attentions(s *Summary) []attention {
-	var list []attention
-	for _, reason := range s.StatusReasons {
-		list = append(list, attention{Severity: reconcile.Error, What: strings.TrimSuffix(reason, "."), Href: "#controls", Open: 1, Oldest: "–",
-			Action: "Don't close on this night. Run it again once the cause is gone; until then its part of this page is old, missing or wrong."})
-	}
-	if !s.Stripe.Looked {
-		list = append(list, attention{Severity: reconcile.Warning, What: "Stripe was not looked at", Href: "#stripe", Open: 1, Oldest: "–",
-			Action: "Give the worker a key, or wait until Stripe can be reached, and run the night again."})
-	}
-	kinds := slices.Clone(s.Breaks.ByKind)
-	slices.SortStableFunc(kinds, func(a, b KindFigures) int {
-		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), cmp.Compare(b.OldestDays, a.OldestDays))
-	})
-	for _, kind := range kinds {
-		if kind.Open == 0 || kind.Severity == reconcile.Info {
-			continue
-		}
-		rule, _ := kind.Kind.Rule()
-		oldest := "tonight"
-		if kind.OldestDays > 0 {
-			oldest = plural(kind.OldestDays, "day")
-		}
-		list = append(list, attention{Severity: kind.Severity, What: kindName(kind.Kind), Href: "#" + anchor(kind.Kind), Open: kind.Open, New: kind.New,
-			Oldest: oldest, Stake: kind.AtStake, Action: rule.Action})
-	}
-	if due := s.Disputes.EvidenceDue; due.Disputes > 0 {
-		list = slices.Insert(list, firstBelowError(list), evidenceAttention(due))
-	}
-	if left := leftOutRows(s); !left.IsZero() {
-		list = slices.Insert(list, firstBelowError(list), attention{Severity: reconcile.Warning, What: "Rows of the platform that were left out", Href: "#rejects", Open: left.big().Int64(), Oldest: "–",
-			Action: "Nothing was said about them. Have the platform correct them, or the view that passes them on; rejects.csv names each field."})
-	}
-	return list
-}
-
-// firstBelowError is where what is no error begins.
-func firstBelowError(list []attention) int {
-	if at := slices.IndexFunc(list, func(a attention) bool { return a.Severity != reconcile.Error }); at >= 0 {
-		return at
-	}
-	return len(list)
-}
-
-// evidenceAttention is the disputes that are lost unless somebody sends evidence: a warning while there is time, and once a date has passed still.
-func evidenceAttention(due EvidenceFigures) attention {
-	a := attention{Severity: reconcile.Warning, What: fmt.Sprintf("Evidence for disputes due within %d days", due.Days), Href: "#disputes", Open: due.Disputes,
-		Oldest: "–", Stake: due.Money,
-		Action: "Send the evidence in Stripe's dashboard before the date, or accept the dispute; without evidence it is lost."}
-	if due.Past > 0 {
-		a.What += fmt.Sprintf(", or past: %d", due.Past)
-	}
-	a.What += "; the first on " + due.FirstDue.UTC().Format("2006-01-02 15:04 UTC")
-	return a
-}
-
 func kindName(kind reconcile.BreakKind) string {
 	words := strings.ReplaceAll(string(kind), "_", " ")
 	if words == "" {
@@ -438,5 +374,9 @@ func StatusWords(status Status, errors int64) (text, class string) {
 	if status == StatusTied && errors > 0 {
 		class = "error"
 	}
-	return statusText(status), class
+	text = statusText(status)
+	if status == StatusTied && errors > 0 {
+		text = "totals agree, " + plural(errors, "error") + " open"
+	}
+	return text, class
 }

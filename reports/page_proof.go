@@ -36,7 +36,7 @@ func proofRows(measures []RollForward) []proofRow {
 		}
 		rows = append(rows, row)
 	}
-	lots, difference := proofRow{Name: "Closing, counted from the lots"}, proofRow{Name: "Difference", Sum: true}
+	lots, difference := proofRow{Name: "Closing, counted again from what is left of each purchase and gift"}, proofRow{Name: "Difference", Sum: true}
 	for _, measure := range measures {
 		lots.Cells = append(lots.Cells, proofCell{Text: amountText(measure.ClosingFromLots, measure.Measure)})
 		cell := proofCell{Text: amountText(measure.Difference, measure.Measure) + " ✓"}

@@ -144,7 +144,7 @@ func TestPageEscapesHostileTexts(t *testing.T) {
 
 func TestPageSaysWhatWasNotLookedAt(t *testing.T) {
 	bad, _, _ := parsePage(t, badNight())
-	for _, want := range []string{"Stripe was not looked at.", "These figures do not tie. Don't close on them.", "The job match-purchases did not complete.",
+	for _, want := range []string{"Stripe was not looked at.", "These totals do not agree. Don't close on them.", "The job match-purchases did not complete.",
 		"The check “jobs and debits” is off by 1 job.", "The roll-forward in credits is off by 30 credits."} {
 		if !strings.Contains(textOf(bad), want) {
 			t.Errorf("the bad night's page doesn't say %q", want)
@@ -154,7 +154,7 @@ func TestPageSaysWhatWasNotLookedAt(t *testing.T) {
 		t.Error("what was not looked at reads as if there were none")
 	}
 	empty, _, _ := parsePage(t, emptyNight())
-	for _, want := range []string{"Every row is accounted for and every total ties.", "No break is open.", "Nothing. No break is open", "No refund request was undecided"} {
+	for _, want := range []string{"Every row is accounted for, and all totals agree.", "No break is open.", "Nothing. No break is open", "No refund request was undecided"} {
 		if !strings.Contains(textOf(empty), want) {
 			t.Errorf("the empty night's page doesn't say %q", want)
 		}
@@ -165,11 +165,11 @@ func TestPageSaysWhatWasNotLookedAt(t *testing.T) {
 	unchecked := emptyNight()
 	unchecked.ControlTotals = nil
 	blind, _, _ := parsePage(t, unchecked)
-	if text := textOf(blind); strings.Contains(text, "✓ ties") || strings.Contains(text, "Nothing. No break") || !strings.Contains(text, "No check has run for this night") {
+	if text := textOf(blind); strings.Contains(text, "✓ totals agree") || strings.Contains(text, "Nothing. No break") || !strings.Contains(text, "No check has run for this night") {
 		t.Error("a night without a check reads as clean")
 	}
 	busy, _, _ := parsePage(t, busyNight())
-	for _, want := range []string{"Every total ties. Rows of the platform that break its contract and were left out: 2.", "24 breaks are open, 6 errors among them; 2.87 EUR, 59.00 USD, 970 credits at stake.",
+	for _, want := range []string{"All totals agree. Rows of the platform that break its contract and were left out: 2.", "24 breaks are open, 6 errors among them; 2.87 EUR, 59.00 USD, 970 credits at stake.",
 		"1 refund request is overdue.", "104,815.41"} {
 		if !strings.Contains(textOf(busy), want) {
 			t.Errorf("the busy night's page doesn't say %q", want)

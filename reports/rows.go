@@ -187,6 +187,31 @@ type Payout struct {
 	TieOut        string         `db:"tie_out"` // tied, awaiting, not_itemised, returned, residual
 }
 
+// PayoutItem is a row of payout_items.csv: a balance transaction of a payout of payouts.csv, and the purchase that it is about.
+type PayoutItem struct {
+	PayoutID             string `db:"payout_id"`
+	BalanceTransactionID string `db:"balance_transaction_id"`
+	ReportingCategory    string `db:"reporting_category"`
+	SourceID             string `db:"source_id"` // the charge, refund, dispute or other object of Stripe's that it is the transaction of
+	PurchaseID           string `db:"purchase_id"`
+	AccountID            string `db:"account_id"`
+	GrossMinor           int64  `db:"gross_minor"`
+	FeeMinor             int64  `db:"fee_minor"`
+	NetMinor             int64  `db:"net_minor"`
+	Currency             string `db:"currency"`
+}
+
+// BridgeItem is a row of bridge.csv: a purchase or a charge of the night that isn't each other's, and what it adds to the way from what was
+// sold to what was charged.
+type BridgeItem struct {
+	Currency    string `db:"currency"`
+	Step        string `db:"step"` // one of bridgeSteps
+	PurchaseID  string `db:"purchase_id"`
+	ChargeID    string `db:"charge_id"`
+	AccountID   string `db:"account_id"`
+	AmountMinor int64  `db:"amount_minor" money:"currency"`
+}
+
 // Dispute is a row of disputes.csv.
 type Dispute struct {
 	DisputeID          string    `db:"dispute_id"`

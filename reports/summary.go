@@ -54,6 +54,7 @@ type Summary struct {
 	Facts
 	Status         Status              `json:"status"`
 	StatusReasons  []string            `json:"status_reasons"`
+	Attention      []Attention         `json:"attention"`
 	Breaks         BreakFigures        `json:"breaks"`
 	CreditBacks    CreditBackFigures   `json:"credit_backs"`
 	RefundWindows  WindowFigures       `json:"refund_windows"`
@@ -62,6 +63,7 @@ type Summary struct {
 	StripeActivity []StripeActivity    `json:"stripe_activity"`
 	StripeCash     []StripeCash        `json:"stripe_cash"`
 	Payouts        PayoutFigures       `json:"payouts"`
+	Bridge         []BridgeFigures     `json:"bridge"`
 	Disputes       DisputeFigures      `json:"disputes"`
 	Subscriptions  SubscriptionFigures `json:"subscriptions"`
 	ControlTotals  []ControlTotal      `json:"control_totals"`
@@ -75,6 +77,30 @@ type Summary struct {
 type Amount struct {
 	Unit  string `json:"unit"`
 	Value Number `json:"value"`
+}
+
+// Attention is something that somebody has to do something about.
+type Attention struct {
+	Severity   reconcile.Severity `json:"severity"`
+	What       string             `json:"what"`
+	Href       string             `json:"href"` // the part of the page that says more
+	Open       int64              `json:"open"`
+	New        int64              `json:"new"`
+	OldestDays *int64             `json:"oldest_days,omitempty"` // since it was first seen; nil: it has no age
+	AtStake    []Amount           `json:"at_stake"`
+	Action     string             `json:"action"`
+}
+
+// Oldest is the age in words.
+func (a Attention) Oldest() string {
+	switch {
+	case a.OldestDays == nil:
+		return "–"
+	case *a.OldestDays == 0:
+		return "tonight"
+	default:
+		return plural(*a.OldestDays, "day")
+	}
 }
 
 // BreakFigures count the breaks that are open at the end of the night, and those that left in it.
@@ -197,6 +223,7 @@ type PayoutFigures struct {
 	NotItemised []Amount `json:"not_itemised"`
 
 	transit []Payout
+	missing []string // currencies in which payout_items.csv does not add up to payouts.csv
 }
 
 // PayoutGroup is payouts of one status and currency.
