@@ -28,7 +28,7 @@ WITH RECURSIVE refunded AS (
     WHERE i.from_balance_minor <> 0 AND i.finalized_at >= greatest(@books_begin::timestamptz, @begin::timestamptz - interval '60 days') AND i.finalized_at < @end::timestamptz
       AND NOT EXISTS (SELECT FROM reconciler.subscription_positions w
                       WHERE w.subject_id = i.id AND w.business_date >= @begin_date::date AND w.business_date < @date::date)
-), known AS (
+), known AS MATERIALIZED (
     SELECT s.account_id, s.subject_id, s.is_purchase, b.amount_minor AS booked_minor, b.currency AS booked_currency, b.booked_at >= @books_begin::timestamptz AS is_ours,
            coalesce(was.invoice_id, '') AS invoice_was, coalesce(was.tax_minor, b.tax_minor, 0) AS tax_was,
            was.subject_id IS NULL OR was.given_back_minor <> 0 OR b.booked_at < @books_begin::timestamptz OR r.purchase_id IS NOT NULL AS may_be_refunded
@@ -39,21 +39,30 @@ WITH RECURSIVE refunded AS (
                        WHERE w.account_id = s.account_id AND w.subject_id = s.subject_id AND w.business_date >= @begin_date::date AND w.business_date < @date::date
                        ORDER BY w.business_date DESC LIMIT 1) was ON true
     WHERE b.purchase_id IS NOT NULL OR NOT s.is_purchase
-), billed AS (
+), found AS (
     -- An invoice is found once; after that it is the purchase's.
+    SELECT k.account_id, k.subject_id, v.id
+    FROM known k
+    JOIN source.purchases p ON p.account_id = k.account_id AND p.id = k.subject_id
+    LEFT JOIN LATERAL {{ main_charge }} c ON true
+    CROSS JOIN LATERAL {{ purchase_invoice }} v
+    WHERE k.is_purchase AND k.invoice_was = '' AND v.currency = k.booked_currency
+), sold AS (
+    -- Invoices that a purchase names are the purchase's.
+    SELECT k.subject_id AS id
+    FROM known k
+    JOIN reconciler.stripe_invoices i ON i.id = k.subject_id
+    CROSS JOIN LATERAL (SELECT nullif(i.charge_id, '') AS id, i.payment_intent_id, i.id AS invoice_id, '' AS metadata_purchase_id) c
+    CROSS JOIN LATERAL {{ purchase_of_charge }} p
+    WHERE NOT k.is_purchase
+), billed AS (
     SELECT k.*, coalesce(i.id, '') AS invoice_id, coalesce(k.booked_currency, i.currency) AS currency,
            coalesce(k.booked_minor, CASE WHEN i.status <> 'void' AND o.id IS NULL AND sign(i.total_minor) = sign(i.from_balance_minor) THEN i.from_balance_minor ELSE 0 END)::numeric AS gross_minor,
            coalesce(i.total_minor, 0)::numeric AS total_minor, coalesce(i.tax_minor, 0)::numeric AS invoice_tax_minor
     FROM known k
-    LEFT JOIN LATERAL (SELECT v.id
-                       FROM source.purchases p
-                       LEFT JOIN LATERAL {{ main_charge }} c ON true
-                       CROSS JOIN LATERAL {{ purchase_invoice }} v
-                       WHERE p.account_id = k.account_id AND p.id = k.subject_id AND v.currency = k.booked_currency) found ON k.is_purchase AND k.invoice_was = ''
+    LEFT JOIN found ON k.is_purchase AND found.account_id = k.account_id AND found.subject_id = k.subject_id
+    LEFT JOIN sold o ON NOT k.is_purchase AND o.id = k.subject_id
     LEFT JOIN reconciler.stripe_invoices i ON i.id = CASE WHEN NOT k.is_purchase THEN k.subject_id WHEN k.invoice_was <> '' THEN k.invoice_was ELSE found.id END
-    LEFT JOIN LATERAL (SELECT p.id
-                       FROM (SELECT nullif(i.charge_id, '') AS id, i.payment_intent_id, i.id AS invoice_id, '' AS metadata_purchase_id) c
-                       CROSS JOIN LATERAL {{ purchase_of_charge }} p) o ON NOT k.is_purchase
 ), charge AS MATERIALIZED (
     SELECT x.*, x.subject_id AS purchase_id, x.gross_minor - x.tax_minor AS net_minor
     FROM (SELECT b.*, CASE WHEN b.total_minor = 0 OR sign(b.invoice_tax_minor) <> sign(b.gross_minor) OR abs(b.invoice_tax_minor) > abs(b.total_minor) THEN 0
