@@ -30,9 +30,9 @@ const clockTicks = 100
 
 // smallNight is what a night of one build costs.
 type smallNight struct {
-	program, name        string
-	cpu, took, sent, all []float64
-	statements           map[string]float64 // seconds that the server plans and runs each, of the last backfill
+	program, name           string
+	cpu, worker, took, sent []float64
+	statements              map[string]float64 // seconds that the server plans and runs each, of the last backfill
 }
 
 // nights measures what a backfill of small nights costs: the worker's and the server's CPU, and statements. With another build named, it takes
@@ -72,6 +72,7 @@ func (l *lab) nights(ctx context.Context, r *benchReport) (err error) {
 	what := fmt.Sprintf("%d nights of some %d jobs, without Stripe", smallNights, smallJobsPerNight)
 	for _, build := range builds {
 		r.atMost("small night, CPU of worker and server, "+build.name, 0, "s", build.cpu, what)
+		r.atMost("small night, CPU of the worker alone, "+build.name, 0, "s", build.worker, "")
 		r.atMost("small night, statements sent, "+build.name, 0, "", build.sent, "BEGIN, COMMIT, SET and the like counted")
 		r.profile("small nights by "+build.name, sampled{statements: samplesOf(build.statements)})
 	}
@@ -172,7 +173,9 @@ func (l *lab) fillBack(ctx context.Context, build *smallNight) (err error) {
 	if err != nil {
 		return err
 	}
-	build.cpu = append(build.cpu, (seconds(after-before)+seconds(state.UserTime()+state.SystemTime()))/smallNights)
+	worker := seconds(state.UserTime() + state.SystemTime())
+	build.worker = append(build.worker, worker/smallNights)
+	build.cpu = append(build.cpu, (seconds(after-before)+worker)/smallNights)
 	return build.readStatements(ctx, db)
 }
 
@@ -188,12 +191,26 @@ func (l *lab) call(ctx context.Context, program, role string, args ...string) (*
 	return cmd.ProcessState, nil
 }
 
-// awaitNobody waits until the programs' sessions are gone: the server's processes tell what they have used when they end.
+// awaitNobody waits until the programs' sessions are gone, and the server's processes of them too: only then are they counted.
 func (l *lab) awaitNobody(ctx context.Context, db *dbsql.DB) error {
+	postmaster, err := l.postmaster()
+	if err != nil {
+		return err
+	}
 	for {
 		var sessions int
-		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE usename IN ($1, $2)", sql.AppRole, sql.OwnerRole).Scan(&sessions); err != nil || sessions == 0 {
+		var known string
+		err := db.QueryRowContext(ctx, "SELECT count(*) FILTER (WHERE usename IN ($1, $2)), string_agg(pid::text, ' ') FROM pg_stat_activity", sql.AppRole, sql.OwnerRole).Scan(&sessions, &known)
+		if err != nil {
 			return err
+		}
+		processes, err := os.ReadFile(fmt.Sprintf("/proc/%s/task/%s/children", postmaster, postmaster))
+		if err != nil {
+			return fmt.Errorf("this system doesn't tell the server's processes: %w", err)
+		}
+		ending := slices.ContainsFunc(strings.Fields(string(processes)), func(pid string) bool { return !slices.Contains(strings.Fields(known), pid) })
+		if sessions == 0 && !ending {
+			return nil
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
@@ -203,13 +220,19 @@ func (l *lab) awaitNobody(ctx context.Context, db *dbsql.DB) error {
 	}
 }
 
+// postmaster is the process that all others of the server are children of.
+func (l *lab) postmaster() (pid string, err error) {
+	content, err := os.ReadFile(filepath.Join(l.server.Dir(), "data", "postmaster.pid"))
+	pid, _, _ = strings.Cut(string(content), "\n")
+	return pid, err
+}
+
 // serverCPU is what those processes of the server have used that have ended: the sessions, and what cleaned up after them.
 func (l *lab) serverCPU() (time.Duration, error) {
-	content, err := os.ReadFile(filepath.Join(l.server.Dir(), "data", "postmaster.pid"))
+	postmaster, err := l.postmaster()
 	if err != nil {
 		return 0, err
 	}
-	postmaster, _, _ := strings.Cut(string(content), "\n")
 	stat, err := os.ReadFile("/proc/" + postmaster + "/stat")
 	if err != nil {
 		return 0, fmt.Errorf("this system doesn't tell what the server's processes use: %w", err)
