@@ -41,6 +41,8 @@ type page struct {
 	Headline                 string
 	Revision                 int
 	Faults                   []string
+	Tiles                    []tile
+	Untied                   []Proof
 	Groups                   []group
 	Errors                   []Break
 	BreakRows                []Break
@@ -58,6 +60,32 @@ type page struct {
 	OpeningChanges           []balanceChange
 	Files                    []reports.FileEntry
 	NoteCount                int
+}
+
+// tile is a figure at the top of the page.
+type tile struct{ Name, Big, More, Class, Href string }
+
+func (in *Input) tiles() []tile {
+	oldest, accounts := int64(0), 0
+	for _, g := range in.groups() {
+		oldest, accounts = max(oldest, g.Oldest), accounts+1
+	}
+	list := []tile{
+		{Name: "Open items", Big: fmt.Sprint(len(in.Items)), Href: "#items", More: fmt.Sprintf("in %s, the oldest %s", plural(accounts, "account", "accounts"), plural(int(oldest), "day", "days"))},
+		{Name: "Open errors", Big: fmt.Sprint(in.SignOff.OpenErrors), Href: "#breaks", More: fmt.Sprintf("%d accepted, %d warnings open", len(in.SignOff.Accepted), in.SignOff.OpenWarnings)},
+	}
+	if in.SignOff.OpenErrors > 0 {
+		list[1].Class = "error"
+	}
+	for _, c := range in.Cash {
+		list = append(list, tile{Name: "Balance at Stripe", Big: c.ClosingMinor.Text(c.Currency), Href: "#cash", More: "from " + c.OpeningMinor.Text(c.Currency)})
+	}
+	for _, i := range in.Income {
+		if i.IsTotal {
+			list = append(list, tile{Name: "Income less expenses", Big: i.Month.Text(i.Currency), Href: "#income", More: i.Year.Text(i.Currency) + " this year"})
+		}
+	}
+	return list
 }
 
 // group is an account whose balance consists of items.
@@ -111,6 +139,12 @@ func (in *Input) page(revision int, baseline Published) *page {
 	p := &page{Input: in, Title: monthName(in.Month), State: in.SignOff.State, StateClass: map[string]string{StateDraft: "warning", StateClosed: "ok", StateReviewed: "ok"}[in.SignOff.State],
 		Headline: in.headline(), Revision: revision, Faults: in.Faults(), Groups: in.groups(), Errors: in.OpenErrors()}
 	p.Style, p.Policy = reports.PageStyle()
+	p.Tiles = in.tiles()
+	for _, proof := range in.Proofs {
+		if !proof.Difference.IsZero() {
+			p.Untied = append(p.Untied, proof)
+		}
+	}
 	sorted := slices.Clone(in.Breaks)
 	slices.SortStableFunc(sorted, func(a, b Break) int {
 		if c := rank(a.Severity) - rank(b.Severity); c != 0 {
