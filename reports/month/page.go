@@ -63,7 +63,10 @@ type page struct {
 }
 
 // tile is a figure at the top of the page.
-type tile struct{ Name, Big, More, Class, Href string }
+type tile struct {
+	Name, Big, More, Class, Href string
+	Amount, Second               reports.FrontAmount // shown in place of Big, and before More, where there is one
+}
 
 func (in *Input) tiles() []tile {
 	oldest, accounts := int64(0), 0
@@ -78,11 +81,11 @@ func (in *Input) tiles() []tile {
 		list[1].Class = "error"
 	}
 	for _, c := range in.Cash {
-		list = append(list, tile{Name: "Balance at Stripe", Big: c.ClosingMinor.Text(c.Currency), Href: "#cash", More: "from " + c.OpeningMinor.Text(c.Currency)})
+		list = append(list, tile{Name: "Balance at Stripe", Amount: amount(c.ClosingMinor, c.Currency), Href: "#cash", Second: amount(c.OpeningMinor, c.Currency), More: "as the month opened"})
 	}
 	for _, i := range in.Income {
 		if i.IsTotal {
-			list = append(list, tile{Name: "Income less expenses", Big: i.Month.Text(i.Currency), Href: "#income", More: i.Year.Text(i.Currency) + " this year"})
+			list = append(list, tile{Name: "Income less expenses", Amount: amount(i.Month, i.Currency), Href: "#income", Second: amount(i.Year, i.Currency), More: "this year"})
 		}
 	}
 	return list
