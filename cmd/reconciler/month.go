@@ -168,7 +168,7 @@ func withOffice(cmd *cobra.Command, s *settings, period string, fn func(*month.O
 
 func officeOf(w *jobs.Worker) *month.Office {
 	settings := w.Settings.Defaults()
-	return &month.Office{Store: w.Store, Reports: w.Reports, Zone: settings.Zone, Chart: settings.Chart, CodeVersion: w.CodeVersion, Log: w.Log}
+	return &month.Office{Store: w.Store, Reports: w.Reports, Zone: settings.Zone, Chart: settings.Chart, CodeVersion: w.CodeVersion}
 }
 
 func parsePeriod(text string) (reconcile.Month, error) {

@@ -3,6 +3,7 @@ package month
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,7 +110,7 @@ func (g *gathering) balances(ctx context.Context) error {
 		}
 		total.Month, total.Year = total.Month.Plus(line.Month), total.Year.Plus(line.Year)
 	}
-	sortStrings(order)
+	slices.Sort(order)
 	incomeFirst(g.in.Income)
 	for _, currency := range order {
 		g.in.Income = append(g.in.Income, *totals[currency])

@@ -13,8 +13,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -30,7 +28,6 @@ type Office struct {
 	Zone        *time.Location
 	Chart       reconcile.Chart
 	CodeVersion string
-	Log         zerolog.Logger
 }
 
 // ErrNoNights says that no night of the month has been reported.

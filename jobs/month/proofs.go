@@ -30,7 +30,7 @@ func (g *gathering) proofs(context.Context) error {
 	for currency := range sums {
 		currencies = append(currencies, currency)
 	}
-	sortStrings(currencies)
+	slices.Sort(currencies)
 	for _, currency := range currencies {
 		add("Debits of the month against credits", currency, sums[currency].Debits, sums[currency].Credits)
 	}
@@ -152,8 +152,6 @@ func (r itemRow) sentence() string {
 		return "Not settled yet."
 	}
 }
-
-func sortStrings(list []string) { slices.Sort(list) }
 
 func sortItems(items []month.OpenItem) {
 	slices.SortFunc(items, func(a, b month.OpenItem) int {

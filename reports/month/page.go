@@ -59,7 +59,6 @@ type page struct {
 	SignedItems              changes
 	OpeningChanges           []balanceChange
 	Files                    []reports.FileEntry
-	NoteCount                int
 }
 
 // tile is a figure at the top of the page.

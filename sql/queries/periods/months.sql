@@ -5,9 +5,13 @@ SELECT m.period, coalesce(p.revision, 0) AS revision,
        CASE a.action WHEN 'closed' THEN
             (SELECT count(*) FROM reconciler.late_items l
              WHERE l.entry_date BETWEEN (m.period || '-01')::date AND ((m.period || '-01')::date + interval '1 month - 1 day')::date
-               AND l.booked_on >= (m.period || '-01')::date + interval '1 month') ELSE 0 END AS late
+               AND l.booked_on >= (m.period || '-01')::date + interval '1 month')
+            + (SELECT count(*) FROM reconciler.stripe_late l
+               WHERE l.created_at >= ((m.period || '-01')::timestamp AT TIME ZONE z.name) AND l.created_at < (((m.period || '-01')::date + interval '1 month') AT TIME ZONE z.name)
+                 AND l.booked_on >= (m.period || '-01')::date + interval '1 month') ELSE 0 END AS late
 FROM (SELECT period FROM reconciler.month_publications UNION SELECT period FROM reconciler.periods) m
 LEFT JOIN LATERAL (SELECT p.revision FROM reconciler.month_publications p WHERE p.period = m.period ORDER BY p.revision DESC LIMIT 1) p ON true
 LEFT JOIN LATERAL (SELECT a.action_no, a.action, a.actor FROM reconciler.periods a WHERE a.period = m.period ORDER BY a.action_no DESC LIMIT 1) a ON true
+LEFT JOIN LATERAL (SELECT coalesce((SELECT t.zone FROM reconciler.time_zone t), 'UTC') AS name) z ON true
 LEFT JOIN reconciler.period_reviews r ON r.period = m.period AND r.action_no = a.action_no
 ORDER BY 1
