@@ -224,6 +224,13 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 		journal := filepath.Join(b.folder, m.String(), "journal.hledger")
 		b.runs("hledger", "-f", journal, "check", "--strict")
 		b.runs("ledger", "-f", journal, "--pedantic", "bal")
+		if exec.Command("/usr/bin/python3", "-c", "import openpyxl").Run() == nil { // another reader of the workbook
+			b.runs("/usr/bin/python3", "-c", `import sys, openpyxl
+book = openpyxl.load_workbook(sys.argv[1])
+cells = [row[3].value for row in book["OpenItems"].iter_rows(min_row=2) if row[2].value]
+assert book.sheetnames[0] == "Summary" and len(cells) == int(sys.argv[2]) and all(cells), (book.sheetnames, cells)`,
+				filepath.Join(b.folder, m.String(), "month.xlsx"), fmt.Sprint(len(items)))
+		}
 		again, err := b.office.Draft(ctx, m, at.Add(time.Hour))
 		b.must(err)
 		if again.IsNew || again.Revision != published.Revision {
