@@ -240,7 +240,34 @@ assert book.sheetnames[0] == "Summary" and len(cells) == int(sys.argv[2]) and al
 	if len(itemsBefore) < 10 {
 		t.Errorf("only %d open items: the differences are not in", len(itemsBefore))
 	}
+	b.clears(months[len(months)-1], at)
 	b.signs(months[0], at)
+}
+
+// clears posts what clears a payment, and takes it back: the items of both accounts must follow.
+func (b *business) clears(m reconcile.Month, at time.Time) {
+	last := b.nights[len(b.nights)-1]
+	b.db.MustExec(`INSERT INTO reconciler.journal_lines (account_id, business_date, entry_id, line_no, kind, role, ledger_account, currency, amount_minor, description, source)
+		SELECT account_id, $1::date, 'cleared', n, $2, r.role, r.name, currency, r.sign * 17, 'cleared', source
+		FROM (SELECT account_id, currency, source FROM reconciler.journal_lines WHERE kind = 'purchase' AND role = 'purchase_clearing' AND currency = 'usd' ORDER BY business_date DESC, source LIMIT 1) p
+		CROSS JOIN (VALUES (1, 'purchase_clearing', 'Assets:Stripe:Purchase-Clearing:USD', 1), (2, 'refund_clearing', 'Liabilities:Refunds-Payable:USD', -1)) r (n, role, name, sign)`, last, reconcile.EntryClearing)
+	published, err := b.office.Draft(context.Background(), m, at.Add(2*time.Hour))
+	b.must(err)
+	cleared := 0
+	for _, item := range published.Input.Items {
+		if strings.Contains(item.Explanation, "has been cleared") {
+			cleared++
+		}
+	}
+	if cleared != 2 {
+		b.Errorf("%d items say that a part of them was cleared, want 2", cleared)
+	}
+	for _, proof := range published.Input.Proofs {
+		if strings.HasPrefix(proof.What, "Open items") && !proof.Difference.IsZero() {
+			b.Errorf("after a payment was cleared, %s: off by %s", proof.What, proof.Difference)
+		}
+	}
+	b.db.MustExec("DELETE FROM reconciler.journal_lines WHERE entry_id = 'cleared'")
 }
 
 // signs closes, reviews, tampers with and reopens a month.
