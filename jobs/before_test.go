@@ -207,8 +207,9 @@ func TestBugEntriesOfNightsThatWereLeftOutLeftAllLaterOnesUntied(t *testing.T) {
 
 // A ledger too long for that is not gone through from its beginning before it doesn't tie; then the same night books what has turned up.
 func TestLongLedgerThatDoesNotTieIsSearchedFromItsBeginning(t *testing.T) {
-	defer jobs.SetLookBackRows(0)()
+	t.Parallel()
 	w, s := newWorker(t), testStage
+	w.Settings.Sizes = jobs.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
 	s.First = date("2026-03-28")
 	business, late := turnedUp(s, 0)
 	w.play(t, s, business, 0, 1)

@@ -222,7 +222,7 @@ func (n *Night) ledgerTotal(ctx context.Context, tx *postgres.Tx, read *reading,
 	}
 	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !read.ledgerChanged {
 		var due bool
-		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": closingIsLedger, "many": ledgerRows})
+		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": closingIsLedger, "many": n.Settings.Sizes.LedgerRows})
 		if err != nil || !due {
 			return closing, err
 		}

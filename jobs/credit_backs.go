@@ -36,12 +36,12 @@ func creditBacks(ctx context.Context, n *Night, read *reading) (counts Counts, e
 	return counts, err
 }
 
-// factsTx is for what looks up one job after the other. Its statements are planned while tables are empty that may be full before they end: a
+// FactsTx is for what looks up one job after the other. Its statements are planned while tables are empty that may be full before they end: a
 // plan that reads such a table from end to end, because it is short yet, would do so for every job.
-var factsTx = postgres.TxOptions{ReadOnly: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
+var FactsTx = postgres.TxOptions{ReadOnly: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
 
 // postingTx reads and posts in one snapshot: what is decided is what is counted.
-var postingTx = postgres.TxOptions{Snapshot: true, WorkMem: factsTx.WorkMem, Settings: factsTx.Settings}
+var postingTx = postgres.TxOptions{Snapshot: true, WorkMem: FactsTx.WorkMem, Settings: FactsTx.Settings}
 
 type creditBackFacts struct {
 	AccountID      string     `db:"account_id"`

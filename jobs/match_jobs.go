@@ -45,9 +45,9 @@ func matchJobs(ctx context.Context, n *Night, read *reading) (counts Counts, err
 // matchingTx gives the night's big joins room, for their transaction alone.
 var matchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: postgres.Args{"hash_mem_multiplier": "2"}}
 
-// readingTx is for the statements that look at every row of a night. Compiling one takes 0.2 s, which pays from about a million rows on; all other
+// ReadingTx is for the statements that look at every row of a night. Compiling one takes 0.2 s, which pays from about a million rows on; all other
 // statements take less than that. A server that has it switched off is left alone.
-var readingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{
+var ReadingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{
 	"jit_above_cost": "140000", "jit_optimize_above_cost": "140000", "jit_inline_above_cost": "-1",
 })}
 

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,18 @@ type Settings struct {
 	Chart reconcile.Chart
 	// Refund is about the execution of refund plans.
 	Refund RefundSettings
+	// Sizes are those from which a night looks at less of its history.
+	Sizes Sizes
+}
+
+// Sizes are numbers of rows.
+type Sizes struct {
+	// LookBackRows in the nights that are looked back at, from which they are only counted. Default 2,000,000.
+	LookBackRows int64
+	// TurnRows of nights before the look-back, which are looked at in one night; or one night. Default 10,000.
+	TurnRows int64
+	// LedgerRows from which the whole ledger is not summed every night. Default 100,000.
+	LedgerRows int64
 }
 
 // Defaults fills what was left zero, the caps aside: 0 there means no cap.
@@ -64,6 +77,9 @@ func (s Settings) Defaults() Settings {
 		s.LateLookbackNights = 7
 	}
 	s.Refund = s.Refund.Defaults()
+	s.Sizes.LookBackRows = cmp.Or(s.Sizes.LookBackRows, 2_000_000)
+	s.Sizes.TurnRows = cmp.Or(s.Sizes.TurnRows, 10_000)
+	s.Sizes.LedgerRows = cmp.Or(s.Sizes.LedgerRows, 100_000)
 	if s.Chart.IsZero() {
 		s.Chart = reconcile.DefaultChart()
 	}

@@ -193,7 +193,7 @@ func (n *opening) bookOwnLateRows(ctx context.Context, tx *postgres.Tx, reported
 	if err == nil {
 		err = n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, bookedOn, false)
 	}
-	if err == nil && before.noted && !n.Date.After(before.BusinessDate) && (!before.goesOn || before.Entries <= lookBackRows) {
+	if err == nil && before.noted && !n.Date.After(before.BusinessDate) && (!before.goesOn || before.Entries <= n.Settings.Sizes.LookBackRows) {
 		err = n.bookRowsBefore(ctx, tx, before.BusinessDate, bookedOn)
 	}
 	if err != nil {
@@ -254,10 +254,6 @@ func (n *Night) isOpen(reported reconcile.Date) bool {
 	return reported.IsZero() || n.Date.After(reported) || n.Date == reported && n.Run.Whole
 }
 
-// Of a platform that has more than lookBackRows rows in the nights that are looked back at, nights are only counted. Of nights before the
-// look-back, so many are looked at in one night as have turnRows rows, or one. A ledger of more than ledgerRows entries is not summed every night.
-var lookBackRows, turnRows, ledgerRows int64 = 2_000_000, 10_000, 100_000
-
 // olderNight is a night before the look-back, or all the time before the first one.
 type olderNight struct {
 	BusinessDate reconcile.Date `db:"business_date"`
@@ -275,13 +271,13 @@ func (n *opening) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, befor
 		return nil, false, err
 	}
 	isLate := before.isLate(n.Date)
-	if isLate && before.Entries <= lookBackRows {
+	if isLate && before.Entries <= n.Settings.Sizes.LookBackRows {
 		older = slices.Insert(older, 0, olderNight{BusinessDate: before.BusinessDate, Rows: before.Entries, isBefore: true})
 	}
 	var turns [][]olderNight // of neighbours, which are read as one
 	var rows int64
 	for _, night := range older {
-		if rows += night.Rows; len(turns) == 0 || rows > turnRows {
+		if rows += night.Rows; len(turns) == 0 || rows > n.Settings.Sizes.TurnRows {
 			turns, rows = append(turns, nil), night.Rows
 		}
 		turns[len(turns)-1] = append(turns[len(turns)-1], night)
@@ -351,7 +347,7 @@ func (n *opening) lookBackAt(ctx context.Context, tx *postgres.Tx, dates []recon
 	}
 	for _, night := range noted {
 		looked := lookedBack{Night: reconcile.NightOf(night.BusinessDate, n.Settings.Zone), reported: night.Reported, thorough: true}
-		if rows > lookBackRows && night.WasRead && !night.SomeRejected {
+		if rows > n.Settings.Sizes.LookBackRows && night.WasRead && !night.SomeRejected {
 			var now numbers
 			if err := tx.Get(ctx, &now, "late/rows_now", postgres.Args{"begins": looked.Begin, "ends": looked.End}); err != nil {
 				return nil, err

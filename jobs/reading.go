@@ -63,7 +63,7 @@ func (n *opening) read(ctx context.Context) error {
 		return err
 	}
 	args := n.span(postgres.Args{"date": n.Date, "first_seed": seeds[0], "second_seed": seeds[1]})
-	err = n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if _, err := tx.Exec(ctx, "reading/clear_jobs", postgres.Args{"date": n.Date}); err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (n *opening) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	return n.Store.InTx(ctx, ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if _, err := tx.Exec(ctx, "reading/clear_ledger", postgres.Args{"date": n.Date}); err != nil {
 			return err
 		}
@@ -256,7 +256,7 @@ func (r *reading) count(ctx context.Context, n *Night) (scanned matchTotals, err
 		Jobs, Cost, Entries, Credits, Debits string
 		LateDebits                           string `db:"late_debits"`
 	}
-	err = n.Store.InTx(ctx, readingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.Get(ctx, &now, "match_jobs/scanned", n.span(postgres.Args{"some_moved": r.someMoved}))
 	})
 	if err != nil {
@@ -300,6 +300,3 @@ func with(args, more postgres.Args) postgres.Args {
 
 // plus adds two whole numbers of the database.
 func plus(a, b string) string { return new(big.Int).Add(bigInt(a), bigInt(b)).String() }
-
-// BenchTx are the settings that comparisons of sets run with, so that what they are measured against runs with the same.
-func BenchTx() postgres.TxOptions { return readingTx }

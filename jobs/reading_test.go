@@ -136,8 +136,9 @@ func TestNightThatIsStillWrittenTo(t *testing.T) {
 // Of a history too long to be added up again every night, rows that turn up are found all the same: of the last nights at once, of older ones
 // when it is their turn.
 func TestLateEntriesOfALongHistory(t *testing.T) {
-	defer jobs.SetLookBackRows(0)()
+	t.Parallel()
 	w, s := newWorker(t), testStage
+	w.Settings.Sizes = jobs.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
 	p := crowd(s, 900, 30)
 	var late []entry
 	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
@@ -177,8 +178,9 @@ func TestBugEmptyNightsBeforeTheLookBackStoppedAllLaterOnes(t *testing.T) {
 // Of a ledger too long to be summed every night, an entry that somebody changes is seen when it is the turn of its night, and from then on every
 // night until it is mended.
 func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
-	defer jobs.SetTurnRows(1)()
+	t.Parallel()
 	w, s := newWorker(t), testStage
+	w.Settings.Sizes = jobs.Sizes{TurnRows: 1, LedgerRows: 1}
 	w.play(t, s, crowd(s, 900, 30), 0, 1, 2, 3)
 	w.Settings.LateLookbackNights = 1
 	change := func(by int) {
@@ -216,30 +218,11 @@ func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
 	w.again(t, s, night+2, night+3)
 }
 
-// Turns were once taken by dividing by their number, and stayed at the same one where there was one more every night.
-func TestEveryOldNightHasItsTurn(t *testing.T) {
-	for _, perTurn := range []int{1, 2, 3, 30} {
-		last := map[int]int{}
-		for day := 1; day < 1500; day++ {
-			turns := (day + perTurn - 1) / perTurn
-			last[jobs.TurnOf(day, turns)] = day
-			for turn := range turns {
-				since, ok := last[turn]
-				if !ok {
-					since = turn * perTurn // it had not begun before
-				}
-				if waited := day - since; waited > 2*turns+perTurn {
-					t.Fatalf("day %d of a turn every %d: turn %d of %d has waited for %d days", day, perTurn, turn, turns, waited)
-				}
-			}
-		}
-	}
-}
-
 // A ledger too long to be summed every night is summed when a month ends, before anybody closes it: what no turn has come to shows then.
 func TestLongLedgerIsSummedWhenAMonthEnds(t *testing.T) {
-	defer jobs.SetLookBackRows(0)()
+	t.Parallel()
 	w, s := newWorker(t), testStage
+	w.Settings.Sizes = jobs.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
 	s.First = date("2026-03-28")
 	w.play(t, s, crowd(s, 900, 30), 0, 1)
 	w.Settings.LateLookbackNights = 1

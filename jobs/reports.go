@@ -14,36 +14,15 @@ import (
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
-// ReportSink is where a night's reports go; nil: nowhere.
-type ReportSink = storage.Storage
-
 // trendNights is how many nights before this one its trends show.
 const trendNights = 29
 
-// reportNight closes the night's books, and publishes its reports. Books that don't tie are published as they are, with the difference,
-// and are an integrity error all the same.
-func reportNight(ctx context.Context, n *Night, read *reading, sink ReportSink, inspect func(context.Context, *reports.Prepared) error) (Counts, error) {
-	counts, booksErr := n.closeNight(ctx, read)
-	if booksErr != nil && !errors.As(booksErr, &untiedBooks{}) {
-		return counts, booksErr
-	}
-	if sink == nil {
-		n.log.Warn().Msg("no reports: REPORTS_URL is not set")
-		return counts, booksErr
-	}
-	published, err := n.publishReports(ctx, sink, inspect)
-	for name, count := range published {
-		counts[name] = count
-	}
-	return counts, errors.Join(booksErr, err)
-}
-
 // publishReports writes the night's files from one snapshot of the database, publishes them where they differ from what is published,
 // and records that.
-func (n *Night) publishReports(ctx context.Context, sink ReportSink, inspect func(context.Context, *reports.Prepared) error) (Counts, error) {
+func (n *Night) publishReports(ctx context.Context, steps []string, sink storage.Storage, inspect func(context.Context, *reports.Prepared) error) (Counts, error) {
 	var prepared *reports.Prepared
 	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
-		input, err := n.reportInput(ctx, tx)
+		input, err := n.reportInput(ctx, tx, steps)
 		if err != nil {
 			return err
 		}
@@ -96,13 +75,13 @@ func tamperedError(date reconcile.Date, faults []Fault) error {
 }
 
 // reportInput is everything that the night's files follow from. Rows are read while they are written, in the same transaction.
-func (n *Night) reportInput(ctx context.Context, q postgres.Querier) (in reports.Input, err error) {
+func (n *Night) reportInput(ctx context.Context, q postgres.Querier, steps []string) (in reports.Input, err error) {
 	in.Facts = reports.Facts{BusinessDate: n.Date, Begin: n.Begin, AsOf: n.AsOf(), TimeZone: n.Settings.Zone.String(),
 		CodeVersion: n.Run.CodeVersion, PolicyVersion: n.policyVersion()}
 	if in.Stripe, err = n.stripeFacts(ctx, q); err != nil {
 		return in, err
 	}
-	if in.Jobs, err = n.jobRuns(ctx, q); err != nil {
+	if in.Jobs, err = n.jobRuns(ctx, q, steps); err != nil {
 		return in, err
 	}
 	if err := q.Select(ctx, &in.Sources, "reports/source_totals", postgres.Args{"date": n.Date}); err != nil {
@@ -201,7 +180,7 @@ func (n *Night) stripeFacts(ctx context.Context, q postgres.Querier) (reports.St
 }
 
 // jobRuns are how the jobs of this night ended, in their order.
-func (n *Night) jobRuns(ctx context.Context, q postgres.Querier) ([]reports.JobRun, error) {
+func (n *Night) jobRuns(ctx context.Context, q postgres.Querier, steps []string) ([]reports.JobRun, error) {
 	var rows []struct {
 		Job    string `db:"job"`
 		Status string `db:"status"`
@@ -214,7 +193,7 @@ func (n *Night) jobRuns(ctx context.Context, q postgres.Querier) ([]reports.JobR
 		status[row.Job] = row.Status
 	}
 	var runs []reports.JobRun
-	for _, job := range Names() {
+	for _, job := range steps {
 		if job == "reports" {
 			continue
 		}
@@ -288,7 +267,7 @@ func NightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Da
 }
 
 // PublishIndex writes the page over all nights and months anew.
-func PublishIndex(ctx context.Context, store *postgres.Store, sink ReportSink) error {
+func PublishIndex(ctx context.Context, store *postgres.Store, sink storage.Storage) error {
 	first, last := reconcile.Date{Year: 1, Month: 1, Day: 1}, reconcile.Date{Year: 9999, Month: 12, Day: 31}
 	nights, err := NightFigures(ctx, store, first, last)
 	if err != nil {

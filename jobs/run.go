@@ -15,6 +15,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
 // step is one of a night's steps, in what operators call its jobs.
@@ -38,10 +39,24 @@ func (w *Worker) steps(o runOptions) []step {
 		{"refunds", alone(func(ctx context.Context, n *Night) (Counts, error) { return refunds(ctx, n, w.RefundDesk()) })},
 		{"disputes", alone(disputes)},
 		{"subscriptions", alone(subscriptions)},
-		{"reports", func(ctx context.Context, n *Night, read *reading) (Counts, error) {
-			return reportNight(ctx, n, read, w.Reports, o.inspect)
-		}},
+		{"reports", func(ctx context.Context, n *Night, read *reading) (Counts, error) { return w.report(ctx, n, read, o) }},
 	}
+}
+
+// report closes the night's books, and publishes its reports. Books that don't tie are published as they are, with the difference,
+// and are an integrity error all the same.
+func (w *Worker) report(ctx context.Context, n *Night, read *reading, o runOptions) (Counts, error) {
+	counts, booksErr := n.closeNight(ctx, read)
+	if booksErr != nil && !errors.As(booksErr, &untiedBooks{}) {
+		return counts, booksErr
+	}
+	if w.Reports == nil {
+		n.log.Warn().Msg("no reports: REPORTS_URL is not set")
+		return counts, booksErr
+	}
+	published, err := n.publishReports(ctx, Names(), w.Reports, o.inspect)
+	maps.Copy(counts, published)
+	return counts, errors.Join(booksErr, err)
 }
 
 // Names are the names of a night's jobs in their order.
@@ -63,7 +78,7 @@ type Worker struct {
 	Stripe      StripeSource // nil without STRIPE_API_KEY
 	// Refunds may create refunds; nil without STRIPE_REFUND_KEY, and then no money can leave.
 	Refunds RefundGateway
-	Reports ReportSink
+	Reports storage.Storage
 	Clock   func() time.Time // for run rows and events of people only; nil: time.Now
 	// Progress, when set, is told which job of which night begins, and Ended how long it took.
 	Progress func(night reconcile.Date, job string)

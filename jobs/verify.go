@@ -129,7 +129,7 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 }
 
 // changedFiles are the published files of a revision that are not what its manifest says.
-func changedFiles(ctx context.Context, published ReportSink, date reconcile.Date, revision int, manifest reports.Manifest) (faults []Fault, err error) {
+func changedFiles(ctx context.Context, published storage.Storage, date reconcile.Date, revision int, manifest reports.Manifest) (faults []Fault, err error) {
 	for _, file := range manifest.Files {
 		sum, err := hashPublished(ctx, published, date, revision, file.Name)
 		if errors.Is(err, storage.ErrNotPublished) {
@@ -176,7 +176,7 @@ func (w *Worker) verifyPosted(ctx context.Context, date reconcile.Date) (faults 
 
 // checkPublished holds what is published of the night, and the manifest of the night before, against what was recorded at their
 // publication, so that a run neither takes files that were changed for its own nor chains itself to one that was. verify says more.
-func (n *Night) checkPublished(ctx context.Context, published ReportSink) (faults []Fault, err error) {
+func (n *Night) checkPublished(ctx context.Context, published storage.Storage) (faults []Fault, err error) {
 	latest, err := published.Latest(ctx, n.Date)
 	if err != nil {
 		return nil, err
@@ -251,7 +251,7 @@ func (w *Worker) verifyChain(ctx context.Context, manifest reports.Manifest, fau
 	return nil
 }
 
-func hashPublished(ctx context.Context, published ReportSink, date reconcile.Date, revision int, name string) (string, error) {
+func hashPublished(ctx context.Context, published storage.Storage, date reconcile.Date, revision int, name string) (string, error) {
 	reader, err := published.Open(ctx, date, revision, name)
 	if err != nil {
 		return "", err

@@ -12,6 +12,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
 // ErrZone says that the nights of the database are in another time zone than the settings ask for.
@@ -37,7 +38,7 @@ type begunNight struct {
 // Of a database that has not kept its zone yet, the first night that was published says it. Where that can't be read, several zones may
 // explain where its nights ended (UTC and Europe/London in winter): then the configured one decides, as long as no other explains more of
 // them, the first included.
-func FindZone(ctx context.Context, store *postgres.Store, sink ReportSink, configured *time.Location) (found ZoneOfNights, err error) {
+func FindZone(ctx context.Context, store *postgres.Store, sink storage.Storage, configured *time.Location) (found ZoneOfNights, err error) {
 	var kept struct {
 		Zone       string
 		FirstNight reconcile.Date `db:"first_night"`
@@ -100,7 +101,7 @@ func plainName(name string) string {
 }
 
 // publishedZone is what the manifest of the first published night says; "" when there is none that explains the night.
-func publishedZone(ctx context.Context, store *postgres.Store, sink ReportSink, first begunNight) (string, error) {
+func publishedZone(ctx context.Context, store *postgres.Store, sink storage.Storage, first begunNight) (string, error) {
 	if sink == nil {
 		return "", nil
 	}
@@ -205,7 +206,7 @@ func rankZone(name string) int {
 
 // keepZone keeps the zone of all nights, unless there is one already, and refuses a night in another one. It returns the same zone by the name
 // that reports have.
-func keepZone(ctx context.Context, store *postgres.Store, sink ReportSink, configured *time.Location) (*time.Location, error) {
+func keepZone(ctx context.Context, store *postgres.Store, sink storage.Storage, configured *time.Location) (*time.Location, error) {
 	found, err := FindZone(ctx, store, sink, configured)
 	if err != nil {
 		return nil, err

@@ -110,7 +110,7 @@ func ratios(a, b []float64) []float64 {
 
 func (b *bed) textbook(ctx context.Context) (took time.Duration, found []string, err error) {
 	started := time.Now()
-	err = b.worker.Store.InTx(ctx, jobs.BenchTx(), func(ctx context.Context, tx *postgres.Tx) error {
+	err = b.worker.Store.InTx(ctx, jobs.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		type row struct {
 			AccountID string `db:"account_id"`
 			JobID     string `db:"job_id"`
@@ -130,7 +130,7 @@ func (b *bed) textbook(ctx context.Context) (took time.Duration, found []string,
 func (b *bed) count(ctx context.Context) (time.Duration, error) {
 	started := time.Now()
 	var rows int64
-	err := b.worker.Store.InTx(ctx, jobs.BenchTx(), func(ctx context.Context, tx *postgres.Tx) error {
+	err := b.worker.Store.InTx(ctx, jobs.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.Get(ctx, &rows, "bench/count", postgres.Args{"begin": benchNight.Begin, "end": benchNight.End})
 	})
 	return time.Since(started), err

@@ -195,7 +195,7 @@ func (c *checkup) zone(ctx context.Context, store *postgres.Store, schemaIsCurre
 }
 
 // published is where reports are, to read the time zone of the first ones from; nil where that is not set up, which is another line's to say.
-func (c *checkup) published() jobs.ReportSink {
+func (c *checkup) published() storage.Storage {
 	sink, err := storage.Open(c.config.reportsURL)
 	if err != nil {
 		return nil
