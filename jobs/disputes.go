@@ -24,7 +24,7 @@ func disputes(ctx context.Context, n *Night) (Counts, error) {
 	more, err := stripeJob{
 		name:    disputesJob,
 		clear:   []string{"stripe_match/clear_disputes"},
-		more:    n.judgeDisputes,
+		more:    func(ctx context.Context, tx *postgres.Tx) error { return n.judgeDisputes(ctx, tx) },
 		scanned: "stripe_match/scanned_disputes",
 	}.reconcile(ctx, n)
 	if err != nil {

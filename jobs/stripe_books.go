@@ -26,7 +26,7 @@ func (n *Night) reconcileBooks(ctx context.Context) (Counts, error) {
 		name:     booksJob,
 		clear:    []string{"stripe_match/clear_books"},
 		judge:    []string{"stripe_match/activity", "stripe_match/cash", "stripe_match/judge_cash", "stripe_match/judge_transactions"},
-		more:     n.tieOutPayouts,
+		more:     func(ctx context.Context, tx *postgres.Tx) error { return n.tieOutPayouts(ctx, tx) },
 		scanned:  "stripe_match/scanned_books",
 		outcomes: "stripe_match/known_transactions",
 	}.reconcile(ctx, n)
