@@ -2,8 +2,7 @@ package jobs
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
@@ -27,7 +26,7 @@ func creditBacks(ctx context.Context, n *Night, read *reading) (counts Counts, e
 	if err != nil {
 		return nil, err
 	}
-	err = n.Store.InTx(ctx, postingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, PostingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if counts, err = n.postCreditBacks(ctx, tx, job); err != nil {
 			return err
 		}
@@ -36,59 +35,9 @@ func creditBacks(ctx context.Context, n *Night, read *reading) (counts Counts, e
 	return counts, err
 }
 
-// FactsTx is for what looks up one job after the other. Its statements are planned while tables are empty that may be full before they end: a
-// plan that reads such a table from end to end, because it is short yet, would do so for every job.
-var FactsTx = postgres.TxOptions{ReadOnly: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
-
-// postingTx reads and posts in one snapshot: what is decided is what is counted.
-var postingTx = postgres.TxOptions{Snapshot: true, WorkMem: FactsTx.WorkMem, Settings: FactsTx.Settings}
-
-type creditBackFacts struct {
-	AccountID      string     `db:"account_id"`
-	JobID          string     `db:"job_id"`
-	Kind           string     `db:"kind"`
-	Status         string     `db:"status"`
-	FailureCode    string     `db:"failure_code"`
-	FinishedAt     *time.Time `db:"finished_at"`
-	InScan         bool       `db:"in_scan"`
-	Version        string     `db:"version"`
-	Class          string     `db:"class"`
-	Rule           string     `db:"rule"`
-	Reason         string     `db:"reason"`
-	Debited        int64      `db:"debited"`
-	CreditedBefore int64      `db:"credited_before"`
-	CreditedEver   int64      `db:"credited_ever"`
-	DebitedAside   int64      `db:"debited_elsewhere"`
-	ByOthers       string     `db:"credited_by_others"` // in this night, in credits
-}
-
-// creditBackRow is a row of reconciler.credit_backs, but for the night.
-type creditBackRow struct {
-	AccountID, JobID, Kind, Status, FailureCode, Class, Rule, PolicyVersion string
-	FinishedAt                                                              any // a time, or "infinity" while the job has not finished
-	Debited, CreditedBefore, CreditedEver, CreditBack                       int64
-	Decision, Clause, Reason                                                string
-}
-
-// columns are the row as credit_backs/record lists it.
-func (r creditBackRow) columns(date reconcile.Date, bookedAt time.Time) []any {
-	var entryID string
-	var booked any // null
-	if r.CreditBack > 0 {
-		entryID, booked = creditBackEntryID(r.JobID, r.CreditedEver), bookedAt
-	}
-	return []any{
-		r.AccountID, r.JobID, date.String(), r.Kind, r.Status, r.FailureCode, r.Class, r.Rule, r.PolicyVersion, r.FinishedAt,
-		r.Debited, r.CreditedBefore, r.CreditedEver, r.CreditBack, r.Decision, r.Clause, r.Reason, entryID, booked,
-	}
-}
-
-// creditBackEntryID names the ledger's entry after the job and what it had been credited before, so that the same credit-back has the same
-// name whoever tries it, and whenever.
-func creditBackEntryID(jobID string, creditedEver int64) string {
-	digest := md5.Sum([]byte(jobID + "|" + formatInt(creditedEver))) // a name, not a secret
-	return "cb_" + hex.EncodeToString(digest[:])[:24]
-}
+// PostingTx decides, posts and counts in one snapshot. It looks up one job after the other. Its statements are planned while tables are empty that
+// may be full before they end: a plan that reads such a table from end to end, because it is short yet, would do so for every job.
+var PostingTx = postgres.TxOptions{Snapshot: true, WorkMem: matchingTx.WorkMem, Settings: with(matchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
 
 // batchRows is how many rows travel in one statement.
 const batchRows = 2000
@@ -98,8 +47,8 @@ func (n *Night) findFailedJobs(ctx context.Context, tx *postgres.Tx, job string)
 	if err := n.clearStaging(ctx, tx, job); err != nil {
 		return err
 	}
-	for _, older := range []string{"credit_backs/older_jobs", "credit_backs/credited_by_others"} {
-		if _, err := tx.Exec(ctx, older, n.span(n.args(job, nil))); err != nil {
+	for _, others := range []string{"credit_backs/older_jobs", "credit_backs/credited_by_others"} {
+		if _, err := tx.Exec(ctx, others, n.span(n.args(job, nil))); err != nil {
 			return err
 		}
 	}
@@ -114,8 +63,7 @@ func (n *Night) postCreditBacks(ctx context.Context, tx *postgres.Tx, job string
 	if err != nil {
 		return nil, err
 	}
-	failed, err := n.recordCreditBacks(ctx, tx, job, booking.at)
-	if err != nil {
+	if err := n.recordCreditBacks(ctx, tx, job, booking.at); err != nil {
 		return nil, err
 	}
 	n.step("credit-backs/recorded")
@@ -127,7 +75,7 @@ func (n *Night) postCreditBacks(ctx context.Context, tx *postgres.Tx, job string
 	if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "booked_on": booking.on}); err != nil {
 		return nil, err
 	}
-	total, err := n.controlCreditBacks(ctx, tx, job, failed)
+	total, err := n.controlCreditBacks(ctx, tx, job)
 	if err != nil {
 		return nil, err
 	}
@@ -156,81 +104,39 @@ func (n *Night) booking(ctx context.Context, q postgres.Querier) (booking, error
 	return booking{at: latest.AsOf(), on: latest.Date.AddDays(1)}, nil
 }
 
-// recordCreditBacks decides about the failed jobs, page by page, and returns how many of them are the night's own.
-func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) (string, error) {
-	return n.readFailedJobs(ctx, tx, job, func(page []creditBackFacts) error {
-		return tx.Copy(ctx, "credit_backs/record", func(yield func([]any) bool) {
-			for _, facts := range page {
-				if row, keep := decideCreditBack(facts); keep && !yield(row.columns(n.Date, bookedAt)) {
-					return
-				}
-			}
-		})
-	})
+// recordCreditBacks decides about the night's failed jobs and the candidates where they are: the core's cases go to the database, and no job
+// comes from there.
+func (n *Night) recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) error {
+	cases, err := json.Marshal(reconcile.CreditBackCases())
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "credit_backs/record", n.args(job, postgres.Args{
+		"policy": n.policyHash(), "begin": n.Begin, "as_of": n.AsOf(), "booked_at": bookedAt, "cases": string(cases),
+	}))
+	return err
 }
 
-// readFailedJobs counts the night's failed jobs, and reads what is known of these and of the candidates.
-func (n *Night) readFailedJobs(ctx context.Context, tx *postgres.Tx, job string, fn func(page []creditBackFacts) error) (failed string, err error) {
-	if err := tx.Get(ctx, &failed, "credit_backs/failed", n.span(nil)); err != nil {
-		return "", err
-	}
-	args := n.args(job, postgres.Args{"policy": n.policyHash(), "begin": n.Begin, "as_of": n.AsOf()})
-	return failed, postgres.InPages(ctx, tx, "credit_backs/facts", args, batchRows, fn)
-}
-
-// decideCreditBack applies clause 3 to one job. A job of an earlier night is only worth a row when something is credited, by us or by others.
-func decideCreditBack(f creditBackFacts) (row creditBackRow, keep bool) {
-	class := reconcile.Classification{Class: reconcile.FailureClass(f.Class), Rule: f.Rule, Reason: f.Reason}
-	status := reconcile.JobStatus(f.Status)
-	switch {
-	case !status.Finished():
-		class.Rule, class.Reason = reconcile.RuleNotFailed, "the job has not finished"
-	case !status.Unsuccessful():
-		class.Rule, class.Reason = reconcile.RuleNotFailed, "the job did not fail"
-	}
-	decision := reconcile.DecideCreditBack(class, f.Debited, f.CreditedEver, f.DebitedAside)
-	if f.ByOthers != "0" {
-		decision.Reason = fmt.Sprintf("%s; credited back that night by others than this worker: %s credits", decision.Reason, f.ByOthers)
-	}
-	row = creditBackRow{
-		AccountID: f.AccountID, JobID: f.JobID, Kind: f.Kind, Status: f.Status, FailureCode: f.FailureCode,
-		Class: f.Class, Rule: f.Rule, PolicyVersion: f.Version, FinishedAt: "infinity",
-		Debited: f.Debited, CreditedBefore: f.CreditedBefore, CreditedEver: f.CreditedEver,
-		CreditBack: decision.Credits, Decision: string(decision.Outcome), Clause: decision.Clause, Reason: decision.Reason,
-	}
-	if f.FinishedAt != nil {
-		row.FinishedAt = *f.FinishedAt
-	}
-	if decision.Credits == 0 {
-		row.CreditedEver = f.CreditedBefore // what later nights credit must not show in a rerun of this one
-	}
-	return row, f.InScan || decision.Credits > 0
-}
-
-func (n *Night) controlCreditBacks(ctx context.Context, tx *postgres.Tx, job, failed string) (total creditBackTotal, err error) {
-	var recorded struct{ Decided, Pending string }
-	if err := tx.Get(ctx, &recorded, "credit_backs/counts", n.span(postgres.Args{"date": n.Date})); err != nil {
-		return total, err
-	}
-	if err := tx.Get(ctx, &total, "credit_backs/posted", postgres.Args{"date": n.Date}); err != nil {
+func (n *Night) controlCreditBacks(ctx context.Context, tx *postgres.Tx, job string) (total creditBackTotals, err error) {
+	if err := tx.Get(ctx, &total, "credit_backs/totals", n.span(postgres.Args{"date": n.Date})); err != nil {
 		return total, err
 	}
 	c := newControls(n, job)
-	c.add("failed jobs decided", "jobs", failed, recorded.Decided, recorded.Pending, "0")
+	c.add("failed jobs decided", "jobs", total.Failed, total.Decided, total.Pending, "0")
 	c.add("credit-backs in the ledger", "entries", total.Records, total.Entries, "0", "0")
 	c.add("credit-backs in the ledger", "credits", total.Recorded, total.Posted, "0", "0")
 	return total, c.record(ctx, tx)
 }
 
-// creditBackTotal is what the records of a night say and what the ledger holds for them.
-type creditBackTotal struct{ Records, Recorded, Entries, Posted string }
+// creditBackTotals are the failed jobs that a night has and those it has decided about, and what its records say and the ledger holds for them.
+type creditBackTotals struct{ Failed, Decided, Pending, Records, Recorded, Entries, Posted string }
 
 // minAnomalyNights is how many nights of history the median needs before it says anything.
 const minAnomalyNights = 7
 
 // checkCreditBackLimits trips with ErrIntegrity, and so rolls the whole job back, when the night would credit back more than the caps
 // allow or far more than nights usually do.
-func (n *Night) checkCreditBackLimits(ctx context.Context, tx *postgres.Tx, total creditBackTotal) error {
+func (n *Night) checkCreditBackLimits(ctx context.Context, tx *postgres.Tx, total creditBackTotals) error {
 	count, credits := bigInt(total.Records), bigInt(total.Recorded)
 	if limit := n.Settings.CreditBackMaxCount; limit > 0 && count.Cmp(big.NewInt(limit)) > 0 {
 		return fmt.Errorf("%w: %s credit-backs in one night, the cap is %d: nothing was posted; raise RECONCILER_CREDIT_BACK_MAX_COUNT if they are right", ErrIntegrity, count, limit)

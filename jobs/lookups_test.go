@@ -24,14 +24,14 @@ func TestFactsOfCreditBacksAreLookedUpThoughTheirTableIsEmptyYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	for name, value := range jobs.FactsTx.Settings {
+	for name, value := range jobs.PostingTx.Settings {
 		if _, err := tx.Exec("SELECT set_config($1, $2, true)", name, fmt.Sprint(value)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	begin := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	values := map[string]any{"date": "2026-03-02", "job": "credit-backs", "policy": "p", "begin": begin, "as_of": begin.AddDate(0, 0, 1)}
-	statement := catalog.Statement("credit_backs/facts")
+	values := map[string]any{"date": "2026-03-02", "job": "credit-backs", "policy": "p", "begin": begin, "as_of": begin.AddDate(0, 0, 1), "booked_at": begin.AddDate(0, 0, 1), "cases": "[]"}
+	statement := catalog.Statement("credit_backs/record")
 	var args []any
 	for _, name := range statement.Params {
 		args = append(args, values[name])

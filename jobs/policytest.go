@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -56,20 +57,28 @@ func (w *Worker) TestPolicy(ctx context.Context, policies reconcile.Policies, fr
 }
 
 type replayedCreditBack struct {
-	creditBackFacts
 	BusinessDate  reconcile.Date `db:"business_date"`
+	AccountID     string         `db:"account_id"`
+	JobID         string         `db:"job_id"`
+	Status        string         `db:"status"`
+	FailureCode   string         `db:"failure_code"`
+	FinishedAt    time.Time      `db:"finished_at"`
+	Class         string         `db:"class"`
+	Debited       int64          `db:"debited"`
+	CreditedEver  int64          `db:"credited_ever"`
 	Decision      string         `db:"decision"`
 	CreditBack    int64          `db:"credit_back"`
 	PolicyVersion string         `db:"policy_version"`
 }
 
 func (r replayedCreditBack) replay(policies reconcile.Policies) (change PolicyChange, differs bool, err error) {
-	version, err := policies.At(*r.FinishedAt)
+	version, err := policies.At(r.FinishedAt)
 	if err != nil {
 		return change, false, fmt.Errorf("job %s: %w", r.JobID, err)
 	}
-	class := version.Failures.Classify(reconcile.JobStatus(r.Status), r.FailureCode)
-	would := reconcile.DecideCreditBack(class, r.Debited, r.CreditedEver, 0)
+	status := reconcile.JobStatus(r.Status)
+	class := version.Failures.Classify(status, r.FailureCode)
+	would := reconcile.DecideCreditBack(status, class, r.Debited, r.CreditedEver, 0)
 	if string(would.Outcome) == r.Decision && would.Credits == r.CreditBack && string(class.Class) == r.Class {
 		return change, false, nil
 	}

@@ -42,7 +42,7 @@ func TestDecideCreditBack(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			got := reconcile.DecideCreditBack(classified(test.class), test.debited, test.before, test.elsewhere)
+			got := reconcile.DecideCreditBack(reconcile.JobFailed, classified(test.class), test.debited, test.before, test.elsewhere)
 			want := reconcile.CreditBackDecision{Outcome: test.outcome, Credits: test.credits, Clause: test.clause, Reason: test.reason}
 			if got != want {
 				t.Errorf("%+v\nwant %+v", got, want)
@@ -52,9 +52,15 @@ func TestDecideCreditBack(t *testing.T) {
 }
 
 func TestDecideCreditBackOfAJobThatDidNotFail(t *testing.T) {
-	c := reconcile.FailureTable{}.Classify(reconcile.JobSucceeded, "NODE_FAIL")
-	if got := reconcile.DecideCreditBack(c, 10, 0, 0); got.Outcome != reconcile.CreditBackNotDue || got.Credits != 0 {
-		t.Errorf("%+v", got)
+	for status, reason := range map[reconcile.JobStatus]string{
+		reconcile.JobSucceeded: "the job did not fail", reconcile.JobQueued: "the job has not finished", reconcile.JobRunning: "the job has not finished",
+	} {
+		want := reconcile.CreditBackDecision{Outcome: reconcile.CreditBackNotDue, Clause: "3", Reason: reason}
+		for _, class := range []reconcile.FailureClass{reconcile.FailureSystem, reconcile.FailureUnknown} {
+			if got := reconcile.DecideCreditBack(status, classified(class), 10, 0, 0); got != want {
+				t.Errorf("%s, %s: %+v\nwant %+v", status, class, got, want)
+			}
+		}
 	}
 }
 
@@ -65,7 +71,7 @@ func TestCreditBacksNeverExceedDebits(t *testing.T) {
 		for range rapid.IntRange(1, 10).Draw(t, "nights") {
 			debited += rapid.Int64Range(0, 100).Draw(t, "late debit")
 			for range rapid.IntRange(0, 2).Draw(t, "reruns") {
-				d := reconcile.DecideCreditBack(classified(reconcile.FailureSystem), debited, credited, 0)
+				d := reconcile.DecideCreditBack(reconcile.JobFailed, classified(reconcile.FailureSystem), debited, credited, 0)
 				if (d.Outcome == reconcile.CreditBackCredited) != (d.Credits > 0) {
 					t.Fatalf("%+v", d)
 				}

@@ -1,2 +1,52 @@
-COPY reconciler.credit_backs (account_id, job_id, business_date, kind, status, failure_code, class, rule, policy_version, finished_at,
-                              debited, credited_before, credited_ever, credit_back, decision, clause, reason, entry_id, booked_at) FROM STDIN
+-- Decides about each job that failed or was stopped in the night, and about the candidates, by the core's table of cases. Of the latter only those
+-- are worth a row for which something is credited, by us or by others. A job that this night has credited already is settled.
+-- credited_ever is noted where it made the entry's key: what later nights credit must not show in a rerun of this one.
+INSERT INTO reconciler.credit_backs (account_id, job_id, business_date, kind, status, failure_code, class, rule, policy_version, finished_at,
+                                     debited, credited_before, credited_ever, credit_back, decision, clause, reason, entry_id, booked_at)
+SELECT d.account_id, d.job_id, @date::date, d.kind, d.status, d.failure_code, d.class, d.rule, d.version, coalesce(d.finished_at, 'infinity'),
+       d.debited, d.credited_before, CASE WHEN d.credit_back > 0 THEN d.credited_ever ELSE d.credited_before END, d.credit_back, d.outcome, d.clause,
+       d.before || CASE WHEN d.failure THEN d.reason ELSE '' END || d.then
+       || CASE WHEN d.amount = 1 THEN '1 credit' WHEN d.amount IS NOT NULL THEN d.amount || ' credits' ELSE '' END || d.after
+       || CASE WHEN d.credited_by_others <> 0 THEN '; credited back that night by others than this worker: ' || d.credited_by_others || ' credits' ELSE '' END,
+       -- Named after the job and what it had been credited before, so that the same credit-back has the same name whoever tries it, and whenever.
+       CASE WHEN d.credit_back > 0 THEN 'cb_' || left(md5(convert_to(d.job_id || '|' || d.credited_ever, 'UTF8')), 24) ELSE '' END,
+       CASE WHEN d.credit_back > 0 THEN @booked_at::timestamptz END
+FROM (SELECT f.*, k.outcome, k.clause, k.before, k.failure, k."then", k.after,
+             CASE k.amount WHEN 'debited' THEN f.debited WHEN 'credited_before' THEN f.credited_ever WHEN 'debited_elsewhere' THEN f.debited_elsewhere END AS amount,
+             CASE WHEN k.outcome = 'credited' THEN f.debited - f.credited_ever ELSE 0 END AS credit_back
+      FROM (SELECT j.account_id, j.id AS job_id, j.kind, CASE WHEN j.finished_at >= @as_of::timestamptz THEN 'running' ELSE j.status END AS status,
+                   coalesce(j.failure_code, '') AS failure_code, CASE WHEN j.finished_at < @as_of::timestamptz THEN j.finished_at END AS finished_at, j.in_scan,
+                   coalesce(v.version, '') AS version, coalesce(CASE WHEN j.finished_at < @as_of::timestamptz THEN f.class END, 'unknown') AS class,
+                   coalesce(f.rule, '') AS rule, coalesce(f.reason, '') AS reason,
+                   least(coalesce(e.debited, 0), 9223372036854775807)::bigint AS debited,
+                   least(coalesce(e.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
+                   least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
+                   least(greatest(coalesce(e.debited_elsewhere, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
+                   coalesce(e.credited_by_others, 0) AS credited_by_others
+            FROM (SELECT j.*, true AS in_scan
+                  FROM {{ valid_jobs }} j
+                  WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')
+                  UNION ALL
+                  -- All others, one by one: of earlier nights, or credited back by others.
+                  SELECT j.*, c.in_scan
+                  FROM (SELECT c.subject_id, c.in_scan FROM reconciler.candidates c WHERE c.business_date = @date::date AND c.job = @job::text OFFSET 0) c
+                  CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j
+                  WHERE (j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')) IS NOT TRUE) j
+            {{ job_class }}
+            LEFT JOIN LATERAL (
+                SELECT -sum(n.credits) FILTER (WHERE n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
+                       sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
+                       sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back') AS credited_ever,
+                       -sum(n.credits) FILTER (WHERE NOT n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited_elsewhere,
+                       sum(n.credits) FILTER (WHERE n.by_others AND n.effective_at >= @begin::timestamptz AND n.effective_at < @as_of::timestamptz) AS credited_by_others
+                FROM (SELECT e.*, e.account_id = j.account_id AS own, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = j.id OFFSET 0) n) e ON true
+            -- NOT IN: a set that is made once, whatever the planner thinks of a table that is empty yet.
+            WHERE (j.finished_at < @as_of::timestamptz OR j.in_scan AND j.created_at < @as_of::timestamptz)
+              AND (j.account_id, j.id) NOT IN (SELECT d.account_id, d.job_id FROM reconciler.credit_backs d WHERE d.business_date = @date::date AND d.decision = 'credited')
+            OFFSET 0) f
+      LEFT JOIN json_to_recordset(@cases::json) AS k (statuses text[], class text, debited boolean, debited_elsewhere boolean, credited text,
+                                                      outcome text, clause text, before text, failure boolean, "then" text, amount text, after text)
+             ON f.status = ANY (k.statuses) AND k.class IN ('', f.class)
+            AND (k.debited = (f.debited > 0)) IS NOT FALSE AND (k.debited_elsewhere = (f.debited_elsewhere > 0)) IS NOT FALSE
+            AND k.credited IN ('', CASE WHEN f.credited_ever = 0 THEN 'nothing' WHEN f.credited_ever < f.debited THEN 'part' ELSE 'all' END)) d
+WHERE d.in_scan OR d.credit_back > 0
