@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
@@ -81,7 +81,7 @@ func TestFollowingTheAdviceClearsABreakAndOpensNoOther(t *testing.T) {
 	for i := range 120 {
 		examples = append(examples, until(generator.Example(7000+i).turn(0), testStage.night(0).End))
 	}
-	for _, w.matching = range []jobs.Matching{jobs.MatchFast, jobs.MatchExact} {
+	for _, w.matching = range []night.Matching{night.MatchFast, night.MatchExact} {
 		w.reset(t, time.UTC)
 		for i, p := range examples {
 			p.prefixed(casePrefix(i)).load(t, w.db.DB)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -51,13 +52,13 @@ func (w *Worker) Backfill(ctx context.Context, o BackfillOptions) (result Backfi
 		nights = append(nights, d)
 	}
 	var broken error
-	ended := func(night reconcile.Date, err error) error {
+	ended := func(day reconcile.Date, err error) error {
 		if o.Done != nil {
-			o.Done(night, false, err)
+			o.Done(day, false, err)
 		}
 		switch {
-		case errors.Is(err, ErrIntegrity):
-			result.Broken = append(result.Broken, night)
+		case errors.Is(err, night.ErrIntegrity):
+			result.Broken = append(result.Broken, day)
 			broken = errors.Join(broken, err)
 		case err != nil:
 			return err

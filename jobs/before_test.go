@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	rand "math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 )
 
 // turnedUp is a business from before a night, and the entries of three of its accounts that turn up later: of one that the crowd knows, of one that has
@@ -73,10 +73,10 @@ func (w *worker) ties(t testing.TB, s stage, nights ...int) {
 	if err := w.db.Get(&untied, "SELECT count(*) FROM reconciler.control_totals WHERE difference <> 0"); err != nil || untied != 0 {
 		t.Errorf("%d totals don't tie, %v", untied, err)
 	}
-	for _, night := range nights {
-		faults, err := w.Verify(context.Background(), s.night(night).Date, jobs.AuditHead{})
+	for _, no := range nights {
+		faults, err := w.Verify(context.Background(), s.night(no).Date, night.AuditHead{})
 		if err != nil || len(faults) > 0 {
-			t.Errorf("night %d: %v, %v", night, faults, err)
+			t.Errorf("night %d: %v, %v", no, faults, err)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func (w *worker) ties(t testing.TB, s stage, nights ...int) {
 // The newest closing is held against the whole ledger: entries from before the first night that turned up after it were in no night's books, and
 // no later night ever tied.
 func TestBugEntriesFromBeforeTheFirstNightLeftAllNightsUntied(t *testing.T) {
-	for name, matching := range map[string]jobs.Matching{"fast": jobs.MatchFast, "exact": jobs.MatchExact} {
+	for name, matching := range map[string]night.Matching{"fast": night.MatchFast, "exact": night.MatchExact} {
 		t.Run(name, func(t *testing.T) {
 			w, s := newWorker(t), testStage
 			w.matching = matching
@@ -209,7 +209,7 @@ func TestBugEntriesOfNightsThatWereLeftOutLeftAllLaterOnesUntied(t *testing.T) {
 func TestLongLedgerThatDoesNotTieIsSearchedFromItsBeginning(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = jobs.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
 	s.First = date("2026-03-28")
 	business, late := turnedUp(s, 0)
 	w.play(t, s, business, 0, 1)
@@ -232,11 +232,11 @@ func TestUntiedLedgerNamesTheWayOut(t *testing.T) {
 	w.db.MustExec("DELETE FROM reconciler.ledger_before")
 	w.db.MustExec("DELETE FROM reconciler.account_entries_before")
 	late.load(t, w.db.DB)
-	for _, night := range []int{2, 3} {
-		err := w.night(s.night(night))
-		if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by`) ||
+	for _, no := range []int{2, 3} {
+		err := w.night(s.night(no))
+		if !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by`) ||
 			!strings.Contains(err.Error(), "reconciler verify --date") || !strings.Contains(err.Error(), "created_at") {
-			t.Fatalf("night %d ends with %v", night, err)
+			t.Fatalf("night %d ends with %v", no, err)
 		}
 	}
 	for _, e := range late.Entries {

@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
@@ -329,7 +330,7 @@ func (m *booksOfAMonth) checkExports(night reconcile.Night) {
 	export := func(format string, o reports.ExportOptions) (text []byte) {
 		var out bytes.Buffer
 		err := m.worker.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
-			ledger, err := jobs.LedgerOf(ctx, tx, night.Date, reconcile.DefaultChart())
+			ledger, err := publish.LedgerOf(ctx, tx, night.Date, reconcile.DefaultChart())
 			return errors.Join(err, reports.WriteExport(ctx, &out, format, ledger, o))
 		})
 		if err != nil {
@@ -512,14 +513,14 @@ func TestBooksThatDoNotTieAreSeen(t *testing.T) {
 	m.buy(1000, "usd")
 	first := m.report()
 	m.exec("UPDATE reconciler.roll_forward SET purchases = purchases + 5 WHERE measure = 'usd' AND business_date = $1", first.Date.String())
-	night := reconcile.NightOf(m.date(), time.UTC)
-	m.now.Store(night.End.Unix() + 20*60)
-	err := m.worker.RunNight(context.Background(), night.Date)
-	if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "opening equals previous closing") {
+	span := reconcile.NightOf(m.date(), time.UTC)
+	m.now.Store(span.End.Unix() + 20*60)
+	err := m.worker.RunNight(context.Background(), span.Date)
+	if !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "opening equals previous closing") {
 		t.Fatalf("%v", err)
 	}
 	shown := false
-	for _, r := range m.table(night, "control_totals.csv") {
+	for _, r := range m.table(span, "control_totals.csv") {
 		shown = shown || r["check"] == "opening equals previous closing" && r["unit"] == "usd" && r["difference"] == "5"
 	}
 	if !shown {
@@ -533,22 +534,22 @@ func TestBooksWithoutRefundWindows(t *testing.T) {
 	m := newBooks(t)
 	m.until(12)
 	m.buy(1000, "usd")
-	night := reconcile.NightOf(m.date(), time.UTC)
-	m.now.Store(night.End.Unix() + 20*60)
+	span := reconcile.NightOf(m.date(), time.UTC)
+	m.now.Store(span.End.Unix() + 20*60)
 	ctx := context.Background()
-	if err := m.worker.RunNight(ctx, night.Date, "reports"); err == nil || errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "refund windows") {
+	if err := m.worker.RunNight(ctx, span.Date, "reports"); err == nil || errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "refund windows") {
 		t.Fatalf("%v", err)
 	}
-	if r := m.rolled(night, "usd"); r["closing"] != "1000" {
+	if r := m.rolled(span, "usd"); r["closing"] != "1000" {
 		t.Errorf("%v", r)
 	}
-	if _, err := jobs.LedgerOf(ctx, m.worker.Store, night.Date, reconcile.DefaultChart()); !errors.Is(err, jobs.ErrNoJournal) {
+	if _, err := publish.LedgerOf(ctx, m.worker.Store, span.Date, reconcile.DefaultChart()); !errors.Is(err, publish.ErrNoJournal) {
 		t.Errorf("%v", err)
 	}
-	if err := m.worker.RunNight(ctx, night.Date); err != nil {
+	if err := m.worker.RunNight(ctx, span.Date); err != nil {
 		t.Fatal(err)
 	}
-	if lines := m.table(night, "journal.csv"); len(lines) == 0 {
+	if lines := m.table(span, "journal.csv"); len(lines) == 0 {
 		t.Error("no journal after all")
 	}
 }

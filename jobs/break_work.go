@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -43,7 +44,7 @@ func (w BreakWork) Faults() map[string]string {
 		faults["state"] = fmt.Sprintf("%q is none of %s", w.State, strings.Join(WorkStates, ", "))
 	}
 	if w.Note != "" {
-		if fault := ReasonFault(w.Note); fault != "" {
+		if fault := night.ReasonFault(w.Note); fault != "" {
 			faults["note"] = fault
 		}
 	}
@@ -53,7 +54,7 @@ func (w BreakWork) Faults() map[string]string {
 // WorkOnBreak notes it, with its link in the audit log. ErrNotOpen for a break that isn't open.
 func WorkOnBreak(ctx context.Context, store *postgres.Store, at time.Time, w BreakWork) error {
 	return store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-		a, err := OpenAudit(ctx, tx, w.Actor, "breaks", at) // first: two at once would give the same number
+		a, err := night.OpenAudit(ctx, tx, w.Actor, "breaks", at) // first: two at once would give the same number
 		if err != nil {
 			return err
 		}
@@ -67,7 +68,7 @@ func WorkOnBreak(ctx context.Context, store *postgres.Store, at time.Time, w Bre
 			}
 		}
 		noted, err := tx.Exec(ctx, "breaks/add_work", postgres.Args{
-			"break_id": w.BreakID, "actor": w.Actor, "owner": w.Owner, "state": w.State, "note": w.Note, "at": a.at,
+			"break_id": w.BreakID, "actor": w.Actor, "owner": w.Owner, "state": w.State, "note": w.Note, "at": a.At,
 			"due_on": sql.NullString{String: w.DueOn.String(), Valid: !w.DueOn.IsZero()},
 		})
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/rs/zerolog"
-	"github.com/xuri/excelize/v2"
+	excelize "github.com/xuri/excelize/v2"
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/simulation"

@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
@@ -594,9 +596,9 @@ func TestEveryWayToDoANightAgreesOnTheseLives(t *testing.T) {
 	if said := rehearsed(); strings.Count(said, "Its reports would be what is published.") != nights {
 		t.Errorf("a dry run of what is done said\n%s", said)
 	}
-	for _, night := range all {
-		if faults := ok[[]jobs.Fault](t)(l.worker.Verify(ctx, night.Date, jobs.AuditHead{})); len(faults) > 0 {
-			t.Errorf("%s: %v", night.Date, faults)
+	for _, span := range all {
+		if faults := ok[[]publish.Fault](t)(l.worker.Verify(ctx, span.Date, night.AuditHead{})); len(faults) > 0 {
+			t.Errorf("%s: %v", span.Date, faults)
 		}
 	}
 

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"slices"
 
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -58,7 +59,7 @@ func (w *Worker) rehearseNight(ctx context.Context, out io.Writer, rehearsal *po
 	}
 	published := rehearsedReports{}
 	runErr := w.runNight(ctx, date, runOptions{only: only, hasTurn: true, rehearsal: rehearsal, inspect: published.look})
-	if runErr != nil && !errors.Is(runErr, ErrIntegrity) {
+	if runErr != nil && !errors.Is(runErr, night.ErrIntegrity) {
 		return runErr // the transaction may have ended with it
 	}
 	if _, err := fmt.Fprintf(out, "Dry run of %s: nothing was changed.\n", date); err != nil {
@@ -125,7 +126,7 @@ func (w *Worker) newCreditBacks(ctx context.Context, rehearsal *postgres.Store, 
 	credits = new(big.Int)
 	for after := ""; ; {
 		var batch []rehearsedCreditBack
-		if err := rehearsal.Select(ctx, &batch, "dry_run/credit_backs", postgres.Args{"date": date, "after": after, "limit": batchRows}); err != nil {
+		if err := rehearsal.Select(ctx, &batch, "dry_run/credit_backs", postgres.Args{"date": date, "after": after, "limit": night.BatchRows}); err != nil {
 			return nil, 0, nil, err
 		}
 		if len(batch) == 0 {
@@ -213,7 +214,7 @@ func (w *Worker) tellRefunds(ctx context.Context, out io.Writer, rehearsal *post
 		_, err := fmt.Fprintln(out, "No approved refund waits to be sent.")
 		return err
 	}
-	reported, err := lastReported(ctx, w.Store)
+	reported, err := night.LastReported(ctx, w.Store)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
 )
@@ -56,7 +56,7 @@ func TestEveryRowTwiceCountsOnce(t *testing.T) {
 	s := testStage
 	p := crowd(s, 900, 8)
 	plain, double := newWorker(t), newWorker(t).throughViews(t, "SELECT * FROM %s UNION ALL SELECT * FROM %s")
-	for _, matching := range []jobs.Matching{jobs.MatchFast, jobs.MatchExact} {
+	for _, matching := range []night.Matching{night.MatchFast, night.MatchExact} {
 		plain.matching, double.matching = matching, matching
 		plain.reset(t, s.Zone)
 		double.reset(t, s.Zone)

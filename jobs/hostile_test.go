@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
@@ -48,7 +48,7 @@ func TestEntriesThatNameNothingAreNotTakenForIdsThatLookTheSame(t *testing.T) {
 	}
 	s := stage{First: date("2026-03-05"), Nights: 2, Zone: time.UTC}
 	w := newWorker(t)
-	for _, w.matching = range []jobs.Matching{jobs.MatchFast, jobs.MatchExact} {
+	for _, w.matching = range []night.Matching{night.MatchFast, night.MatchExact} {
 		w.reset(t, s.Zone)
 		p.load(t, w.db.DB)
 		for i := range s.Nights { // the second night looks at them again because they were broken
@@ -303,7 +303,7 @@ func TestLeastAndEmptyValuesDoNotStopTheNight(t *testing.T) {
 		}}
 	w := newWorker(t)
 	s := stage{First: date("2026-03-05"), Nights: 1, Zone: time.UTC}
-	for _, matching := range []jobs.Matching{jobs.MatchFast, jobs.MatchExact} {
+	for _, matching := range []night.Matching{night.MatchFast, night.MatchExact} {
 		w.matching = matching
 		w.play(t, s, p, 0)
 		var got []string

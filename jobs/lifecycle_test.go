@@ -16,6 +16,8 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/month"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
@@ -171,32 +173,32 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	b := newSmallBusiness(t, 3)
 	b.play(t)
 	b.run(t, b.date(0), b.date(1), b.date(2))
-	night := b.date(0)
-	credited := b.text(t, "SELECT min(job_id) FROM reconciler.credit_backs WHERE decision = 'credited' AND business_date = $1", night)
+	day := b.date(0)
+	credited := b.text(t, "SELECT min(job_id) FROM reconciler.credit_backs WHERE decision = 'credited' AND business_date = $1", day)
 	posted := b.text(t, "SELECT entry_id FROM reconciler.credit_backs WHERE decision = 'credited' AND job_id = $1", credited)
 	credits, err := strconv.Atoi(b.text(t, "SELECT credit_back FROM reconciler.credit_backs WHERE entry_id = $1", posted))
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobDebit := b.text(t, "SELECT min(id) FROM platform.credit_entries WHERE kind = 'usage' AND created_at >= $1::date AND created_at < $1::date + 1", night)
-	breaks := filepath.Join(b.folder, night.String(), "breaks.csv")
-	if faults := b.verify(t, night); len(faults) > 0 {
+	jobDebit := b.text(t, "SELECT min(id) FROM platform.credit_entries WHERE kind = 'usage' AND created_at >= $1::date AND created_at < $1::date + 1", day)
+	breaks := filepath.Join(b.folder, day.String(), "breaks.csv")
+	if faults := b.verify(t, day); len(faults) > 0 {
 		t.Fatalf("nothing was touched, and verification finds %v", faults)
 	}
 	original, err := os.ReadFile(breaks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	head, _, err := jobs.VerifyAudit(ctx, b.worker.Store)
+	head, _, err := night.VerifyAudit(ctx, b.worker.Store)
 	if err != nil || head.Link == 0 {
 		t.Fatalf("the audit log ends at %v: %v", head, err)
 	}
-	for noted, want := range map[jobs.AuditHead]string{
+	for noted, want := range map[night.AuditHead]string{
 		head: "",
 		{Link: head.Link, Sha256: strings.Repeat("0", 64)}: "is not the one noted",
 		{Link: head.Link + 1, Sha256: head.Sha256}:         "has lost link",
 	} {
-		faults, err := b.worker.Verify(ctx, night, noted)
+		faults, err := b.worker.Verify(ctx, day, noted)
 		if err != nil || want == "" && len(faults) > 0 || want != "" && (len(faults) != 1 || !strings.Contains(faults[0].What, want)) {
 			t.Errorf("with head %v noted: %v, %v, want %q", noted, faults, err, want)
 		}
@@ -225,7 +227,7 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			t.Fatal(err)
 		}
 		found := false
-		for _, fault := range b.verify(t, night) {
+		for _, fault := range b.verify(t, day) {
 			found = found || strings.Contains(fault.Where+": "+fault.What, tampering.wantsInOne)
 		}
 		if !found {
@@ -235,7 +237,7 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := b.worker.Verify(ctx, night.AddDays(100), jobs.AuditHead{}); !errors.Is(err, storage.ErrNotPublished) {
+	if _, err := b.worker.Verify(ctx, day.AddDays(100), night.AuditHead{}); !errors.Is(err, storage.ErrNotPublished) {
 		t.Errorf("a night that was never published: %v", err)
 	}
 }
@@ -269,7 +271,7 @@ func TestRunNoticesPublishedFilesThatWereChanged(t *testing.T) {
 		}
 		before := snapshot(t, b.folder)
 		err = b.worker.RunNight(context.Background(), b.date(tampering.night))
-		if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), tampering.wants) {
+		if !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), tampering.wants) {
 			t.Errorf("%s changed, night %s: %v", tampering.file, b.date(tampering.night), err)
 		}
 		after := snapshot(t, b.folder)
@@ -287,9 +289,9 @@ func TestRunNoticesPublishedFilesThatWereChanged(t *testing.T) {
 	b.run(t, b.date(1), b.date(2))
 }
 
-func (b *smallBusiness) verify(t *testing.T, night reconcile.Date) []jobs.Fault {
+func (b *smallBusiness) verify(t *testing.T, day reconcile.Date) []publish.Fault {
 	t.Helper()
-	faults, err := b.worker.Verify(context.Background(), night, jobs.AuditHead{})
+	faults, err := b.worker.Verify(context.Background(), day, night.AuditHead{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +316,7 @@ func TestClosedPeriodDoesNotChange(t *testing.T) {
 	march := reconcile.Month{Year: 2026, Month: 3}
 	all := []month.Acceptance{{What: month.All, Reason: "planted"}}
 	_, err := office.Close(ctx, march, "Ana", all, at)
-	if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "2026-03-31") {
+	if !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "2026-03-31") {
 		t.Errorf("closing a month with a night missing: %v", err)
 	}
 	b.run(t, b.date(2))
@@ -329,7 +331,7 @@ func TestClosedPeriodDoesNotChange(t *testing.T) {
 	if err := b.statement("UPDATE platform.jobs SET credit_cost = credit_cost + 5 WHERE id = (SELECT min(id) FROM platform.jobs WHERE status = 'succeeded' AND finished_at >= $1 AND finished_at < $1::date + 1)", b.date(2))(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.worker.RunNight(ctx, b.date(2)); !errors.Is(err, jobs.ErrIntegrity) {
+	if err := b.worker.RunNight(ctx, b.date(2)); !errors.Is(err, night.ErrIntegrity) {
 		t.Errorf("a closed night that would differ: %v", err)
 	}
 	after := snapshot(t, b.folder)
@@ -451,14 +453,14 @@ func TestAnomalousCreditBacksTripAndPostNothing(t *testing.T) {
 	b.play(t)
 	for _, limited := range []struct {
 		name     string
-		settings jobs.Settings
+		settings night.Settings
 	}{
-		{"count", jobs.Settings{CreditBackMaxCount: 1}},
-		{"credits", jobs.Settings{CreditBackMaxCredits: 1}},
+		{"count", night.Settings{CreditBackMaxCount: 1}},
+		{"credits", night.Settings{CreditBackMaxCredits: 1}},
 	} {
 		b.worker.Settings = limited.settings
 		err := b.worker.RunNight(ctx, b.date(0), "credit-backs")
-		if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "nothing was posted") {
+		if !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "nothing was posted") {
 			t.Errorf("cap of %s: %v", limited.name, err)
 		}
 		if posted := b.text(t, "SELECT count(*) FROM platform.credit_entries WHERE idempotency_key LIKE 'reconciler:%'"); posted != "0" {
@@ -476,11 +478,11 @@ func TestAnomalousCreditBacksTripAndPostNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.worker.Settings = jobs.Settings{CreditBackAnomalyMultiple: 10}
-	if err := b.worker.RunNight(ctx, b.date(0), "credit-backs"); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "median") {
+	b.worker.Settings = night.Settings{CreditBackAnomalyMultiple: 10}
+	if err := b.worker.RunNight(ctx, b.date(0), "credit-backs"); !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "median") {
 		t.Errorf("anomaly: %v", err)
 	}
-	b.worker.Settings = jobs.Settings{}
+	b.worker.Settings = night.Settings{}
 	b.run(t, b.date(0))
 	if posted := b.text(t, "SELECT count(*) FROM platform.credit_entries WHERE idempotency_key LIKE 'reconciler:%'"); posted == "0" {
 		t.Error("without limits nothing was posted either")
@@ -498,7 +500,7 @@ func TestClosingIsHeldAgainstTheWholeLedger(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := b.worker.RunNight(context.Background(), b.date(2))
-	if !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "closing equals the ledger") {
+	if !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "closing equals the ledger") {
 		t.Errorf("a ledger that is no longer what the nights have read: %v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/decide"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -24,7 +24,7 @@ func TestFactsOfCreditBacksAreLookedUpThoughTheirTableIsEmptyYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	for name, value := range jobs.PostingTx.Settings {
+	for name, value := range decide.PostingTx.Settings {
 		if _, err := tx.Exec("SELECT set_config($1, $2, true)", name, fmt.Sprint(value)); err != nil {
 			t.Fatal(err)
 		}

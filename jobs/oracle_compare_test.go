@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -57,7 +57,7 @@ func TestWorkerAgreesWithOracle(t *testing.T) {
 			rows += p.size()
 		}
 		nights += s.Nights
-		w.matching = []jobs.Matching{jobs.MatchFast, jobs.MatchExact}[first / *oracleBatch % 2]
+		w.matching = []night.Matching{night.MatchFast, night.MatchExact}[first / *oracleBatch % 2]
 		failed := w.disagreements(t, s, cases)
 		for i, problem := range failed {
 			if *oracleAll {

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -29,7 +30,7 @@ type worker struct {
 	db       *testdb.DB
 	policies reconcile.Policies
 	folder   string // of the reports
-	matching jobs.Matching
+	matching night.Matching
 }
 
 func newWorker(t testing.TB) *worker {
@@ -68,7 +69,7 @@ func (w *worker) reset(t testing.TB, zone *time.Location) {
 	END $$`); err != nil {
 		t.Fatal(err)
 	}
-	w.Settings = jobs.Settings{Zone: zone, Matching: w.matching}
+	w.Settings = night.Settings{Zone: zone, Matching: w.matching}
 	if err := os.RemoveAll(w.folder); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -69,7 +70,7 @@ func (b *bothBooks) decided(request string, night reconcile.Night) string {
 // payOut plans, approves and executes what is due; it returns the refunds that Stripe has of it.
 func (b *bothBooks) payOut(date reconcile.Date) (sent int) {
 	b.t.Helper()
-	outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), b.approvedPlan(date), "Carol")
+	outcome, err := b.worker.RefundDesk().Execute(context.Background(), b.approvedPlan(date), "Carol")
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func (b *bothBooks) payOut(date reconcile.Date) (sent int) {
 func (b *bothBooks) approvedPlan(date reconcile.Date) (planID string) {
 	b.t.Helper()
 	ctx := context.Background()
-	view, leftOut, err := b.worker.RefundDesk().PlanRefunds(ctx, date, "Anna")
+	view, leftOut, err := b.worker.RefundDesk().Plan(ctx, date, "Anna")
 	if err != nil || len(leftOut) > 0 {
 		b.t.Fatalf("%v, left out %v", err, leftOut)
 	}
@@ -90,7 +91,7 @@ func (b *bothBooks) approvedPlan(date reconcile.Date) (planID string) {
 	}
 	defer store.Close()
 	approver := &jobs.Worker{Store: store, Log: zerolog.Nop(), Clock: b.clock}
-	if _, err := approver.RefundDesk().ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
+	if _, err := approver.RefundDesk().Approve(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
 		b.t.Fatal(err)
 	}
 	return view.PlanID
@@ -283,7 +284,7 @@ func TestACaptureAfterMidnightIsTheNextNights(t *testing.T) {
 	if n := b.count("SELECT captured_minor FROM (SELECT sum(amount_minor) AS captured_minor FROM reconciler.stripe_captures WHERE charge_id = $1) k", charge.ID); n != 2_000 {
 		t.Errorf("captures of %d", n)
 	}
-	if faults, err := b.worker.Verify(context.Background(), first.Date, jobs.AuditHead{}); err != nil || len(faults) > 0 {
+	if faults, err := b.worker.Verify(context.Background(), first.Date, night.AuditHead{}); err != nil || len(faults) > 0 {
 		t.Errorf("verification: %v %v", faults, err)
 	}
 }

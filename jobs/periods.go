@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/storage"
@@ -71,5 +72,5 @@ func (w *Worker) runClosedNight(ctx context.Context, date reconcile.Date) error 
 		return err
 	}
 	return fmt.Errorf("%w: night %s is in the closed period %s and would differ from what was published; nothing was changed; see %s in the report storage",
-		ErrIntegrity, date, PeriodOf(date), name)
+		night.ErrIntegrity, date, PeriodOf(date), name)
 }

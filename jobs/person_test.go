@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -15,7 +15,7 @@ func TestNamesOfPeople(t *testing.T) {
 		"anna@example.com": "anna@example.com", "Ana Ruiz": "Ana Ruiz", "  Ana \u00a0 Ruiz\n": "Ana Ruiz", "Ａｎｎａ": "Anna", "Jose\u0301": "José",
 		"山田太郎": "山田太郎", "Łukasz O'Neill-Żak (finance)": "Łukasz O'Neill-Żak (finance)", "Анна": "Анна", "bot 7": "bot 7",
 	} {
-		if got, fault := jobs.Person(given); got != want || fault != "" {
+		if got, fault := night.Person(given); got != want || fault != "" {
 			t.Errorf("%q is %q, %s; want %q", given, got, fault, want)
 		}
 	}
@@ -25,7 +25,7 @@ func TestNamesOfPeople(t *testing.T) {
 		"\xff": "not UTF-8", strings.Repeat("ü", 101): "101 characters", "-": "names nobody",
 		"аnna": "Latin and Cyrillic", "ann\u03b1": "Latin and Greek", "reconciler": "worker's own", "Reconciler ": "worker's own", "ＲＥＣＯＮＣＩＬＥＲ": "worker's own", "recon ciler": "worker's own",
 	} {
-		if got, fault := jobs.Person(given); got != "" || !strings.Contains(fault, want) {
+		if got, fault := night.Person(given); got != "" || !strings.Contains(fault, want) {
 			t.Errorf("%q is %q: %q; want %q", given, got, fault, want)
 		}
 	}
@@ -33,14 +33,14 @@ func TestNamesOfPeople(t *testing.T) {
 
 func TestOnePersonUnderTwoNames(t *testing.T) {
 	for _, name := range []string{"ANNA MARIA", "anna maria", "annamaria", "Anna\u00a0Maria", "Ａｎｎａ Maria", " Anna  Maria"} {
-		if !jobs.SamePerson("Anna Maria", name) {
+		if !night.SamePerson("Anna Maria", name) {
 			t.Errorf("%q is not Anna Maria", name)
 		}
 	}
-	if !jobs.SamePerson("Jose\u0301", "JOSÉ") || !jobs.SamePerson("Straße", "STRASSE") {
+	if !night.SamePerson("Jose\u0301", "JOSÉ") || !night.SamePerson("Straße", "STRASSE") {
 		t.Error("composition or case makes two people of one")
 	}
-	if jobs.SamePerson("anna", "ben") || jobs.SamePerson("\u200b", "\u200b") {
+	if night.SamePerson("anna", "ben") || night.SamePerson("\u200b", "\u200b") {
 		t.Error("two people are one")
 	}
 }
@@ -61,7 +61,7 @@ func TestDatabaseRefusesInvisibleNames(t *testing.T) {
 		if r >= 0xd800 && r < 0xe000 || r >= 0x20000 && r < 0xe0000 || unicode.Is(unicode.Co, r) {
 			continue // no characters, or none that are invisible; private ones are whatever a font makes of them
 		}
-		if _, fault := jobs.Person("an" + string(r) + "na"); !strings.Contains(fault, "invisible") {
+		if _, fault := night.Person("an" + string(r) + "na"); !strings.Contains(fault, "invisible") {
 			continue
 		}
 		tried++

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 )
 
 // withheld splits the rows of a night off a platform: what its slowest writers write while the night is being worked on.
@@ -126,7 +126,7 @@ func TestNightThatIsStillWrittenTo(t *testing.T) {
 			entries = entries[1:]
 		}
 	}
-	if err := w.night(s.night(1)); err == nil || errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "run it again") {
+	if err := w.night(s.night(1)); err == nil || errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "run it again") {
 		t.Errorf("a night that is written to again and again ends with %v", err)
 	}
 	w.Step = nil
@@ -138,7 +138,7 @@ func TestNightThatIsStillWrittenTo(t *testing.T) {
 func TestLateEntriesOfALongHistory(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = jobs.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
 	p := crowd(s, 900, 30)
 	var late []entry
 	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
@@ -180,7 +180,7 @@ func TestBugEmptyNightsBeforeTheLookBackStoppedAllLaterOnes(t *testing.T) {
 func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = jobs.Sizes{TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{TurnRows: 1, LedgerRows: 1}
 	w.play(t, s, crowd(s, 900, 30), 0, 1, 2, 3)
 	w.Settings.LateLookbackNights = 1
 	change := func(by int) {
@@ -193,10 +193,10 @@ func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	untied := func(night int) bool {
+	untied := func(no int) bool {
 		t.Helper()
-		err := w.night(s.night(night))
-		if err != nil && (!errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by -1 credits`)) {
+		err := w.night(s.night(no))
+		if err != nil && (!errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by -1 credits`)) {
 			t.Fatal(err)
 		}
 		return err != nil
@@ -222,7 +222,7 @@ func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
 func TestLongLedgerIsSummedWhenAMonthEnds(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = jobs.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
 	s.First = date("2026-03-28")
 	w.play(t, s, crowd(s, 900, 30), 0, 1)
 	w.Settings.LateLookbackNights = 1
@@ -233,7 +233,7 @@ func TestLongLedgerIsSummedWhenAMonthEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.again(t, s, 2)
-	if err := w.night(s.night(3)); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by 7 credits`) {
+	if err := w.night(s.night(3)); !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), `"closing equals the ledger" does not tie by 7 credits`) {
 		t.Errorf("the last night of March ends with %v", err)
 	}
 }
@@ -243,7 +243,7 @@ func TestFastMatchingComesToTheSameAsExact(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
 	var states [2]map[string]string
-	for i, matching := range []jobs.Matching{jobs.MatchExact, jobs.MatchFast} {
+	for i, matching := range []night.Matching{night.MatchExact, night.MatchFast} {
 		w.matching = matching
 		w.play(t, s, crowd(s, 7000, 60), 0, 1, 2, 3)
 		states[i] = w.state(t)

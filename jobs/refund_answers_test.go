@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
@@ -203,7 +204,7 @@ func TestRequestsAnsweredByRefunds(t *testing.T) {
 	}
 
 	ctx := context.Background()
-	faults, err := b.worker.Verify(ctx, first.Date, jobs.AuditHead{})
+	faults, err := b.worker.Verify(ctx, first.Date, night.AuditHead{})
 	if err != nil || len(faults) > 0 {
 		t.Errorf("verification: %v, %v", faults, err)
 	}
@@ -215,7 +216,7 @@ func TestRequestsAnsweredByRefunds(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	plan, leftOut, err := b.worker.RefundDesk().PlanRefunds(ctx, b.date().AddDays(-1), "Ana")
+	plan, leftOut, err := b.worker.RefundDesk().Plan(ctx, b.date().AddDays(-1), "Ana")
 	if err != nil {
 		t.Fatal(err)
 	}

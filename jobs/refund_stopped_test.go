@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
@@ -108,7 +109,7 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 	}
 	b.now.Store(decided.End.Add(executing).Unix())
 	b.worker.Settings.Refund.Caps.ConsecutiveFailures = 1
-	outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), plan, "Carol")
+	outcome, err := b.worker.RefundDesk().Execute(context.Background(), plan, "Carol")
 	if err != nil || outcome.Sent != 0 || outcome.Stopped != len(cases) {
 		t.Fatalf("%+v, %v; want all stopped", outcome, err)
 	}
@@ -117,7 +118,7 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 	}
 
 	for day := 6; day <= 16; day++ {
-		night := reconcile.NightOf(reconcile.Date{Year: 2026, Month: time.January, Day: day}, time.UTC)
+		span := reconcile.NightOf(reconcile.Date{Year: 2026, Month: time.January, Day: day}, time.UTC)
 		if day == 8 {
 			for _, c := range cases {
 				if c.after != nil {
@@ -125,11 +126,11 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 				}
 			}
 		}
-		b.now.Store(max(b.now.Load(), night.End.Add(20*time.Minute).Unix()))
+		b.now.Store(max(b.now.Load(), span.End.Add(20*time.Minute).Unix()))
 		if day == 16 {
-			b.rehearse(night.Date)
+			b.rehearse(span.Date)
 		}
-		if err := b.run(night.Date); err != nil {
+		if err := b.run(span.Date); err != nil {
 			t.Fatal(err)
 		}
 		var want []string
@@ -153,8 +154,8 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 		if diff := cmp.Diff(sorted(want), open, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("day %d: %s", day, diff)
 		}
-		_, out, err := b.worker.RefundDesk().PlanRefunds(context.Background(), night.Date, "Anna")
-		if !errors.Is(err, jobs.ErrRefundUsage) {
+		_, out, err := b.worker.RefundDesk().Plan(context.Background(), span.Date, "Anna")
+		if !errors.Is(err, refunds.ErrUsage) {
 			t.Errorf("day %d: planned again: %v", day, err)
 		}
 		for _, l := range out {
@@ -166,7 +167,7 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 		if len(leftOut) > 0 {
 			t.Errorf("day %d: not left out: %v", day, leftOut)
 		}
-		faults, err := b.worker.Verify(context.Background(), night.Date, jobs.AuditHead{})
+		faults, err := b.worker.Verify(context.Background(), span.Date, night.AuditHead{})
 		if err != nil || len(faults) > 0 {
 			t.Errorf("day %d: verification: %v, %v", day, faults, err)
 		}
@@ -214,10 +215,10 @@ func TestRefundsOfAPlanThatABreakerStoppedAreUnpaidUntilItRuns(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, breaker string
-		stop          func(*jobs.RefundSettings)
+		stop          func(*night.RefundSettings)
 	}{
-		{"kill switch", "kill_switch", func(s *jobs.RefundSettings) { s.Halt = true }},
-		{"cap", "cap_day_amount", func(s *jobs.RefundSettings) { s.Caps.DayMinor = map[string]int64{"*": 1} }},
+		{"kill switch", "kill_switch", func(s *night.RefundSettings) { s.Halt = true }},
+		{"cap", "cap_day_amount", func(s *night.RefundSettings) { s.Caps.DayMinor = map[string]int64{"*": 1} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -229,7 +230,7 @@ func TestRefundsOfAPlanThatABreakerStoppedAreUnpaidUntilItRuns(t *testing.T) {
 			plan := b.approvedPlan(b.night().Date)
 			running := b.worker.Settings.Refund
 			c.stop(&b.worker.Settings.Refund)
-			if outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), plan, "Carol"); !errors.Is(err, jobs.ErrIntegrity) || outcome.Sent > 0 {
+			if outcome, err := b.worker.RefundDesk().Execute(context.Background(), plan, "Carol"); !errors.Is(err, night.ErrIntegrity) || outcome.Sent > 0 {
 				t.Fatalf("%+v, %v", outcome, err)
 			}
 			stopped := "refund_against_policy " + plan + " " + c.breaker
@@ -250,7 +251,7 @@ func TestRefundsOfAPlanThatABreakerStoppedAreUnpaidUntilItRuns(t *testing.T) {
 				}
 			}
 			b.worker.Settings.Refund = running
-			if outcome, err := b.worker.RefundDesk().ExecuteRefunds(context.Background(), plan, "Carol"); err != nil || outcome.Sent != len(requests) {
+			if outcome, err := b.worker.RefundDesk().Execute(context.Background(), plan, "Carol"); err != nil || outcome.Sent != len(requests) {
 				t.Fatalf("%+v, %v", outcome, err)
 			}
 			b.whole()

@@ -41,11 +41,11 @@ func TestApprovedRefundUnpaidIsABreakOnceOverdue(t *testing.T) {
 			b.entry(taken, "refund", -taken.credits)
 			b.entry(failing, "refund", -failing.credits)
 			refund = b.refund(failing, b.refundable(failing))
-			plan, _, err := b.worker.RefundDesk().PlanRefunds(context.Background(), b.date().AddDays(-1), "Ana")
+			plan, _, err := b.worker.RefundDesk().Plan(context.Background(), b.date().AddDays(-1), "Ana")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := b.worker.RefundDesk().CancelRefunds(context.Background(), plan.PlanID, "Ana", "not now"); err != nil {
+			if _, err := b.worker.RefundDesk().Cancel(context.Background(), plan.PlanID, "Ana", "not now"); err != nil {
 				t.Fatal(err)
 			}
 		},

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -41,32 +41,13 @@ func (r Resolution) Faults() map[string]string {
 	if !slices.Contains(Resolutions, r.Resolution) {
 		faults["resolution"] = fmt.Sprintf("%q is none of %s", r.Resolution, strings.Join(Resolutions, ", "))
 	}
-	if fault := ReasonFault(r.Reason); fault != "" {
+	if fault := night.ReasonFault(r.Reason); fault != "" {
 		faults["reason"] = fault
 	}
-	if _, fault := Person(r.Actor); fault != "" {
+	if _, fault := night.Person(r.Actor); fault != "" {
 		faults["actor"] = fault
 	}
 	return faults
-}
-
-// MaxReasonCharacters is how long a reason may be.
-const MaxReasonCharacters = 2000
-
-// ReasonFault says what is wrong with a reason that a person gives for what they do; "" when nothing is.
-func ReasonFault(reason string) string {
-	switch {
-	case strings.TrimSpace(reason) == "":
-		return "is empty; say why, for whoever asks next year"
-	case !utf8.ValidString(reason):
-		return "is not UTF-8; save the file as UTF-8"
-	case strings.ContainsRune(reason, 0):
-		return "holds a NUL character, which the database can't store"
-	case utf8.RuneCountInString(reason) > MaxReasonCharacters:
-		return fmt.Sprintf("has %d characters; at most %d are kept", utf8.RuneCountInString(reason), MaxReasonCharacters)
-	default:
-		return ""
-	}
 }
 
 // auditResolutions notes in the audit log who has resolved what, one link for each person.
@@ -76,7 +57,7 @@ func auditResolutions(ctx context.Context, tx *postgres.Tx, at time.Time, resolu
 		byActor[r.Actor] = append(byActor[r.Actor], r.BreakID)
 	}
 	for _, actor := range slices.Sorted(maps.Keys(byActor)) {
-		a, err := OpenAudit(ctx, tx, actor, "breaks resolve", at)
+		a, err := night.OpenAudit(ctx, tx, actor, "breaks resolve", at)
 		if err != nil {
 			return err
 		}
@@ -94,7 +75,7 @@ func auditResolutions(ctx context.Context, tx *postgres.Tx, at time.Time, resolu
 // resolved while its values stay what they are. ErrNotOpen, naming the id, for one that isn't open.
 func ResolveBreaks(ctx context.Context, store *postgres.Store, at time.Time, resolutions []Resolution) error {
 	return store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-		reported, err := lastReported(ctx, tx)
+		reported, err := night.LastReported(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -104,7 +85,7 @@ func ResolveBreaks(ctx context.Context, store *postgres.Store, at time.Time, res
 		}
 		for i, r := range resolutions {
 			var fault string
-			if r.Actor, fault = Person(r.Actor); fault != "" {
+			if r.Actor, fault = night.Person(r.Actor); fault != "" {
 				return fmt.Errorf("break %s: the name of who decides %s", r.BreakID, fault)
 			}
 			resolutions[i].Actor = r.Actor

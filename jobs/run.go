@@ -12,6 +12,13 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/hummingbytes/reconciler/jobs/books"
+	"github.com/hummingbytes/reconciler/jobs/decide"
+	"github.com/hummingbytes/reconciler/jobs/match"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/publish"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
+	"github.com/hummingbytes/reconciler/jobs/source"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -21,40 +28,44 @@ import (
 // step is one of a night's steps, in what operators call its jobs.
 type step struct {
 	name string
-	run  func(ctx context.Context, n *Night, read *reading) (Counts, error)
+	run  func(ctx context.Context, n *night.Night, read *source.Reading) (night.Counts, error)
 }
 
 // steps are those of a night in their order.
 func (w *Worker) steps(o runOptions) []step {
-	alone := func(run func(ctx context.Context, n *Night) (Counts, error)) func(context.Context, *Night, *reading) (Counts, error) {
-		return func(ctx context.Context, n *Night, _ *reading) (Counts, error) { return run(ctx, n) }
+	alone := func(run func(ctx context.Context, n *night.Night) (night.Counts, error)) func(context.Context, *night.Night, *source.Reading) (night.Counts, error) {
+		return func(ctx context.Context, n *night.Night, _ *source.Reading) (night.Counts, error) { return run(ctx, n) }
 	}
 	return []step{
-		{"sync-stripe", alone(func(ctx context.Context, n *Night) (Counts, error) { return syncStripe(ctx, n, w.Stripe) })},
-		{"match-jobs", matchJobs},
-		{"credit-backs", creditBacks},
-		{"match-purchases", alone(matchPurchases)},
-		{"refund-windows", alone(refundWindows)},
-		{"refund-requests", alone(refundRequests)},
-		{"refunds", alone(func(ctx context.Context, n *Night) (Counts, error) { return refunds(ctx, n, w.RefundDesk()) })},
-		{"disputes", alone(disputes)},
-		{"subscriptions", alone(subscriptions)},
-		{"reports", func(ctx context.Context, n *Night, read *reading) (Counts, error) { return w.report(ctx, n, read, o) }},
+		{"sync-stripe", alone(func(ctx context.Context, n *night.Night) (night.Counts, error) { return match.Sync(ctx, n, w.Stripe) })},
+		{"match-jobs", match.Jobs},
+		{"credit-backs", decide.CreditBacks},
+		{"match-purchases", alone(match.Purchases)},
+		{"refund-windows", alone(decide.RefundWindows)},
+		{"refund-requests", alone(decide.RefundRequests)},
+		{"refunds", alone(func(ctx context.Context, n *night.Night) (night.Counts, error) {
+			return refunds.Run(ctx, n, w.RefundDesk())
+		})},
+		{"disputes", alone(match.Disputes)},
+		{"subscriptions", alone(match.Subscriptions)},
+		{"reports", func(ctx context.Context, n *night.Night, read *source.Reading) (night.Counts, error) {
+			return w.report(ctx, n, read, o)
+		}},
 	}
 }
 
 // report closes the night's books, and publishes its reports. Books that don't tie are published as they are, with the difference,
 // and are an integrity error all the same.
-func (w *Worker) report(ctx context.Context, n *Night, read *reading, o runOptions) (Counts, error) {
-	counts, booksErr := n.closeNight(ctx, read)
-	if booksErr != nil && !errors.As(booksErr, &untiedBooks{}) {
+func (w *Worker) report(ctx context.Context, n *night.Night, read *source.Reading, o runOptions) (night.Counts, error) {
+	counts, booksErr := books.Close(ctx, n, read)
+	if booksErr != nil && !errors.As(booksErr, &books.UntiedBooks{}) {
 		return counts, booksErr
 	}
 	if w.Reports == nil {
-		n.log.Warn().Msg("no reports: REPORTS_URL is not set")
+		n.Log.Warn().Msg("no reports: REPORTS_URL is not set")
 		return counts, booksErr
 	}
-	published, err := n.publishReports(ctx, Names(), w.Reports, o.inspect)
+	published, err := publish.Publish(ctx, n, Names(), w.Reports, o.inspect)
 	maps.Copy(counts, published)
 	return counts, errors.Join(booksErr, err)
 }
@@ -72,12 +83,12 @@ func Names() []string {
 type Worker struct {
 	Store       *postgres.Store
 	Policies    reconcile.Policies
-	Settings    Settings
+	Settings    night.Settings
 	Log         zerolog.Logger
 	CodeVersion string
-	Stripe      StripeSource // nil without STRIPE_API_KEY
+	Stripe      match.StripeSource // nil without STRIPE_API_KEY
 	// Refunds may create refunds; nil without STRIPE_REFUND_KEY, and then no money can leave.
-	Refunds RefundGateway
+	Refunds refunds.Gateway
 	Reports storage.Storage
 	Clock   func() time.Time // for run rows and events of people only; nil: time.Now
 	// Progress, when set, is told which job of which night begins, and Ended how long it took.
@@ -92,8 +103,8 @@ type Worker struct {
 }
 
 // RefundDesk is for whoever plans, approves, executes or stops refunds.
-func (w *Worker) RefundDesk() *RefundDesk {
-	return &RefundDesk{Store: w.Store, Policies: w.Policies, Settings: w.Settings.Defaults(), Log: w.Log, Gateway: w.Refunds, Clock: w.now, Step: w.step}
+func (w *Worker) RefundDesk() *refunds.Desk {
+	return &refunds.Desk{Store: w.Store, Policies: w.Policies, Settings: w.Settings.Defaults(), Log: w.Log, Gateway: w.Refunds, Clock: w.now, Step: w.step}
 }
 
 // runOptions say how one night is run.
@@ -102,7 +113,7 @@ type runOptions struct {
 	unlessDone bool            // a night that is found completed once its lock is taken is left out
 	hasTurn    bool            // the caller has taken the turn, for several nights
 	rehearsal  *postgres.Store // when set, everything is done in its transaction, which is rolled back
-	matching   Matching        // "": as the settings say
+	matching   night.Matching  // "": as the settings say
 	// inspect, in a rehearsal, looks at the prepared reports before they are thrown away.
 	inspect func(ctx context.Context, prepared *reports.Prepared) error
 }
@@ -139,10 +150,10 @@ func (w *Worker) runOpenNight(ctx context.Context, date reconcile.Date, o runOpt
 }
 
 // night is what the steps of a night are handed.
-func (w *Worker) night(date reconcile.Date, zone *time.Location, o runOptions) *Night {
-	n := &Night{
+func (w *Worker) night(date reconcile.Date, zone *time.Location, o runOptions) *night.Night {
+	n := &night.Night{
 		Night: reconcile.NightOf(date, zone), Store: w.Store, Policies: w.Policies, Settings: w.Settings.Defaults(),
-		Run: Run{CodeVersion: w.CodeVersion, Whole: len(o.only) == 0, Rehearsal: o.rehearsal != nil, Clock: w.now, Step: w.step},
+		Run: night.Run{CodeVersion: w.CodeVersion, Whole: len(o.only) == 0, Rehearsal: o.rehearsal != nil, Clock: w.now, Step: w.step},
 	}
 	n.Settings.Zone = zone
 	if o.rehearsal != nil {
@@ -151,7 +162,7 @@ func (w *Worker) night(date reconcile.Date, zone *time.Location, o runOptions) *
 	if o.matching != "" {
 		n.Settings.Matching = o.matching
 	}
-	n.log = w.Log.With().Stringer("business_date", date).Time("as_of", n.AsOf()).Logger()
+	n.Log = w.Log.With().Stringer("business_date", date).Time("as_of", n.AsOf()).Logger()
 	return n
 }
 
@@ -160,7 +171,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 	if o.rehearsal != nil {
 		store = o.rehearsal
 	}
-	lock, err := store.TryLock(ctx, nightLock(date))
+	lock, err := store.TryLock(ctx, night.NightLock(date))
 	if errors.Is(err, postgres.ErrLockHeld) {
 		err = w.atWork(ctx, err)
 	}
@@ -179,7 +190,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		defer func() { err = errors.Join(err, turn.Unlock()) }()
 	}
 
-	w.Store.KeepSessions(with(matchingTx.Settings, postgres.Args{"work_mem": matchingTx.WorkMem}))
+	w.Store.KeepSessions(night.With(night.MatchingTx.Settings, postgres.Args{"work_mem": night.MatchingTx.WorkMem}))
 
 	zone, err := keepZone(ctx, store, w.Reports, w.Settings.Defaults().Zone)
 	if err != nil {
@@ -190,51 +201,51 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	if o.unlessDone {
-		if done, err := n.isDone(ctx); err != nil || done {
+		if done, err := isDone(ctx, n); err != nil || done {
 			return err
 		}
 	}
 	if n.Run.Whole {
-		if err := n.beginRun(ctx, "night"); err != nil {
+		if err := n.BeginRun(ctx, "night"); err != nil {
 			return err
 		}
 	}
 	err = w.runSteps(ctx, n, o)
 	if n.Run.Whole {
 		failed := err != nil
-		err = errors.Join(err, n.finishRun("night", nil, err))
+		err = errors.Join(err, n.FinishRun("night", nil, err))
 		if failed {
 			w.tellIndex(ctx, n)
 		}
-		n.tellAuditHead(ctx)
+		tellAuditHead(ctx, n)
 	}
 	return err
 }
 
 // tellIndex has the index page say that the run has failed. It was written while the run was still under way.
-func (w *Worker) tellIndex(ctx context.Context, n *Night) {
+func (w *Worker) tellIndex(ctx context.Context, n *night.Night) {
 	if n.Run.Rehearsal || w.Reports == nil || ctx.Err() != nil {
 		return
 	}
-	if err := PublishIndex(ctx, n.Store, w.Reports); err != nil {
-		n.log.Warn().Err(err).Msg("the index page does not tell that this night has failed")
+	if err := publish.Index(ctx, n.Store, w.Reports); err != nil {
+		n.Log.Warn().Err(err).Msg("the index page does not tell that this night has failed")
 	}
 }
 
 // tellAuditHead puts the end of the audit log's chain into this log, which is kept elsewhere: whoever rewrote the whole chain would have to
 // change what was told of it as well. It can't be in the report, whose bytes know no clock.
-func (n *Night) tellAuditHead(ctx context.Context) {
+func tellAuditHead(ctx context.Context, n *night.Night) {
 	if n.Run.Rehearsal || ctx.Err() != nil {
 		return
 	}
-	var head AuditHead
+	var head night.AuditHead
 	err := n.Store.Get(ctx, &head, "audit/last_link", postgres.Args{})
 	switch {
 	case errors.Is(err, sql.ErrNoRows): // nothing was ever changed
 	case err != nil:
-		n.log.Warn().Err(err).Msg("the end of the audit log can't be told")
+		n.Log.Warn().Err(err).Msg("the end of the audit log can't be told")
 	default:
-		n.log.Info().Str("run", n.runID()).Int64("link", head.Link).Str("sha256", head.Sha256).Msg("end of the audit log")
+		n.Log.Info().Str("run", n.RunID()).Int64("link", head.Link).Str("sha256", head.Sha256).Msg("end of the audit log")
 	}
 }
 
@@ -259,7 +270,7 @@ func (w *Worker) takeTurn(ctx context.Context) (*postgres.Lock, error) {
 }
 
 // isDone says whether the whole night is completed.
-func (n *Night) isDone(ctx context.Context) (bool, error) {
+func isDone(ctx context.Context, n *night.Night) (bool, error) {
 	var completed []reconcile.Date
 	if err := n.Store.Select(ctx, &completed, "runs/completed_nights", postgres.Args{"from": n.Date, "to": n.Date}); err != nil {
 		return false, fmt.Errorf("night %s: %w", n.Date, err)
@@ -268,21 +279,21 @@ func (n *Night) isDone(ctx context.Context) (bool, error) {
 }
 
 // runSteps does the steps, and starts over when the platform was still writing rows of this night: all of its steps must use the same rows.
-func (w *Worker) runSteps(ctx context.Context, n *Night, o runOptions) error {
+func (w *Worker) runSteps(ctx context.Context, n *night.Night, o runOptions) error {
 	const attempts = 3
 	synced, lookBehind := false, false
 	for attempt := 1; ; attempt++ {
 		err := w.trySteps(ctx, n, o, lookBehind, &synced)
-		if !errors.Is(err, errStillWritten) || attempt == attempts {
+		if !errors.Is(err, source.ErrStillWritten) || attempt == attempts {
 			return err
 		}
-		lookBehind = lookBehind || errors.Is(err, errLookBehind)
-		n.log.Warn().Err(err).Msg("starting over: rows of this night have turned up since it was read")
+		lookBehind = lookBehind || errors.Is(err, source.ErrLookBehind)
+		n.Log.Warn().Err(err).Msg("starting over: rows of this night have turned up since it was read")
 	}
 }
 
 // trySteps does the steps but for a sync that is done already.
-func (w *Worker) trySteps(ctx context.Context, base *Night, o runOptions, lookBehind bool, synced *bool) error {
+func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, lookBehind bool, synced *bool) error {
 	n, read, err := w.open(ctx, base, lookBehind)
 	if err != nil {
 		return fmt.Errorf("night %s: open: %w", base.Date, err)
@@ -298,7 +309,7 @@ func (w *Worker) trySteps(ctx context.Context, base *Night, o runOptions, lookBe
 			break
 		}
 		err := w.runStep(ctx, n, read, step)
-		if errors.Is(err, errStillWritten) {
+		if errors.Is(err, source.ErrStillWritten) {
 			return err
 		}
 		*synced = *synced || step.name == "sync-stripe" && err == nil
@@ -308,45 +319,45 @@ func (w *Worker) trySteps(ctx context.Context, base *Night, o runOptions, lookBe
 }
 
 // open reads the night. What it returns reads the first row alone of an id that is there more than once.
-func (w *Worker) open(ctx context.Context, base *Night, lookBehind bool) (n *Night, read *reading, err error) {
+func (w *Worker) open(ctx context.Context, base *night.Night, lookBehind bool) (n *night.Night, read *source.Reading, err error) {
 	defer catchPanic(base, "open", &err)
-	return openNight(ctx, base, lookBehind)
+	return source.Open(ctx, base, lookBehind)
 }
 
-func (w *Worker) runStep(ctx context.Context, n *Night, read *reading, step step) (err error) {
+func (w *Worker) runStep(ctx context.Context, n *night.Night, read *source.Reading, step step) (err error) {
 	if w.Progress != nil {
 		w.Progress(n.Date, step.name)
 	}
-	if err := n.beginRun(ctx, step.name); err != nil {
+	if err := n.BeginRun(ctx, step.name); err != nil {
 		return err
 	}
-	started := n.now()
+	started := n.Now()
 	counts, err := runSafely(ctx, n, read, step)
 	if err != nil {
 		err = fmt.Errorf("night %s: %s: %w", n.Date, step.name, err)
 	}
-	took := n.now().Sub(started)
-	n.logJob(step.name, counts, took, err)
+	took := n.Now().Sub(started)
+	logJob(n, step.name, counts, took, err)
 	if w.Ended != nil {
 		w.Ended(n.Date, step.name, took)
 	}
-	return errors.Join(err, n.finishRun(step.name, counts, err))
+	return errors.Join(err, n.FinishRun(step.name, counts, err))
 }
 
 // ErrPanic says that a job panicked: a mistake in the worker, which another try won't mend.
 var ErrPanic = errors.New("panic")
 
 // catchPanic makes an error of a panic, so that one mistake is neither the end of the other jobs nor of a long-lived process.
-func catchPanic(n *Night, job string, err *error) {
+func catchPanic(n *night.Night, job string, err *error) {
 	if cause := recover(); cause != nil {
-		n.log.Error().Str("job", job).Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
+		n.Log.Error().Str("job", job).Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
 		*err = fmt.Errorf("%w: %v", ErrPanic, cause)
 	}
 }
 
-func runSafely(ctx context.Context, n *Night, read *reading, step step) (counts Counts, err error) {
+func runSafely(ctx context.Context, n *night.Night, read *source.Reading, step step) (counts night.Counts, err error) {
 	defer catchPanic(n, step.name, &err)
-	if err := n.noteStates(ctx, step.name); err != nil {
+	if err := n.NoteStates(ctx, step.name); err != nil {
 		return nil, err
 	}
 	return step.run(ctx, n, read)
@@ -362,13 +373,27 @@ func (w *Worker) stopped(ctx context.Context) error {
 	}
 }
 
-func (n *Night) logJob(job string, counts Counts, took time.Duration, err error) {
-	event := n.log.Info()
+func logJob(n *night.Night, job string, counts night.Counts, took time.Duration, err error) {
+	event := n.Log.Info()
 	if err != nil {
-		event = n.log.Error().Err(err)
+		event = n.Log.Error().Err(err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
 		event = event.Int64(name, counts[name])
 	}
-	event.Str("run", n.runID()).Str("job", job).Dur("took_ms", took).Msg("job done")
+	event.Str("run", n.RunID()).Str("job", job).Dur("took_ms", took).Msg("job done")
+}
+
+// atWork adds to a lock that is held what its holder is at, as far as that is on record.
+func (w *Worker) atWork(ctx context.Context, held error) error {
+	var worker struct {
+		Worker       string
+		BusinessDate reconcile.Date `db:"business_date"`
+		Job          string
+		StartedAt    time.Time `db:"started_at"`
+	}
+	if err := w.Store.Get(ctx, &worker, "runs/at_work", postgres.Args{}); err != nil {
+		return held // it says enough without
+	}
+	return fmt.Errorf("%w; begun last: %s of %s, by %s at %s", held, worker.Job, worker.BusinessDate, worker.Worker, worker.StartedAt.UTC().Format(time.RFC3339))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -160,7 +161,7 @@ type CatchUpResult struct {
 	Done   []reconcile.Date
 	Broken []reconcile.Date // these ended with ErrIntegrity or ErrPanic; the later ones were done all the same
 	// Troubled are nights that this did not do, and that no schedule will: earlier ones whose last run failed, or that were never run.
-	Troubled []TroubledNight
+	Troubled []night.TroubledNight
 }
 
 // CatchUp does every night that is due, in order. It stops at the first that can't be finished for now (Retryable), so that no night is
@@ -172,34 +173,34 @@ func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) 
 		return result, err
 	}
 	var broken error
-	for _, night := range DueNights(record, w.now(), w.Settings.Defaults().Zone) {
+	for _, day := range DueNights(record, w.now(), w.Settings.Defaults().Zone) {
 		if err := w.stopped(ctx); err != nil {
-			return result, errors.Join(fmt.Errorf("stopped before night %s: %w", night, err), broken)
+			return result, errors.Join(fmt.Errorf("stopped before night %s: %w", day, err), broken)
 		}
-		err := w.runOpenNight(ctx, night, runOptions{unlessDone: true})
+		err := w.runOpenNight(ctx, day, runOptions{unlessDone: true})
 		switch {
 		case err == nil:
-			result.Done = append(result.Done, night)
+			result.Done = append(result.Done, day)
 		case Retryable(err) || w.stopped(ctx) != nil:
 			return result, errors.Join(err, broken)
-		case errors.Is(err, ErrIntegrity) || errors.Is(err, ErrPanic):
-			result.Broken = append(result.Broken, night)
+		case errors.Is(err, night.ErrIntegrity) || errors.Is(err, ErrPanic):
+			result.Broken = append(result.Broken, day)
 			broken = errors.Join(broken, err)
 		default:
 			return result, errors.Join(err, broken)
 		}
 	}
-	troubled, err := TroubledNights(ctx, w.Store)
+	troubled, err := night.TroubledNights(ctx, w.Store)
 	if err != nil {
 		return result, errors.Join(err, broken)
 	}
-	for _, night := range troubled {
-		if slices.Contains(result.Broken, night.BusinessDate) || !night.Passed {
+	for _, found := range troubled {
+		if slices.Contains(result.Broken, found.BusinessDate) || !found.Passed {
 			continue
 		}
-		result.Troubled = append(result.Troubled, night)
-		if !night.Missing() {
-			broken = errors.Join(broken, fmt.Errorf("%w: %s, and no schedule does it again; %s", ErrIntegrity, night, night.Fix()))
+		result.Troubled = append(result.Troubled, found)
+		if !found.Missing() {
+			broken = errors.Join(broken, fmt.Errorf("%w: %s, and no schedule does it again; %s", night.ErrIntegrity, found, found.Fix()))
 		}
 	}
 	return result, broken

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
@@ -108,12 +108,12 @@ func TestVerifyFindsAnOldTransactionThatWasAltered(t *testing.T) {
 	b.exec(`UPDATE reconciler.stripe_balance_transactions SET amount_minor = amount_minor + 7, net_minor = net_minor + 7
 		WHERE id = (SELECT id FROM reconciler.stripe_balance_transactions WHERE currency = 'usd' ORDER BY created_at, id LIMIT 1)`)
 	b.day(3)
-	night := b.night()
-	b.requireTied(night)
+	span := b.night()
+	b.requireTied(span)
 	if found := b.openBreaks(); len(found) > 0 {
 		t.Errorf("the night itself finds %q", found)
 	}
-	faults, err := b.worker.Verify(context.Background(), night.Date, jobs.AuditHead{})
+	faults, err := b.worker.Verify(context.Background(), span.Date, night.AuditHead{})
 	if err != nil {
 		t.Fatal(err)
 	}

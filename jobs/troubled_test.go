@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 )
 
 // A night whose rerun failed after its report was published is told of, and catch-up ends with an integrity error until it is mended: also
@@ -20,7 +21,7 @@ func TestCatchUpTellsOfEarlierNightsThatFailed(t *testing.T) {
 	}
 	tell := func(nights ...int) {
 		t.Helper()
-		troubled, err := jobs.TroubledNights(t.Context(), w.Store)
+		troubled, err := night.TroubledNights(t.Context(), w.Store)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,13 +41,13 @@ func TestCatchUpTellsOfEarlierNightsThatFailed(t *testing.T) {
 	fail(1, "failed")
 	tell(1)
 	result, err := w.CatchUp(t.Context())
-	if !errors.Is(err, jobs.ErrIntegrity) || jobs.Retryable(err) || len(result.Done) != 0 || len(result.Troubled) != 1 {
+	if !errors.Is(err, night.ErrIntegrity) || jobs.Retryable(err) || len(result.Done) != 0 || len(result.Troubled) != 1 {
 		t.Errorf("did %v, told of %v, %v", result.Done, result.Troubled, err)
 	}
 	w.db.MustExec("UPDATE reconciler.runs SET status = 'failed' WHERE job = 'night' AND business_date = $1::date", s.night(3).Date.String())
 	tell(1, 3) // the newest is due again
 	result, err = w.CatchUp(t.Context())
-	if got := len(result.Done); got != 1 || !errors.Is(err, jobs.ErrIntegrity) {
+	if got := len(result.Done); got != 1 || !errors.Is(err, night.ErrIntegrity) {
 		t.Errorf("did %d nights, %v", got, err)
 	}
 	tell(1)

@@ -3,6 +3,9 @@ package jobs
 import (
 	"errors"
 
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
+	"github.com/hummingbytes/reconciler/jobs/source"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reports/storage"
@@ -25,9 +28,9 @@ var verdicts = []struct {
 	verdict Verdict
 	causes  []error
 }{
-	{Operator, []error{postgres.ErrSetup, storage.ErrSetup, stripefeed.ErrRefused, stripefeed.ErrSettings, sql.ErrNewerSchema, ErrRefundUsage, ErrZone}},
-	{Integrity, []error{ErrIntegrity}},
-	{Retry, []error{postgres.ErrUnavailable, stripefeed.ErrUnavailable, storage.ErrUnavailable, errStillWritten}},
+	{Operator, []error{postgres.ErrSetup, storage.ErrSetup, stripefeed.ErrRefused, stripefeed.ErrSettings, sql.ErrNewerSchema, refunds.ErrUsage, ErrZone}},
+	{Integrity, []error{night.ErrIntegrity}},
+	{Retry, []error{postgres.ErrUnavailable, stripefeed.ErrUnavailable, storage.ErrUnavailable, source.ErrStillWritten}},
 }
 
 // VerdictOf says what an error asks for, by its causes: packages mark them where they know what an operation was about.

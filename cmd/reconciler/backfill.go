@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
@@ -172,19 +173,19 @@ func backfillProgress(stderr io.Writer, w *jobs.Worker, o jobs.BackfillOptions) 
 		}
 	}
 	started, seen, worked := time.Now(), 0, 0
-	return func(night reconcile.Date, skipped bool, err error) {
+	return func(day reconcile.Date, skipped bool, err error) {
 		seen++
 		if skipped {
-			w.Log.Debug().Stringer("business_date", night).Msg("night done before")
+			w.Log.Debug().Stringer("business_date", day).Msg("night done before")
 			return
 		}
 		worked++
 		spent := time.Since(started)
 		event := w.Log.Info()
-		if err != nil && !errors.Is(err, jobs.ErrIntegrity) {
+		if err != nil && !errors.Is(err, night.ErrIntegrity) {
 			event = w.Log.Error()
 		}
-		event.Stringer("business_date", night).Int("done", seen).Int("of", total).Float64("nights_per_second", math.Round(100*float64(worked)/spent.Seconds())/100).
+		event.Stringer("business_date", day).Int("done", seen).Int("of", total).Float64("nights_per_second", math.Round(100*float64(worked)/spent.Seconds())/100).
 			Dur("left_ms", spent/time.Duration(worked)*time.Duration(total-seen)).Msg("night of the backfill done")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -110,7 +111,7 @@ func ratios(a, b []float64) []float64 {
 
 func (b *bed) textbook(ctx context.Context) (took time.Duration, found []string, err error) {
 	started := time.Now()
-	err = b.worker.Store.InTx(ctx, jobs.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = b.worker.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		type row struct {
 			AccountID string `db:"account_id"`
 			JobID     string `db:"job_id"`
@@ -130,7 +131,7 @@ func (b *bed) textbook(ctx context.Context) (took time.Duration, found []string,
 func (b *bed) count(ctx context.Context) (time.Duration, error) {
 	started := time.Now()
 	var rows int64
-	err := b.worker.Store.InTx(ctx, jobs.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err := b.worker.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.Get(ctx, &rows, "bench/count", postgres.Args{"begin": benchNight.Begin, "end": benchNight.End})
 	})
 	return time.Since(started), err
@@ -143,7 +144,7 @@ func (b *bed) sameAnswer(ctx context.Context, textbook []string) error {
 	}
 	slices.Sort(found)
 	if !slices.Equal(found, textbook) {
-		return fmt.Errorf("%w: the textbook query finds %d jobs, the night %d, and they are not the same", jobs.ErrIntegrity, len(textbook), len(found))
+		return fmt.Errorf("%w: the textbook query finds %d jobs, the night %d, and they are not the same", night.ErrIntegrity, len(textbook), len(found))
 	}
 	return nil
 }

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/lib/pq"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
-	"github.com/lib/pq"
 )
 
 // trap is a state of a platform's database that makes planners choose badly.
@@ -250,12 +251,12 @@ func (l *lab) copied(ctx context.Context, t trap, from string) (night trapped, e
 func sameLines(want, got []string) error {
 	for _, line := range want {
 		if !slices.Contains(got, line) {
-			return fmt.Errorf("%w: without the trap, but not with it: %s", jobs.ErrIntegrity, line)
+			return fmt.Errorf("%w: without the trap, but not with it: %s", night.ErrIntegrity, line)
 		}
 	}
 	for _, line := range got {
 		if !slices.Contains(want, line) {
-			return fmt.Errorf("%w: with the trap, but not without it: %s", jobs.ErrIntegrity, line)
+			return fmt.Errorf("%w: with the trap, but not without it: %s", night.ErrIntegrity, line)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 )
 
 const importHead = "break_id,kind,resolution,reason,actor\n"
@@ -19,7 +20,7 @@ func TestWhatImportRefusesIsNamedByLineAndColumn(t *testing.T) {
 		"another file":       {"a,b,c\n1,2,3\n", "line 1: column break_id is missing"},
 		"NUL":                {row("a\x00b"), "line 2, column reason: holds a NUL character"},
 		"not UTF-8":          {row("caf\xe9"), "line 2, column reason: is not UTF-8"},
-		"too long":           {row(strings.Repeat("é", jobs.MaxReasonCharacters+1)), "line 2, column reason: has 2001 characters; at most 2000"},
+		"too long":           {row(strings.Repeat("é", night.MaxReasonCharacters+1)), "line 2, column reason: has 2001 characters; at most 2000"},
 		"open quote":         {importHead + "brk_1,x,,,\nbrk_2,x,accepted,\"never closed" + strings.Repeat(" text", 100_000), "the row that begins on line 3 is longer than 256 KiB"},
 		"bare quote":         {row(`a"b`), "line 2"},
 		"no id":              {importHead + "brk_\x1b[2J,x,accepted,why,Ana\n", "line 2, column break_id"},
@@ -73,7 +74,7 @@ func TestImportTakesRowsOfTheLengthThatExportsHave(t *testing.T) {
 	for range 3000 { // more than one row's bound in all
 		file.WriteString("brk_1," + strings.Repeat("x", 500) + ",,,\n")
 	}
-	file.WriteString("brk_2,x,accepted," + strings.Repeat("é", jobs.MaxReasonCharacters) + ",Ana\n")
+	file.WriteString("brk_2,x,accepted," + strings.Repeat("é", night.MaxReasonCharacters) + ",Ana\n")
 	got, err := readResolutions(&file)
 	if err != nil || len(got) != 1 {
 		t.Errorf("%d, %v", len(got), err)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -60,7 +61,7 @@ func newBreaksNoteCommand(s *settings) *cobra.Command {
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			w.BreakID = args[0]
-			if fault := jobs.ReasonFault(w.Note); fault != "" {
+			if fault := night.ReasonFault(w.Note); fault != "" {
 				return usageError("--text %s", fault)
 			}
 			return workOnBreak(cmd, s, w, due, "has another note")

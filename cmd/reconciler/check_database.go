@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/storage"
@@ -323,7 +324,7 @@ func (c *checkup) approving(ctx context.Context, store *postgres.Store) {
 
 // nights says how far the worker has come, and which nights are not what they should be.
 func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
-	troubled, err := jobs.TroubledNights(ctx, store)
+	troubled, err := night.TroubledNights(ctx, store)
 	if err != nil {
 		c.failed("nights", err)
 		return

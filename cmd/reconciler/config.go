@@ -12,15 +12,17 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+	"golang.org/x/term"
+
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/morning"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reports/storage"
-	"github.com/rs/zerolog"
-	"golang.org/x/term"
 )
 
 // config is the checked form of the settings.
@@ -43,7 +45,7 @@ type config struct {
 	notify                         []morning.Address
 	sourceSchema                   string
 	policies                       reconcile.Policies
-	jobs                           jobs.Settings
+	jobs                           night.Settings
 	log                            zerolog.Logger
 }
 
@@ -207,8 +209,8 @@ func (r *settingsReader) nights(c *config) {
 	c.jobs.AwaitingFor = r.duration("RECONCILER_AWAITING_HOURS", 1, time.Hour)
 	c.jobs.JobStuckAfter = r.duration("RECONCILER_JOB_STUCK_HOURS", 1, time.Hour)
 	c.jobs.RefundStuckAfter = r.duration("RECONCILER_REFUND_STUCK_DAYS", 1, 24*time.Hour)
-	c.jobs.Matching = jobs.Matching(r.value("RECONCILER_MATCHING"))
-	if c.jobs.Matching != jobs.MatchFast && c.jobs.Matching != jobs.MatchExact {
+	c.jobs.Matching = night.Matching(r.value("RECONCILER_MATCHING"))
+	if c.jobs.Matching != night.MatchFast && c.jobs.Matching != night.MatchExact {
 		r.fault("RECONCILER_MATCHING", "%q is not fast or exact", c.jobs.Matching)
 	}
 	c.jobs.LateLookbackNights = int(r.number("RECONCILER_LATE_LOOKBACK_NIGHTS", 1))
@@ -255,7 +257,7 @@ func (r *settingsReader) serving(c *config) {
 }
 
 // refunds reads what limits the execution of refunds.
-func (r *settingsReader) refunds() jobs.RefundSettings {
+func (r *settingsReader) refunds() night.RefundSettings {
 	amounts := func(env string) map[string]int64 {
 		caps, err := parseAmounts(r.value(env))
 		if err != nil {
@@ -267,7 +269,7 @@ func (r *settingsReader) refunds() jobs.RefundSettings {
 	if execute && r.value("STRIPE_REFUND_KEY") == "" {
 		r.fault("RECONCILER_EXECUTE_REFUNDS", "is true, but STRIPE_REFUND_KEY is not set")
 	}
-	return jobs.RefundSettings{
+	return night.RefundSettings{
 		Execute: execute, Halt: r.yes("RECONCILER_REFUND_HALT"),
 		Lease: r.duration("RECONCILER_REFUND_LEASE_SECONDS", 1, time.Second),
 		Caps: reconcile.RefundCaps{

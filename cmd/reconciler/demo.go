@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
@@ -128,7 +129,7 @@ func (d *demo) configure(s *settings, nightsGiven bool) error {
 	if err != nil {
 		return err
 	}
-	d.config = config{sourceSchema: sql.DefaultSourceSchema, policies: policies, jobs: jobs.Settings{Zone: location}}
+	d.config = config{sourceSchema: sql.DefaultSourceSchema, policies: policies, jobs: night.Settings{Zone: location}}
 	return nil
 }
 
@@ -178,7 +179,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	d.tell(business, outcome, took)
 	if len(outcome.Differences) > 0 {
-		return fmt.Errorf("%w: what was found is not what was planted", jobs.ErrIntegrity)
+		return fmt.Errorf("%w: what was found is not what was planted", night.ErrIntegrity)
 	}
 	return nil
 }

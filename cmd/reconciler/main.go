@@ -12,7 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-	_ "time/tzdata" // images without a zone database still know every business date
+	_ "time/tzdata"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"

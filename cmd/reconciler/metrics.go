@@ -21,7 +21,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -83,7 +83,7 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	if err := store.Get(ctx, &halted, "metrics/refunds_halted", postgres.Args{}); err != nil {
 		return err
 	}
-	troubled, err := jobs.TroubledNights(ctx, store)
+	troubled, err := night.TroubledNights(ctx, store)
 	if err != nil {
 		return err
 	}

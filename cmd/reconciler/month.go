@@ -11,6 +11,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/month"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
@@ -224,7 +225,7 @@ func verifyMonth(ctx context.Context, out io.Writer, w *jobs.Worker, m reconcile
 		fmt.Fprintf(out, "%s: %s\n", fault.Where, fault.What)
 	}
 	if len(faults) > 0 {
-		return fmt.Errorf("%w: %d faults in the month %s", jobs.ErrIntegrity, len(faults), m)
+		return fmt.Errorf("%w: %d faults in the month %s", night.ErrIntegrity, len(faults), m)
 	}
 	fmt.Fprintf(out, "%s is what was published: every file of every revision, the chain to its nights, and the month worked out again\n", m)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports"
 )
@@ -62,7 +63,7 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				view, leftOut, err := w.RefundDesk().PlanRefunds(ctx, night, by)
+				view, leftOut, err := w.RefundDesk().Plan(ctx, night, by)
 				tellLeftOut(c.log, leftOut)
 				if err != nil {
 					return err
@@ -94,7 +95,7 @@ reconciler_approver, which may look at plans and approve them, and nothing else.
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				view, err := w.RefundDesk().ApproveRefunds(ctx, args[0], by, hash)
+				view, err := w.RefundDesk().Approve(ctx, args[0], by, hash)
 				if err != nil {
 					return err
 				}
@@ -125,10 +126,10 @@ whose outcome is not known is looked up at its charge before it is sent again, w
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				outcome, err := w.RefundDesk().ExecuteRefunds(ctx, args[0], by)
+				outcome, err := w.RefundDesk().Execute(ctx, args[0], by)
 				fmt.Fprintf(cmd.OutOrStdout(), "%d sent, %d stopped, %d refused by Stripe, %d with an open outcome, %d untouched\n",
 					outcome.Sent, outcome.Stopped, outcome.Rejected, outcome.Open, outcome.Untouched)
-				if view, viewErr := w.RefundDesk().RefundPlan(context.WithoutCancel(ctx), args[0]); viewErr == nil {
+				if view, viewErr := w.RefundDesk().Load(context.WithoutCancel(ctx), args[0]); viewErr == nil {
 					if tellErr := tellPlan(cmd.OutOrStdout(), view, false); err == nil {
 						err = tellErr
 					}
@@ -150,11 +151,11 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				plans, err := w.RefundDesk().RefundPlans(ctx, all)
+				plans, err := w.RefundDesk().List(ctx, all)
 				if err != nil {
 					return err
 				}
-				if last, err := jobs.RefundSwitchNow(ctx, w.Store); err != nil {
+				if last, err := refunds.SwitchNow(ctx, w.Store); err != nil {
 					return err
 				} else if last.Halted() {
 					fmt.Fprintf(cmd.OutOrStdout(), "Refunds are halted by %s since %s: %s\n\n", last.Actor, last.At.UTC().Format(time.RFC3339), last.Reason)
@@ -181,7 +182,7 @@ func newRefundsShowCommand(s *settings) *cobra.Command {
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				view, err := w.RefundDesk().RefundPlan(ctx, args[0])
+				view, err := w.RefundDesk().Load(ctx, args[0])
 				if err != nil {
 					return err
 				}
@@ -203,7 +204,7 @@ func newRefundsCancelCommand(s *settings) *cobra.Command {
 		Args:        arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				cancelled, err := w.RefundDesk().CancelRefunds(ctx, args[0], by, reason)
+				cancelled, err := w.RefundDesk().Cancel(ctx, args[0], by, reason)
 				if cancelled > 0 {
 					fmt.Fprintf(cmd.OutOrStdout(), "%d refunds of %s cancelled\n", cancelled, args[0])
 				}
@@ -233,7 +234,7 @@ func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command 
 		Args:    arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
-				if err := w.RefundDesk().FlipRefundSwitch(ctx, halt, by, reason); err != nil {
+				if err := w.RefundDesk().FlipSwitch(ctx, halt, by, reason); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "refunds: %s by %s\n", use, by)
@@ -246,14 +247,14 @@ func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command 
 	return cmd
 }
 
-func tellLeftOut(log zerolog.Logger, leftOut []jobs.LeftOut) {
+func tellLeftOut(log zerolog.Logger, leftOut []refunds.LeftOut) {
 	for _, l := range leftOut {
 		log.Warn().Str("request", l.RequestID).Str("problem", l.Problem).Msg("left out of the plan")
 	}
 }
 
 // totals are the amounts of a plan, by currency.
-func totals(view jobs.RefundPlanView) string {
+func totals(view refunds.PlanView) string {
 	sums, err := view.Plan().Totals()
 	if err != nil {
 		return err.Error()
@@ -266,7 +267,7 @@ func totals(view jobs.RefundPlanView) string {
 	return strings.Join(parts, " + ")
 }
 
-func tellPlan(out io.Writer, view jobs.RefundPlanView, asJSON bool) error {
+func tellPlan(out io.Writer, view refunds.PlanView, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/sql"
@@ -164,11 +164,11 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	if told := c.run(exitDone, append([]string{"refunds", "execute", plan}, key...)...); !strings.Contains(told, "0 sent") {
 		t.Errorf("execute again says:\n%s", told)
 	}
-	refunds := c.stripe.State().Refunds
-	if len(refunds) != 1 || refunds[0].Amount != 9680 {
-		t.Errorf("the refunds at Stripe are %+v", refunds)
+	made := c.stripe.State().Refunds
+	if len(made) != 1 || made[0].Amount != 9680 {
+		t.Errorf("the refunds at Stripe are %+v", made)
 	}
-	var view jobs.RefundPlanView
+	var view refunds.PlanView
 	if err := json.Unmarshal([]byte(c.run(exitDone, "refunds", "show", plan, "--json")), &view); err != nil || view.Items[0].State != reconcile.IntentSent {
 		t.Errorf("the plan shows as %+v, %v", view, err)
 	}

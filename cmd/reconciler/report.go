@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -107,8 +108,8 @@ func writeJournal(ctx context.Context, w *jobs.Worker, format string, o reports.
 }
 
 func nightLedger(ctx context.Context, w *jobs.Worker, tx *postgres.Tx, night reconcile.Date) (reports.Ledger, error) {
-	ledger, err := jobs.LedgerOf(ctx, tx, night, w.Settings.Defaults().Chart)
-	if errors.Is(err, jobs.ErrNoJournal) {
+	ledger, err := publish.LedgerOf(ctx, tx, night, w.Settings.Defaults().Chart)
+	if errors.Is(err, publish.ErrNoJournal) {
 		return ledger, usageError("%s has no journal; run the night first: reconciler run --date %s", night, night)
 	}
 	return ledger, err

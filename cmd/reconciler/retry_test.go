@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
@@ -50,7 +51,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		{"no patience", 0, 1, away, 1, 1, false},
 		{"set-up", 30 * time.Minute, 1, postgres.ErrSetup, 1, 1, false},
 		{"set-up and away", 30 * time.Minute, 1, errors.Join(postgres.ErrSetup, away), 1, 1, false},
-		{"integrity", 30 * time.Minute, 1, errors.Join(away, jobs.ErrIntegrity), 1, 1, false},
+		{"integrity", 30 * time.Minute, 1, errors.Join(away, night.ErrIntegrity), 1, 1, false},
 		{"usage", 30 * time.Minute, 1, usageError("wrong"), 1, 1, false},
 		{"unforeseen", 30 * time.Minute, 1, errors.New("?"), 1, 1, false},
 	} {
@@ -99,7 +100,7 @@ func TestAFailoverIsWaitedFor(t *testing.T) {
 	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
 	open := onceFit()
 	try := func(role string) error {
-		_, closeWorker, err := open(t.Context(), config{databaseURL: as(role), connections: 4, reportsURL: t.TempDir(), jobs: jobs.Settings{Zone: time.UTC}})
+		_, closeWorker, err := open(t.Context(), config{databaseURL: as(role), connections: 4, reportsURL: t.TempDir(), jobs: night.Settings{Zone: time.UTC}})
 		if err == nil {
 			closeWorker()
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -154,7 +155,7 @@ func (s *server) routes() http.Handler {
 
 // nights says which nights are not what they should be.
 func (s *server) nights(ctx context.Context) string {
-	troubled, err := jobs.TroubledNights(ctx, s.store)
+	troubled, err := night.TroubledNights(ctx, s.store)
 	if err != nil {
 		s.log.Debug().Err(err).Msg("the nights can't be looked at")
 		return "not looked at"

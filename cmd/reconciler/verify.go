@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
@@ -48,7 +48,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 					return err
 				}
 			}
-			night, err := parseNight(date, c.jobs.Zone)
+			day, err := parseNight(date, c.jobs.Zone)
 			if err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 			if period != "" {
 				return verifyMonth(cmd.Context(), cmd.OutOrStdout(), w, m)
 			}
-			faults, err := w.Verify(cmd.Context(), night, noted)
+			faults, err := w.Verify(cmd.Context(), day, noted)
 			if errors.Is(err, storage.ErrNotPublished) {
 				return usageError("%w", err)
 			}
@@ -75,9 +75,9 @@ checked that the chain still has a link that an earlier night has told to its lo
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", fault.Where, fault.What)
 			}
 			if len(faults) > 0 {
-				return fmt.Errorf("%w: %d faults in the night of %s", jobs.ErrIntegrity, len(faults), night)
+				return fmt.Errorf("%w: %d faults in the night of %s", night.ErrIntegrity, len(faults), day)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is what was published: files, chain, and every figure worked out again\n", night)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is what was published: files, chain, and every figure worked out again\n", day)
 			return nil
 		},
 	}
@@ -88,7 +88,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 }
 
 // parseAuditHead reads a link of the audit log as the night's log tells it, number and hash; "" is none.
-func parseAuditHead(text string) (head jobs.AuditHead, err error) {
+func parseAuditHead(text string) (head night.AuditHead, err error) {
 	if text == "" {
 		return head, nil
 	}

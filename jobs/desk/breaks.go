@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -204,7 +205,7 @@ func (d *Desk) workOnBreak(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if work.Owner != "" {
-		if _, fault := jobs.Person(work.Owner); fault != "" {
+		if _, fault := night.Person(work.Owner); fault != "" {
 			faults = append(faults, "the owner's name "+fault)
 		}
 	}

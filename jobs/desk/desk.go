@@ -21,8 +21,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/explain"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -163,7 +163,7 @@ const nightsOnPage = 62
 // indexPage is the first page.
 type indexPage struct {
 	Months []month
-	Nights []night
+	Nights []nightLine
 	Older  string
 }
 
@@ -176,7 +176,7 @@ type month struct {
 	Page   bool // it has a published page
 }
 
-type night struct {
+type nightLine struct {
 	reports.NightFigures
 	StatusText, StatusClass string
 }
@@ -206,7 +206,7 @@ func (d *Desk) index(w http.ResponseWriter, r *http.Request) {
 	}
 	for i := len(nights) - 1; i >= 0; i-- {
 		text, class := reports.StatusWords(nights[i].Status, nights[i].Errors)
-		page.Nights = append(page.Nights, night{nights[i], text, class})
+		page.Nights = append(page.Nights, nightLine{nights[i], text, class})
 	}
 	if len(nights) == nightsOnPage {
 		page.Older = nights[0].Date.String()
@@ -327,7 +327,7 @@ func (d *Desk) person(w http.ResponseWriter, r *http.Request) (string, bool) {
 		d.message(w, r, http.StatusForbidden, "This desk only shows", "Breaks are worked on by people who are signed in, on a desk that works as reconciler_app.")
 		return "", false
 	}
-	if _, fault := jobs.Person(who); fault != "" {
+	if _, fault := night.Person(who); fault != "" {
 		d.message(w, r, http.StatusForbidden, "Your name can't be put on record", "It "+fault+".")
 		return "", false
 	}

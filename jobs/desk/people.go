@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 )
 
 // People are who may use the desk: by a file of names and passwords, or as a proxy says that signs people in.
@@ -99,7 +99,7 @@ func readUsers(file string) (map[string][]byte, error) {
 			continue
 		}
 		name, hash, _ := strings.Cut(line, ":")
-		clean, fault := jobs.Person(name)
+		clean, fault := night.Person(name)
 		_, bad := bcrypt.Cost([]byte(hash))
 		switch {
 		case fault != "":
@@ -161,7 +161,7 @@ func (p *People) who(r *http.Request) string {
 		}
 		for _, network := range p.proxies {
 			if names := r.Header.Values(p.header); network.Contains(from.Addr().Unmap()) && len(names) == 1 {
-				if clean, fault := jobs.Person(names[0]); fault == "" {
+				if clean, fault := night.Person(names[0]); fault == "" {
 					return clean
 				}
 			}
@@ -255,7 +255,7 @@ func (p *People) check(ctx context.Context, name, password string) (clean string
 	if err != nil {
 		return "", false, err
 	}
-	clean, _ = jobs.Person(name)
+	clean, _ = night.Person(name)
 	hash, there := users[clean]
 	if !there {
 		hash = p.dummy

@@ -75,7 +75,7 @@ func child() int {
 	if o.Night {
 		err = w.RunNight(context.Background(), secondDay)
 	} else {
-		_, err = w.RefundDesk().ExecuteRefunds(context.Background(), o.PlanID, "Carol")
+		_, err = w.RefundDesk().Execute(context.Background(), o.PlanID, "Carol")
 	}
 	fmt.Println("moments", moments.Load())
 	switch {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	rand "math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -284,11 +284,11 @@ func TestTheLeaseOutlivesItsHolder(t *testing.T) {
 	}
 	worker, closeWorker := l.must(false)
 	defer closeWorker()
-	if _, err := worker.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol"); !errors.Is(err, postgres.ErrLockHeld) {
+	if _, err := worker.RefundDesk().Execute(context.Background(), w.planID, "Carol"); !errors.Is(err, postgres.ErrLockHeld) {
 		t.Errorf("with the lease of a dead executor: %v, want it to be held", err)
 	}
 	time.Sleep(1600 * time.Millisecond)
-	if _, err := worker.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol"); err != nil {
+	if _, err := worker.RefundDesk().Execute(context.Background(), w.planID, "Carol"); err != nil {
 		t.Errorf("after the lease has expired: %v", err)
 	}
 	for _, v := range l.violations(true) {
@@ -319,7 +319,7 @@ func TestExecutorsRacing(t *testing.T) {
 					if err == nil && night {
 						err = worker.RunNight(context.Background(), secondDay)
 					} else if err == nil {
-						_, err = worker.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol")
+						_, err = worker.RefundDesk().Execute(context.Background(), w.planID, "Carol")
 					}
 					if closeWorker != nil {
 						closeWorker()

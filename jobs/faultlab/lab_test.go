@@ -27,6 +27,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -171,7 +172,7 @@ func makeWorld(t testing.TB) (*world, error) {
 		return nil, err
 	}
 	c.set(planning)
-	view, leftOut, err := worker.RefundDesk().PlanRefunds(context.Background(), firstDay, "Anna")
+	view, leftOut, err := worker.RefundDesk().Plan(context.Background(), firstDay, "Anna")
 	if err != nil {
 		return nil, err
 	}
@@ -319,7 +320,7 @@ func (l *lab) worker(execute bool) (*jobs.Worker, func(), error) {
 	}
 	w := &jobs.Worker{
 		Store: store, Policies: l.policies, Log: zerolog.Nop(), CodeVersion: "lab", Stripe: read, Refunds: refund, Reports: sink, Clock: l.clock.now,
-		Settings: jobs.Settings{Refund: jobs.RefundSettings{
+		Settings: night.Settings{Refund: night.RefundSettings{
 			Execute: execute, Lease: 2 * time.Second, Attempts: 2, RetryWait: time.Millisecond,
 			Caps: reconcile.RefundCaps{RunCount: 100, DayCount: 100, CustomerCount: 5},
 		}},
@@ -335,7 +336,7 @@ func (l *lab) approve(planID, by, sha256 string) error {
 	}
 	defer store.Close()
 	approver := &jobs.Worker{Store: store, Log: zerolog.Nop(), Clock: l.clock.now}
-	_, err = approver.RefundDesk().ApproveRefunds(context.Background(), planID, by, sha256)
+	_, err = approver.RefundDesk().Approve(context.Background(), planID, by, sha256)
 	return err
 }
 
@@ -363,7 +364,7 @@ func (l *lab) execute(edit func(*jobs.Worker)) {
 		if edit != nil {
 			edit(w)
 		}
-		_, err := w.RefundDesk().ExecuteRefunds(context.Background(), l.planID, "Carol")
+		_, err := w.RefundDesk().Execute(context.Background(), l.planID, "Carol")
 		closeWorker()
 		if err == nil {
 			return
@@ -557,7 +558,7 @@ func (l *lab) violations(settled bool) []string {
 	query("a control total does not tie", `SELECT business_date || ' ' || check_name || ' ' || unit || ' ' || difference FROM reconciler.control_totals WHERE difference <> 0`)
 	query("a balance is negative", `SELECT account_id FROM platform.credit_entries GROUP BY account_id HAVING sum(credits) < 0`)
 	found = append(found, l.stripeViolations(settled)...)
-	_, problems, err := jobs.VerifyAudit(context.Background(), l.store)
+	_, problems, err := night.VerifyAudit(context.Background(), l.store)
 	if err != nil {
 		l.t.Fatal(err)
 	}

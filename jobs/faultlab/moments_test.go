@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
@@ -96,11 +98,11 @@ func TestHaltedBetweenHoldAndSend(t *testing.T) {
 	defer closeOperator()
 	ctx := context.Background()
 	outcome, err := l.executeOnce(at("refunds/held", func() {
-		if err := operator.RefundDesk().FlipRefundSwitch(ctx, true, "Dora", "something smells"); err != nil {
+		if err := operator.RefundDesk().FlipSwitch(ctx, true, "Dora", "something smells"); err != nil {
 			t.Error(err)
 		}
 	}))
-	if !errors.Is(err, jobs.ErrIntegrity) || outcome.Sent != 0 || len(l.posts()) != 0 {
+	if !errors.Is(err, night.ErrIntegrity) || outcome.Sent != 0 || len(l.posts()) != 0 {
 		t.Errorf("got %+v, %v, and %d requests", outcome, err, len(l.posts()))
 	}
 	if state := l.item("pur_0").State; state != reconcile.IntentSending {
@@ -109,7 +111,7 @@ func TestHaltedBetweenHoldAndSend(t *testing.T) {
 	for _, v := range l.violations(false) {
 		t.Error(v)
 	}
-	if err := operator.RefundDesk().FlipRefundSwitch(ctx, false, "Dora", "it was the cheese"); err != nil {
+	if err := operator.RefundDesk().FlipSwitch(ctx, false, "Dora", "it was the cheese"); err != nil {
 		t.Fatal(err)
 	}
 	l.execute(nil)
@@ -249,18 +251,18 @@ func TestHaltingAtOnce(t *testing.T) {
 	for _, halt := range []bool{true, false} {
 		done := make(chan error)
 		for i := range 4 {
-			go func() { done <- w.RefundDesk().FlipRefundSwitch(ctx, halt, fmt.Sprintf("operator %d", i), "now") }()
+			go func() { done <- w.RefundDesk().FlipSwitch(ctx, halt, fmt.Sprintf("operator %d", i), "now") }()
 		}
 		flipped := 0
 		for range 4 {
 			switch err := <-done; {
 			case err == nil:
 				flipped++
-			case !errors.Is(err, jobs.ErrRefundUsage):
+			case !errors.Is(err, refunds.ErrUsage):
 				t.Error(err)
 			}
 		}
-		last, err := jobs.RefundSwitchNow(ctx, l.store)
+		last, err := refunds.SwitchNow(ctx, l.store)
 		if err != nil || flipped != 1 || last.Halted() != halt {
 			t.Errorf("flipped %d times, now halted %v, %v", flipped, last.Halted(), err)
 		}
@@ -277,10 +279,10 @@ func TestApproversRacing(t *testing.T) {
 	w, closeWorker := l.must(false)
 	defer closeWorker()
 	ctx := context.Background()
-	if _, err := w.RefundDesk().CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
+	if _, err := w.RefundDesk().Cancel(ctx, l.planID, "Ben", "to be made anew"); err != nil {
 		t.Fatal(err)
 	}
-	view, _, err := w.RefundDesk().PlanRefunds(ctx, firstDay, "Anna")
+	view, _, err := w.RefundDesk().Plan(ctx, firstDay, "Anna")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +297,7 @@ func TestApproversRacing(t *testing.T) {
 		switch err := <-done; {
 		case err == nil:
 			approved++
-		case !errors.Is(err, jobs.ErrRefundUsage):
+		case !errors.Is(err, refunds.ErrUsage):
 			t.Error(err)
 		}
 	}

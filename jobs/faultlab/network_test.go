@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
@@ -20,7 +20,7 @@ func TestEveryCallOfARefundMayBreak(t *testing.T) {
 	w := start(t)
 	clean := w.open(t)
 	worker, closeWorker := clean.must(false)
-	if _, err := worker.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol"); err != nil {
+	if _, err := worker.RefundDesk().Execute(context.Background(), w.planID, "Carol"); err != nil {
 		t.Fatal(err)
 	}
 	closeWorker()
@@ -57,7 +57,7 @@ func TestEveryCallOfARefundMayBreak(t *testing.T) {
 			if f.cold {
 				broken.Refunds = l.coldRefunds()
 			}
-			_, _ = broken.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol") // however it ends
+			_, _ = broken.RefundDesk().Execute(context.Background(), w.planID, "Carol") // however it ends
 			closeBroken()
 			hit := l.faultHit()
 			violations := l.violations(false)
@@ -101,7 +101,7 @@ func (l *lab) finish() (anew int) {
 	l.execute(nil)
 	worker, closeWorker := l.must(false)
 	defer closeWorker()
-	view, err := worker.RefundDesk().RefundPlan(context.Background(), l.planID)
+	view, err := worker.RefundDesk().Load(context.Background(), l.planID)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func (l *lab) finish() (anew int) {
 	if anew == 0 {
 		return 0
 	}
-	again, _, err := worker.RefundDesk().PlanRefunds(context.Background(), secondDay.AddDays(-1), "Anna")
+	again, _, err := worker.RefundDesk().Plan(context.Background(), secondDay.AddDays(-1), "Anna")
 	if err == nil && again.Refunds != anew {
 		err = fmt.Errorf("refused or stopped were %d refunds, planned anew %d", anew, again.Refunds)
 	}
@@ -121,7 +121,7 @@ func (l *lab) finish() (anew int) {
 		err = l.approve(again.PlanID, "Ben", "")
 	}
 	if err == nil {
-		_, err = worker.RefundDesk().ExecuteRefunds(context.Background(), again.PlanID, "Carol")
+		_, err = worker.RefundDesk().Execute(context.Background(), again.PlanID, "Carol")
 	}
 	if err != nil {
 		l.t.Fatal(err)
@@ -130,7 +130,7 @@ func (l *lab) finish() (anew int) {
 }
 
 // coldRefunds is a gateway that opens a connection for every call.
-func (l *lab) coldRefunds() jobs.RefundGateway {
+func (l *lab) coldRefunds() refunds.Gateway {
 	l.t.Helper()
 	options := l.options(l.stripe.RefundKey())
 	options.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -148,7 +148,7 @@ func TestASlowRefundIsNotSentTwice(t *testing.T) {
 	l := w.open(t)
 	l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Method: "POST"}, Kind: stripetest.ActSlowly, Delay: 700 * time.Millisecond})
 	worker, closeWorker := l.must(false)
-	_, err := worker.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol")
+	_, err := worker.RefundDesk().Execute(context.Background(), w.planID, "Carol")
 	closeWorker()
 	for _, v := range l.violations(false) {
 		t.Errorf("after %v: %s", err, v)

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
 
@@ -186,7 +186,7 @@ func TestAnIndependentRefereeCountsOneRefund(t *testing.T) {
 		for {
 			worker, closeWorker := l.must(false)
 			worker.Refunds = client
-			_, err := worker.RefundDesk().ExecuteRefunds(context.Background(), planID, "Carol")
+			_, err := worker.RefundDesk().Execute(context.Background(), planID, "Carol")
 			closeWorker()
 			if runs++; err == nil {
 				break
@@ -224,7 +224,7 @@ func (l *lab) moveToReferee(t *testing.T, base string) (planID string, charges m
 	worker, closeWorker := l.must(false)
 	defer closeWorker()
 	ctx := context.Background()
-	if _, err := worker.RefundDesk().CancelRefunds(ctx, l.planID, "Anna", "the charges are at the referee now"); err != nil {
+	if _, err := worker.RefundDesk().Cancel(ctx, l.planID, "Anna", "the charges are at the referee now"); err != nil {
 		t.Fatal(err)
 	}
 	for i := range refundsPlanned {
@@ -243,7 +243,7 @@ func (l *lab) moveToReferee(t *testing.T, base string) (planID string, charges m
 			}
 		}
 	}
-	view, _, err := worker.RefundDesk().PlanRefunds(ctx, firstDay, "Anna")
+	view, _, err := worker.RefundDesk().Plan(ctx, firstDay, "Anna")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,4 +260,4 @@ func (l *lab) moveToReferee(t *testing.T, base string) (planID string, charges m
 	return view.PlanID, charges
 }
 
-var _ jobs.RefundGateway = (*stripefeed.Client)(nil)
+var _ refunds.Gateway = (*stripefeed.Client)(nil)

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/publish"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
@@ -18,14 +21,14 @@ import (
 )
 
 // executeOnce executes the plan once.
-func (l *lab) executeOnce(edit func(*jobs.Worker)) (jobs.RefundOutcome, error) {
+func (l *lab) executeOnce(edit func(*jobs.Worker)) (refunds.Outcome, error) {
 	l.t.Helper()
 	w, closeWorker := l.must(false)
 	defer closeWorker()
 	if edit != nil {
 		edit(w)
 	}
-	return w.RefundDesk().ExecuteRefunds(context.Background(), l.planID, "Carol")
+	return w.RefundDesk().Execute(context.Background(), l.planID, "Carol")
 }
 
 func (l *lab) exec(query string, args ...any) {
@@ -55,11 +58,11 @@ func (l *lab) breaks() []string {
 }
 
 // item is where the refund of a purchase stands.
-func (l *lab) item(purchase string) jobs.RefundItem {
+func (l *lab) item(purchase string) refunds.Item {
 	l.t.Helper()
 	w, closeWorker := l.must(false)
 	defer closeWorker()
-	view, err := w.RefundDesk().RefundPlan(context.Background(), l.planID)
+	view, err := w.RefundDesk().Load(context.Background(), l.planID)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -69,7 +72,7 @@ func (l *lab) item(purchase string) jobs.RefundItem {
 		}
 	}
 	l.t.Fatalf("no refund of %s is planned", purchase)
-	return jobs.RefundItem{}
+	return refunds.Item{}
 }
 
 // TestWhatHappenedSinceTheDecisionStopsARefund changes one thing after the plan was approved: that refund is stopped with its reason,
@@ -152,7 +155,7 @@ func TestWhatHappenedSinceTheDecisionStopsARefund(t *testing.T) {
 }
 
 // field is what the last step of a refund was taken for.
-func (l *lab) field(item jobs.RefundItem) (field string) {
+func (l *lab) field(item refunds.Item) (field string) {
 	l.t.Helper()
 	if err := l.db.QueryRow("SELECT field FROM reconciler.refund_events WHERE intent_id = $1 ORDER BY event_no DESC LIMIT 1", item.IntentID()).Scan(&field); err != nil {
 		l.t.Fatal(err)
@@ -208,7 +211,7 @@ func TestBreakersTrip(t *testing.T) {
 		}, 0, "cap_customer_amount"},
 		{"the kill switch of the worker", func(_ *lab, w *jobs.Worker) { w.Settings.Refund.Halt = true }, 0, "kill_switch"},
 		{"the kill switch of the database", func(l *lab, w *jobs.Worker) {
-			if err := w.RefundDesk().FlipRefundSwitch(context.Background(), true, "Dora", "something smells"); err != nil {
+			if err := w.RefundDesk().FlipSwitch(context.Background(), true, "Dora", "something smells"); err != nil {
 				t.Fatal(err)
 			}
 		}, 0, "kill_switch"},
@@ -220,7 +223,7 @@ func TestBreakersTrip(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := w.open(t)
 			outcome, err := l.executeOnce(func(w *jobs.Worker) { c.edit(l, w) })
-			if !errors.Is(err, jobs.ErrIntegrity) || outcome.Sent != c.sent {
+			if !errors.Is(err, night.ErrIntegrity) || outcome.Sent != c.sent {
 				t.Errorf("got %+v, %v; want %d sent and ErrIntegrity", outcome, err, c.sent)
 			}
 			if refunds := len(l.stripe.State().Refunds); refunds != c.sent {
@@ -242,13 +245,13 @@ func TestPlannersRacing(t *testing.T) {
 	l := start(t).open(t)
 	w, closeWorker := l.must(false)
 	defer closeWorker()
-	if _, err := w.RefundDesk().CancelRefunds(context.Background(), l.planID, "Ben", "to be made anew"); err != nil {
+	if _, err := w.RefundDesk().Cancel(context.Background(), l.planID, "Ben", "to be made anew"); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error)
 	for i := range 4 {
 		go func() {
-			_, _, err := w.RefundDesk().PlanRefunds(context.Background(), firstDay, fmt.Sprintf("planner %d", i))
+			_, _, err := w.RefundDesk().Plan(context.Background(), firstDay, fmt.Sprintf("planner %d", i))
 			done <- err
 		}()
 	}
@@ -257,7 +260,7 @@ func TestPlannersRacing(t *testing.T) {
 		switch err := <-done; {
 		case err == nil:
 			made++
-		case !errors.Is(err, jobs.ErrRefundUsage):
+		case !errors.Is(err, refunds.ErrUsage):
 			t.Error(err)
 		}
 	}
@@ -283,7 +286,7 @@ func TestAnUnusualDayIsStopped(t *testing.T) {
 			VALUES ('acc_old', $2, $1, $2, $2, 'settled', 1, $1, $2, $2, $3, $4)`, "plan_"+id, id, morning, firstDay.AddDays(-i-1))
 	}
 	edit := func(w *jobs.Worker) { w.Settings.Refund.Caps.AnomalyMultiple = 3 }
-	if outcome, err := l.executeOnce(edit); !errors.Is(err, jobs.ErrIntegrity) || outcome.Sent != 0 {
+	if outcome, err := l.executeOnce(edit); !errors.Is(err, night.ErrIntegrity) || outcome.Sent != 0 {
 		t.Errorf("got %+v, %v", outcome, err)
 	}
 	if outcome, err := l.executeOnce(func(w *jobs.Worker) { w.Settings.Refund.Caps.AnomalyMultiple = 1000 }); err != nil || outcome.Sent != refundsPlanned {
@@ -298,19 +301,19 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 	w, closeWorker := l.must(false)
 	defer closeWorker()
 	ctx := context.Background()
-	if _, err := w.RefundDesk().CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
+	if _, err := w.RefundDesk().Cancel(ctx, l.planID, "Ben", "to be made anew"); err != nil {
 		t.Fatal(err)
 	}
-	view, _, err := w.RefundDesk().PlanRefunds(ctx, firstDay, "Anna Maria")
+	view, _, err := w.RefundDesk().Plan(ctx, firstDay, "Anna Maria")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"Anna Maria", "anna maria", " ANNA\tMARIA ", "annamaria", "Anna\u00a0Maria", "Anna\u200bMaria", "Ａｎｎａ Maria", "Аnna Maria", "Ben\u200d", "reconciler", ""} {
-		if err := l.approve(view.PlanID, name, ""); !errors.Is(err, jobs.ErrRefundUsage) {
+		if err := l.approve(view.PlanID, name, ""); !errors.Is(err, refunds.ErrUsage) {
 			t.Errorf("%q approved the plan of Anna Maria: %v", name, err)
 		}
 	}
-	if err := l.approve(view.PlanID, "Ben", "0000"); !errors.Is(err, jobs.ErrRefundUsage) {
+	if err := l.approve(view.PlanID, "Ben", "0000"); !errors.Is(err, refunds.ErrUsage) {
 		t.Errorf("another hash was approved: %v", err)
 	}
 	_, err = l.db.Exec(`INSERT INTO reconciler.refund_approvals (plan_id, plan_sha256, maker, approved_by, approved_at) VALUES ($1, $2, 'somebody', 'Anna Maria', $3)`,
@@ -318,16 +321,16 @@ func TestNobodyApprovesTheirOwnPlan(t *testing.T) {
 	if err == nil {
 		t.Error("the database took an approval under another maker's name")
 	}
-	if _, err := w.RefundDesk().ApproveRefunds(ctx, view.PlanID, "Ben", ""); !errors.Is(err, jobs.ErrRefundUsage) || !strings.Contains(err.Error(), "reconciler_approver") {
+	if _, err := w.RefundDesk().Approve(ctx, view.PlanID, "Ben", ""); !errors.Is(err, refunds.ErrUsage) || !strings.Contains(err.Error(), "reconciler_approver") {
 		t.Errorf("the worker's role approved: %v", err)
 	}
-	if _, err := w.RefundDesk().ExecuteRefunds(ctx, view.PlanID, "Carol"); !errors.Is(err, jobs.ErrRefundUsage) {
+	if _, err := w.RefundDesk().Execute(ctx, view.PlanID, "Carol"); !errors.Is(err, refunds.ErrUsage) {
 		t.Errorf("executing a plan that nobody approved: %v", err)
 	}
 	if err := l.approve(view.PlanID, "Ben", view.PlanSha256[:12]); err != nil {
 		t.Error(err)
 	}
-	if err := l.approve(view.PlanID, "Dora", ""); !errors.Is(err, jobs.ErrRefundUsage) {
+	if err := l.approve(view.PlanID, "Dora", ""); !errors.Is(err, refunds.ErrUsage) {
 		t.Errorf("it was approved twice: %v", err)
 	}
 }
@@ -349,10 +352,10 @@ func TestAnApprovalThatTheAuditLogLacksIsRefused(t *testing.T) {
 			w, closeWorker := l.must(true)
 			defer closeWorker()
 			ctx := context.Background()
-			if _, err := w.RefundDesk().CancelRefunds(ctx, l.planID, "Ben", "to be made anew"); err != nil {
+			if _, err := w.RefundDesk().Cancel(ctx, l.planID, "Ben", "to be made anew"); err != nil {
 				t.Fatal(err)
 			}
-			view, _, err := w.RefundDesk().PlanRefunds(ctx, firstDay, "Anna")
+			view, _, err := w.RefundDesk().Plan(ctx, firstDay, "Anna")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -364,14 +367,14 @@ func TestAnApprovalThatTheAuditLogLacksIsRefused(t *testing.T) {
 			if _, err := approver.Exec(forge, view.PlanID); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := w.RefundDesk().ExecuteRefunds(ctx, view.PlanID, ""); !errors.Is(err, jobs.ErrIntegrity) || !strings.Contains(err.Error(), "audit log") {
+			if _, err := w.RefundDesk().Execute(ctx, view.PlanID, ""); !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "audit log") {
 				t.Errorf("it is executed: %v", err)
 			}
 			if refunds := l.stripe.Refunds(); len(refunds) > 0 {
 				t.Errorf("%d refunds at Stripe", len(refunds))
 			}
-			_, problems, err := jobs.VerifyAudit(ctx, w.Store)
-			if err != nil || !slices.ContainsFunc(problems, func(p jobs.AuditProblem) bool { return p.Where == "refund plan "+view.PlanID }) {
+			_, problems, err := night.VerifyAudit(ctx, w.Store)
+			if err != nil || !slices.ContainsFunc(problems, func(p night.AuditProblem) bool { return p.Where == "refund plan "+view.PlanID }) {
 				t.Errorf("verification finds %v, %v", problems, err)
 			}
 		})
@@ -392,7 +395,7 @@ func TestAChangedPlanIsRefused(t *testing.T) {
 			l := start(t).open(t)
 			l.exec(tamper)
 			outcome, err := l.executeOnce(nil)
-			if !errors.Is(err, jobs.ErrIntegrity) || outcome.Sent != 0 || len(l.stripe.State().Refunds) != 0 {
+			if !errors.Is(err, night.ErrIntegrity) || outcome.Sent != 0 || len(l.stripe.State().Refunds) != 0 {
 				t.Errorf("got %+v, %v; want ErrIntegrity and nothing moved", outcome, err)
 			}
 		})
@@ -403,7 +406,7 @@ func TestAChangedPlanIsRefused(t *testing.T) {
 func TestWithoutARefundKeyNothingLeaves(t *testing.T) {
 	t.Parallel()
 	l := start(t).open(t)
-	if _, err := l.executeOnce(func(w *jobs.Worker) { w.Refunds = nil }); !errors.Is(err, jobs.ErrRefundUsage) {
+	if _, err := l.executeOnce(func(w *jobs.Worker) { w.Refunds = nil }); !errors.Is(err, refunds.ErrUsage) {
 		t.Errorf("got %v", err)
 	}
 	w, closeWorker := l.must(true)
@@ -440,8 +443,8 @@ func TestRefundsExecutedAfterTheReportAreTheNextNights(t *testing.T) {
 	if state := l.item("pur_1").State; state != reconcile.IntentSent {
 		t.Errorf("a refund is %s", state)
 	}
-	faults, err := w.Verify(context.Background(), secondDay, jobs.AuditHead{})
-	faults = slices.DeleteFunc(faults, func(f jobs.Fault) bool { return f.Where == "chain" }) // the laboratory keeps no report of the first night
+	faults, err := w.Verify(context.Background(), secondDay, night.AuditHead{})
+	faults = slices.DeleteFunc(faults, func(f publish.Fault) bool { return f.Where == "chain" }) // the laboratory keeps no report of the first night
 	if err != nil || len(faults) > 0 {
 		t.Errorf("verifying the night: %v, %v", faults, err)
 	}
@@ -503,14 +506,14 @@ func TestARefundThatFailsLaterReopens(t *testing.T) {
 	l.clock.set(nightTime.Add(8 * time.Hour))
 	w, closeWorker := l.must(false)
 	defer closeWorker()
-	view, _, err := w.RefundDesk().PlanRefunds(context.Background(), secondDay, "Anna")
+	view, _, err := w.RefundDesk().Plan(context.Background(), secondDay, "Anna")
 	if err != nil || view.Refunds != 1 || view.Items[0].Attempt != 2 || view.Items[0].IdempotencyKey() == item.IdempotencyKey() {
 		t.Fatalf("planned anew: %+v, %v", view, err)
 	}
 	if err := l.approve(view.PlanID, "Ben", ""); err != nil {
 		t.Fatal(err)
 	}
-	if outcome, err := w.RefundDesk().ExecuteRefunds(context.Background(), view.PlanID, "Carol"); err != nil || outcome.Sent != 1 {
+	if outcome, err := w.RefundDesk().Execute(context.Background(), view.PlanID, "Carol"); err != nil || outcome.Sent != 1 {
 		t.Errorf("got %+v, %v", outcome, err)
 	}
 	for _, v := range l.violations(true) {
@@ -606,11 +609,11 @@ func TestTamperingWithTheAuditLogIsFound(t *testing.T) {
 	}
 	defer store.Close()
 	ctx := context.Background()
-	head, problems, err := jobs.VerifyAudit(ctx, store)
+	head, problems, err := night.VerifyAudit(ctx, store)
 	if err != nil || len(problems) > 0 || head.Link == 0 {
 		t.Fatalf("before: %v, %v, %v", head, problems, err)
 	}
-	if err := jobs.VerifyAuditHead(ctx, store, head); err != nil {
+	if err := night.VerifyAuditHead(ctx, store, head); err != nil {
 		t.Error(err)
 	}
 	if _, err := l.db.Exec("UPDATE reconciler.audit_changes SET detail = 'nothing to see' WHERE subject = 'refund_plan'"); err == nil {
@@ -639,7 +642,7 @@ func TestTamperingWithTheAuditLogIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer store.Close()
-			if _, problems, err := jobs.VerifyAudit(ctx, store); err != nil || len(problems) == 0 {
+			if _, problems, err := night.VerifyAudit(ctx, store); err != nil || len(problems) == 0 {
 				t.Errorf("got %v, %v", problems, err)
 			}
 		})

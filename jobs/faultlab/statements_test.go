@@ -61,7 +61,7 @@ func TestEveryStatementOfARefundMayFail(t *testing.T) {
 	places := &counting{}
 	worker, closeWorker := clean.must(false)
 	worker.Store.Intercept = places.intercept
-	if _, err := worker.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol"); err != nil {
+	if _, err := worker.RefundDesk().Execute(context.Background(), w.planID, "Carol"); err != nil {
 		t.Fatal(err)
 	}
 	closeWorker()
@@ -78,7 +78,7 @@ func TestEveryStatementOfARefundMayFail(t *testing.T) {
 			fault := &counting{at: int64(p.nth)}
 			broken, closeBroken := l.must(false)
 			broken.Store.Intercept = fault.intercept
-			_, err := broken.RefundDesk().ExecuteRefunds(context.Background(), w.planID, "Carol")
+			_, err := broken.RefundDesk().Execute(context.Background(), w.planID, "Carol")
 			closeBroken()
 			violations := l.violations(false)
 			if err == nil && fault.hit.Load() {

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/rand/v2"
+	rand "math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +18,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -134,8 +136,8 @@ func newWorld(t testing.TB, zone *time.Location, nights int, seed uint64) *world
 		t.Fatal(err)
 	}
 	w.worker = &jobs.Worker{Store: store, Policies: policies, Log: zerolog.Nop(), CodeVersion: "lives", Stripe: client(w.stripe.ReadKey()), Refunds: client(w.stripe.RefundKey()),
-		Reports: sink, Clock: w.clock, Settings: jobs.Settings{Zone: zone, Refund: jobs.RefundSettings{RetryWait: time.Millisecond}}}
-	w.approver = &jobs.Worker{Store: approver, Policies: policies, Log: zerolog.Nop(), Clock: w.clock, Settings: jobs.Settings{Zone: zone}}
+		Reports: sink, Clock: w.clock, Settings: night.Settings{Zone: zone, Refund: night.RefundSettings{RetryWait: time.Millisecond}}}
+	w.approver = &jobs.Worker{Store: approver, Policies: policies, Log: zerolog.Nop(), Clock: w.clock, Settings: night.Settings{Zone: zone}}
 	return w
 }
 
@@ -264,7 +266,7 @@ func (w *world) live() {
 	if again, _ := filepath.Glob(filepath.Join(w.folder, firstNight.AddDays(w.nights-1).String()+"?*")); len(again) > 0 {
 		w.fails(nil, w.nights-1, "the last night, run again, became another revision")
 	}
-	faults, err := w.worker.Verify(context.Background(), firstNight.AddDays(w.nights-1), jobs.AuditHead{})
+	faults, err := w.worker.Verify(context.Background(), firstNight.AddDays(w.nights-1), night.AuditHead{})
 	if err != nil {
 		w.fails(nil, w.nights-1, "verifying: %v", err)
 	}
@@ -528,19 +530,19 @@ func (w *world) payRefunds(n int) {
 		}
 	}
 	before := len(w.stripe.Refunds())
-	view, _, err := w.worker.RefundDesk().PlanRefunds(ctx, firstNight.AddDays(n), "Anna")
+	view, _, err := w.worker.RefundDesk().Plan(ctx, firstNight.AddDays(n), "Anna")
 	switch {
-	case errors.Is(err, jobs.ErrRefundUsage): // nothing to plan
+	case errors.Is(err, refunds.ErrUsage): // nothing to plan
 	case err != nil:
 		w.fails(nil, n, "planning refunds: %v", err)
 		return
 	default:
-		if _, err := w.approver.RefundDesk().ApproveRefunds(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
+		if _, err := w.approver.RefundDesk().Approve(ctx, view.PlanID, "Ben", view.PlanSha256); err != nil {
 			w.fails(nil, n, "approving refunds: %v", err)
 			return
 		}
 		for range 5 { // refunds that others made in the meantime are stopped, and a few in a row stop all
-			if _, err = w.worker.RefundDesk().ExecuteRefunds(ctx, view.PlanID, "Carol"); !errors.Is(err, jobs.ErrIntegrity) {
+			if _, err = w.worker.RefundDesk().Execute(ctx, view.PlanID, "Carol"); !errors.Is(err, night.ErrIntegrity) {
 				break
 			}
 		}
@@ -548,7 +550,7 @@ func (w *world) payRefunds(n int) {
 			w.fails(nil, n, "executing refunds: %v", err)
 		}
 		made := len(w.stripe.Refunds())
-		if _, err := w.worker.RefundDesk().ExecuteRefunds(ctx, view.PlanID, "Erin"); err != nil && !errors.Is(err, jobs.ErrIntegrity) || len(w.stripe.Refunds()) != made {
+		if _, err := w.worker.RefundDesk().Execute(ctx, view.PlanID, "Erin"); err != nil && !errors.Is(err, night.ErrIntegrity) || len(w.stripe.Refunds()) != made {
 			w.fails(nil, n, "executing a plan again made %d refunds more, %v", len(w.stripe.Refunds())-made, err)
 		}
 	}

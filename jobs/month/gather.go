@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -50,7 +51,7 @@ func (o *Office) nights(ctx context.Context, q postgres.Querier, in *month.Input
 	if len(in.Nights) == 0 {
 		return fmt.Errorf("%s: %w", m, ErrNoNights)
 	}
-	figures, err := jobs.NightFigures(ctx, q, m.First(), m.Last())
+	figures, err := publish.NightFigures(ctx, q, m.First(), m.Last())
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -180,7 +181,7 @@ func (o *Office) publish(ctx context.Context, m reconcile.Month, at time.Time) (
 	if err != nil {
 		return done, err
 	}
-	return done, jobs.PublishIndex(ctx, o.Store, o.Reports)
+	return done, publish.Index(ctx, o.Store, o.Reports)
 }
 
 func discardAnd(p *month.Prepared, err error) error {
@@ -217,7 +218,7 @@ func catchUp(ctx context.Context, tx *postgres.Tx, m reconcile.Month, latest sto
 // refuse says why the prepared files must not be published: what is there was changed, or a signed month would come out otherwise.
 func (o *Office) refuse(ctx context.Context, m reconcile.Month, s status, onRecord record, p *month.Prepared) error {
 	if latest := p.Latest; latest.Number > 0 && latest.Number == onRecord.Revision && reports.ManifestHash(latest.Manifest) != onRecord.ManifestSHA256 {
-		return fmt.Errorf("%w: month %s: the manifest of revision %d was changed after publication; nothing was published: put back what was published", jobs.ErrIntegrity, m, latest.Number)
+		return fmt.Errorf("%w: month %s: the manifest of revision %d was changed after publication; nothing was published: put back what was published", night.ErrIntegrity, m, latest.Number)
 	}
 	if s.closed == nil || onRecord.ActionNo != s.actions || onRecord.State != s.state() {
 		return nil
@@ -225,7 +226,7 @@ func (o *Office) refuse(ctx context.Context, m reconcile.Month, s status, onReco
 	// On record is what was signed: the same bytes, published already or not.
 	if p.Revision() != onRecord.Revision || p.ManifestSHA256 != onRecord.ManifestSHA256 {
 		return fmt.Errorf("%w: month %s is closed and would come out otherwise than it was signed (%v); nothing was published; reconciler verify --period %s says more",
-			jobs.ErrIntegrity, m, p.Differs, m)
+			night.ErrIntegrity, m, p.Differs, m)
 	}
 	return nil
 }

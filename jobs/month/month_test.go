@@ -20,6 +20,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/month"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
@@ -276,7 +277,7 @@ func (b *business) signs(m reconcile.Month, at time.Time) {
 	all := []month.Acceptance{{What: month.All, Reason: "planted"}}
 	_, err := b.office.Close(ctx, m, "Ana Ruiz", nil, at)
 	var open *month.OpenErrors
-	if !errors.As(err, &open) || !errors.Is(err, jobs.ErrIntegrity) || len(open.Open) == 0 {
+	if !errors.As(err, &open) || !errors.Is(err, night.ErrIntegrity) || len(open.Open) == 0 {
 		t.Fatalf("closing with open errors: %v", err)
 	}
 	one := []month.Acceptance{{What: open.Open[0].BreakID, Reason: "known"}}

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -32,7 +33,7 @@ func ParseAcceptance(text string) (Acceptance, error) {
 	if !ok || what == "" {
 		return Acceptance{}, fmt.Errorf("%q: want BREAK_ID=REASON, KIND=REASON or %s=REASON", text, All)
 	}
-	if fault := jobs.ReasonFault(reason); fault != "" {
+	if fault := night.ReasonFault(reason); fault != "" {
 		return Acceptance{}, fmt.Errorf("%s: the reason %s", what, fault)
 	}
 	return Acceptance{what, reason}, nil
@@ -148,11 +149,11 @@ type OpenErrors struct {
 
 func (e *OpenErrors) Error() string {
 	return fmt.Sprintf("%v: month %s can't be closed: open errors that nobody has accepted: %d; resolve them, or let them stay: --accept BREAK_ID=REASON, --accept KIND=REASON for all of a kind",
-		jobs.ErrIntegrity, e.Month, len(e.Open))
+		night.ErrIntegrity, e.Month, len(e.Open))
 }
 
 // Unwrap makes it an ErrIntegrity.
-func (e *OpenErrors) Unwrap() error { return jobs.ErrIntegrity }
+func (e *OpenErrors) Unwrap() error { return night.ErrIntegrity }
 
 // Review signs a closed month for a second person, and publishes it so. What is published must be what was closed: the files, and the figures
 // worked out again. Who closed the month can't review it, which the database sees to as well.
@@ -174,7 +175,7 @@ func (o *Office) Review(ctx context.Context, m reconcile.Month, by string, at ti
 			}
 		}
 		return Published{}, fmt.Errorf("%w %s was reviewed by %s already", ErrPeriod, m, s.reviewed.Actor)
-	case jobs.SamePerson(by, s.closed.Actor):
+	case night.SamePerson(by, s.closed.Actor):
 		return Published{}, fmt.Errorf("%w %s was closed by %s; somebody else has to review it", ErrPeriod, m, s.closed.Actor)
 	}
 	faults, err := o.Verify(ctx, m)
@@ -182,7 +183,7 @@ func (o *Office) Review(ctx context.Context, m reconcile.Month, by string, at ti
 		return Published{}, err
 	}
 	if len(faults) > 0 {
-		return Published{}, fmt.Errorf("%w: month %s is not as it was closed: %s: %s (faults: %d); reconciler verify --period %s lists them", jobs.ErrIntegrity, m, faults[0].Where, faults[0].What, len(faults), m)
+		return Published{}, fmt.Errorf("%w: month %s is not as it was closed: %s: %s (faults: %d); reconciler verify --period %s lists them", night.ErrIntegrity, m, faults[0].Where, faults[0].What, len(faults), m)
 	}
 	return o.sign(ctx, m, at, func(ctx context.Context, tx *postgres.Tx, s status) error {
 		onRecord, err := newest(ctx, tx, m)
@@ -233,7 +234,7 @@ func (o *Office) sign(ctx context.Context, m reconcile.Month, at time.Time, note
 			return err
 		}
 		if len(faults) > 0 {
-			return fmt.Errorf("%w: month %s can't be signed: %s%s", jobs.ErrIntegrity, m, strings.Join(faults, "; "), hint(in))
+			return fmt.Errorf("%w: month %s can't be signed: %s%s", night.ErrIntegrity, m, strings.Join(faults, "; "), hint(in))
 		}
 		onRecord, err := newest(ctx, tx, m)
 		if err != nil {
@@ -252,7 +253,7 @@ func (o *Office) sign(ctx context.Context, m reconcile.Month, at time.Time, note
 		if err := recordPublication(ctx, tx, m, done.Revision, s.state(), s.closed.No, prepared.ManifestSHA256, at); err != nil {
 			return err
 		}
-		a, err := jobs.OpenAudit(ctx, tx, by, command+" "+m.String(), at)
+		a, err := night.OpenAudit(ctx, tx, by, command+" "+m.String(), at)
 		if err != nil {
 			return err
 		}
@@ -264,7 +265,7 @@ func (o *Office) sign(ctx context.Context, m reconcile.Month, at time.Time, note
 	if err := prepared.Publish(ctx); err != nil {
 		return done, fmt.Errorf("month %s is signed, and its files are not published yet; run the command again: %w", m, storage.Classed(err))
 	}
-	return done, jobs.PublishIndex(ctx, o.Store, o.Reports)
+	return done, publish.Index(ctx, o.Store, o.Reports)
 }
 
 // unsignable are the reasons not to sign a month: its own, and manifests of nights that are not what was published.
@@ -297,7 +298,7 @@ func (o *Office) Reopen(ctx context.Context, m reconcile.Month, by, reason strin
 	if err != nil {
 		return err
 	}
-	if fault := jobs.ReasonFault(reason); fault != "" {
+	if fault := night.ReasonFault(reason); fault != "" {
 		return fmt.Errorf("%w %s: the reason %s", ErrPeriod, m, fault)
 	}
 	err = o.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
@@ -311,7 +312,7 @@ func (o *Office) Reopen(ctx context.Context, m reconcile.Month, by, reason strin
 		if err := recordPeriod(ctx, tx, m, "reopened", by, reason, s, at); err != nil {
 			return err
 		}
-		a, err := jobs.OpenAudit(ctx, tx, by, "reopen "+m.String(), at)
+		a, err := night.OpenAudit(ctx, tx, by, "reopen "+m.String(), at)
 		if err != nil {
 			return err
 		}
@@ -320,7 +321,7 @@ func (o *Office) Reopen(ctx context.Context, m reconcile.Month, by, reason strin
 	if err != nil {
 		return err
 	}
-	return jobs.PublishIndex(ctx, o.Store, o.Reports)
+	return publish.Index(ctx, o.Store, o.Reports)
 }
 
 // recordPeriod notes an action. Two at once run into the key: one of them wins.
@@ -330,7 +331,7 @@ func recordPeriod(ctx context.Context, tx *postgres.Tx, m reconcile.Month, actio
 }
 
 func person(m reconcile.Month, name string) (string, error) {
-	clean, fault := jobs.Person(name)
+	clean, fault := night.Person(name)
 	if fault != "" {
 		return "", fmt.Errorf("%w %s: --by %s", ErrPeriod, m, fault)
 	}

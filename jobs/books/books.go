@@ -1,0 +1,236 @@
+package books
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/source"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// closingTx is one snapshot: entries and lots are read by several statements, and must be of the same instant to tie.
+var closingTx = postgres.TxOptions{Snapshot: true, WorkMem: night.MatchingTx.WorkMem, Settings: night.MatchingTx.Settings}
+
+// Close closes the night's books in one transaction. When they don't tie, or there is no journal because the refund windows are
+// missing, the error comes with the books as they are: they must be seen.
+func Close(ctx context.Context, n *night.Night, read *source.Reading) (counts night.Counts, err error) {
+	var untied UntiedBooks
+	err = n.Store.InTx(ctx, closingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = closeBooks(ctx, n, tx, read)
+		if errors.As(err, &untied) {
+			return nil
+		}
+		return err
+	})
+	if counts == nil {
+		counts = night.Counts{}
+	}
+	if err != nil {
+		return counts, fmt.Errorf("close the books: %w", err)
+	}
+	if untied.problem != nil {
+		return counts, fmt.Errorf("close the books: %w", untied)
+	}
+	return counts, nil
+}
+
+// closeBooks rolls the liability forward through the night, in credits and in money per currency, once from the ledger's entries and once
+// from the lots, and fails with ErrIntegrity where the two differ or where the night doesn't open with what the one before closed with.
+// It is a step of the job reports, and leaves the same rows whenever it is repeated.
+func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading) (night.Counts, error) {
+	if _, err := tx.Exec(ctx, "books/clear", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	var goesOn bool
+	if err := tx.Get(ctx, &goesOn, "books/previous", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	if err := bookPurchases(ctx, n, tx, goesOn); err != nil {
+		return nil, fmt.Errorf("book purchases: %w", err)
+	}
+	counts, ledger, err := rollForward(ctx, n, tx, goesOn, read.SomeMoved)
+	if err != nil {
+		return nil, fmt.Errorf("roll-forward: %w", err)
+	}
+	n.Step("books/rolled")
+	var missing error
+	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, goesOn)
+	switch {
+	case errors.Is(err, errWindowsMissing):
+		missing = err
+	case err != nil:
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	untied := controlBooks(ctx, n, tx, read)
+	if untied != nil && !errors.Is(untied, night.ErrIntegrity) {
+		return nil, untied
+	}
+	if untied = errors.Join(untied, missing); untied != nil {
+		return counts, UntiedBooks{untied}
+	}
+	return counts, nil
+}
+
+// UntiedBooks is what is wrong with books that are complete otherwise.
+type UntiedBooks struct{ problem error }
+
+func (u UntiedBooks) Error() string { return u.problem.Error() }
+func (u UntiedBooks) Unwrap() error { return u.problem }
+
+// bookPurchases enters the night's purchases into the subledger. What a night had booked before a later one was reported stays.
+func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, goesOn bool) error {
+	var frozen bool
+	if err := tx.Get(ctx, &frozen, "books/is_frozen", postgres.Args{"date": n.Date}); err != nil || frozen {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "books/unbook_purchases", n.Span(nil)); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "books/book_late_purchases", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+		return err
+	}
+	from := n.Begin
+	if !goesOn {
+		from = time.Time{}
+	}
+	_, err := tx.Exec(ctx, "books/book_purchases", postgres.Args{"from": from, "end": n.End, "as_of": n.AsOf()})
+	return err
+}
+
+func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, goesOn, someMoved bool) (counts night.Counts, ledger ledgerEntries, err error) {
+	span := n.Span(postgres.Args{"date": n.Date})
+	if _, err := tx.Exec(ctx, "books/buying_accounts", night.With(span, postgres.Args{"goes_on": goesOn})); err != nil {
+		return nil, ledger, err
+	}
+	var lots struct {
+		Accounts         int64
+		Opening, Closing string
+	}
+	if err := tx.Get(ctx, &lots, "books/take_lots", span); err != nil {
+		return nil, ledger, err
+	}
+	ledgerBefore := "0"
+	if !goesOn {
+		if err := tx.Get(ctx, &ledgerBefore, "books/ledger_before", postgres.Args{"begin": n.Begin}); err != nil {
+			return nil, ledger, err
+		}
+	}
+	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.Span(postgres.Args{"date": n.Date, "some_moved": someMoved})); err != nil {
+		return nil, ledger, err
+	}
+	if err := sameLedger(ctx, n, tx, ledger); err != nil {
+		return nil, ledger, err
+	}
+	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
+		"date": n.Date, "goes_on": goesOn, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
+		"purchases": ledger.Purchases, "promotions": ledger.Promotions, "usage": ledger.Usage, "credit_backs": ledger.CreditBacks,
+		"refunds": ledger.Refunds, "adjustments": ledger.Adjustments, "late_items": ledger.LateItems,
+	}); err != nil {
+		return nil, ledger, err
+	}
+	if _, err := tx.Exec(ctx, "books/roll_money", n.Span(postgres.Args{"date": n.Date, "goes_on": goesOn})); err != nil {
+		return nil, ledger, err
+	}
+	if _, err := tx.Exec(ctx, "books/forget_later_positions", postgres.Args{"date": n.Date}); err != nil {
+		return nil, ledger, err
+	}
+	for _, statement := range []string{"reading/clear_moves", "reading/clear_ledger", "reading/clear_jobs"} {
+		if _, err := tx.Exec(ctx, statement, postgres.Args{"date": n.Date}); err != nil {
+			return nil, ledger, err
+		}
+	}
+	_, err = tx.Exec(ctx, "candidates/clear", n.Args("match-jobs", nil))
+	return night.Counts{"accounts_moved": lots.Accounts}, ledger, err
+}
+
+// sameLedger holds the ledger as it is when the books are closed against what the night has read and gone by.
+func sameLedger(ctx context.Context, n *night.Night, tx *postgres.Tx, now ledgerEntries) error {
+	var rows struct{ Read, Now string }
+	if err := tx.Get(ctx, &rows, "books/rows_now", n.Span(postgres.Args{"date": n.Date})); err != nil {
+		return err
+	}
+	var read string
+	if err := tx.Get(ctx, &read, "books/moves_total", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	all := "0"
+	for _, amount := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
+		all = night.Plus(all, amount)
+	}
+	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", read, all))
+}
+
+// controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing
+// before, is an integrity error.
+func controlBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading) error {
+	var ties []struct {
+		Measure         string
+		Closing         string
+		ClosingFromLots string `db:"closing_from_lots"`
+		Opening         string
+		PreviousClosing string `db:"previous_closing"`
+	}
+	if err := tx.Select(ctx, &ties, "books/ties", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	c := night.NewControls(n, "reports")
+	isLedger := true
+	for _, t := range ties {
+		c.Add("opening equals previous closing", t.Measure, t.PreviousClosing, t.Opening, "0", "0")
+		c.Add("roll-forward ties to lots", t.Measure, t.Closing, t.ClosingFromLots, "0", "0")
+		if t.Measure == "credits" {
+			ledger, err := ledgerTotal(ctx, n, tx, read, t.Closing)
+			if err != nil {
+				return err
+			}
+			isLedger = night.BigInt(ledger).Cmp(night.BigInt(t.Closing)) == 0
+			c.Add(night.ClosingIsLedger, t.Measure, ledger, t.Closing, "0", "0")
+		}
+	}
+	var journal []struct {
+		CheckName              string `db:"check_name"`
+		Unit, Scanned, Matched string
+	}
+	if err := tx.Select(ctx, &journal, "books/journal_ties", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	for _, t := range journal {
+		c.Add(t.CheckName, t.Unit, t.Scanned, t.Matched, "0", "0")
+	}
+	err := c.Record(ctx, tx)
+	if errors.Is(err, night.ErrIntegrity) && !isLedger {
+		return fmt.Errorf("%w; %s", err, wayOut)
+	}
+	return err
+}
+
+// wayOut is for a closing that is not the ledger's.
+const wayOut = "entries from before this night were changed or removed, or added in a way that can't be booked as late: `reconciler verify --date D`, night by night, " +
+	"names the nights that differ (what is from before the first one, the first). Put back what was changed or removed; give an entry that was added since " +
+	"a created_at within the next night to be run"
+
+// ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that no night has looked for, or that was
+// changed or removed after its night, shows in the difference: what turned up from before the first night is then looked for, and verify names the night
+// that changed. An older night says again what it said: what has turned up since is booked in the open one. A long ledger is only summed when a
+// month ends, before anybody closes it; when a night that was looked back at has changed; and for as long as it doesn't tie.
+func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, closing string) (string, error) {
+	reported, err := night.LastReported(ctx, tx)
+	if err != nil || reported.After(n.Date) {
+		return closing, err
+	}
+	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !read.LedgerChanged {
+		var due bool
+		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": night.ClosingIsLedger, "many": n.Settings.Sizes.LedgerRows})
+		if err != nil || !due {
+			return closing, err
+		}
+	}
+	var ledger string
+	if err := tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()}); err != nil || night.BigInt(ledger).Cmp(night.BigInt(closing)) == 0 {
+		return ledger, err
+	}
+	return ledger, source.LookBehind(ctx, n, tx, read.LookedBehind)
+}

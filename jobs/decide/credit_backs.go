@@ -1,0 +1,154 @@
+package decide
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/source"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// CreditBacks decides about every failed job of the night and posts what is due to the ledger, in one transaction with its record.
+// Exactly once: the record's unique key and the entry's idempotency key both come from the job and from what it had been credited before.
+func CreditBacks(ctx context.Context, n *night.Night, read *source.Reading) (counts night.Counts, err error) {
+	const job = "credit-backs"
+	// Nothing is posted for a night of which rows may be missing: match-jobs has counted them, or failed before.
+	if _, err := read.Count(ctx, n); err != nil {
+		return nil, err
+	}
+	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		return findFailedJobs(ctx, n, tx, job)
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = n.Store.InTx(ctx, PostingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if counts, err = postCreditBacks(ctx, n, tx, job); err != nil {
+			return err
+		}
+		return n.AuditCreditBacks(ctx, tx)
+	})
+	return counts, err
+}
+
+// PostingTx decides, posts and counts in one snapshot. It looks up one job after the other. Its statements are planned while tables are empty that
+// may be full before they end: a plan that reads such a table from end to end, because it is short yet, would do so for every job.
+var PostingTx = postgres.TxOptions{Snapshot: true, WorkMem: night.MatchingTx.WorkMem, Settings: night.With(night.MatchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
+
+// findFailedJobs puts the jobs to decide about that are not the night's own among the candidates.
+func findFailedJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
+	if err := n.ClearStaging(ctx, tx, job); err != nil {
+		return err
+	}
+	for _, others := range []string{"credit_backs/older_jobs", "credit_backs/credited_by_others"} {
+		if _, err := tx.Exec(ctx, others, n.Span(n.Args(job, nil))); err != nil {
+			return err
+		}
+	}
+	return source.ClassifyFailures(ctx, n, tx, job) // those of the night's own jobs were when it was read
+}
+
+func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
+	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	booking, err := n.Booking(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if err := recordCreditBacks(ctx, n, tx, job, booking.At); err != nil {
+		return nil, err
+	}
+	n.Step("credit-backs/recorded")
+	posted, err := tx.Exec(ctx, "credit_backs/post", postgres.Args{"date": n.Date})
+	if err != nil {
+		return nil, err
+	}
+	n.Step("credit-backs/posted")
+	if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "booked_on": booking.On}); err != nil {
+		return nil, err
+	}
+	total, err := controlCreditBacks(ctx, n, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkCreditBackLimits(ctx, n, tx, total); err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, "candidates/clear", n.Args(job, nil))
+	return night.Counts{"credit_backs_posted": posted}, err
+}
+
+// recordCreditBacks decides about the night's failed jobs and the candidates where they are: the core's cases go to the database, and no job
+// comes from there.
+func recordCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, bookedAt time.Time) error {
+	cases, err := json.Marshal(reconcile.CreditBackCases())
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "credit_backs/record", n.Args(job, postgres.Args{
+		"policy": n.PolicyHash(), "begin": n.Begin, "as_of": n.AsOf(), "booked_at": bookedAt, "cases": string(cases),
+	}))
+	return err
+}
+
+func controlCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (total creditBackTotals, err error) {
+	if err := tx.Get(ctx, &total, "credit_backs/totals", n.Span(postgres.Args{"date": n.Date})); err != nil {
+		return total, err
+	}
+	c := night.NewControls(n, job)
+	c.Add("failed jobs decided", "jobs", total.Failed, total.Decided, total.Pending, "0")
+	c.Add("credit-backs in the ledger", "entries", total.Records, total.Entries, "0", "0")
+	c.Add("credit-backs in the ledger", "credits", total.Recorded, total.Posted, "0", "0")
+	return total, c.Record(ctx, tx)
+}
+
+// creditBackTotals are the failed jobs that a night has and those it has decided about, and what its records say and the ledger holds for them.
+type creditBackTotals struct{ Failed, Decided, Pending, Records, Recorded, Entries, Posted string }
+
+// minAnomalyNights is how many nights of history the median needs before it says anything.
+const minAnomalyNights = 7
+
+// checkCreditBackLimits trips with ErrIntegrity, and so rolls the whole job back, when the night would credit back more than the caps
+// allow or far more than nights usually do.
+func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx, total creditBackTotals) error {
+	count, credits := night.BigInt(total.Records), night.BigInt(total.Recorded)
+	if limit := n.Settings.CreditBackMaxCount; limit > 0 && count.Cmp(big.NewInt(limit)) > 0 {
+		return fmt.Errorf("%w: %s credit-backs in one night, the cap is %d: nothing was posted; raise RECONCILER_CREDIT_BACK_MAX_COUNT if they are right", night.ErrIntegrity, count, limit)
+	}
+	if limit := n.Settings.CreditBackMaxCredits; limit > 0 && credits.Cmp(big.NewInt(limit)) > 0 {
+		return fmt.Errorf("%w: %s credits to credit back in one night, the cap is %d: nothing was posted; raise RECONCILER_CREDIT_BACK_MAX_CREDITS if they are right", night.ErrIntegrity, credits, limit)
+	}
+	if n.Settings.CreditBackAnomalyMultiple == 0 {
+		return nil
+	}
+	var nights []struct {
+		BusinessDate reconcile.Date `db:"business_date"`
+		Credits      string
+	}
+	if err := tx.Select(ctx, &nights, "credit_backs/nightly_totals", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	if len(nights) < minAnomalyNights {
+		return nil
+	}
+	var totals []*big.Int
+	for _, earlier := range nights {
+		totals = append(totals, night.BigInt(earlier.Credits))
+	}
+	slices.SortFunc(totals, (*big.Int).Cmp)
+	median := totals[len(totals)/2]
+	limit := new(big.Int).Mul(median, big.NewInt(n.Settings.CreditBackAnomalyMultiple))
+	if median.Sign() > 0 && credits.Cmp(limit) > 0 {
+		return fmt.Errorf("%w: %s credits to credit back, more than %d times the median of the last %d nights (%s): nothing was posted; "+
+			"look at the failures, then raise RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE for a run if they are right",
+			night.ErrIntegrity, credits, n.Settings.CreditBackAnomalyMultiple, len(nights), median)
+	}
+	return nil
+}

@@ -1,0 +1,302 @@
+package decide
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/calendar"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// RefundRequests decides every request that was undecided at the night's opening or arrived in it, words the outcome for the customer,
+// and finds reviews that are overdue.
+func RefundRequests(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
+	const job = "refund-requests"
+	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = requestsInTx(ctx, n, tx, job)
+		return err
+	})
+	return counts, err
+}
+
+type requestFacts struct {
+	RequestID       string         `db:"request_id"`
+	Kind            string         `db:"kind"`
+	DecidedByNight  reconcile.Date `db:"decided_by_night"` // a later one that has decided already; nights may be run out of order
+	Status          string         `db:"status"`
+	RequestedAt     time.Time      `db:"requested_at"`
+	AccountID       string         `db:"account_id"`
+	StatesEmail     bool           `db:"states_email"`
+	StatesPurchase  bool           `db:"states_purchase"`
+	StatesInvoice   bool           `db:"states_invoice"`
+	StatesJob       bool           `db:"states_job"`
+	StatesDate      bool           `db:"states_date"`
+	StatesAmount    bool           `db:"states_amount"`
+	StatesCurrency  bool           `db:"states_currency"`
+	StatesReason    bool           `db:"states_reason"`
+	EmailUnknown    bool           `db:"email_unknown"`
+	EmailOfAnother  bool           `db:"email_of_another"`
+	HasPurchases    bool           `db:"has_purchases"`
+	OtherDate       bool           `db:"other_date"`
+	OtherAmount     bool           `db:"other_amount"`
+	OtherCurrency   bool           `db:"other_currency"`
+	PurchaseMatches int            `db:"purchase_matches"`
+	PurchaseID      string         `db:"purchase_id"`
+	PurchaseKind    string         `db:"purchase_kind"`
+	PurchaseStatus  string         `db:"purchase_status"`
+	AmountMinor     int64          `db:"amount_minor"`
+	Currency        string         `db:"currency"`
+	CompletedAt     sql.NullTime   `db:"completed_at"`
+	Credits         int64          `db:"credits"`
+	UsedCredits     int64          `db:"used_credits"`
+	Disputed        bool           `db:"disputed"`
+	Refunded        bool           `db:"refunded"`
+	ChargeID        string         `db:"charge_id"`
+	night.PaymentFacts
+	OtherAccount    bool         `db:"other_account"`
+	JobID           string       `db:"job_id"`
+	JobStatus       string       `db:"job_status"`
+	FailureCode     string       `db:"failure_code"`
+	JobFinishedAt   sql.NullTime `db:"job_finished_at"`
+	JobDebited      int64        `db:"job_debited"`
+	JobCredited     int64        `db:"job_credited"`
+	JobDebitedAside int64        `db:"job_debited_elsewhere"`
+	OtherAccountJob bool         `db:"other_account_job"`
+	answer          requestAnswer
+}
+
+// decisionRow is a row of reconciler.refund_decisions.
+type decisionRow struct {
+	AccountID     string    `json:"account_id"`
+	RequestID     string    `json:"request_id"`
+	Kind          string    `json:"kind"`
+	Status        string    `json:"status"`
+	PurchaseID    string    `json:"purchase_id"`
+	JobID         string    `json:"job_id"`
+	ChargeID      string    `json:"charge_id"`
+	RequestedAt   time.Time `json:"requested_at"`
+	DueDate       string    `json:"due_date"`
+	DaysLeft      int       `json:"days_left"`
+	Decision      string    `json:"decision"`
+	RefundMinor   *int64    `json:"refund_minor"`
+	FeeMinor      *int64    `json:"fee_minor"`
+	Currency      string    `json:"currency"`
+	Credits       int64     `json:"credits"`
+	Clauses       string    `json:"clauses"`
+	Reasons       string    `json:"reasons"`
+	PolicyVersion string    `json:"policy_version"`
+}
+
+type notificationRow struct {
+	AccountID   string `json:"account_id"`
+	RequestID   string `json:"request_id"`
+	Outcome     string `json:"outcome"`
+	AmountMinor *int64 `json:"amount_minor"`
+	Currency    string `json:"currency"`
+	Message     string `json:"message"`
+}
+
+func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
+	if err := n.ClearStaging(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "refund_requests/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	undecided, err := matchRequests(ctx, n, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	counts := night.Counts{}
+	if undecided {
+		if err := decideAll(ctx, n, tx, job, counts); err != nil {
+			return nil, err
+		}
+	}
+	var total struct{ Scanned, Decided, Waiting string }
+	if err := tx.Get(ctx, &total, "refund_requests/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+		return nil, err
+	}
+	c := night.NewControls(n, job)
+	c.Add("refund requests", "requests", total.Scanned, total.Decided, total.Waiting, "0")
+	if err := c.Record(ctx, tx); err != nil {
+		return nil, err
+	}
+	merged, err := n.MergeBreaks(ctx, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	for name, count := range merged {
+		counts[name] = count
+	}
+	return counts, clearRequests(ctx, n, tx, job)
+}
+
+// decideAll decides every request that is to be decided tonight, and finds reviews that are overdue.
+func decideAll(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, counts night.Counts) error {
+	if err := lookAtWindows(ctx, n, tx, job); err != nil {
+		return err
+	}
+	var accounts []string
+	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", n.Args(job, nil)); err != nil {
+		return err
+	}
+	after := ""
+	for more := true; more; {
+		var facts []requestFacts
+		err := tx.Select(ctx, &facts, "refund_requests/facts", n.Args(job, postgres.Args{
+			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash(), "accounts": accounts, "after": after, "limit": night.BatchRows, "zone": n.Settings.Zone.String(),
+		}))
+		if err != nil {
+			return err
+		}
+		if len(facts) == 0 {
+			break
+		}
+		more = len(facts) == night.BatchRows
+		after = facts[len(facts)-1].RequestID
+		if err := findAnswers(ctx, n, tx, facts); err != nil {
+			return err
+		}
+		if err := decideRequests(ctx, n, tx, facts, counts); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, "refund_requests/overdue", n.Args(job, nil))
+	return err
+}
+
+func decideRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, facts []requestFacts, counts night.Counts) error {
+	var rows []decisionRow
+	var notifications []notificationRow
+	for _, f := range facts {
+		row, notification, err := decideRequest(n, f)
+		if err != nil {
+			return fmt.Errorf("refund request %s: %w", f.RequestID, err)
+		}
+		rows = append(rows, row)
+		if notification != nil {
+			notifications = append(notifications, *notification)
+		}
+		counts["requests_"+row.Decision]++
+	}
+	encoded, err := json.Marshal(rows)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "refund_requests/record", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "rows": string(encoded)}); err != nil {
+		return err
+	}
+	if len(notifications) == 0 {
+		return nil
+	}
+	if encoded, err = json.Marshal(notifications); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "refund_requests/notify", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "rows": string(encoded)})
+	return err
+}
+
+// decideRequest hands the facts of one request to the policy and words the outcome.
+func decideRequest(n *night.Night, f requestFacts) (decisionRow, *notificationRow, error) {
+	version, err := versionFor(n, f)
+	if err != nil {
+		return decisionRow{}, nil, err
+	}
+	facts := refundFacts(n, f, version)
+	decision := reconcile.DecideRefund(facts)
+	isHoliday, err := calendar.ByName(version.HolidayCalendar)
+	if err != nil {
+		return decisionRow{}, nil, err
+	}
+	requestedOn := reconcile.DateOf(f.RequestedAt.In(n.Settings.Zone))
+	due, err := reconcile.DueDate(requestedOn, version.ReviewBusinessDays, isHoliday)
+	if err != nil {
+		return decisionRow{}, nil, err
+	}
+	row := decisionRow{
+		AccountID: f.AccountID, RequestID: f.RequestID, Kind: f.Kind, Status: f.Status, PurchaseID: f.PurchaseID, JobID: f.JobID, ChargeID: f.ChargeID,
+		RequestedAt: f.RequestedAt, DueDate: due.String(), DaysLeft: reconcile.BusinessDaysLeft(n.Date, due, isHoliday),
+		Decision: string(decision.Decision), Currency: decision.Currency, Credits: f.Credits,
+		Clauses: strings.Join(decision.Clauses, "; "), Reasons: reasonText(decision), PolicyVersion: version.Version,
+	}
+	if decision.Decision.Final() && !f.DecidedByNight.IsZero() {
+		row.Decision = string(reconcile.DecisionWaiting)
+		row.Reasons = "decided_later: the night of " + f.DecidedByNight.String() + " was run before this one and its decision is final"
+		return row, nil, nil
+	}
+	if decision.Decision == reconcile.DecisionApprove {
+		row.RefundMinor, row.FeeMinor = &decision.RefundMinor, &decision.FeeMinor
+	}
+	if decision.Decision == reconcile.DecisionWaiting {
+		return row, nil, nil // no outcome yet, nothing to tell
+	}
+	text := reconcile.NotifyDecision(facts.Kind, decision)
+	return row, &notificationRow{
+		AccountID: f.AccountID, RequestID: f.RequestID, Outcome: row.Decision, AmountMinor: row.RefundMinor, Currency: row.Currency,
+		Message: text.Subject + "\n\n" + text.Body,
+	}, nil
+}
+
+// versionFor is the policy version that a request goes by: the purchase's or the job's; the request's own time while neither is known.
+func versionFor(n *night.Night, f requestFacts) (reconcile.PolicyVersion, error) {
+	switch {
+	case f.CompletedAt.Valid:
+		return n.Policies.At(f.CompletedAt.Time)
+	case f.JobFinishedAt.Valid:
+		return n.Policies.At(f.JobFinishedAt.Time)
+	default:
+		return n.Policies.At(f.RequestedAt)
+	}
+}
+
+func refundFacts(n *night.Night, f requestFacts, version reconcile.PolicyVersion) reconcile.RefundFacts {
+	facts := reconcile.RefundFacts{
+		Kind: reconcile.RequestKind(f.Kind), Status: reconcile.RequestStatus(f.Status), RequestedAt: f.RequestedAt,
+		Stated: reconcile.StatedFacts{
+			AccountEmail: f.StatesEmail, PurchaseID: f.StatesPurchase, InvoiceID: f.StatesInvoice, JobID: f.StatesJob,
+			Date: f.StatesDate, Amount: f.StatesAmount, Currency: f.StatesCurrency, Reason: f.StatesReason,
+		},
+		EmailUnknown: f.EmailUnknown, EmailOfAnother: f.EmailOfAnother, Answer: f.answer.refund, StatusSince: f.answer.statusSince,
+		PurchaseMatches: f.PurchaseMatches, HasPurchases: f.HasPurchases,
+		Nearest: reconcile.StatedDifferences{Date: f.OtherDate, Amount: f.OtherAmount, Currency: f.OtherCurrency},
+	}
+	if f.PurchaseID != "" {
+		purchase := reconcile.PurchaseFacts{
+			ID: f.PurchaseID, Kind: reconcile.PurchaseKind(f.PurchaseKind), Status: reconcile.PurchaseStatus(f.PurchaseStatus),
+			AmountMinor: f.AmountMinor, Currency: f.Currency, CompletedAt: f.CompletedAt.Time,
+			Credits: f.Credits, UsedCredits: f.UsedCredits, Disputed: f.Disputed, RefundedBefore: f.answer.refundedBefore, OtherAccount: f.OtherAccount,
+			Payment: paymentOf(n, f.PurchaseID, f.PaymentFacts),
+		}
+		if f.CompletedAt.Valid {
+			purchase.ExpiresAt = version.WindowExpiresAt(f.CompletedAt.Time)
+		}
+		facts.Purchase = &purchase
+	}
+	if f.JobID != "" {
+		status := reconcile.JobStatus(f.JobStatus)
+		facts.Job = &reconcile.JobFacts{
+			ID: f.JobID, Status: status, Classification: version.Failures.Classify(status, f.FailureCode),
+			DebitedCredits: f.JobDebited, CreditedCredits: f.JobCredited, DebitedElsewhere: f.JobDebitedAside, OtherAccount: f.OtherAccountJob,
+		}
+	}
+	return facts
+}
+
+// reasonText is every reason with its clause, for the report.
+func reasonText(d reconcile.RefundDecision) string {
+	var parts []string
+	for _, reason := range d.Reasons {
+		parts = append(parts, fmt.Sprintf("%s (%s): %s", reason.Code, reason.Clause, reason.Text))
+	}
+	if len(d.Missing) > 0 {
+		parts = append(parts, "missing: "+strings.Join(d.Missing, ", "))
+	}
+	return strings.Join(parts, "; ")
+}

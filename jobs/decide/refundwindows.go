@@ -1,0 +1,191 @@
+package decide
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// accountBatch is how many accounts' lots are worked out at a time.
+const accountBatch = 50_000
+
+// RefundWindows states every refund window that was open or requested at the night's opening, or that opened or changed state in it.
+func RefundWindows(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
+	const job = "refund-windows"
+	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = windowsInTx(ctx, n, tx, job)
+		return err
+	})
+	return counts, err
+}
+
+type windowFacts struct {
+	PurchaseID      string       `db:"purchase_id"`
+	AccountID       string       `db:"account_id"`
+	CompletedAt     time.Time    `db:"completed_at"`
+	Credits         int64        `db:"credits"`
+	AmountMinor     int64        `db:"amount_minor"`
+	Currency        string       `db:"currency"`
+	ExpiresAt       time.Time    `db:"expires_at"`
+	PolicyVersion   string       `db:"policy_version"`
+	UsedBefore      int64        `db:"used_before"`
+	UsedNow         int64        `db:"used_now"`
+	RefundedBefore  bool         `db:"refunded_before"`
+	RefundedNow     bool         `db:"refunded_now"`
+	DisputedBefore  bool         `db:"disputed_before"`
+	DisputedNow     bool         `db:"disputed_now"`
+	RequestedBefore sql.NullTime `db:"requested_before"`
+	RequestedNow    sql.NullTime `db:"requested_now"`
+	night.PaymentFacts
+}
+
+// windowRow is a row of reconciler.refund_windows.
+type windowRow struct {
+	AccountID       string    `json:"account_id"`
+	PurchaseID      string    `json:"purchase_id"`
+	CompletedAt     time.Time `json:"completed_at"`
+	ExpiresAt       time.Time `json:"expires_at"`
+	State           string    `json:"state"`
+	StateBefore     string    `json:"state_before"`
+	Credits         int64     `json:"credits"`
+	UsedCredits     int64     `json:"used_credits"`
+	AmountMinor     int64     `json:"amount_minor"`
+	FeeMinor        *int64    `json:"fee_minor"`
+	RefundableMinor *int64    `json:"refundable_minor"`
+	Currency        string    `json:"currency"`
+	PolicyVersion   string    `json:"policy_version"`
+}
+
+func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
+	if err := n.ClearStaging(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "refund_windows/clear", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	if _, err := matchRequests(ctx, n, tx, job); err != nil {
+		return nil, err
+	}
+	if err := lookAtWindows(ctx, n, tx, job); err != nil {
+		return nil, err
+	}
+	counts := night.Counts{}
+	for after := ""; ; {
+		var through string
+		if err := tx.Get(ctx, &through, "refund_windows/next_accounts", postgres.Args{"date": n.Date, "after": after, "limit": accountBatch}); err != nil {
+			return nil, err
+		}
+		if through == "" {
+			break
+		}
+		if err := windowsOf(ctx, n, tx, job, after, through, counts); err != nil {
+			return nil, err
+		}
+		after = through
+	}
+	var opened struct{ Scanned, Recorded string }
+	if err := tx.Get(ctx, &opened, "refund_windows/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+		return nil, err
+	}
+	c := night.NewControls(n, job)
+	c.Add("refund windows opened", "purchases", opened.Scanned, opened.Recorded, "0", "0")
+	if err := c.Record(ctx, tx); err != nil {
+		return nil, err
+	}
+	return counts, clearRequests(ctx, n, tx, job)
+}
+
+// lookAtWindows adds the accounts to those that moved whose windows may be open or change by something else than entries.
+func lookAtWindows(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
+	var longest time.Duration
+	for _, version := range n.Policies.Versions() {
+		longest = max(longest, version.RefundWindow)
+	}
+	_, err := tx.Exec(ctx, "refund_windows/look_at", n.Args(job, postgres.Args{
+		"begin": n.Begin, "as_of": n.AsOf(), "longest_window_seconds": int64(longest / time.Second),
+	}))
+	return err
+}
+
+// windowsOf states the windows of the accounts after one and through another.
+func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterAccount, throughAccount string, counts night.Counts) error {
+	args := n.Args(job, postgres.Args{
+		"begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash(), "after_account": afterAccount, "through_account": throughAccount,
+	})
+	return postgres.InPages(ctx, tx, "refund_windows/facts", args, night.BatchRows, func(page []windowFacts) error {
+		var rows []windowRow
+		for _, facts := range page {
+			if row, keep := window(n, facts); keep {
+				rows = append(rows, row)
+				counts["windows_"+row.State]++
+			}
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		encoded, err := json.Marshal(rows)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "refund_windows/record", postgres.Args{"date": n.Date, "rows": string(encoded)})
+		return err
+	})
+}
+
+// window states one purchase's window at opening and at the end of the night, and says whether the night has to show it.
+func window(n *night.Night, f windowFacts) (row windowRow, keep bool) {
+	now := reconcile.WindowFacts{
+		AsOf: n.AsOf(), CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt, UsedCredits: f.UsedNow,
+		Refunded: f.RefundedNow, Disputed: f.DisputedNow, RequestedAt: f.RequestedNow.Time,
+	}.State()
+	var before reconcile.WindowState
+	if f.CompletedAt.Before(n.Begin) {
+		before = reconcile.WindowFacts{
+			AsOf: n.Begin, CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt, UsedCredits: f.UsedBefore,
+			Refunded: f.RefundedBefore, Disputed: f.DisputedBefore, RequestedAt: f.RequestedBefore.Time,
+		}.State()
+	}
+	row = windowRow{
+		AccountID: f.AccountID, PurchaseID: f.PurchaseID, CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt,
+		State: string(now), StateBefore: string(before), Credits: f.Credits, UsedCredits: f.UsedNow,
+		AmountMinor: f.AmountMinor, Currency: f.Currency, PolicyVersion: f.PolicyVersion,
+	}
+	row.FeeMinor, row.RefundableMinor = stateRefundable(n, f, now)
+	keep = now != before || before == reconcile.WindowOpen || before == reconcile.WindowRequested
+	return row, keep
+}
+
+// stateRefundable is the fee of a window's payment and what may be paid back of it; both nil where Stripe has not said, and the second where
+// purchase and payment differ: a decision would wait.
+func stateRefundable(n *night.Night, f windowFacts, state reconcile.WindowState) (feeMinor, refundableMinor *int64) {
+	payment := paymentOf(n, f.PurchaseID, f.PaymentFacts)
+	covers := payment.Covers(f.AmountMinor, f.Currency)
+	if !payment.Known && (payment.Currency != "" || !covers) {
+		return nil, nil
+	}
+	refundable, fee, err := payment.Refundable()
+	if err != nil {
+		return nil, nil // paymentOf has said so
+	}
+	if state != reconcile.WindowOpen && state != reconcile.WindowRequested {
+		refundable = 0
+	} else if !covers {
+		return &fee, nil
+	}
+	return &fee, &refundable
+}
+
+// paymentOf is what a purchase's payment brought and cost. Where Stripe has said what can't be, its fee is not known: a decision then waits.
+func paymentOf(n *night.Night, purchase string, f night.PaymentFacts) reconcile.Payment {
+	payment := f.Payment()
+	if _, _, err := payment.Refundable(); payment.Known && err != nil {
+		n.Log.Warn().Err(err).Str("purchase", purchase).Msg("the payment's fee is not usable; what needs it waits")
+		payment.Known = false
+	}
+	return payment
+}

@@ -1,0 +1,19 @@
+package match
+
+import (
+	"context"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+)
+
+// matchCharges reconciles the platform's purchases with Stripe's charges, both ways.
+func matchCharges(ctx context.Context, n *night.Night) (night.Counts, error) {
+	return stripeJob{
+		name: "match-charges",
+		scopes: []stripeScope{
+			{"purchases at Stripe", "stripe_match/purchase_candidates", "purchase", "stripe_match/judge_purchases", "purchases at Stripe again"},
+			{"charges on the platform", "stripe_match/charge_candidates", "charge", "stripe_match/judge_charges", ""},
+		},
+		scanned: "stripe_match/scanned_charges",
+	}.reconcile(ctx, n)
+}

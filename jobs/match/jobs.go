@@ -1,0 +1,135 @@
+package match
+
+import (
+	"context"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/source"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// Jobs reconciles the night's finished jobs with their debits: the reading has found what is not plainly clean, the exact rules judge
+// that, and the control totals prove that no row was lost between the two.
+func Jobs(ctx context.Context, n *night.Night, read *source.Reading) (counts night.Counts, err error) {
+	const job = "match-jobs"
+	err = n.Store.InTx(ctx, night.MatchingTx, func(inTx context.Context, tx *postgres.Tx) error {
+		// The night was read before this snapshot is taken, and what there is will be counted after it: what turns up in between shows in the count.
+		if _, err := tx.Exec(inTx, "breaks/clear_findings", n.Args(job, nil)); err != nil {
+			return err
+		}
+		judged, err := judgeJobs(inTx, n, tx, job)
+		if err != nil {
+			return err
+		}
+		scanned, err := read.Count(ctx, n) // in a snapshot of its own
+		if err != nil {
+			return err
+		}
+		n.Step("match-jobs/scanned")
+		n.Step("match-jobs/judged")
+		counts, err = concludeJobs(inTx, n, tx, job, scanned, read.Clean, judged)
+		return err
+	})
+	return counts, err
+}
+
+// judgeJobs applies the exact rules to what is not plainly clean.
+func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (outcomes []source.Totals, err error) {
+	if _, err := tx.Exec(ctx, "match_jobs/rescan", n.Args(job, nil)); err != nil {
+		return nil, err
+	}
+	except := []string{string(reconcile.JobStuck)}
+	if _, err := tx.Exec(ctx, "candidates/carry_over", n.Args(job, postgres.Args{"except_kinds": except})); err != nil {
+		return nil, err
+	}
+	outcomes, unclassified, err := judgeCandidates(ctx, n, tx, job)
+	if err != nil || !unclassified {
+		return outcomes, err
+	}
+	// A failure code that was never met before is rare: looking for them first would look up every candidate once more, every night.
+	if err := source.ClassifyFailures(ctx, n, tx, job); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.Args(job, nil)); err != nil {
+		return nil, err
+	}
+	outcomes, _, err = judgeCandidates(ctx, n, tx, job)
+	return outcomes, err
+}
+
+// judgeCandidates also says whether a failure code has not been held against the policy yet.
+func judgeCandidates(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (outcomes []source.Totals, unclassified bool, err error) {
+	var rows []struct {
+		source.Totals
+		Unclassified bool
+	}
+	if err := tx.Select(ctx, &rows, "match_jobs/judge", n.Args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash()})); err != nil {
+		return nil, false, err
+	}
+	for _, row := range rows {
+		outcomes, unclassified = append(outcomes, row.Totals), unclassified || row.Unclassified
+	}
+	return outcomes, unclassified, nil
+}
+
+// concludeJobs proves that no row was lost between reading and judging, and gives the findings to the breaks.
+func concludeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals) (night.Counts, error) {
+	stuckAfter := int64(n.Settings.JobStuckAfter / time.Second)
+	stuck, err := tx.Exec(ctx, "match_jobs/stuck", n.Args(job, postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}))
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := controlMatchJobs(ctx, n, tx, job, scanned, clean, outcomes, stuck, stuckAfter)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := n.MergeBreaks(ctx, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	counts["jobs_matched"], counts["jobs_broken"], counts["jobs_stuck"] = jobs.Int64("matched"), jobs.Int64("breaks"), stuck
+	return counts, nil
+}
+
+func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals, stuck, stuckAfter int64) (jobs night.Tally, err error) {
+	var carried string
+	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.Args(job, nil)); err != nil {
+		return nil, err
+	}
+	var unfinished struct{ Unfinished, Young string }
+	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}); err != nil {
+		return nil, err
+	}
+	clean.Outcome, clean.Carried = "matched", "0"
+	jobs, cost, debits, again := night.Tally{}, night.Tally{}, night.Tally{}, night.Tally{}
+	for _, o := range append(outcomes, clean) {
+		for _, sum := range []struct {
+			tally  night.Tally
+			amount string
+		}{{jobs, o.Jobs}, {cost, o.Cost}, {debits, o.Debits}, {again, o.Carried}} {
+			if err := sum.tally.Add(o.Outcome, sum.amount); err != nil {
+				return nil, err
+			}
+		}
+	}
+	stuckTotal := night.Tally{}
+	if err := stuckTotal.Add("breaks", night.FormatInt(stuck)); err != nil {
+		return nil, err
+	}
+	c := night.NewControls(n, job)
+	for _, row := range []struct {
+		check, unit, scanned string
+		by                   night.Tally
+	}{
+		{"finished jobs", "jobs", scanned.Jobs, jobs},
+		{"cost of finished jobs", "credits", scanned.Cost, cost},
+		{"debits of the night", "credits", scanned.Debits, debits},
+		{"jobs looked at again", "jobs", carried, again},
+	} {
+		c.Add(row.check, row.unit, row.scanned, row.by.Text("matched"), row.by.Text("awaiting"), row.by.Text("breaks"))
+	}
+	c.Add("unfinished jobs", "jobs", unfinished.Unfinished, "0", unfinished.Young, stuckTotal.Text("breaks"))
+	return jobs, c.Record(ctx, tx)
+}

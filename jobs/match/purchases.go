@@ -1,0 +1,100 @@
+package match
+
+import (
+	"context"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/source"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// Purchases reconciles the night's completed purchases with their grants in the ledger, finds accounts below zero and shows late
+// items; then purchases with Stripe.
+func Purchases(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
+	const job = "match-purchases"
+	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = matchGrants(ctx, n, tx, job)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	stripeCounts, err := matchCharges(ctx, n)
+	for name, count := range stripeCounts {
+		counts["stripe_"+name] = count
+	}
+	return counts, err
+}
+
+func matchGrants(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
+	if err := n.ClearStaging(ctx, tx, job); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "match_purchases/candidates", n.Span(n.Args(job, nil))); err != nil {
+		return nil, err
+	}
+	except := []string{string(reconcile.NegativeBalance), string(reconcile.LateItem)}
+	if _, err := tx.Exec(ctx, "candidates/carry_over", n.Args(job, postgres.Args{"except_kinds": except})); err != nil {
+		return nil, err
+	}
+	var outcomes []source.Totals
+	if err := tx.Select(ctx, &outcomes, "match_purchases/judge", n.Args(job, postgres.Args{"as_of": n.AsOf()})); err != nil {
+		return nil, err
+	}
+	var balances struct{ Accounts, Matched, Breaks string }
+	if err := tx.Get(ctx, &balances, "match_purchases/negative_balances", n.Args(job, postgres.Args{"begin": n.Begin})); err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "match_purchases/late_items", n.Args(job, nil)); err != nil {
+		return nil, err
+	}
+	if err := controlMatchPurchases(ctx, n, tx, job, outcomes, balances.Matched, balances.Breaks); err != nil {
+		return nil, err
+	}
+	counts, err := n.MergeBreaks(ctx, tx, job)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(ctx, "candidates/clear", n.Args(job, nil))
+	return counts, err
+}
+
+func controlMatchPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, outcomes []source.Totals, balancesOK, balancesNegative string) error {
+	var scanned struct{ Purchases, Credits, Granted string }
+	if err := tx.Get(ctx, &scanned, "match_purchases/scanned", n.Span(nil)); err != nil {
+		return err
+	}
+	var carried, accounts string
+	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.Args(job, nil)); err != nil {
+		return err
+	}
+	if err := tx.Get(ctx, &accounts, "match_purchases/accounts_seen", n.Span(n.Args(job, nil))); err != nil {
+		return err
+	}
+	purchases, credits, grants, again := night.Tally{}, night.Tally{}, night.Tally{}, night.Tally{}
+	for _, o := range outcomes {
+		for _, sum := range []struct {
+			tally  night.Tally
+			amount string
+		}{{purchases, o.Jobs}, {credits, o.Cost}, {grants, o.Debits}, {again, o.Carried}} {
+			if err := sum.tally.Add(o.Outcome, sum.amount); err != nil {
+				return err
+			}
+		}
+	}
+	c := night.NewControls(n, job)
+	for _, row := range []struct {
+		check, unit, scanned string
+		by                   night.Tally
+	}{
+		{"completed purchases", "purchases", scanned.Purchases, purchases},
+		{"credits purchased", "credits", scanned.Credits, credits},
+		{"grants of the night", "credits", scanned.Granted, grants},
+		{"purchases looked at again", "purchases", carried, again},
+	} {
+		c.Add(row.check, row.unit, row.scanned, row.by.Text("matched"), row.by.Text("awaiting"), row.by.Text("breaks"))
+	}
+	c.Add("balances of accounts that moved", "accounts", accounts, balancesOK, "0", balancesNegative)
+	return c.Record(ctx, tx)
+}

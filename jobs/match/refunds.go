@@ -1,0 +1,53 @@
+package match
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/calendar"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// matchRefunds reconciles refunds three ways: the money at Stripe, the credits in the ledger, and what the policy allows. What it has approved
+// has to be paid.
+func matchRefunds(ctx context.Context, n *night.Night) (night.Counts, error) {
+	unpaid, err := unpaidArgs(n)
+	if err != nil {
+		return nil, err
+	}
+	return stripeJob{
+		name: "match-refunds",
+		scopes: []stripeScope{
+			{"refunds", "stripe_match/refund_candidates", "refund", "stripe_match/judge_refunds", ""},
+			{"refunded purchases", "stripe_match/refunded_purchase_candidates", "purchase", "stripe_match/judge_refunded_purchases", ""},
+			{"approved refunds", "stripe_match/approved_candidates", "refund_request", "stripe_match/judge_approved", ""},
+		},
+		scanned: "stripe_match/scanned_refunds",
+		args:    unpaid,
+	}.reconcile(ctx, n)
+}
+
+// approvedWithin is for how many days approved refunds are looked at every night; older ones while nothing was ever refunded, or when
+// something happens to their payment.
+const approvedWithin = 60
+
+// unpaidArgs say through which night approvals are overdue, by the calendar of the policy version that each was decided by.
+func unpaidArgs(n *night.Night) (postgres.Args, error) {
+	var versions, through []string
+	for _, version := range n.Policies.Versions() {
+		isHoliday, err := calendar.ByName(version.HolidayCalendar)
+		if err != nil {
+			return nil, err
+		}
+		last, err := reconcile.OverdueThrough(n.Date, reconcile.RefundBusinessDays, isHoliday)
+		if err != nil {
+			return nil, fmt.Errorf("policy version %s: %w", version.Version, err)
+		}
+		versions, through = append(versions, version.Version), append(through, last.String())
+	}
+	return postgres.Args{
+		"versions": versions, "overdue_through": through, "approved_since": n.Date.AddDays(-approvedWithin), "zone": n.Settings.Zone.String(),
+	}, nil
+}

@@ -1,0 +1,244 @@
+package match
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+)
+
+// stripeCheck is one object's outcome: matched unless it has a kind.
+type stripeCheck struct {
+	job, check, account, subject string
+	kind                         reconcile.BreakKind
+	awaiting                     bool
+	field, ours, theirs          string
+	variance                     int64
+	unit, detail                 string
+	amount                       int64
+	currency                     string
+	since                        time.Time // what is awaited is awaited since then
+}
+
+func addCheck(ctx context.Context, n *night.Night, tx *postgres.Tx, c stripeCheck) error {
+	outcome := "matched"
+	switch {
+	case c.kind != "":
+		outcome = "break"
+	case c.awaiting:
+		outcome = "awaiting"
+	}
+	_, err := tx.Exec(ctx, "stripe_match/add_check", postgres.Args{
+		"account_id": c.account, "date": n.Date, "job": c.job, "check_name": c.check, "subject_id": c.subject, "outcome": outcome,
+		"kind": string(c.kind), "field": c.field, "ours": c.ours, "theirs": c.theirs, "variance": c.variance, "unit": c.unit,
+		"detail": c.detail, "amount_minor": c.amount, "currency": c.currency, "since": sql.NullTime{Time: c.since, Valid: !c.since.IsZero()},
+	})
+	return err
+}
+
+// stripeJob is one reconciliation against Stripe: what it looks at, how it judges, and what it has to account for.
+type stripeJob struct {
+	name   string   // of its findings, breaks and control totals
+	clear  []string // statements that take out the results of an earlier run of the night
+	scopes []stripeScope
+	// judge are the statements that put a row into stripe_checks for every object; more does what SQL doesn't.
+	judge []string
+	more  func(ctx context.Context, tx *postgres.Tx) error
+	// scanned counts the objects once more, apart from the matching; outcomes, besides those in stripe_checks, is what was counted in bulk.
+	scanned, outcomes string
+	// record are statements that keep what the checks came to.
+	record []string
+	// args are parameters of its own.
+	args postgres.Args
+}
+
+// stripeScope is a set of objects under examination: those of the night, and those of breaks that are still open.
+type stripeScope struct {
+	name        string // of its candidates, and of its control total
+	statement   string
+	subjectType string // of the breaks that are looked at again
+	judge       string // statement that judges it
+	// gone is the control total for what is looked at again and isn't there any more: its breaks clear. "": nothing of it can go.
+	gone string
+}
+
+// reconcile runs a stripeJob in one transaction. For a night that Stripe was not looked at for, it takes out what an earlier run of the
+// night had found and leaves the breaks as they are: nothing is clean, and nothing is cleared.
+func (j stripeJob) reconcile(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
+	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		counts, err = j.run(ctx, n, tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", j.name, err)
+	}
+	return counts, nil
+}
+
+func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
+	s := stripeStatements{night: n, tx: tx, args: night.With(stripeArgs(n, j.name), j.args)}
+	var scopes []string
+	for _, scope := range j.scopes {
+		scopes = append(scopes, scope.name)
+	}
+	s.args["scopes"] = scopes
+	clear := append([]string{"stripe_match/clear_staging"}, j.clear...)
+	if err := s.exec(ctx, clear...); err != nil {
+		return nil, err
+	}
+	look, err := stripefeed.LookedAt(ctx, tx, n.Date)
+	if err != nil {
+		return nil, err
+	}
+	if !look.Complete() {
+		_, err := tx.Exec(ctx, "controls/clear", n.Args(j.name, nil))
+		return night.Counts{"skipped": 1}, err
+	}
+	for _, scope := range j.scopes {
+		s.args["scope"], s.args["subject_type"] = scope.name, scope.subjectType
+		steps := []string{scope.statement}
+		if scope.subjectType != "" {
+			steps = append(steps, "stripe_match/carry_over")
+		}
+		if err := s.exec(ctx, steps...); err != nil {
+			return nil, err
+		}
+	}
+	for _, scope := range j.scopes {
+		s.args["scope"], s.args["gone"] = scope.name, scope.gone
+		steps := []string{scope.judge}
+		if scope.gone != "" {
+			steps = append(steps, "stripe_match/judge_gone")
+		}
+		if err := s.exec(ctx, steps...); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.exec(ctx, j.judge...); err != nil {
+		return nil, err
+	}
+	if j.more != nil {
+		if err := j.more(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	n.Step(j.name + "/judged")
+	if err := j.control(ctx, s); err != nil {
+		return nil, err
+	}
+	if len(j.scopes) > 0 {
+		s.args["scope"] = j.scopes[0].name
+	}
+	if err := s.exec(ctx, append(slices.Clone(j.record), "stripe_match/findings")...); err != nil {
+		return nil, err
+	}
+	counts, err := n.MergeBreaks(ctx, tx, j.name)
+	if err != nil {
+		return nil, err
+	}
+	return counts, s.exec(ctx, "stripe_match/drop_matched", "stripe_match/clear_candidates")
+}
+
+// control holds what the checks came to against what was counted apart from them.
+func (j stripeJob) control(ctx context.Context, s stripeStatements) error {
+	type sum struct {
+		CheckName string `db:"check_name"`
+		Unit      string
+		Outcome   string
+		Amount    string
+	}
+	var outcomes, bulk, scanned []sum
+	if err := s.tx.Select(ctx, &outcomes, "stripe_match/outcomes", s.pick("stripe_match/outcomes")); err != nil {
+		return err
+	}
+	if j.outcomes != "" {
+		if err := s.tx.Select(ctx, &bulk, j.outcomes, s.pick(j.outcomes)); err != nil {
+			return err
+		}
+	}
+	if err := s.tx.Select(ctx, &scanned, j.scanned, s.pick(j.scanned)); err != nil {
+		return err
+	}
+	type key struct{ check, unit string }
+	tallies, counted := map[key]night.Tally{}, map[key]string{}
+	for _, o := range append(outcomes, bulk...) {
+		k := key{o.CheckName, o.Unit}
+		if tallies[k] == nil {
+			tallies[k] = night.Tally{}
+		}
+		if err := tallies[k].Add(o.Outcome, o.Amount); err != nil {
+			return err
+		}
+	}
+	var order []key
+	for _, row := range scanned {
+		counted[key{row.CheckName, row.Unit}] = row.Amount
+		order = append(order, key{row.CheckName, row.Unit})
+	}
+	for k := range tallies {
+		// Objects that are looked at again have no money to account for twice; an object that nobody counted is an error.
+		if _, ok := counted[k]; !ok && (k.unit == "" || counted[key{k.check, ""}] == "") {
+			counted[k] = "0"
+			order = append(order, k)
+		}
+	}
+	c := night.NewControls(s.night, j.name)
+	for _, k := range order {
+		unit := k.unit
+		if unit == "" {
+			unit = "objects"
+		}
+		by := tallies[k]
+		c.Add(k.check, unit, counted[k], by.Text("matched"), by.Text("awaiting"), by.Text("break"))
+	}
+	return c.Record(ctx, s.tx)
+}
+
+// stripeStatements runs statements of the topic with those of the job's parameters that each takes.
+type stripeStatements struct {
+	night *night.Night
+	tx    *postgres.Tx
+	args  postgres.Args
+}
+
+func (s stripeStatements) pick(statement string) postgres.Args {
+	picked := postgres.Args{}
+	for _, name := range s.night.Store.Catalog().Statement(statement).Params {
+		if value, ok := s.args[name]; ok {
+			picked[name] = value
+		}
+	}
+	return picked
+}
+
+func (s stripeStatements) exec(ctx context.Context, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := s.tx.Exec(ctx, statement, s.pick(statement)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stripeArgs are the parameters that statements about Stripe may take.
+func stripeArgs(n *night.Night, job string) postgres.Args {
+	return postgres.Args{
+		"date": n.Date, "job": job, "begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash(),
+		// A counterpart of what happened before grace_before is overdue; so the night looks at all since then and its own.
+		"since":                    n.Begin.Add(-n.Settings.AwaitingFor),
+		"grace_before":             n.AsOf().Add(-n.Settings.AwaitingFor),
+		"stuck_before":             n.AsOf().Add(-n.Settings.RefundStuckAfter),
+		"async_since":              n.AsOf().Add(-reconcile.AsyncSettlesWithin),
+		"async_from":               n.Begin.Add(-n.Settings.AwaitingFor - reconcile.AsyncSettlesWithin),
+		"overdue_before":           n.AsOf().Add(-itemisedWithin),
+		"available_within_seconds": int64(availableWithin / time.Second),
+		"categories":               reportingCategories,
+		"from_the_first":           n.Settings.Matching == night.MatchExact, // as verification sets it
+	}
+}

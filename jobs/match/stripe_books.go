@@ -1,0 +1,94 @@
+package match
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+const (
+	availableWithin = reconcile.AvailableWithin
+	itemisedWithin  = reconcile.ItemisedWithin
+)
+
+var reportingCategories = reconcile.ReportingCategories()
+
+// booksJob is the name under which the breaks of Stripe's own books are kept.
+const booksJob = "stripe-books"
+
+// reconcileBooks proves Stripe's books in themselves: the night's activity by category, opening to closing per currency and against
+// Stripe's Balance, and each payout against its transactions.
+func reconcileBooks(ctx context.Context, n *night.Night) (night.Counts, error) {
+	return stripeJob{
+		name:     booksJob,
+		clear:    []string{"stripe_match/clear_books"},
+		judge:    []string{"stripe_match/activity", "stripe_match/cash", "stripe_match/judge_cash", "stripe_match/judge_transactions"},
+		more:     func(ctx context.Context, tx *postgres.Tx) error { return tieOutPayouts(ctx, n, tx) },
+		scanned:  "stripe_match/scanned_books",
+		outcomes: "stripe_match/known_transactions",
+	}.reconcile(ctx, n)
+}
+
+// payoutRow is a payout as of the night, with the sums of its transactions.
+type payoutRow struct {
+	PayoutID      string         `db:"payout_id"`
+	Currency      string         `db:"currency"`
+	Status        string         `db:"status"`
+	Automatic     bool           `db:"automatic"`
+	Method        string         `db:"method"`
+	Type          string         `db:"type"`
+	CreatedAt     time.Time      `db:"created_at"`
+	ArrivalDate   reconcile.Date `db:"arrival_date"`
+	AmountMinor   int64          `db:"amount_minor"`
+	Itemised      bool           `db:"itemised"`
+	InScan        bool           `db:"in_scan"`
+	Overdue       bool           `db:"overdue"`
+	OwnMinor      int64          `db:"own_minor"`
+	ReturnedMinor int64          `db:"returned_minor"`
+	Transactions  int64          `db:"transactions"`
+	GrossMinor    int64          `db:"gross_minor"`
+	FeeMinor      int64          `db:"fee_minor"`
+	NetMinor      int64          `db:"net_minor"`
+}
+
+func tieOutPayouts(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
+	s := stripeStatements{night: n, tx: tx, args: stripeArgs(n, booksJob)}
+	var rows []payoutRow
+	if err := tx.Select(ctx, &rows, "stripe_match/payout_facts", s.pick("stripe_match/payout_facts")); err != nil {
+		return err
+	}
+	for _, p := range rows {
+		tieOut, residual, why := reconcile.TieOutPayout(reconcile.PayoutFacts{
+			Status: p.Status, Automatic: p.Automatic, AmountMinor: p.AmountMinor, OwnMinor: p.OwnMinor, ReturnedMinor: p.ReturnedMinor,
+			Itemised: p.Itemised, NetMinor: p.NetMinor, Overdue: p.Overdue,
+		})
+		_, err := tx.Exec(ctx, "stripe_match/add_payout", postgres.Args{
+			"date": n.Date, "payout_id": p.PayoutID, "currency": p.Currency, "status": p.Status, "automatic": p.Automatic,
+			"method": p.Method, "type": p.Type, "created_at": p.CreatedAt, "arrival_date": p.ArrivalDate, "amount_minor": p.AmountMinor,
+			"transactions": p.Transactions, "gross_minor": p.GrossMinor, "fee_minor": p.FeeMinor, "net_minor": p.NetMinor,
+			"returned_minor": p.ReturnedMinor, "residual_minor": residual, "tie_out": string(tieOut),
+		})
+		if err != nil {
+			return err
+		}
+		check := stripeCheck{
+			job: booksJob, check: "payouts", subject: p.PayoutID, since: p.CreatedAt, awaiting: tieOut == reconcile.TieOutAwaiting, amount: p.AmountMinor, currency: p.Currency,
+		}
+		if !p.InScan {
+			check.check, check.currency = "payouts again", ""
+		}
+		if tieOut == reconcile.TieOutResidual {
+			check.kind, check.field = reconcile.PayoutResidual, "amount_minor"
+			check.ours, check.theirs = strconv.FormatInt(p.AmountMinor, 10), strconv.FormatInt(p.AmountMinor-residual, 10)
+			check.variance, check.unit, check.detail = residual, p.Currency, why
+		}
+		if err := addCheck(ctx, n, tx, check); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package match
+
+import (
+	"context"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+)
+
+// Subscriptions holds subscription charges, changes and access against clause 4.
+func Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
+	return stripeJob{
+		name:  "subscriptions",
+		clear: []string{"stripe_match/clear_subscriptions"},
+		scopes: []stripeScope{
+			// The first is the one that subscription_checks has its rows of.
+			{"subscriptions and their access", "stripe_match/subscription_candidates", "subscription", "stripe_match/judge_access", "subscriptions and their access"},
+			{"changes of plan", "stripe_match/change_candidates", "subscription_change", "stripe_match/judge_changes", "changes of plan again"},
+			{"invoices of subscriptions", "stripe_match/invoice_candidates", "invoice", "stripe_match/judge_invoices", ""},
+			{"refunds of subscriptions", "stripe_match/subscription_refund_candidates", "refund", "stripe_match/judge_subscription_refunds", ""},
+		},
+		scanned: "stripe_match/scanned_subscriptions",
+		record:  []string{"stripe_match/record_subscriptions"},
+	}.reconcile(ctx, n)
+}

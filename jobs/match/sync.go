@@ -1,0 +1,52 @@
+package match
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+)
+
+// StripeSource brings the worker's own Stripe tables up to date; *stripefeed.Client is one.
+type StripeSource interface {
+	Sync(ctx context.Context, o stripefeed.SyncOptions) (stripefeed.Result, error)
+}
+
+// Sync brings the worker's own tables of Stripe's objects up to date, then reconciles Stripe's books in themselves. Without a key,
+// and when the sync fails, the night is noted as one that Stripe was not looked at for.
+func Sync(ctx context.Context, n *night.Night, stripe StripeSource) (night.Counts, error) {
+	if n.Run.Rehearsal { // what is known of Stripe is what there is to work with
+		return reconcileBooks(ctx, n)
+	}
+	if stripe == nil {
+		if err := stripefeed.RecordNoKey(ctx, n.Store, n.Date, n.AsOf()); err != nil {
+			return nil, err
+		}
+		return reconcileBooks(ctx, n)
+	}
+	// A residual may be what an earlier sync has missed: read it again, further back than usual.
+	var residuals bool
+	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"date": n.Date, "job": booksJob}); err != nil {
+		return nil, err
+	}
+	result, err := stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals})
+	counts := night.Counts{}
+	for stream, rows := range result.Rows {
+		counts["rows_"+stream] = rows
+	}
+	if err != nil {
+		_, clearErr := reconcileBooks(ctx, n)
+		if clearErr != nil {
+			err = fmt.Errorf("%w; %w", err, clearErr)
+		}
+		return counts, err
+	}
+	n.Step("sync-stripe/synced")
+	books, err := reconcileBooks(ctx, n)
+	for name, count := range books {
+		counts[name] = count
+	}
+	return counts, err
+}

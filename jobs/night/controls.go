@@ -1,0 +1,58 @@
+package night
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// controls gathers the control totals of one job. Sums come and go as decimal text: credits of a whole platform can pass 64 bits.
+type controls struct {
+	night                                             *Night
+	job                                               string
+	checks, units, scanned, matched, awaiting, breaks []string
+}
+
+func NewControls(n *Night, job string) *controls { return &controls{night: n, job: job} }
+
+func (c *controls) Add(check, unit, scanned, matched, awaiting, breaks string) {
+	c.checks, c.units = append(c.checks, check), append(c.units, unit)
+	c.scanned, c.matched = append(c.scanned, scanned), append(c.matched, matched)
+	c.awaiting, c.breaks = append(c.awaiting, awaiting), append(c.breaks, breaks)
+}
+
+// Record writes the totals, reads them back, and fails with ErrIntegrity naming every check that doesn't tie.
+func (c *controls) Record(ctx context.Context, tx *postgres.Tx) error {
+	var stored []struct {
+		CheckName  string `db:"check_name"`
+		Unit       string
+		Difference string
+	}
+	err := tx.Select(ctx, &stored, "controls/record", c.night.Args(c.job, postgres.Args{
+		"checks": c.checks, "units": c.units, "scanned": c.scanned, "matched": c.matched, "awaiting": c.awaiting, "breaks": c.breaks,
+	}))
+	if err != nil {
+		return err
+	}
+	if len(stored) != len(c.checks) {
+		return fmt.Errorf("control totals of %s: %d of %d were stored; another job has one of the same name", c.job, len(stored), len(c.checks))
+	}
+	untied, first := 0, 0
+	for i := range stored {
+		if stored[i].Difference == "0" {
+			continue
+		}
+		if untied++; untied == 1 || stored[i].CheckName+"\x00"+stored[i].Unit < stored[first].CheckName+"\x00"+stored[first].Unit {
+			first = i
+		}
+	}
+	if untied > 0 {
+		u := stored[first]
+		return fmt.Errorf("%w: control total %q does not tie by %s %s (%d in all that don't)", ErrIntegrity, u.CheckName, u.Difference, u.Unit, untied)
+	}
+	return nil
+}
+
+// ClosingIsLedger is the name of a control.
+const ClosingIsLedger = "closing equals the ledger"

@@ -1,0 +1,64 @@
+package night
+
+import (
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// ErrIntegrity says that the books can't be trusted as they are: control totals don't tie, a circuit breaker tripped, or a closed
+// period would change. Nobody should retry it blindly.
+var ErrIntegrity = errors.New("integrity")
+
+// Counts are what a job did, for its run row and its log line.
+type Counts map[string]int64
+
+// Night is one business date being worked on: what every step is handed.
+type Night struct {
+	reconcile.Night
+	Store    *postgres.Store
+	Policies reconcile.Policies
+	Settings Settings
+	Run      Run
+	Revision int // of the report that this run works on; it changes when a new one is published
+	Log      zerolog.Logger
+}
+
+// Run says how, when and by whom a night is run.
+type Run struct {
+	Name, Actor string // for the audit log: by default the night's own run id, and the worker
+	CodeVersion string
+	Whole       bool // all steps are run, and the night is reported at the end
+	Rehearsal   bool // what is written to the database will be rolled back, so that nothing may leave it
+	Clock       func() time.Time
+	Step        func(name string)
+}
+
+func (n *Night) Now() time.Time { return n.Run.Clock() }
+
+func (n *Night) Step(name string) { n.Run.Step(name) }
+
+// PolicyHash is what failure classes and versions are stored under.
+func (n *Night) PolicyHash() string { return n.Policies.Hash() }
+
+// Args are the parameters nearly every statement of a job takes, and the given ones.
+func (n *Night) Args(job string, more postgres.Args) postgres.Args {
+	args := postgres.Args{"date": n.Date, "job": job}
+	for name, value := range more {
+		args[name] = value
+	}
+	return args
+}
+
+// Span are the parameters of the night's interval.
+func (n *Night) Span(more postgres.Args) postgres.Args {
+	args := postgres.Args{"begin": n.Begin, "end": n.End}
+	for name, value := range more {
+		args[name] = value
+	}
+	return args
+}

@@ -1,0 +1,48 @@
+package night
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+// booking is where entries of this night go: its own as-of, or that of the latest night already reported.
+type booking struct {
+	At time.Time
+	On reconcile.Date // the night that sees them
+}
+
+func (n *Night) Booking(ctx context.Context, q postgres.Querier) (booking, error) {
+	reported, err := LastReported(ctx, q)
+	if err != nil {
+		return booking{}, err
+	}
+	latest := n.Night
+	if reported.After(n.Date) {
+		latest = reconcile.NightOf(reported, n.Settings.Zone)
+	}
+	return booking{At: latest.AsOf(), On: latest.Date.AddDays(1)}, nil
+}
+
+// IsOpen says whether what arrives late can be booked in this night: no later night has been reported, and this one either hasn't been or
+// is reported anew. A single job of a reported night publishes nothing: what it booked would be in nobody's books.
+func (n *Night) IsOpen(reported reconcile.Date) bool {
+	return reported.IsZero() || n.Date.After(reported) || n.Date == reported && n.Run.Whole
+}
+
+// LastReported is the latest night whose report has been made; zero when there is none.
+func LastReported(ctx context.Context, q postgres.Querier) (reconcile.Date, error) {
+	var last struct {
+		BusinessDate reconcile.Date `db:"business_date"`
+		AsOf         sql.NullTime   `db:"as_of"`
+	}
+	err := q.Get(ctx, &last, "runs/last_reported", postgres.Args{})
+	if errors.Is(err, sql.ErrNoRows) {
+		return reconcile.Date{}, nil
+	}
+	return last.BusinessDate, err
+}

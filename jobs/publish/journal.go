@@ -1,0 +1,51 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports"
+)
+
+// ErrNoJournal says that a night's journal has not been kept.
+var ErrNoJournal = errors.New("the night has no journal")
+
+// LedgerOf is a night's journal as it was kept, for the writers of its files. ErrNoJournal comes with an empty one.
+func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart reconcile.Chart) (reports.Ledger, error) {
+	l := reports.Ledger{Date: date, Chart: chart, Lines: rowsOf[reports.JournalLine](q, "reports/journal", date)}
+	var kept bool
+	if err := q.Get(ctx, &kept, "books/journal_kept", postgres.Args{"date": date}); err != nil {
+		return l, err
+	}
+	if !kept {
+		return l, fmt.Errorf("%s: %w", date, ErrNoJournal)
+	}
+	if err := q.Select(ctx, &l.Balances, "books/balances", postgres.Args{"date": date}); err != nil {
+		return l, err
+	}
+	return l, q.Select(ctx, &l.Accounts, "books/accounts", postgres.Args{"date": date})
+}
+
+// journalWriters are the files of the night's journal beside journal.csv.
+func journalWriters(ctx context.Context, n *night.Night, q postgres.Querier) ([]reports.Writer, error) {
+	ledger, err := LedgerOf(ctx, q, n.Date, n.Settings.Chart)
+	if errors.Is(err, ErrNoJournal) {
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var split []reports.LiabilitySplit
+	if err := q.Select(ctx, &split, "books/split", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	return []reports.Writer{
+		{Name: "journal.hledger", Write: func(ctx context.Context, w io.Writer) error { return reports.WriteHledger(ctx, w, ledger) }},
+		{Name: "liability_split.csv", Write: func(_ context.Context, w io.Writer) error { return reports.WriteCSV(w, split) }},
+	}, nil
+}

@@ -1,0 +1,254 @@
+package publish
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/storage"
+)
+
+// trendNights is how many nights before this one its trends show.
+const trendNights = 29
+
+// Publish writes the night's files from one snapshot of the database, publishes them where they differ from what is published,
+// and records that.
+func Publish(ctx context.Context, n *night.Night, steps []string, sink storage.Storage, inspect func(context.Context, *reports.Prepared) error) (night.Counts, error) {
+	var prepared *reports.Prepared
+	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
+		input, err := reportInput(ctx, n, tx, steps)
+		if err != nil {
+			return err
+		}
+		prepared, err = reports.Prepare(ctx, sink, input)
+		return err
+	})
+	if err != nil {
+		if prepared != nil {
+			err = errors.Join(err, prepared.Discard())
+		}
+		return nil, storage.Classed(err) // files are written while rows are read
+	}
+	n.Step("reports/prepared")
+	if inspect != nil {
+		return nil, errors.Join(inspect(ctx, prepared), prepared.Discard())
+	}
+	tampered, err := checkPublished(ctx, n, sink)
+	if err != nil || len(tampered) > 0 {
+		err = errors.Join(err, tamperedError(n.Date, tampered))
+		return nil, errors.Join(err, prepared.Discard())
+	}
+	published, err := prepared.Publish(ctx, reports.PublishOptions{DryRun: n.Run.Rehearsal})
+	if err != nil {
+		return nil, storage.Classed(err)
+	}
+	n.Step("reports/published")
+	counts := night.Counts{"revision": int64(published.Revision), "files": int64(len(published.Manifest.Files)), "files_changed": int64(len(published.Differs)),
+		"breaks_open": published.Summary.Breaks.Open}
+	if n.Run.Rehearsal {
+		n.Log.Info().Int("revision", published.Revision).Strs("files", published.Differs).Msg("would be published")
+		return counts, nil
+	}
+	if err := recordPublication(ctx, n, published); err != nil {
+		return counts, err
+	}
+	n.Step("reports/recorded")
+	return counts, Index(ctx, n.Store, sink)
+}
+
+// tamperedError says which published files are no longer what was published; nil when there are none. Nothing is published over them.
+func tamperedError(date reconcile.Date, faults []Fault) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	var named []string
+	for _, fault := range faults {
+		named = append(named, fault.Where+" "+fault.What)
+	}
+	return fmt.Errorf("%w: night %s: %s; nothing was published: put back what was published, then run the night again", night.ErrIntegrity, date, strings.Join(named, "; "))
+}
+
+// reportInput is everything that the night's files follow from. Rows are read while they are written, in the same transaction.
+func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps []string) (in reports.Input, err error) {
+	in.Facts = reports.Facts{BusinessDate: n.Date, Begin: n.Begin, AsOf: n.AsOf(), TimeZone: n.Settings.Zone.String(),
+		CodeVersion: n.Run.CodeVersion, PolicyVersion: n.PolicyVersion()}
+	if in.Stripe, err = stripeFacts(ctx, n, q); err != nil {
+		return in, err
+	}
+	if in.Jobs, err = jobRuns(ctx, n, q, steps); err != nil {
+		return in, err
+	}
+	if err := q.Select(ctx, &in.Sources, "reports/source_totals", postgres.Args{"date": n.Date}); err != nil {
+		return in, err
+	}
+	if err := q.Select(ctx, &in.Awaited, "reports/awaited", postgres.Args{"date": n.Date}); err != nil {
+		return in, err
+	}
+	if in.Before, err = NightFigures(ctx, q, n.Date.AddDays(-trendNights), n.Date.AddDays(-1)); err != nil {
+		return in, err
+	}
+	var previous reports.PreviousNight
+	switch err := q.Get(ctx, &previous, "reports/previous_night", postgres.Args{"date": n.Date}); {
+	case err == nil:
+		in.Previous = &previous
+	case !errors.Is(err, sql.ErrNoRows):
+		return in, err
+	}
+	if in.Writers, err = journalWriters(ctx, n, q); err != nil {
+		return in, err
+	}
+	in.Tables = reports.Tables{
+		RollForward:     rowsOf[reports.RollForward](q, "reports/roll_forward", n.Date),
+		StripeActivity:  rowsOf[reports.StripeActivity](q, "reports/stripe_activity", n.Date),
+		StripeCash:      rowsOf[reports.StripeCash](q, "reports/stripe_cash", n.Date),
+		Payouts:         rowsOf[reports.Payout](q, "reports/payouts", n.Date),
+		PayoutItems:     rowsWith[reports.PayoutItem](q, "reports/payout_items", postgres.Args{"date": n.Date, "as_of": n.AsOf()}),
+		Disputes:        rowsOf[reports.Dispute](q, "reports/disputes", n.Date),
+		Subscriptions:   rowsOf[reports.Subscription](q, "reports/subscriptions", n.Date),
+		Breaks:          withActions(rowsOf[reports.Break](q, "reports/breaks", n.Date)),
+		CreditBacks:     rowsOf[reports.CreditBack](q, "reports/credit_backs", n.Date),
+		RefundWindows:   rowsOf[reports.RefundWindow](q, "reports/refund_windows", n.Date),
+		RefundDecisions: rowsOf[reports.RefundDecision](q, "reports/refund_decisions", n.Date),
+		Notifications:   rowsOf[reports.Notification](q, "reports/notifications", n.Date),
+		Journal:         rowsOf[reports.JournalLine](q, "reports/journal", n.Date),
+		ControlTotals:   rowsOf[reports.ControlTotal](q, "reports/control_totals", n.Date),
+		Rejects:         rowsOf[reports.Reject](q, "reports/rejects", n.Date),
+	}
+	if !in.Stripe.Looked {
+		return in, nil // nothing of Stripe's would be a bridge to nowhere
+	}
+	sold := postgres.Args{"begin": n.Begin, "as_of": n.AsOf()}
+	in.Tables.Bridge = rowsWith[reports.BridgeItem](q, "reports/bridge", sold)
+	if err := q.Select(ctx, &in.BridgeEnds, "reports/bridge_ends", sold); err != nil {
+		return in, err
+	}
+	return in, nil
+}
+
+// rowsWith streams a statement.
+func rowsWith[T any](q postgres.Querier, statement string, args postgres.Args) reports.Rows[T] {
+	return func(ctx context.Context, fn func(T) error) error {
+		return postgres.Each(ctx, q, statement, args, fn)
+	}
+}
+
+// rowsOf streams a statement that takes the night's date and nothing else.
+func rowsOf[T any](q postgres.Querier, statement string, date reconcile.Date) reports.Rows[T] {
+	return func(ctx context.Context, fn func(T) error) error {
+		return postgres.Each(ctx, q, statement, postgres.Args{"date": date}, fn)
+	}
+}
+
+// withActions adds what to do about each break, which the catalogue of kinds says and no table.
+func withActions(breaks reports.Rows[reports.Break]) reports.Rows[reports.Break] {
+	return func(ctx context.Context, fn func(reports.Break) error) error {
+		return breaks(ctx, func(row reports.Break) error {
+			if rule, ok := row.Kind.Rule(); ok {
+				row.Action = rule.Action
+			}
+			return fn(row)
+		})
+	}
+}
+
+// stripeFacts says whether Stripe was looked at. What went wrong is in the log; a report must read the same after a rerun.
+func stripeFacts(ctx context.Context, n *night.Night, q postgres.Querier) (reports.StripeFacts, error) {
+	look, err := stripefeed.LookedAt(ctx, q, n.Date)
+	switch {
+	case err != nil:
+		return reports.StripeFacts{}, err
+	case look.Complete():
+		return reports.StripeFacts{Looked: true}, nil
+	case look.Status == "":
+		return reports.StripeFacts{Note: "It was not asked."}, nil
+	case look.Status == stripefeed.NoKey:
+		return reports.StripeFacts{Note: "There was no key to ask it with (STRIPE_API_KEY)."}, nil
+	default:
+		return reports.StripeFacts{Note: "It could not be read completely."}, nil
+	}
+}
+
+// jobRuns are how the jobs of this night ended, in their order.
+func jobRuns(ctx context.Context, n *night.Night, q postgres.Querier, steps []string) ([]reports.JobRun, error) {
+	var rows []struct {
+		Job    string `db:"job"`
+		Status string `db:"status"`
+	}
+	if err := q.Select(ctx, &rows, "reports/job_runs", postgres.Args{"date": n.Date, "revision": n.Revision}); err != nil {
+		return nil, err
+	}
+	status := map[string]string{}
+	for _, row := range rows {
+		status[row.Job] = row.Status
+	}
+	var runs []reports.JobRun
+	for _, job := range steps {
+		if job == "reports" {
+			continue
+		}
+		ended, ran := status[job]
+		if !ran {
+			ended = reports.JobMissing
+		}
+		runs = append(runs, reports.JobRun{Job: job, Status: ended})
+	}
+	return runs, nil
+}
+
+// recordPublication records a revision and its figures, and makes the run rows that revision's.
+func recordPublication(ctx context.Context, n *night.Night, p reports.Publication) error {
+	previous := ""
+	if p.Manifest.Previous != nil {
+		previous = p.Manifest.Previous.ManifestSHA256
+	}
+	err := n.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reports/record_publication", postgres.Args{"date": n.Date, "revision": p.Revision, "as_of": n.AsOf(),
+			"manifest_sha256": p.ManifestSHA256, "previous_sha256": previous, "location": p.Location, "at": n.Now()}); err != nil {
+			return err
+		}
+		var onRecord string
+		if err := tx.Get(ctx, &onRecord, "reports/published_hash", postgres.Args{"date": n.Date, "revision": p.Revision}); err != nil {
+			return err
+		}
+		if onRecord != p.ManifestSHA256 {
+			return fmt.Errorf("%w: revision %d of night %s is on record with another manifest than the one at %s: its files were changed, or belong to another database",
+				night.ErrIntegrity, p.Revision, n.Date, p.Location)
+		}
+		if err := recordFigures(ctx, n, tx, p.Summary.Night()); err != nil {
+			return err
+		}
+		if p.Revision == n.Revision {
+			return nil
+		}
+		for revision := n.Revision + 1; revision <= p.Revision; revision++ {
+			if _, err := tx.Exec(ctx, "runs/add_revision", postgres.Args{"date": n.Date, "revision": revision}); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, "reports/settle_earlier_runs", postgres.Args{"date": n.Date, "revision": p.Revision, "at": n.Now()})
+		return err
+	})
+	if err == nil {
+		n.Revision = p.Revision
+	}
+	return err
+}
+
+func recordFigures(ctx context.Context, n *night.Night, tx *postgres.Tx, night reports.NightFigures) error {
+	if _, err := tx.Exec(ctx, "reports/forget_figures", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	var measures, units, values []string
+	for _, figure := range night.Figures() {
+		measures, units, values = append(measures, figure.Measure), append(units, figure.Unit), append(values, string(figure.Value))
+	}
+	_, err := tx.Exec(ctx, "reports/record_figures", postgres.Args{"date": n.Date, "measures": measures, "units": units, "values": values})
+	return err
+}

@@ -1,0 +1,76 @@
+package source
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	queries "github.com/hummingbytes/reconciler/sql"
+)
+
+// findAmbiguous says which of the platform's relations don't prove that an id is there once: views, and tables without a unique index.
+func findAmbiguous(ctx context.Context, store *postgres.Store) (ambiguous []string, err error) {
+	var relations []string
+	for _, relation := range queries.SourceRelations {
+		relations = append(relations, relation.Name)
+	}
+	return ambiguous, store.Select(ctx, &ambiguous, "duplicates/ambiguous", postgres.Args{"schema": store.SourceSchema(), "relations": relations})
+}
+
+// guardSource names the ids that are there more than once, before anything else is read, and returns the night as one that reads the relations
+// with such ids as if they had the first row of each alone. Where ids are proven unique, or turn out to be, nothing is read otherwise and costs more.
+func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, surplus []surplusRows, err error) {
+	ambiguous, err := findAmbiguous(ctx, n.Store)
+	if err != nil {
+		return nil, nil, err
+	}
+	var known []string
+	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if surplus, err = rejectDuplicates(ctx, n, tx, ambiguous); err != nil || len(ambiguous) == 0 {
+			return err
+		}
+		return tx.Select(ctx, &known, "duplicates/known", postgres.Args{})
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	night := *n
+	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) })
+	if len(known) > 0 {
+		night.Store, err = n.Store.WithAmbiguous(known)
+	}
+	return &night, surplus, err
+}
+
+// surplusRows are how many rows of a relation don't count because another one has the same id.
+type surplusRows struct{ relation, rows string }
+
+// rejectDuplicates names the ids of which the night sees more than one row. One row of each counts, the first; the others are rejects.
+func rejectDuplicates(ctx context.Context, n *night.Night, tx *postgres.Tx, ambiguous []string) (surplus []surplusRows, err error) {
+	if _, err := tx.Exec(ctx, "duplicates/clear", postgres.Args{"date": n.Date}); err != nil {
+		return nil, err
+	}
+	for _, relation := range queries.SourceRelations {
+		if !slices.Contains(ambiguous, relation.Name) {
+			continue
+		}
+		args := postgres.Args{"date": n.Date, "relation": relation.Name, "end": n.End}
+		switch relation.Name {
+		case "jobs", "credit_entries", "purchases":
+			args["begin"] = n.Begin
+		}
+		var found struct {
+			IDs     int64 `db:"ids"`
+			Surplus string
+		}
+		if err := tx.Get(ctx, &found, "duplicates/"+relation.Name, args); err != nil {
+			return nil, err
+		}
+		if found.IDs > 0 {
+			surplus = append(surplus, surplusRows{relation.Name, found.Surplus})
+			n.Log.Warn().Str("relation", relation.Name).Int64("ids", found.IDs).Msg("ids are not unique: one row of each counts")
+		}
+	}
+	return surplus, nil
+}

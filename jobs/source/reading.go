@@ -1,0 +1,290 @@
+package source
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lib/pq"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
+
+const (
+	// maxSuspects is how many accounts that don't agree are named to the worker, maxExceptions how many jobs of theirs travel through it. A
+	// night with more of either is compared within the database.
+	maxSuspects, maxExceptions = 20_000, 50_000
+)
+
+// ErrLookBehind is an ErrStillWritten of the time before the night that opened the books, which has to be looked at.
+var ErrLookBehind = fmt.Errorf("%w", ErrStillWritten)
+
+// ErrStillWritten says that rows of the night turned up, or were changed, between its reading and a later look: it has to be read again.
+var ErrStillWritten = errors.New("the platform was still writing rows of this night while it was worked on; run it again")
+
+// Reading is what a night knows, before any of its jobs begins, of what it has read.
+type Reading struct {
+	known     []string // failures that the policy knows, as status:code
+	named     []comparedJob
+	SomeMoved bool   // entries of this night count in another one, or the other way round
+	all       Totals // stamped in the night
+	entries   string // of the ledger, stamped in the night
+	credits   string // theirs
+	Clean     Totals // plainly clean
+	// ledgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
+	LedgerChanged bool
+	// lookedBehind: what turned up in the time before the night that opened the books has been looked for.
+	LookedBehind bool
+	counted      *Totals // what count has found
+}
+
+// read reads the night's jobs and ledger once, account by account; all that any step of the night needs of all the rows follows from this.
+// Each is read in a transaction of its own: what changes in between shows when exceptions are judged.
+func (n *opening) read(ctx context.Context) error {
+	seeds, err := newSeeds()
+	if err != nil {
+		return err
+	}
+	args := n.Span(postgres.Args{"date": n.Date, "first_seed": seeds[0], "second_seed": seeds[1]})
+	err = n.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reading/clear_jobs", postgres.Args{"date": n.Date}); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "reading/jobs", night.With(args, postgres.Args{"known_failures": n.Reading.known}))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return n.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reading/clear_ledger", postgres.Args{"date": n.Date}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "reading/ledger", night.With(args, postgres.Args{"some_moved": n.Reading.SomeMoved})); err != nil {
+			return err
+		}
+		// And what the night before has posted.
+		_, err := tx.Exec(ctx, "reading/own_credit_backs", n.Span(postgres.Args{"date": n.Date, "some_moved": n.Reading.SomeMoved}))
+		return err
+	})
+}
+
+// oddity is a failure code that has not been classified yet, a job that an entry older than the night names, or both.
+type oddity struct {
+	Version       sql.NullString
+	EffectiveFrom sql.NullTime `db:"effective_from"`
+	Status        sql.NullString
+	FailureCode   sql.NullString `db:"failure_code"`
+	AccountID     sql.NullString `db:"account_id"`
+	JobID         sql.NullString `db:"job_id"`
+}
+
+// prepareReading finds out what the reading has to know before.
+func (n *opening) prepareReading(ctx context.Context, tx *postgres.Tx) error {
+	if err := tx.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", n.Span(postgres.Args{"date": n.Date})); err != nil {
+		return err
+	}
+	codes := map[unknownCode]bool{}
+	err := postgres.Each(ctx, tx, "reading/oddities", n.Span(postgres.Args{"policy": n.PolicyHash()}), func(o oddity) error {
+		if o.JobID.Valid {
+			n.Reading.named = append(n.Reading.named, comparedJob{AccountID: o.AccountID.String, JobID: &o.JobID.String, Cost: "0", Debits: "0"})
+		}
+		if o.Version.Valid {
+			codes[unknownCode{o.Version.String, o.EffectiveFrom.Time, o.Status.String, o.FailureCode.String}] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := addClasses(ctx, n.Night, tx, slices.Collect(maps.Keys(codes))); err != nil {
+		return err
+	}
+	return tx.Select(ctx, &n.Reading.known, "reading/known_failures", n.Span(postgres.Args{"policy": n.PolicyHash()}))
+}
+
+// findMoves works out which accounts the night has moved, and where they stood before.
+func (n *opening) findMoves(ctx context.Context, tx *postgres.Tx) error {
+	var goesOn bool
+	if err := tx.Get(ctx, &goesOn, "books/previous", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "reading/clear_moves", postgres.Args{"date": n.Date}); err != nil {
+		return err
+	}
+	reported, err := night.LastReported(ctx, tx)
+	if err != nil {
+		return err
+	}
+	isOpen := n.IsOpen(reported)
+	if isOpen {
+		if _, err := tx.Exec(ctx, "late/forget_before", postgres.Args{"date": n.Date, "goes_on": goesOn}); err != nil {
+			return err
+		}
+	}
+	if goesOn {
+		_, err = tx.Exec(ctx, "reading/moved_accounts", n.Span(postgres.Args{"date": n.Date}))
+	} else {
+		_, err = tx.Exec(ctx, "reading/all_accounts", n.Span(postgres.Args{"date": n.Date, "is_open": isOpen}))
+	}
+	if err != nil {
+		return err
+	}
+	if isOpen && !goesOn {
+		if _, err := tx.Exec(ctx, "late/note_before", postgres.Args{"date": n.Date}); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "reading/analyze_moves", postgres.Args{})
+	return err
+}
+
+// comparedJob is a job that is not plainly clean; the first row that a comparison returns has no job, and the totals.
+type comparedJob struct {
+	AccountID string  `db:"account_id" json:"account_id"`
+	JobID     *string `db:"job_id" json:"job_id"`
+	Jobs      int64   `json:"-"`
+	InScan    bool    `json:"in_scan"`
+	Cost      string  `json:"cost"`
+	Debits    string  `json:"debits"`
+}
+
+// compareJobs leaves the jobs and debits that aren't plainly clean in the candidates of match-jobs, and totals up the rest.
+func (n *opening) compareJobs(ctx context.Context, tx *postgres.Tx) error {
+	const job = "match-jobs"
+	if _, err := tx.Exec(ctx, "candidates/clear", n.Args(job, nil)); err != nil {
+		return err
+	}
+	var agreement struct {
+		Jobs, Cost, Debits string
+		AllJobs            string `db:"all_jobs"`
+		AllCost            string `db:"all_cost"`
+		AllDebits          string `db:"all_debits"`
+		AllEntries         string `db:"all_entries"`
+		AllCredits         string `db:"all_credits"`
+		Suspects           pq.StringArray
+	}
+	if err := tx.Get(ctx, &agreement, "reading/agreement", postgres.Args{"date": n.Date, "limit": maxSuspects + 1}); err != nil {
+		return err
+	}
+	n.Reading.all = Totals{Jobs: agreement.AllJobs, Cost: agreement.AllCost, Debits: agreement.AllDebits}
+	n.Reading.entries, n.Reading.credits = agreement.AllEntries, agreement.AllCredits
+	if n.Settings.Matching != night.MatchExact && len(agreement.Suspects) <= maxSuspects {
+		examined, err := n.examine(ctx, tx, job, agreement.Suspects)
+		if err == nil {
+			n.Reading.Clean = Totals{
+				Jobs: night.Plus(agreement.Jobs, examined.Jobs), Cost: night.Plus(agreement.Cost, examined.Cost), Debits: night.Plus(agreement.Debits, examined.Debits),
+			}
+			return nil
+		}
+		if !errors.Is(err, errTooManyExceptions) {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "candidates/clear", n.Args(job, nil)); err != nil {
+			return err
+		}
+	}
+	return tx.Get(ctx, &n.Reading.Clean, "reading/scan", n.Span(n.Args(job, nil)))
+}
+
+var errTooManyExceptions = errors.New("too many exceptions to carry")
+
+// examine compares the jobs of suspect accounts exactly, and sets aside what fingerprints say nothing of.
+func (n *opening) examine(ctx context.Context, tx *postgres.Tx, job string, suspects []string) (clean Totals, err error) {
+	if _, err := tx.Exec(ctx, "reading/set_aside", n.Span(n.Args(job, nil))); err != nil {
+		return clean, err
+	}
+	if err := n.keepExceptions(ctx, tx, job, n.Reading.named); err != nil {
+		return clean, err
+	}
+	var compared []comparedJob
+	err = tx.Select(ctx, &compared, "reading/examine", n.Span(postgres.Args{
+		"known_failures": n.Reading.known, "suspects": suspects, "some_moved": n.Reading.SomeMoved, "limit": maxExceptions + 1,
+	}))
+	if err != nil {
+		return clean, err
+	}
+	totals, exceptions := compared[0], compared[1:]
+	if len(exceptions) > maxExceptions {
+		return clean, errTooManyExceptions
+	}
+	return Totals{Jobs: night.FormatInt(totals.Jobs), Cost: totals.Cost, Debits: totals.Debits}, n.keepExceptions(ctx, tx, job, exceptions)
+}
+
+func (n *opening) keepExceptions(ctx context.Context, tx *postgres.Tx, job string, exceptions []comparedJob) error {
+	for len(exceptions) > 0 {
+		batch := exceptions[:min(night.BatchRows, len(exceptions))]
+		exceptions = exceptions[len(batch):]
+		for i := range batch {
+			batch[i].InScan = batch[i].Jobs > 0
+		}
+		encoded, err := json.Marshal(batch)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "reading/keep", n.Args(job, postgres.Args{"rows": string(encoded)})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Count compares what there is to match, counted apart from any comparison, with what the night has read. When that differs, the platform was
+// still writing, and the exceptions are those of another moment: ErrStillWritten. Nothing may be posted before.
+func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, err error) {
+	if r.counted != nil {
+		return *r.counted, nil
+	}
+	var now struct {
+		Jobs, Cost, Entries, Credits, Debits string
+		LateDebits                           string `db:"late_debits"`
+	}
+	err = n.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		return tx.Get(ctx, &now, "match_jobs/scanned", n.Span(postgres.Args{"some_moved": r.SomeMoved}))
+	})
+	if err != nil {
+		return scanned, err
+	}
+	err = errors.Join(
+		StillTheSame("jobs", r.all.Jobs, now.Jobs), StillTheSame("credits of jobs", r.all.Cost, now.Cost),
+		StillTheSame("entries", r.entries, now.Entries), StillTheSame("credits of entries", r.credits, now.Credits),
+		StillTheSame("credits of debits", r.all.Debits, now.Debits))
+	if err != nil {
+		return scanned, err
+	}
+	r.counted = &Totals{Jobs: now.Jobs, Cost: now.Cost, Debits: night.Plus(now.Debits, now.LateDebits)}
+	return *r.counted, nil
+}
+
+// StillTheSame fails with ErrStillWritten unless what is counted now is what was read.
+func StillTheSame(what string, read, counted string) error {
+	if night.BigInt(read).Cmp(night.BigInt(counted)) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w (%s: %s were read, now there are %s)", ErrStillWritten, what, read, counted)
+}
+
+// newSeeds are two numbers that nobody can have prepared rows for.
+func newSeeds() (seeds [2]int64, err error) {
+	var raw [16]byte
+	if _, err := rand.Read(raw[:]); err != nil {
+		return seeds, err
+	}
+	return [2]int64{int64(binary.LittleEndian.Uint64(raw[:8])), int64(binary.LittleEndian.Uint64(raw[8:]))}, nil
+}
+
+// Totals is one outcome of a matching statement, or its clean part.
+type Totals struct {
+	Outcome string
+	Jobs    string
+	Cost    string
+	Debits  string
+	Carried string
+}
