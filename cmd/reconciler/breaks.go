@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -237,10 +238,30 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	if err := showBreakWork(cmd.Context(), store, id, out); err != nil {
 		return err
 	}
+	if err := showWhoPaid(cmd.Context(), store, b, out); err != nil {
+		return err
+	}
 	fmt.Fprintln(out, "\nhistory")
 	table = reports.NewTextTable(out)
 	for _, h := range history {
 		table.Row("  "+h.BusinessDate.String(), h.Event, "by "+h.Actor, joined("; ", joined(": ", h.Resolution, h.Reason), h.Detail))
+	}
+	return table.End()
+}
+
+// showWhoPaid shows all that is known of who paid the charge that a break is about; nothing where it is about none.
+func showWhoPaid(ctx context.Context, store *postgres.Store, b breakLine, out io.Writer) error {
+	if b.SubjectType != "charge" {
+		return nil
+	}
+	paid, err := explain.WhoPaid(ctx, store, []string{b.SubjectID})
+	if err != nil || len(paid.Rows) == 0 {
+		return err
+	}
+	fmt.Fprintln(out, "\nwho paid")
+	table := reports.NewTextTable(out)
+	for i, cell := range paid.Rows[0] {
+		table.Row("  "+strings.ToLower(paid.Columns[i].Title[:1])+paid.Columns[i].Title[1:], orDash(cell.Text))
 	}
 	return table.End()
 }

@@ -112,4 +112,20 @@ func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
 			t.Errorf("explain %s --json: %v, %v", query, page, err)
 		}
 	}
+	// Of a charge that no purchase accounts for, what Stripe knows of who paid is all there is.
+	var found struct{ Break, Charge, Customer string }
+	if err := db.Get(&found, `UPDATE reconciler.stripe_charges c SET email = 'kim@example.org', metadata = '{"order": "A-17"}', customer_id = 'cus_of_nobody'
+		FROM reconciler.breaks b WHERE b.kind = 'charge_missing_in_platform' AND b.subject_id = c.id
+		AND b.break_id = (SELECT min(break_id) FROM reconciler.breaks WHERE kind = 'charge_missing_in_platform')
+		RETURNING b.break_id AS break, c.id AS charge, c.customer_id AS customer`); err != nil {
+		t.Fatal(err)
+	}
+	shown, _ := runWith(t, exitDone, db.URL, folder, "breaks", "show", found.Break)
+	for args, told := range map[string]string{"breaks show": shown, "explain": explained(found.Charge)} {
+		for _, want := range []string{"kim@example.org", "order A-17", found.Customer} {
+			if !strings.Contains(told, want) {
+				t.Errorf("%s does not say %q:\n%s", args, want, told)
+			}
+		}
+	}
 }

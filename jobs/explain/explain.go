@@ -66,7 +66,7 @@ func Tell(ctx context.Context, store *postgres.Store, now time.Time, query strin
 			told.Sections = append(told.Sections, sections...)
 		}
 	}
-	story, cited, err := tellStory(ctx, store, query)
+	story, charges, cited, err := tellStory(ctx, store, query)
 	if err != nil {
 		return Told{}, err
 	}
@@ -75,6 +75,15 @@ func Tell(ctx context.Context, store *postgres.Store, now time.Time, query strin
 			told.Title = "The story of " + query
 		}
 		told.Sections = append(told.Sections, story)
+	}
+	if len(charges) > 0 {
+		paid, err := WhoPaid(ctx, store, charges)
+		if err != nil {
+			return Told{}, err
+		}
+		if len(paid.Rows) > 0 {
+			told.Sections = append(told.Sections, paid)
+		}
 	}
 	if len(told.Sections) == 0 {
 		return Told{}, fmt.Errorf("%q: %w", query, ErrUnknown)
@@ -95,12 +104,12 @@ type storyLine struct {
 	Says   string
 }
 
-// tellStory gathers what happened to an id and all that belongs to it, in order of time, and the clauses that it cites.
-func tellStory(ctx context.Context, store *postgres.Store, id string) (Section, []string, error) {
-	section := Section{Key: "story", Title: "What happened (times are UTC)", Columns: []Column{{"at", "When"}, {"says", "What"}, {"source", "Where it is recorded"}, {"clause", "Clause"}}}
+// tellStory gathers what happened to an id and all that belongs to it, in order of time, the charges among that, and the clauses that it cites.
+func tellStory(ctx context.Context, store *postgres.Store, id string) (section Section, charges, cited []string, err error) {
+	section = Section{Key: "story", Title: "What happened (times are UTC)", Columns: []Column{{"at", "When"}, {"says", "What"}, {"source", "Where it is recorded"}, {"clause", "Clause"}}}
 	var related []struct{ Kind, ID string }
 	if err := store.Select(ctx, &related, "explain/find", postgres.Args{"id": id}); err != nil {
-		return section, nil, err
+		return section, nil, nil, err
 	}
 	ids := map[string][]string{}
 	var all []string
@@ -122,12 +131,11 @@ func tellStory(ctx context.Context, store *postgres.Store, id string) (Section, 
 		}
 		var found []storyLine
 		if err := store.Select(ctx, &found, part.statement, postgres.Args{"ids": part.ids}); err != nil {
-			return section, nil, err
+			return section, nil, nil, err
 		}
 		lines = append(lines, found...)
 	}
 	slices.SortStableFunc(lines, func(a, b storyLine) int { return a.At.Time.Compare(b.At.Time) })
-	var cited []string
 	for _, line := range lines {
 		at := Cell{Text: "time unknown"}
 		if line.At.Valid {
@@ -141,7 +149,7 @@ func tellStory(ctx context.Context, store *postgres.Store, id string) (Section, 
 		}
 	}
 	slices.Sort(cited)
-	return section, cited, nil
+	return section, ids["charge"], cited, nil
 }
 
 func text(s string) Cell { return Cell{Text: reports.OneLine(s), Value: s} }

@@ -2,16 +2,18 @@ package stripefeed
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// The objects as far as they are kept. stripe-go's own types would decode ten times as much, personal data included, and an
-// exchange rate into a float; nothing here is ever one.
+// The objects as far as they are kept. stripe-go's own types would decode ten times as much, personal data included, of which
+// this keeps an e-mail address alone, and an exchange rate into a float; nothing here is ever one.
 
 // ref is a reference: null, an id, or an expanded object.
 type ref string
@@ -51,13 +53,15 @@ type feeDetail struct {
 
 type charge struct {
 	head
-	PaymentIntent ref `json:"payment_intent"`
-	Invoice       ref `json:"invoice"`
-	Customer      ref `json:"customer"`
-	Metadata      struct {
-		PurchaseID string `json:"purchase_id"`
-	} `json:"metadata"`
-	Method struct {
+	PaymentIntent ref               `json:"payment_intent"`
+	Invoice       ref               `json:"invoice"`
+	Customer      ref               `json:"customer"`
+	Metadata      map[string]string `json:"metadata"`
+	Billing       struct {
+		Email string `json:"email"`
+	} `json:"billing_details"`
+	ReceiptEmail string `json:"receipt_email"`
+	Method       struct {
 		Type string `json:"type"`
 	} `json:"payment_method_details"`
 	Amount                    *int64 `json:"amount"`
@@ -336,6 +340,22 @@ func (t *balanceTransaction) feesByType() (tax int64, others string, err error) 
 	return tax, string(encoded), nil
 }
 
+// metadata is all of the charge's metadata as a JSON object.
+func (x *charge) metadata() (string, error) {
+	kept := map[string]string{}
+	for key, value := range x.Metadata {
+		kept[storable(key)] = storable(value)
+	}
+	text, err := json.Marshal(kept)
+	if err != nil {
+		return "", anomalyf("%s: metadata: %v", x.ID, err)
+	}
+	return string(text), nil
+}
+
+// storable is text that people wrote without the one character that PostgreSQL stores in no text.
+func storable(text string) string { return strings.ReplaceAll(text, "\x00", "") }
+
 func (x *charge) store(c columns) error {
 	if err := x.money(x.Currency, x.Amount); err != nil {
 		return err
@@ -344,7 +364,13 @@ func (x *charge) store(c columns) error {
 	c.text("payment_intent_id", string(x.PaymentIntent))
 	c.text("invoice_id", string(x.Invoice))
 	c.text("customer_id", string(x.Customer))
-	c.text("metadata_purchase_id", x.Metadata.PurchaseID)
+	metadata, err := x.metadata()
+	if err != nil {
+		return err
+	}
+	c.text("metadata_purchase_id", x.Metadata["purchase_id"])
+	c.text("email", storable(cmp.Or(x.Billing.Email, x.ReceiptEmail)))
+	c.text("metadata", metadata)
 	c.text("method", x.Method.Type)
 	c.number("amount_minor", *x.Amount)
 	c.number("captured_minor", x.AmountCaptured)

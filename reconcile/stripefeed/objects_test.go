@@ -63,3 +63,30 @@ func TestInvoicesAreReadInBothShapes(t *testing.T) {
 		}
 	}
 }
+
+// Who paid is told by what people wrote, in a form that the database takes: the receipt's address where billing has none.
+func TestWhoPaidIsKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		document, email, metadata, purchase string
+	}{
+		"billing before receipt": {`"billing_details":{"email":"kim@example.org"},"receipt_email":"other@example.org","metadata":{"purchase_id":"pur_1","order":"A 17"}`, "kim@example.org", `{"order":"A 17","purchase_id":"pur_1"}`, "pur_1"},
+		"receipt alone":          {`"billing_details":{"email":null},"receipt_email":"other@example.org","metadata":{}`, "other@example.org", "{}", ""},
+		"neither":                {`"metadata":null`, "", "{}", ""},
+		"a zero byte":            {`"receipt_email":"a\u0000b","metadata":{"no\u0000te":"x\u0000"}`, "ab", `{"note":"x"}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c charge
+			if err := json.Unmarshal([]byte(`{"id":"ch_1","object":"charge","amount":100,"currency":"usd","status":"succeeded",`+tt.document+`}`), &c); err != nil {
+				t.Fatal(err)
+			}
+			table := newColumns()
+			if err := c.store(table); err != nil {
+				t.Fatal(err)
+			}
+			got := []string{table.texts["email"][0], table.texts["metadata"][0], table.texts["metadata_purchase_id"][0]}
+			if diff := cmp.Diff([]string{tt.email, tt.metadata, tt.purchase}, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
