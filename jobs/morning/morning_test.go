@@ -28,8 +28,8 @@ import (
 
 // summary is a published summary.json with what matters here.
 const summary = `{"schema":1,"revision":%d,"business_date":"%s","status":"tied","stripe":{"looked":true},
-"breaks":{"open":4,"new":1,"by_severity":[{"severity":"error","open":3}],
-"by_kind":[{"kind":"refund_failed","severity":"error","open":3,"new":1,"oldest_days":2,"at_stake":[{"unit":"usd","value":12345},{"unit":"jpy","value":700}]}]}}`
+"breaks":{"open":4,"new":1,"by_severity":[{"severity":"error","open":3}]},
+"attention":[{"severity":"error","what":"Refund failed","open":3,"new":1,"oldest_days":2,"at_stake":[{"unit":"usd","value":12345},{"unit":"jpy","value":700}]}]}`
 
 // published has every night's summary.
 type published struct{}

@@ -38,7 +38,6 @@
     ('platform_states', 'SELECT, INSERT, UPDATE', ''),
     ('policy_versions', 'SELECT, INSERT', ''),
     ('publications', 'SELECT, INSERT', ''),
-    ('readings_ahead', 'SELECT, INSERT, UPDATE, DELETE', ''),
     ('refund_approvals', 'SELECT', 'SELECT, INSERT'),
     ('refund_decisions', 'SELECT, INSERT, DELETE', ''),
     ('refund_events', 'SELECT, INSERT', 'SELECT'),
