@@ -236,6 +236,12 @@ func headline(s *Summary) string {
 		}
 		said = append(said, fmt.Sprintf("Rows of the platform that break its contract and were left out: %s.", grouped(left)))
 	}
+	if residuals := amountList(cashResiduals(s)); residuals != "" {
+		if s.Status == StatusTied {
+			said[0] = "All totals that are counted here agree."
+		}
+		said = append(said, "The balance at Stripe is not what Stripe itself says it is: "+residuals+".")
+	}
 	errors, warnings := s.Breaks.BySeverity[0].Open, s.Breaks.BySeverity[1].Open
 	switch {
 	case s.Breaks.Open == 0:
@@ -256,6 +262,17 @@ func headline(s *Summary) string {
 		said = append(said, isOpen(s.RefundRequests.Overdue, "refund request")+" overdue.")
 	}
 	return strings.Join(said, " ")
+}
+
+// cashResiduals are the differences to Stripe's own balance.
+func cashResiduals(s *Summary) []Amount {
+	var list []Amount
+	for _, row := range s.StripeCash {
+		if !row.ResidualMinor.IsZero() {
+			list = append(list, Amount{row.Currency, row.ResidualMinor})
+		}
+	}
+	return list
 }
 
 // isOpen is "1 break is" or "2 breaks are".

@@ -323,3 +323,13 @@ func TestLabelsOfChartsFit(t *testing.T) {
 		}
 	}
 }
+
+// A night whose totals agree, but whose balance at Stripe is not what Stripe says, does not read as one in which everything agrees.
+func TestHeadlineNamesTheResidualAtStripe(t *testing.T) {
+	s := &Summary{Status: StatusTied, StripeCash: []StripeCash{{Currency: "eur", ResidualMinor: "0"}, {Currency: "usd", ResidualMinor: "-1234"}, {Currency: "jpy"}},
+		Breaks: BreakFigures{Open: 1, BySeverity: []SeverityFigures{{Open: 1}, {}, {}}}}
+	want := "All totals that are counted here agree. The balance at Stripe is not what Stripe itself says it is: −12.34 USD. 1 break is open, 1 error among them."
+	if got := headline(s); got != want {
+		t.Errorf("%s", got)
+	}
+}
