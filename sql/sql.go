@@ -2,7 +2,8 @@
 // and the reference implementation of the platform's tables. It knows how to find a statement and how to migrate; it must never
 // decide anything, and no SQL text of the worker lives outside it.
 //
-// A statement is one file below queries/, named by its path ("match_jobs/find_breaks"). It says @name for a parameter,
+// A statement is one file below queries/, named by its path ("match_jobs/find_breaks"), or made of the table SourceRelations and a template
+// of contract/. It says @name for a parameter,
 // source.jobs for a relation of the platform (whatever schema that is; see Catalog for every_row_of.jobs), and {{ name }} for a fragment of fragments/, so that
 // a rule that several statements share is written once.
 package sql
@@ -113,6 +114,20 @@ func NewCatalog(sourceSchema string, ambiguous ...string) (*Catalog, error) {
 
 func loadCatalog(sourceSchema string, ambiguous []string) (*Catalog, error) {
 	c := &Catalog{statements: map[string]Statement{}}
+	add := func(name, raw string) error {
+		text, err := expandFragments(raw, 0)
+		if err != nil {
+			return fmt.Errorf("statement %s: %w", name, err)
+		}
+		if _, ok := c.statements[name]; ok {
+			return fmt.Errorf("statement %s is there twice", name)
+		}
+		text = bindSource(text, pq.QuoteIdentifier(sourceSchema), ambiguous)
+		text, params := numberParams(strings.TrimSpace(text))
+		// The name travels with the text, so that pg_stat_activity and the server's log say which statement it is.
+		c.statements[name] = Statement{Name: name, Text: "/* " + name + " */ " + text, Params: params}
+		return nil
+	}
 	err := fs.WalkDir(queries, "queries", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".sql" {
 			return err
@@ -122,18 +137,19 @@ func loadCatalog(sourceSchema string, ambiguous []string) (*Catalog, error) {
 			return err
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "queries/"), ".sql")
-		text, err := expandFragments(string(raw), 0)
-		if err != nil {
-			return fmt.Errorf("statement %s: %w", name, err)
-		}
-		text = bindSource(text, pq.QuoteIdentifier(sourceSchema), ambiguous)
-		text, params := numberParams(strings.TrimSpace(text))
-		// The name travels with the text, so that pg_stat_activity and the server's log say which statement it is.
-		c.statements[name] = Statement{Name: name, Text: "/* " + name + " */ " + text, Params: params}
-		return nil
+		return add(name, string(raw))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load statements: %w", err)
+	}
+	made, err := contractStatements()
+	if err != nil {
+		return nil, fmt.Errorf("load statements: %w", err)
+	}
+	for name, raw := range made {
+		if err := add(name, raw); err != nil {
+			return nil, fmt.Errorf("load statements: %w", err)
+		}
 	}
 	return c, nil
 }
@@ -150,8 +166,14 @@ func bindSource(text, schema string, ambiguous []string) string {
 		if alias == "" {
 			alias = " " + relation
 		}
-		return fmt.Sprintf(withoutSurplus, table, relation, firstSeen[relation]) + alias
+		return fmt.Sprintf(withoutSurplus, table, relation, firstSeen(relation)) + alias
 	})
+}
+
+// firstSeen is the column that says which of several rows of one id of a relation came first.
+func firstSeen(relation string) string {
+	i := slices.IndexFunc(SourceRelations, func(r SourceRelation) bool { return r.Name == relation })
+	return SourceRelations[i].times[0]
 }
 
 // withoutSurplus leaves one row of each id that is known to have more, the first. On one line, so that it fits wherever a relation is named.

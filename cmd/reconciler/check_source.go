@@ -347,7 +347,7 @@ func (c *checkup) values(ctx context.Context, store *postgres.Store) {
 			AllValues             int64 `db:"all_values"`
 			Sampled               int64
 		}
-		err := store.Select(ctx, &found, "check/values_"+relation.Name, postgres.Args{"rows": sampledRows})
+		err := store.Select(ctx, &found, relation.ValuesStatement, postgres.Args{"rows": sampledRows})
 		if errors.Is(err, postgres.ErrSetup) {
 			continue // a relation, column or right that is lacking has a line of its own
 		}

@@ -64,7 +64,7 @@ func rejectDuplicates(ctx context.Context, n *night.Night, tx *postgres.Tx, ambi
 			IDs     int64 `db:"ids"`
 			Surplus string
 		}
-		if err := tx.Get(ctx, &found, "duplicates/"+relation.Name, args); err != nil {
+		if err := tx.Get(ctx, &found, relation.DuplicatesStatement, args); err != nil {
 			return nil, err
 		}
 		if found.IDs > 0 {

@@ -101,39 +101,41 @@ func (n *opening) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 	for _, surplus := range n.surplus {
 		controls.Add("source "+surplus.relation+", rows beyond the first of an id", "rows", surplus.rows, "0", "0", surplus.rows)
 	}
-	for _, source := range queries.SourceRelations {
-		relation := source.Name
-		rejectArgs := n.Span(postgres.Args{"date": n.Date})
-		var seen struct{ Rows, Kept string }
-		var err error
-		switch relation {
-		case "jobs", "credit_entries":
-			err = tx.Get(ctx, &seen, "reading/seen", postgres.Args{"date": n.Date, "relation": relation})
-		case "subscriptions": // looked at as a whole, whatever the night
-			rejectArgs = postgres.Args{"date": n.Date}
-			err = tx.Get(ctx, &seen, "rejects/"+relation+"_counts", postgres.Args{})
-		default:
-			err = tx.Get(ctx, &seen, "rejects/"+relation+"_counts", n.Span(nil))
+	var counts []struct{ Relation, Rows, Kept string }
+	if err := tx.Select(ctx, &counts, "rejects/counts", n.Span(postgres.Args{"date": n.Date})); err != nil {
+		return err
+	}
+	seen := map[string]struct{ rows, kept string }{}
+	rejected := map[string]string{}
+	var broken []string // most nights keep the contract, and are read once
+	for _, c := range counts {
+		seen[c.Relation], rejected[c.Relation] = struct{ rows, kept string }{c.Rows, c.Kept}, "0"
+		if c.Rows != c.Kept {
+			broken = append(broken, c.Relation)
 		}
-		if err != nil {
+	}
+	if len(broken) > 0 {
+		var named []struct{ Relation, Rows string }
+		if err := tx.Select(ctx, &named, "rejects/name", n.Span(postgres.Args{"date": n.Date, "relations": broken})); err != nil {
 			return err
 		}
-		rejected := "0"
-		if seen.Rows != seen.Kept { // most nights keep the contract, and are read once
-			if err := tx.Get(ctx, &rejected, "rejects/"+relation, rejectArgs); err != nil {
-				return err
-			}
+		for _, r := range named {
+			rejected[r.Relation] = r.Rows
 		}
+	}
+	for _, source := range queries.SourceRelations {
+		relation, rejected := source.Name, rejected[source.Name]
+		rows, kept := seen[relation].rows, seen[relation].kept
 		if relation == "subscriptions" {
 			if rejected == "0" {
 				continue // how many there are changes from day to day, and a rerun of an old night must not
 			}
-			seen.Rows, seen.Kept = rejected, "0"
+			rows, kept = rejected, "0"
 		}
-		if err := StillTheSame("rows of "+relation, seen.Rows, night.Plus(seen.Kept, rejected)); err != nil {
+		if err := StillTheSame("rows of "+relation, rows, night.Plus(kept, rejected)); err != nil {
 			return err
 		}
-		controls.Add("source "+relation, "rows", seen.Rows, seen.Kept, "0", rejected)
+		controls.Add("source "+relation, "rows", rows, kept, "0", rejected)
 	}
 	return controls.Record(ctx, tx)
 }
@@ -207,19 +209,21 @@ func (n *opening) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []
 			thorough = append(thorough, night.Night)
 		}
 	}
-	for _, relation := range []string{"purchases", "refund_requests", "jobs", "credit_entries"} {
-		of := all
-		if relation == "jobs" || relation == "credit_entries" {
-			of = thorough
-		}
-		for _, period := range periods(of) {
-			args := postgres.Args{"date": n.Date, "begins": period.Begin, "ends": period.End}
-			if relation == "jobs" || relation == "purchases" {
-				args["begin"] = n.Begin
-			}
-			if _, err := tx.Exec(ctx, "late/reject_"+relation, args); err != nil {
-				return err
-			}
+	few, many := []string{"purchases", "refund_requests"}, []string{"jobs", "credit_entries"}
+	if len(thorough) == len(all) {
+		return n.rejectLateRowsOf(ctx, tx, all, append(few, many...))
+	}
+	if err := n.rejectLateRowsOf(ctx, tx, all, few); err != nil {
+		return err
+	}
+	return n.rejectLateRowsOf(ctx, tx, thorough, many)
+}
+
+func (n *opening) rejectLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Night, relations []string) error {
+	for _, period := range periods(nights) {
+		args := postgres.Args{"date": n.Date, "begin": n.Begin, "begins": period.Begin, "ends": period.End, "relations": relations}
+		if _, err := tx.Exec(ctx, "late/reject", args); err != nil {
+			return err
 		}
 	}
 	return nil

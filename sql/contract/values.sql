@@ -1,12 +1,11 @@
 -- What breaks the contract among the newest rows, by field and problem, with the three values that most of them have. Personal values are not repeated.
 WITH sample AS MATERIALIZED (
-    SELECT e.* FROM source.credit_entries e ORDER BY e.created_at DESC NULLS FIRST LIMIT @rows::int
-), looked_at AS MATERIALIZED (
-    SELECT row_number() OVER () AS n, e.* FROM sample e WHERE ({{ entry_is_valid }}) IS NOT TRUE
-), {{ credit_entries_faults }}, counted AS (
+    SELECT e.* FROM source.[[ .Name ]] e ORDER BY e.[[ .FirstSeen ]] DESC NULLS FIRST LIMIT @rows::int
+), looked_at_[[ .Name ]] AS MATERIALIZED (
+    SELECT row_number() OVER () AS n, e.* FROM sample e WHERE ([[ .Valid ]]) IS NOT TRUE
+), [[ template "faults.sql" . ]], counted AS (
     SELECT f.field, f.problem, coalesce(f.value, 'null') AS value, count(*) AS rows
-    FROM fault f
-    WHERE f.field <> '(row)' OR NOT EXISTS (SELECT FROM fault g WHERE g.n = f.n AND g.field <> '(row)')
+    FROM fault_[[ .Name ]] f
     GROUP BY 1, 2, 3
 ), ranked AS (
     SELECT c.*, sum(rows) OVER (PARTITION BY field, problem)::bigint AS all_rows, count(*) OVER (PARTITION BY field, problem) AS all_values,
