@@ -69,7 +69,7 @@ func (w *worker) reset(t testing.TB, zone *time.Location) {
 	END $$`); err != nil {
 		t.Fatal(err)
 	}
-	w.Settings = night.Settings{Zone: zone, Matching: w.matching}
+	w.Settings = night.Settings{Zone: zone, Matching: w.matching, Sizes: w.Settings.Sizes}
 	if err := os.RemoveAll(w.folder); err != nil {
 		t.Fatal(err)
 	}
