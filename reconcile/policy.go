@@ -90,6 +90,7 @@ func CheckOtherFeesWithheld(kinds []string, index int) error {
 // The zero value has no version: At always fails.
 type Policies struct {
 	versions []PolicyVersion
+	hash     string // worked out once: statements of every night ask for it, and a failure table has many rows
 }
 
 // NewPolicies checks the versions and links them up: each must begin after the one before
@@ -125,7 +126,7 @@ func NewPolicies(versions []PolicyVersion) (Policies, error) {
 	if len(faults) > 0 {
 		return Policies{}, errors.Join(faults...)
 	}
-	return Policies{versions: linked}, nil
+	return Policies{versions: linked, hash: hashVersions(linked)}, nil
 }
 
 // CheckSuccession says what is wrong with next following v: it must begin after v begins,
@@ -206,8 +207,15 @@ func (p Policies) Versions() []PolicyVersion { return slices.Clone(p.versions) }
 // Hash is the SHA-256 (hex) over everything that can change a decision: two files that
 // differ in layout only have the same hash.
 func (p Policies) Hash() string {
+	if p.hash == "" { // made without NewPolicies: no versions
+		return hashVersions(p.versions)
+	}
+	return p.hash
+}
+
+func hashVersions(versions []PolicyVersion) string {
 	h := sha256.New()
-	for _, v := range p.versions {
+	for _, v := range versions {
 		v.hashInto(h)
 	}
 	return hex.EncodeToString(h.Sum(nil))
