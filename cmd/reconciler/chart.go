@@ -59,12 +59,12 @@ func chartTable() string {
 	chart := reconcile.DefaultChart()
 	for _, role := range chart.Roles() {
 		account := chart.Account(role)
-		fmt.Fprint(table, "  ", role, "\t", account.Name)
-		if account.Code != "" {
-			fmt.Fprint(table, "\t", account.Code)
-		}
-		fmt.Fprintln(table)
+		fmt.Fprint(table, "  ", role, "\t", account.Name, "\t", account.Code, "\n") // a row without its last tab would end the column
 	}
 	_ = table.Flush() // to memory
-	return text.String()
+	lines := strings.Split(text.String(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
 }

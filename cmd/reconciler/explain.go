@@ -35,6 +35,9 @@ jobs with what was credited back, refund requests with the decision and what the
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
 				told, err := explain.Tell(cmd.Context(), store, time.Now(), args[0])
+				if errors.Is(err, explain.ErrUnknown) && strings.Contains(args[0], "@") { // standard error never shows an address
+					return usageError("nothing is known of this e-mail address: no account has it")
+				}
 				if errors.Is(err, explain.ErrUnknown) {
 					return usageError("nothing is known of %w", err)
 				}

@@ -13,7 +13,7 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "reconciler",
 		Short: "Reconcile purchases, jobs, the credit ledger and Stripe, every night",
-		Long: `reconciler holds completed purchases and jobs against the credit ledger and Stripe, credits back what
+		Long: `reconciler compares completed purchases and jobs with the credit ledger and Stripe, credits back what
 failed through our fault, decides refund requests by the written policy, and writes reports that finance
 can close the books on.
 
