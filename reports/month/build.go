@@ -249,11 +249,11 @@ func (p *Prepared) front(f *reports.Front) {
 	}
 	f.Heading("Worked out twice", "One", "Other", "Difference")
 	for _, proof := range in.Proofs {
-		f.Figures(proof.What, !proof.Difference.IsZero(), amount(proof.One, proof.Unit), amount(proof.Other, proof.Unit), amount(proof.Difference, proof.Unit))
+		f.Figures(proof.What+", "+measureText(proof.Unit), !proof.Difference.IsZero(), amount(proof.One, proof.Unit), amount(proof.Other, proof.Unit), amount(proof.Difference, proof.Unit))
 	}
 	f.Heading("Income and expenses", "Month", "Year to date")
 	for _, i := range in.Income {
-		f.Figures(i.Account+" "+strings.ToUpper(i.Currency), false, amount(i.Month, i.Currency), amount(i.Year, i.Currency))
+		f.Figures(i.Account, false, amount(i.Month, i.Currency), amount(i.Year, i.Currency))
 	}
 	if len(in.SignOff.Accepted) > 0 {
 		f.Heading("Open errors that were accepted")
