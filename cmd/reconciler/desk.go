@@ -14,7 +14,6 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/desk"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
 func init() { commands = append(commands, newDeskCommand) }
@@ -120,7 +119,7 @@ func serveDesk(ctx context.Context, c config, people *desk.People, listener net.
 		return errors.Join(err, listener.Close())
 	}
 	defer closeReader()
-	d := &desk.Desk{Store: w.Store, Published: w.Reports.(storage.Storage), People: people, Zone: c.jobs.Zone, Clock: time.Now, Log: c.log}
+	d := &desk.Desk{Store: w.Store, Published: w.Reports, People: people, Zone: c.jobs.Zone, Clock: time.Now, Log: c.log}
 	if err := w.Store.Get(ctx, &d.MayWork, "desk/may_work", postgres.Args{}); err != nil {
 		return errors.Join(err, listener.Close())
 	}
