@@ -165,25 +165,3 @@ func TestDisputeWriteOff(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
-
-// What a dispute that doesn't tie should have moved is the disputed amount while it is at stake, and nothing once it is not or more came back
-// than was taken.
-func TestResidualOfADispute(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		status                             string
-		withdrawn, returned, called, moved int64
-	}{
-		{"needs_response", 1900, 0, 2000, 1900},
-		{"lost", 1900, 1900, 2000, 1900},
-		{"lost", 1900, 1901, 0, -1},
-		{"won", 1900, 1900, 0, 0},
-		{"won", 1900, 1950, 0, -50},
-		{"warning_closed", 1900, 0, 0, 1900},
-	} {
-		f := DisputeFacts{Status: test.status, AmountMinor: 2000, SameCurrency: true, DisputeMoney: DisputeMoney{WithdrawnMinor: test.withdrawn, ReturnedMinor: test.returned}}
-		if called, moved := f.Residual(); called != test.called || moved != test.moved {
-			t.Errorf("%+v calls for %d, moved %d", test, called, moved)
-		}
-	}
-}

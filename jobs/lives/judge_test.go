@@ -293,11 +293,8 @@ func (l *life) against(p *purchase, now time.Time) string {
 }
 
 // used are the credits of a purchase that were used through an instant: lots burn first in, first out, and what was refunded is no lot.
-func (l *life) used(p *purchase, through time.Time) int64 { return l.usedBut(p, through, 0) }
-
-// usedBut are those used, but for credits that come back.
-func (l *life) usedBut(p *purchase, through time.Time, back int64) int64 {
-	usage, before := -back, int64(0)
+func (l *life) used(p *purchase, through time.Time) int64 {
+	var usage, before int64
 	for _, e := range l.entries {
 		if e.at.After(through) {
 			continue
@@ -428,22 +425,18 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		back += j.expected
 	}
 	used := l.used(p, moment)
-	unclear := answered && used > 0 && l.usedBut(p, moment, back) == 0 // what comes back tonight, was it known to whoever answered?
-	if !answered {
-		used = l.usedBut(p, moment, back)
-	}
-	due, feeKnown := l.due(p)
+	due, known := l.due(p)
 	disputed, open := false, false
 	for _, d := range p.disputes {
 		disputed = disputed || d.opened && d.status != "won" && !d.at.After(moment)
 		open = open || !d.opened || d.status == "won"
 	}
 	switch {
-	case !p.failedAt.IsZero(), open && !disputed, !answered && before == 0 && l.out(p) > 0, unclear:
+	case !p.failedAt.IsZero(), open && !disputed, !answered && before == 0 && l.out(p) > 0, used > 0 && used <= back:
 		must("*", "") // the policy doesn't say
 	case before > 0, r.at.After(p.completedAt.Add(window)), used > 0, disputed:
 		must("deny", "")
-	case !feeKnown || p.amount != l.chargeOf(p).AmountCaptured+p.fromBalance:
+	case !known || p.amount != l.chargeOf(p).AmountCaptured+p.fromBalance:
 		must("waiting", "")
 	default:
 		must("approve", number(due))
@@ -593,30 +586,6 @@ func (l *life) judgeJob(v *verdict, j *job, n int, asOf time.Time) {
 		one("duplicate_debit", j.cost-net)
 	default:
 		one("debit_amount_mismatch", j.cost-net)
-	}
-}
-
-// creditedMeanwhile allows for credits that staff have given back after the end of the night and before it was run: what a night may see of the
-// ledger ends with it, but nothing is given back twice.
-func (l *life) creditedMeanwhile(v *verdict, asOf time.Time) {
-	for _, j := range l.jobs {
-		var meanwhile int64
-		for _, e := range l.entries {
-			if e.job == j && e.kind == "credit_back" && !e.ours && !e.at.Before(asOf) {
-				meanwhile += e.credits
-			}
-		}
-		if meanwhile == 0 || j.expected == 0 {
-			continue
-		}
-		line := creditBackLine(j.label, "credited", number(j.expected))
-		v.want = slices.DeleteFunc(v.want, func(other string) bool { return other == line })
-		if j.expected = max(0, j.expected-meanwhile); j.expected > 0 {
-			v.must(creditBackLine(j.label, "credited", number(j.expected)))
-		} else {
-			v.allow(creditBackLine(j.label, "*", "0"))
-		}
-		v.allow(breakLine("*", j.label, "*", "credits")) // the two sides differ until the next night sees both
 	}
 }
 

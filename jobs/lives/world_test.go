@@ -256,9 +256,6 @@ func (w *world) live() {
 			w.count.expected += len(verdicts[i].want)
 		}
 		playUntil(night.End.Add(nightHour))
-		for i, l := range w.lives {
-			l.creditedMeanwhile(&verdicts[i], night.End)
-		}
 		w.flush()
 		w.run(n)
 		w.compare(n, verdicts)
