@@ -19,7 +19,7 @@ var (
 )
 
 // redactor takes secrets and e-mail addresses out of what is written through it, a whole line at a time. Nothing should put them there
-// in the first place; this is for the driver, the library or the panic that does. Jobs that are done side by side write one line at a time.
+// in the first place; this is for the driver, the library or the panic that does. serve's parts write one line at a time.
 type redactor struct {
 	mu      sync.Mutex // of out
 	out     io.Writer

@@ -21,7 +21,7 @@ type setting struct {
 var settingList = []setting{
 	{group: "Database", env: "DATABASE_URL", secret: true, usage: "PostgreSQL, as postgres://user:password@host/database?sslmode=verify-full"},
 	{env: "RECONCILER_REPLICA_URL", secret: true, usage: "a replica for explain and breaks list, show and export to read from; nights never use it"},
-	{env: "RECONCILER_DATABASE_CONNECTIONS", standby: "8", usage: "the most connections to the database at once, 4 or more; with 6, credit-backs are done beside the other jobs"},
+	{env: "RECONCILER_DATABASE_CONNECTIONS", standby: "8", usage: "the most connections to the database at once, 4 or more"},
 	{env: "RECONCILER_STATEMENT_TIMEOUT_SECONDS", standby: "7200", usage: "how long one statement of a transaction may take; 0: the server's own limit"},
 	{group: "Stripe", env: "STRIPE_API_KEY", secret: true, usage: "restricted key that may read; without it Stripe is not looked at"},
 	{env: "STRIPE_REFUND_KEY", secret: true, usage: "restricted key that may create refunds; only where refunds are executed"},

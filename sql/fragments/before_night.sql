@@ -1,7 +1,7 @@
--- Where account a stood when the night opened: its last position and what came since, which is nothing if that is of the night before; without
--- one, all there is.
+-- Where account a stood at @begin, when a night opened: its last position and what came since, which is nothing if that is of the night before;
+-- without one, all there is.
 LEFT JOIN LATERAL (SELECT p.net_usage, p.credits, p.as_of FROM reconciler.account_positions p
-                   WHERE p.account_id = a.account_id AND p.business_date < @date::date
+                   WHERE p.account_id = a.account_id AND p.as_of <= @begin::timestamptz
                    ORDER BY p.business_date DESC LIMIT 1) p ON true
 CROSS JOIN LATERAL (
     SELECT coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.credits <= 0), 0) AS net_usage,
