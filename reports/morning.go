@@ -33,6 +33,9 @@ func MorningOf(s *Summary, troubled []string, link string) Morning {
 	if errors := openOf(s, reconcile.Error); errors > 0 {
 		m.Title += ", " + plural(errors, "open error")
 	}
+	if !s.Stripe.Looked {
+		m.Title += "; Stripe was NOT looked at"
+	}
 	list := s.Attention
 	for _, a := range list[:min(len(list), mostAttention)] {
 		m.Attention = append(m.Attention, a.line())
