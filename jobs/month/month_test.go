@@ -38,6 +38,9 @@ type business struct {
 	*testing.T
 	db     *testdb.DB
 	folder string
+	// where Stripe is, and the key to read there
+	stripeURL, stripeKey string
+
 	office *month.Office
 	worker *jobs.Worker
 	nights []reconcile.Date
@@ -55,6 +58,7 @@ func newBusiness(t *testing.T, start reconcile.Date, nights int) *business {
 	b.must(err)
 	server := httptest.NewServer(sim.StripeHandler())
 	t.Cleanup(server.Close)
+	b.stripeURL, b.stripeKey = server.URL, sim.Stripe().ReadKey()
 	client, err := stripefeed.New(stripefeed.Options{Key: sim.Stripe().ReadKey(), BaseURL: server.URL, EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1})
 	b.must(err)
 	store, err := postgres.Open(postgres.Options{URL: b.db.URL})
@@ -148,14 +152,15 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			months = append(months, m)
 		}
 	}
-	closing := sums{} // by account, from the nights' journals
+	closing := sums{}                    // by account, from the nights' journals
+	again, settled := b.attribution(), 0 // of the items
 	itemsBefore := map[string]map[string]string{}
 	closingBefore := map[string]string{}
 	for _, m := range months {
-		published, err := b.office.Draft(ctx, m, at)
+		drafted, err := b.office.Draft(ctx, m, at)
 		b.must(err)
-		if m.Last() == published.Input.Through || *longQuarter {
-			for _, fault := range published.Input.Faults() {
+		if m.Last() == drafted.Input.Through || *longQuarter {
+			for _, fault := range drafted.Input.Faults() {
 				if !strings.Contains(fault, "missing") {
 					t.Errorf("%s: %s", m, fault)
 				}
@@ -166,7 +171,9 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			if reconcile.MonthOf(night) != m {
 				continue
 			}
-			for _, row := range b.rows(night.String(), "journal.csv") {
+			journal := b.rows(night.String(), "journal.csv")
+			b.must(again.night(night, journal))
+			for _, row := range journal {
 				closing.add(row["ledger_account"], row["debit"], 1)
 				closing.add(row["ledger_account"], row["credit"], -1)
 				moved[row["ledger_account"]] = true
@@ -195,7 +202,11 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			}
 		}
 		items, itemSums := map[string]map[string]string{}, sums{}
-		for _, row := range b.rows(m.String(), "open_items.csv") {
+		published := b.rows(m.String(), "open_items.csv")
+		for _, difference := range again.differs(published) {
+			b.Errorf("%s: %s", m, difference)
+		}
+		for _, row := range published {
 			itemSums.add(row["ledger_account"], row["amount"], 1)
 			key := row["ledger_account"] + " " + row["item_type"] + " " + row["item_id"]
 			if items[key] != nil {
@@ -217,6 +228,9 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			}
 		}
 		for key, before := range itemsBefore {
+			if items[key] == nil {
+				settled++
+			}
 			if items[key] == nil && !moved[before["ledger_account"]] {
 				t.Errorf("%s: %s is gone, and nothing was posted to its account", m, key)
 			}
@@ -232,14 +246,17 @@ cells = [row[3].value for row in book["OpenItems"].iter_rows(min_row=2) if row[2
 assert book.sheetnames[0] == "Summary" and len(cells) == int(sys.argv[2]) and all(cells), (book.sheetnames, cells)`,
 				filepath.Join(b.folder, m.String(), "month.xlsx"), fmt.Sprint(len(items)))
 		}
-		again, err := b.office.Draft(ctx, m, at.Add(time.Hour))
+		same, err := b.office.Draft(ctx, m, at.Add(time.Hour))
 		b.must(err)
-		if again.IsNew || again.Revision != published.Revision {
-			t.Errorf("%s drafted again without a change is revision %d", m, again.Revision)
+		if same.IsNew || same.Revision != drafted.Revision {
+			t.Errorf("%s drafted again without a change is revision %d", m, same.Revision)
 		}
 	}
 	if len(itemsBefore) < 10 {
 		t.Errorf("only %d open items: the differences are not in", len(itemsBefore))
+	}
+	if settled == 0 {
+		t.Error("no item was open at the end of one month and settled in the next")
 	}
 	b.clears(months[len(months)-1], at)
 	b.signs(months[0], at)
