@@ -197,6 +197,9 @@ func (g *gathering) waterfall(ctx context.Context) error {
 	}
 	for _, row := range closing {
 		before := reports.Number("0").Plus(earnedBefore[row.key()])
+		if row.Sold.IsZero() && row.Refunded.IsZero() && row.Remaining.IsZero() && before.IsZero() {
+			continue // an invoice that moved nothing
+		}
 		g.in.Waterfall = append(g.in.Waterfall, month.Waterfall{SoldMonth: row.SoldMonth, Kind: row.Kind, Currency: row.Currency, Sold: row.Sold, Refunded: row.Refunded,
 			EarnedBefore: before, Earned: row.earned().Minus(before), Remaining: row.Remaining})
 	}

@@ -227,6 +227,11 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 				}
 			}
 		}
+		for _, row := range b.rows(m.String(), "revenue_waterfall.csv") {
+			if row["sold_month"] == "" || (row["sold"] == "0" && row["refunded"] == "0" && row["earned"] == "0") {
+				t.Errorf("%s: a row of the waterfall has no month, or says nothing: %v", m, row)
+			}
+		}
 		for key, before := range itemsBefore {
 			if items[key] == nil {
 				settled++

@@ -1,5 +1,6 @@
 -- What was sold before day @day_after, which begins at @begin, by the month that it was booked in, less tax, and what of it was refunded, and is
--- still owed. Lots are worth what the books say of them (lots_through_night), a subscription without credits what its last position says, in the
+-- still owed. What an invoice without a purchase moves between a subscription and the customer's balance counts as sold, or taken back, in the month
+-- that first knows of it. Lots are worth what the books say of them (lots_through_night), a subscription without credits what its last position says, in the
 -- books that night @date belongs to.
 WITH a AS (SELECT DISTINCT b.account_id FROM reconciler.booked_purchases b WHERE b.booked_at < @begin::timestamptz AND (b.kind = 'credits' OR b.credits > 0)),
 account AS MATERIALIZED (SELECT a.account_id, coalesce(p.net_usage, 0) + s.net_usage AS net FROM a {{ before_night }}),
@@ -33,13 +34,15 @@ item AS (
     FROM lot JOIN account m USING (account_id)
 ), subscription AS (
     SELECT DISTINCT ON (p.account_id, p.subject_id) p.account_id, p.subject_id, p.currency, p.opened_minor + p.settled_minor - p.tax_minor AS sold, p.given_back_minor AS refunded,
-           p.deferred_minor AS remaining
+           p.deferred_minor AS remaining,
+           -- An invoice that no purchase names changes what is sold in the month that first knows of it.
+           CASE WHEN NOT p.is_purchase AND p.opened_minor = 0 THEN to_char(min(p.business_date) OVER (PARTITION BY p.account_id, p.subject_id), 'YYYY-MM') END AS invoiced
     FROM {{ books_of }} k
     JOIN reconciler.subscription_positions p ON p.business_date = k.business_date
     WHERE p.business_date < @day_after::date
     ORDER BY p.account_id, p.subject_id, p.business_date DESC
 ), unearned AS ( -- booked before positions were kept
-    SELECT l.account_id, l.source AS subject_id, l.currency, -sum(l.amount_minor) AS sold, 0 AS refunded, -sum(l.amount_minor) AS remaining
+    SELECT l.account_id, l.source AS subject_id, l.currency, -sum(l.amount_minor) AS sold, 0 AS refunded, -sum(l.amount_minor) AS remaining, NULL AS invoiced
     FROM {{ books_of }} k
     JOIN reconciler.journal_lines l ON l.business_date = k.business_date
     WHERE l.business_date < @day_after::date AND l.role = 'subscription_liability' AND l.source <> ''
@@ -52,7 +55,7 @@ FROM (SELECT to_char(u.booked_at AT TIME ZONE @zone::text, 'YYYY-MM') AS sold_mo
              CASE WHEN u.refunded < 0 THEN 0 ELSE u.amount_minor - div(u.amount_minor * u.used, greatest(u.credits, 1)) END AS remaining
       FROM used u WHERE u.currency IS NOT NULL
       UNION ALL
-      SELECT coalesce(to_char(b.booked_at AT TIME ZONE @zone::text, 'YYYY-MM'), ''), 'subscription', s.currency, s.sold, s.refunded, s.remaining
+      SELECT coalesce(to_char(b.booked_at AT TIME ZONE @zone::text, 'YYYY-MM'), s.invoiced, ''), 'subscription', s.currency, s.sold, s.refunded, s.remaining
       FROM (SELECT * FROM subscription UNION ALL SELECT * FROM unearned) s
       LEFT JOIN reconciler.booked_purchases b ON b.account_id = s.account_id AND b.purchase_id = s.subject_id) x
 GROUP BY 1, 2, 3
