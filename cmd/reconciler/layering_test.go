@@ -86,6 +86,7 @@ var mayImport = map[string][]string{
 	"sql/testdb":                      {"sql", "sql/localpg"},
 	"reports":                         {"reconcile", "reports/storage"},
 	"reports/month":                   {"reconcile", "reports", "reports/storage"},
+	"reports/reportstest":             {},
 	"reports/storage":                 {"reconcile"},
 	"jobs": {"reconcile", "reconcile/postgres", "reconcile/stripefeed", "reports", "reports/storage", "sql",
 		"jobs/night", "jobs/source", "jobs/match", "jobs/decide", "jobs/books", "jobs/publish", "jobs/refunds"},

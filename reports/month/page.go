@@ -25,9 +25,17 @@ var pageTemplate = template.Must(template.New("month").Funcs(reports.PageFuncs()
 		}
 		return fmt.Sprintf("%d days", n)
 	},
-	"measure": measureText,
-	"long":    func(d reconcile.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) },
+	"measure":  measureText,
+	"sentence": sentence,
+	// Tables of one kind have a name each, for who doesn't see where they stand.
+	"labelled": func(label string, rows any) labelled { return labelled{label, rows} },
+	"long":     func(d reconcile.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) },
 }).Parse(pageSource))
+
+type labelled struct {
+	Label string
+	Rows  any
+}
 
 // shown is how many rows of a list the page has; the files have all.
 const shown = 100
@@ -74,7 +82,7 @@ func (in *Input) tiles() []tile {
 	}
 	list := []tile{
 		{Name: "Open items", Big: fmt.Sprint(len(in.Items)), Href: "#items", More: fmt.Sprintf("in %s, the oldest %s", plural(accounts, "account", "accounts"), plural(int(oldest), "day", "days"))},
-		{Name: "Open errors", Big: fmt.Sprint(in.SignOff.OpenErrors), Href: "#breaks", More: fmt.Sprintf("%d accepted, %d warnings open", len(in.SignOff.Accepted), in.SignOff.OpenWarnings)},
+		{Name: "Open errors", Big: fmt.Sprint(in.SignOff.OpenErrors), Href: "#breaks", More: fmt.Sprintf("%d accepted, %s open", len(in.SignOff.Accepted), plural(int(in.SignOff.OpenWarnings), "warning", "warnings"))},
 	}
 	if in.SignOff.OpenErrors > 0 {
 		list[1].Class = "error"
