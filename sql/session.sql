@@ -27,7 +27,14 @@ FROM (VALUES
     -- The worker has time limits of its own; a server's would end a big night half-way, every night.
     ('statement_timeout', nullif($1::text, '')),
     ('transaction_timeout', '0'),
-    ('idle_session_timeout', '0')
+    ('idle_session_timeout', '0'),
+    -- On a Citus cluster: all rows, exactly counted, from the nodes that take writes, whatever somebody has set to see an estimate sooner.
+    ('citus.limit_clause_row_fetch_count', '-1'), ('citus.count_distinct_error_rate', '0'),
+    -- What one statement has the nodes hand over to each other grows with the night; a night that fails by a limit fails every time.
+    ('citus.max_intermediate_result_size', '-1'),
+    -- One connection a node for all of a transaction is for foreign keys from distributed tables to reference tables, of which there are none here:
+    -- all others are kept as ever.
+    ('citus.enforce_foreign_key_restrictions', 'off'), ('citus.multi_shard_modify_mode', 'parallel')
 ) AS s (name, value)
 -- Not every version knows every setting.
 WHERE s.value IS NOT NULL AND pg_catalog.current_setting(s.name, true) IS NOT NULL

@@ -1,0 +1,330 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lib/pq"
+)
+
+// Placement is where the rows of a table are on a database that Citus distributes: on the node of the account that Column names, or, where
+// Column is empty, on all nodes: a reference table.
+type Placement struct {
+	Table  string
+	Column string
+	// IsLocal: no statement reads it together with others, and it stays on the coordinator.
+	IsLocal bool
+}
+
+// byAccount is what nearly all big tables are distributed by, so that what belongs to an account is on one node.
+const byAccount = "account_id"
+
+func (p Placement) String() string {
+	switch {
+	case p.IsLocal:
+		return "local"
+	case p.Column != "":
+		return "distributed by " + p.Column
+	default:
+		return "a reference table"
+	}
+}
+
+// Placements is the layout of the worker's tables. A table comes after those that its foreign keys refer to.
+//
+// What has an account, and grows with the accounts or with what goes wrong, is distributed. The rest is few rows a night, or Stripe's, whose
+// objects know no account of the platform's. Reference tables although their rows have accounts are the states of money and of closed months
+// (refund_plan_items, refund_intents, refund_events, period_acceptances): few rows, with foreign keys to other reference tables. So no foreign
+// key leads from a distributed table to a reference table, which Citus would make transactions pay for with one connection a node.
+var Placements = slices.Concat(
+	placed("", "runs", "control_totals", "input_totals", "policy_versions", "failure_classes", "rescans", "time_zone", "morning_messages"),
+	placed("", "stripe_accounts", "stripe_activity", "stripe_balance_transactions", "stripe_balances", "stripe_captures", "stripe_cash", "stripe_charges",
+		"stripe_disputes", "stripe_invoice_lines", "stripe_invoices", "stripe_late", "stripe_payment_intents", "stripe_payouts", "stripe_refunds",
+		"stripe_states", "stripe_subscriptions", "stripe_syncs", "stripe_watermarks", "payout_tie_outs"),
+	placed("", "refund_switch", "refund_leases", "refund_plans", "refund_approvals", "refund_trips", "refund_plan_items", "refund_intents", "refund_events"),
+	placed("", "book_closings", "ledger_balances", "ledger_before", "liability_split", "liability_steps", "night_figures", "publications", "roll_forward",
+		"month_publications", "periods", "period_reviews", "period_acceptances", "audit_links"),
+	placed(byAccount, "account_jobs", "account_ledger", "account_moves", "account_entries", "account_entries_before", "account_positions", "rejects", "late_items",
+		"findings", "candidates", "breaks", "break_events", "break_work", "credit_backs", "request_matches", "refund_windows", "refund_decisions",
+		"refunded_lots", "notifications", "stripe_checks", "dispute_cases", "subscription_checks", "subscription_positions", "platform_states",
+		"booked_purchases", "journal_lines", "audit_changes"),
+	[]Placement{{Table: "schema_migrations", IsLocal: true}},
+)
+
+// PlatformPlacements is the layout of the platform's tables. refund_requests may have no account, which Citus doesn't distribute; neither it nor
+// subscriptions grow with jobs.
+var PlatformPlacements = slices.Concat(
+	placed("id", "accounts"),
+	placed(byAccount, "purchases", "jobs", "credit_entries"),
+	placed("", "refund_requests", "subscriptions", "subscription_changes"),
+)
+
+func placed(column string, tables ...string) (placements []Placement) {
+	for _, table := range tables {
+		placements = append(placements, Placement{Table: table, Column: column})
+	}
+	return placements
+}
+
+var (
+	//go:embed distribution/nodes.sql
+	nodesText string
+	//go:embed distribution/placements.sql
+	placementsText string
+	//go:embed distribution/keys.sql
+	keysText string
+	//go:embed distribution/triggers.sql
+	triggersText string
+)
+
+// Cluster is what a database with the Citus extension says of itself.
+type Cluster struct {
+	Version string
+	Nodes   []Node
+	// Placed is every relation of the schemas of the worker and of the platform.
+	Placed       []Placed
+	sourceSchema string
+}
+
+// Node is one server of a Cluster.
+type Node struct {
+	ID            int64
+	Address       string
+	IsCoordinator bool
+	IsActive      bool
+	HoldsShards   bool
+}
+
+// Placed is how a relation is distributed.
+type Placed struct {
+	Schema, Relation string
+	Kind             string // as pg_class has it
+	How              string // local, distributed, reference, otherwise
+	Column           string // that it is distributed by
+	Colocation       int64  // the same number: rows of one account are on one node; 0: not distributed
+	Shards           int
+}
+
+func (p Placed) String() string {
+	switch p.How {
+	case "distributed":
+		return "distributed by " + p.Column
+	case "reference":
+		return "a reference table"
+	case "local":
+		return "local"
+	default:
+		return "distributed in another way"
+	}
+}
+
+// is says whether it is placed as it should be.
+func (p Placed) is(wanted Placement) bool { return p.String() == wanted.String() }
+
+// DescribeCluster is nil for a database without the extension.
+func DescribeCluster(ctx context.Context, db *sql.DB, sourceSchema string) (*Cluster, error) {
+	c := &Cluster{sourceSchema: sourceSchema}
+	err := db.QueryRowContext(ctx, "SELECT extversion FROM pg_extension WHERE extname = 'citus'").Scan(&c.Version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for Citus: %w", err)
+	}
+	if err := each(ctx, db, nodesText, nil, func(rows *sql.Rows) error {
+		var n Node
+		err := rows.Scan(&n.ID, &n.IsCoordinator, &n.Address, &n.IsActive, &n.HoldsShards)
+		c.Nodes = append(c.Nodes, n)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("list the nodes: %w", err)
+	}
+	if err := each(ctx, db, placementsText, []any{sourceSchema}, func(rows *sql.Rows) error {
+		var p Placed
+		err := rows.Scan(&p.Schema, &p.Relation, &p.Kind, &p.How, &p.Column, &p.Colocation, &p.Shards)
+		c.Placed = append(c.Placed, p)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("look how tables are distributed: %w", err)
+	}
+	return c, nil
+}
+
+func each(ctx context.Context, db *sql.DB, query string, args []any, row func(*sql.Rows) error) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+const ourSchema = "reconciler"
+
+// Find is how a relation is placed.
+func (c *Cluster) Find(schema, relation string) (Placed, bool) {
+	i := slices.IndexFunc(c.Placed, func(p Placed) bool { return p.Schema == schema && p.Relation == relation })
+	if i < 0 {
+		return Placed{}, false
+	}
+	return c.Placed[i], true
+}
+
+// IsDistributed says whether anything of the worker's or the platform's is.
+func (c *Cluster) IsDistributed() bool {
+	return slices.ContainsFunc(c.Placed, func(p Placed) bool { return p.How != "local" })
+}
+
+// Misplaced are the tables of one side that are not where the layout has them. Relations of the platform that are views are judged by nobody
+// but their owner.
+func (c *Cluster) misplaced(schema string, layout []Placement) (local []Placement, otherwise []Placed) {
+	for _, wanted := range layout {
+		p, ok := c.Find(schema, wanted.Table)
+		switch {
+		case !ok || p.is(wanted) || p.Kind == "v":
+		case p.How == "local":
+			local = append(local, wanted)
+		default:
+			otherwise = append(otherwise, p)
+		}
+	}
+	return local, otherwise
+}
+
+// MisplacedOurs are the worker's tables that are not where the layout has them: those that are still to be distributed, and those that somebody
+// has distributed in another way.
+func (c *Cluster) MisplacedOurs() (local []Placement, otherwise []Placed) {
+	return c.misplaced(ourSchema, Placements)
+}
+
+// MisplacedPlatform is the same of the platform's.
+func (c *Cluster) MisplacedPlatform() (local []Placement, otherwise []Placed) {
+	return c.misplaced(c.sourceSchema, PlatformPlacements)
+}
+
+// shards is how many parts a distributed table has: as many as those that are distributed already, or it would not be on the same nodes.
+func (c *Cluster) shards() string {
+	for _, layout := range []struct {
+		schema string
+		tables []Placement
+	}{{c.sourceSchema, PlatformPlacements}, {ourSchema, Placements}} {
+		for _, wanted := range layout.tables {
+			if p, ok := c.Find(layout.schema, wanted.Table); ok && wanted.Column != "" && p.is(wanted) {
+				return fmt.Sprintf(", shard_count => %d", p.Shards)
+			}
+		}
+	}
+	return ""
+}
+
+// place is the statement that places a table.
+func (c *Cluster) place(schema string, p Placement) string {
+	name := pq.QuoteLiteral(pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(p.Table))
+	if p.Column == "" {
+		return "SELECT create_reference_table(" + name + ")"
+	}
+	return "SELECT create_distributed_table(" + name + ", " + pq.QuoteLiteral(p.Column) + c.shards() + ")"
+}
+
+// OursToPlace is what places those of the worker's tables that are not placed yet, one statement each.
+func (c *Cluster) OursToPlace() (statements []string) {
+	local, _ := c.MisplacedOurs()
+	for _, p := range local {
+		if !p.IsLocal {
+			statements = append(statements, c.place(ourSchema, p))
+		}
+	}
+	return statements
+}
+
+// Distribute places those of the worker's tables that are not placed yet, all or none, as the schema's owner.
+func (c *Cluster) Distribute(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	for _, statement := range c.OursToPlace() {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return tx.Commit()
+}
+
+// key is a unique key of a table of the platform's.
+type key struct {
+	relation, name                        string
+	isConstraint, isPrimary, isReferenced bool
+	where                                 string
+	columns                               []string
+}
+
+// PlatformToPlace is what the owner of the platform's tables runs to place those that are not placed yet. Every unique key has to contain the
+// column that its table is distributed by.
+func (c *Cluster) PlatformToPlace(ctx context.Context, db *sql.DB) (statements []string, err error) {
+	local, _ := c.MisplacedPlatform()
+	if len(local) == 0 {
+		return nil, nil
+	}
+	var keys []key
+	if err := each(ctx, db, keysText, []any{c.sourceSchema}, func(rows *sql.Rows) error {
+		var k key
+		err := rows.Scan(&k.relation, &k.name, &k.isConstraint, &k.isPrimary, &k.where, pq.Array(&k.columns), &k.isReferenced)
+		keys = append(keys, k)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("look at the platform's keys: %w", err)
+	}
+	triggered := map[string]bool{}
+	if err := each(ctx, db, triggersText, []any{c.sourceSchema}, func(rows *sql.Rows) error {
+		var relation string
+		err := rows.Scan(&relation)
+		triggered[relation] = true
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("look at the platform's triggers: %w", err)
+	}
+	statements = append(statements, "BEGIN")
+	mayTrigger := false
+	for _, p := range local {
+		for _, k := range keys {
+			if k.relation == p.Table && p.Column != "" && !slices.Contains(k.columns, p.Column) {
+				statements = append(statements, k.widened(c.sourceSchema, p.Column)...)
+			}
+		}
+		if triggered[p.Table] && !mayTrigger {
+			mayTrigger = true
+			statements = append(statements, "SET LOCAL citus.enable_unsafe_triggers = on")
+		}
+		statements = append(statements, c.place(c.sourceSchema, p))
+	}
+	return append(statements, "COMMIT"), nil
+}
+
+// widened is what makes the key contain a column.
+func (k key) widened(schema, column string) (statements []string) {
+	table := pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(k.relation)
+	columns := "(" + strings.Join(append([]string{column}, k.columns...), ", ") + ")"
+	switch {
+	case k.isPrimary:
+		return []string{"ALTER TABLE " + table + " DROP CONSTRAINT " + pq.QuoteIdentifier(k.name) + ", ADD PRIMARY KEY " + columns}
+	case k.isConstraint:
+		return []string{"ALTER TABLE " + table + " DROP CONSTRAINT " + pq.QuoteIdentifier(k.name) + ", ADD UNIQUE " + columns}
+	}
+	where := ""
+	if k.where != "" {
+		where = " WHERE " + k.where
+	}
+	return []string{"DROP INDEX " + pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(k.name), "CREATE UNIQUE INDEX " + pq.QuoteIdentifier(k.name) + " ON " + table + " " + columns + where}
+}
