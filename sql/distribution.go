@@ -37,31 +37,30 @@ func (p Placement) String() string {
 
 // Placements is the layout of the worker's tables. A table comes after those that its foreign keys refer to.
 //
-// What has an account, and grows with the accounts or with what goes wrong, is distributed. The rest is few rows a night, or Stripe's, whose
-// objects know no account of the platform's. Reference tables although their rows have accounts are the states of money and of closed months
-// (refund_plan_items, refund_intents, refund_events, period_acceptances): few rows, with foreign keys to other reference tables. So no foreign
-// key leads from a distributed table to a reference table, which Citus would make transactions pay for with one connection a node.
+// What grows with jobs and entries of the ledger is distributed: what a night reads of them account by account, where each account stands, and
+// the jobs that failed. What grows with purchases, requests and exceptions, Stripe's objects and totals are reference tables: they are joined by
+// ids of all kinds, and a join on a node is dear only with what is not on it. No foreign key leads from a distributed table to a reference
+// table, which Citus would make transactions pay for with one connection a node.
 var Placements = slices.Concat(
-	placed("", "runs", "control_totals", "input_totals", "policy_versions", "failure_classes", "rescans", "time_zone", "morning_messages"),
+	placed(byAccount, "account_jobs", "account_ledger", "account_moves", "account_entries", "account_entries_before", "account_positions", "credit_backs"),
+	placed("", "runs", "control_totals", "input_totals", "policy_versions", "failure_classes", "rescans", "time_zone", "morning_messages",
+		"rejects", "late_items", "findings", "candidates", "breaks", "break_events", "break_work", "audit_links", "audit_changes"),
 	placed("", "stripe_accounts", "stripe_activity", "stripe_balance_transactions", "stripe_balances", "stripe_captures", "stripe_cash", "stripe_charges",
 		"stripe_disputes", "stripe_invoice_lines", "stripe_invoices", "stripe_late", "stripe_payment_intents", "stripe_payouts", "stripe_refunds",
-		"stripe_states", "stripe_subscriptions", "stripe_syncs", "stripe_watermarks", "payout_tie_outs"),
-	placed("", "refund_switch", "refund_leases", "refund_plans", "refund_approvals", "refund_trips", "refund_plan_items", "refund_intents", "refund_events"),
-	placed("", "book_closings", "ledger_balances", "ledger_before", "liability_split", "liability_steps", "night_figures", "publications", "roll_forward",
-		"month_publications", "periods", "period_reviews", "period_acceptances", "audit_links"),
-	placed(byAccount, "account_jobs", "account_ledger", "account_moves", "account_entries", "account_entries_before", "account_positions", "rejects", "late_items",
-		"findings", "candidates", "breaks", "break_events", "break_work", "credit_backs", "request_matches", "refund_windows", "refund_decisions",
-		"refunded_lots", "notifications", "stripe_checks", "dispute_cases", "subscription_checks", "subscription_positions", "platform_states",
-		"booked_purchases", "journal_lines", "audit_changes"),
+		"stripe_states", "stripe_subscriptions", "stripe_syncs", "stripe_watermarks", "stripe_checks", "payout_tie_outs"),
+	placed("", "request_matches", "refund_windows", "refund_decisions", "refunded_lots", "notifications",
+		"refund_switch", "refund_leases", "refund_plans", "refund_approvals", "refund_trips", "refund_plan_items", "refund_intents", "refund_events"),
+	placed("", "dispute_cases", "platform_states", "subscription_checks", "subscription_positions"),
+	placed("", "booked_purchases", "journal_lines", "book_closings", "ledger_balances", "ledger_before", "liability_split", "liability_steps",
+		"night_figures", "publications", "roll_forward", "month_publications", "periods", "period_reviews", "period_acceptances"),
 	[]Placement{{Table: "schema_migrations", IsLocal: true}},
 )
 
-// PlatformPlacements is the layout of the platform's tables. refund_requests may have no account, which Citus doesn't distribute; neither it nor
-// subscriptions grow with jobs.
+// PlatformPlacements is the layout of the platform's tables. A refund request may have no account, which could not be distributed by it anyway.
 var PlatformPlacements = slices.Concat(
 	placed("id", "accounts"),
-	placed(byAccount, "purchases", "jobs", "credit_entries"),
-	placed("", "refund_requests", "subscriptions", "subscription_changes"),
+	placed(byAccount, "jobs", "credit_entries"),
+	placed("", "purchases", "refund_requests", "subscriptions", "subscription_changes"),
 )
 
 func placed(column string, tables ...string) (placements []Placement) {
