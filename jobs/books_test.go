@@ -19,8 +19,9 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/journal"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // booksOfAMonth plays a business with everything that moves its books, and reports every night.
@@ -141,7 +142,7 @@ func (m *booksOfAMonth) table(night reconcile.Night, name string) []map[string]s
 	for _, record := range records[1:] {
 		row := map[string]string{}
 		for i, column := range records[0] {
-			row[column] = reports.RestoreText(record[i])
+			row[column] = tables.RestoreText(record[i])
 		}
 		rows = append(rows, row)
 	}
@@ -327,11 +328,11 @@ func (m *booksOfAMonth) checkLedgers() {
 func (m *booksOfAMonth) checkExports(night reconcile.Night) {
 	m.t.Helper()
 	ctx := context.Background()
-	export := func(format string, o reports.ExportOptions) (text []byte) {
+	export := func(format string, o journal.Options) (text []byte) {
 		var out bytes.Buffer
 		err := m.worker.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
 			ledger, err := publish.LedgerOf(ctx, tx, night.Date, reconcile.DefaultChart())
-			return errors.Join(err, reports.WriteExport(ctx, &out, format, ledger, o))
+			return errors.Join(err, journal.Export(ctx, &out, format, ledger, o))
 		})
 		if err != nil {
 			m.t.Fatalf("%s: %v", format, err)
@@ -339,12 +340,12 @@ func (m *booksOfAMonth) checkExports(night reconcile.Night) {
 		return out.Bytes()
 	}
 	file := filepath.Join(m.t.TempDir(), "night.beancount")
-	if err := os.WriteFile(file, export("beancount", reports.ExportOptions{}), 0o666); err != nil {
+	if err := os.WriteFile(file, export("beancount", journal.Options{}), 0o666); err != nil {
 		m.t.Fatal(err)
 	}
 	runTool(m.t, "bean-check", file)
 	for format, columns := range map[string][3]int{"quickbooks": {0, 4, 5}, "xero": {0, 5, -1}, "netsuite": {0, 6, 7}} {
-		records, err := csv.NewReader(bytes.NewReader(export(format, reports.ExportOptions{Currency: "usd", Subsidiary: "1"}))).ReadAll()
+		records, err := csv.NewReader(bytes.NewReader(export(format, journal.Options{Currency: "usd", Subsidiary: "1"}))).ReadAll()
 		if err != nil || len(records) < 3 {
 			m.t.Fatalf("%s: %v, %d records", format, err, len(records))
 		}

@@ -22,8 +22,9 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/workbook"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -93,7 +94,7 @@ func TestFilesOfANightAgree(t *testing.T) {
 type nightFiles struct {
 	t       *testing.T
 	tables  map[string][]map[string]string // by file, a row by column
-	summary reports.Summary
+	summary figures.Summary
 	page    string
 	book    *excelize.File
 }
@@ -134,7 +135,7 @@ func readNight(t *testing.T, folder string) *nightFiles {
 		t.Fatal(err)
 	}
 	f.page = string(page)
-	if f.book, err = excelize.OpenFile(filepath.Join(folder, reports.WorkbookName)); err != nil {
+	if f.book, err = excelize.OpenFile(filepath.Join(folder, workbook.FileName)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.book.Close() })
@@ -368,7 +369,7 @@ func (f *nightFiles) controlsAgree() {
 		f.equal(row["check"]+" "+row["unit"], f.number(row["matched"])+f.number(row["awaiting"])+f.number(row["breaks"])+f.number(row["difference"]), f.number(row["scanned"]))
 		f.equal(row["check"]+" "+row["unit"]+": difference", f.number(row["difference"]), 0)
 	}
-	if f.summary.Status != reports.StatusTied {
+	if f.summary.Status != figures.StatusTied {
 		f.t.Errorf("the night is %s: %v", f.summary.Status, f.summary.StatusReasons)
 	}
 }

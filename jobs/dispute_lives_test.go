@@ -20,9 +20,12 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // lives is a platform and its Stripe account whose nights are reported, journal and all.
@@ -89,7 +92,7 @@ func (l lives) balances() map[string]int64 {
 }
 
 // summary is that of the newest report.
-func (l lives) summary() (s reports.Summary) {
+func (l lives) summary() (s figures.Summary) {
 	l.t.Helper()
 	content, err := os.ReadFile(filepath.Join(l.folder, l.booksOfAMonth.nights[len(l.booksOfAMonth.nights)-1].Date.String(), "summary.json"))
 	if err == nil {
@@ -307,8 +310,8 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 				if diff := cmp.Diff(want, l.open()); diff != "" || (awaiting == 1) != (n < tc.stuck) {
 					t.Errorf("night %d: %d awaiting, %s", n, awaiting, diff)
 				}
-				shown := slices.ContainsFunc(l.summary().Awaiting, func(a reports.AwaitingFigures) bool {
-					return a.Check == "refunds that stood" && a.Oldest[0].SubjectID == refund.ID && a.Oldest[0].Days == int64(n-1) && a.Oldest[0].Amount.Value == reports.Int(refund.Amount)
+				shown := slices.ContainsFunc(l.summary().Awaiting, func(a figures.AwaitingFigures) bool {
+					return a.Check == "refunds that stood" && a.Oldest[0].SubjectID == refund.ID && a.Oldest[0].Days == int64(n-1) && a.Oldest[0].Amount.Value == numbers.Int(refund.Amount)
 				})
 				if shown != (n < tc.stuck) {
 					t.Errorf("night %d: the summary shows it: %t", n, shown)
@@ -389,7 +392,7 @@ func TestADisputeWhoseMoneyIsWrongBecomesABreak(t *testing.T) {
 				if diff := cmp.Diff(want, l.open(), cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("night %d: %s", night, diff)
 				}
-				awaited := slices.ContainsFunc(l.summary().Awaiting, func(a reports.AwaitingFigures) bool {
+				awaited := slices.ContainsFunc(l.summary().Awaiting, func(a figures.AwaitingFigures) bool {
 					return a.Check == "disputes and their money" && a.Objects == 1 && a.Oldest[0].SubjectID == id && a.Oldest[0].Days == int64(night-2)
 				})
 				if wants := tc.opens < 99 && night >= 2 && night < tc.opens; awaited != wants {
@@ -459,7 +462,7 @@ func TestExplainSaysHowADisputeStands(t *testing.T) {
 		said := ""
 		for _, line := range lines {
 			if line.Source == "Stripe dispute "+d.id {
-				said = reports.WithAmounts(line.Says)
+				said = terminal.WithAmounts(line.Says)
 			}
 		}
 		// The hour that evidence is due at is the double's.
@@ -493,13 +496,13 @@ func TestEvidenceThatIsDueIsInTheSummary(t *testing.T) {
 		}
 		l.report()
 		got := l.summary().Disputes.EvidenceDue
-		want := reports.EvidenceFigures{Days: 3, Money: []reports.Amount{}}
-		jpy, usd := reports.Amount{Unit: "jpy", Value: "3000"}, reports.Amount{Unit: "usd", Value: "2000"}
+		want := figures.EvidenceFigures{Days: 3, Money: []figures.Amount{}}
+		jpy, usd := figures.Amount{Unit: "jpy", Value: "3000"}, figures.Amount{Unit: "usd", Value: "2000"}
 		switch {
 		case night >= 10: // only the inquiry
-			want.Disputes, want.Past, want.Money = 1, 1, []reports.Amount{jpy}
+			want.Disputes, want.Past, want.Money = 1, 1, []figures.Amount{jpy}
 		case night >= 4: // due on the 7th day at nine
-			want.Disputes, want.Money = 2, []reports.Amount{jpy, usd}
+			want.Disputes, want.Money = 2, []figures.Amount{jpy, usd}
 			if night >= 7 {
 				want.Past = 2
 			}
@@ -507,7 +510,7 @@ func TestEvidenceThatIsDueIsInTheSummary(t *testing.T) {
 		if got.FirstDue.IsZero() != (want.Disputes == 0) {
 			t.Errorf("night %d: first due %s", night, got.FirstDue)
 		}
-		got.FirstDue = reports.Moment{}
+		got.FirstDue = tables.Moment{}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("night %d: %s", night, diff)
 		}

@@ -10,9 +10,11 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // ErrGaveWay says that a rehearsal of several nights has stopped because another worker waits for its night. Worth another try later.
@@ -97,7 +99,7 @@ func (w *Worker) tellCreditBacks(ctx context.Context, out io.Writer, rehearsal *
 	if count == 0 {
 		return nil
 	}
-	return rehearsalTable(out, []string{"JOB", "ACCOUNT", "FAILURE CODE", "CREDITS", "CLAUSE"}, count, func(table *reports.TextTable) {
+	return rehearsalTable(out, []string{"JOB", "ACCOUNT", "FAILURE CODE", "CREDITS", "CLAUSE"}, count, func(table *terminal.Table) {
 		for _, d := range listed {
 			table.Row(d.JobID, d.AccountID, d.FailureCode, d.CreditBack, d.Clause)
 		}
@@ -105,11 +107,11 @@ func (w *Worker) tellCreditBacks(ctx context.Context, out io.Writer, rehearsal *
 }
 
 // table writes up to maxRehearsalLines lines below a heading, and how many more there are.
-func rehearsalTable(out io.Writer, heading []string, count int, write func(table *reports.TextTable)) error {
+func rehearsalTable(out io.Writer, heading []string, count int, write func(table *terminal.Table)) error {
 	if _, err := fmt.Fprintln(out); err != nil {
 		return err
 	}
-	table := reports.NewTextTable(out, heading...)
+	table := terminal.NewTable(out, heading...)
 	write(table)
 	if err := table.End(); err != nil {
 		return err
@@ -186,7 +188,7 @@ func (w *Worker) tellDecisions(ctx context.Context, out io.Writer, rehearsal *po
 	if len(decisions) == 0 {
 		return nil
 	}
-	return rehearsalTable(out, []string{"REQUEST", "ACCOUNT", "DECISION", "REFUND", "CREDITS", "CLAUSES"}, len(decisions), func(table *reports.TextTable) {
+	return rehearsalTable(out, []string{"REQUEST", "ACCOUNT", "DECISION", "REFUND", "CREDITS", "CLAUSES"}, len(decisions), func(table *terminal.Table) {
 		for _, d := range decisions[:min(len(decisions), maxRehearsalLines)] {
 			refund := "-"
 			if d.Decision == "approve" && d.Currency != "" {
@@ -204,7 +206,7 @@ func (w *Worker) tellRefunds(ctx context.Context, out io.Writer, rehearsal *post
 		ApprovedBy  string `db:"approved_by"`
 		Currency    string
 		Refunds     int64
-		AmountMinor reports.Number `db:"amount_minor"`
+		AmountMinor numbers.Number `db:"amount_minor"`
 		Credits     string
 	}
 	if err := w.Store.Select(ctx, &plans, "dry_run/refunds", postgres.Args{}); err != nil {
@@ -226,7 +228,7 @@ func (w *Worker) tellRefunds(ctx context.Context, out io.Writer, rehearsal *post
 		verdict = "wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here"
 	}
 	fmt.Fprintf(out, "Refunds of these approved plans %s.\n", verdict)
-	return rehearsalTable(out, []string{"PLAN", "APPROVED BY", "REFUNDS", "MONEY", "CREDITS"}, len(plans), func(table *reports.TextTable) {
+	return rehearsalTable(out, []string{"PLAN", "APPROVED BY", "REFUNDS", "MONEY", "CREDITS"}, len(plans), func(table *terminal.Table) {
 		for _, p := range plans[:min(len(plans), maxRehearsalLines)] {
 			table.Row(p.PlanID, p.ApprovedBy, p.Refunds, p.AmountMinor.Text(p.Currency), p.Credits)
 		}
@@ -246,7 +248,7 @@ func (w *Worker) tellBreaks(ctx context.Context, out io.Writer, rehearsal *postg
 		_, err := fmt.Fprintln(out, "No break would be opened, changed or cleared.")
 		return err
 	}
-	return rehearsalTable(out, []string{"BREAKS OF THE NIGHT", "KIND", "COUNT"}, 0, func(table *reports.TextTable) {
+	return rehearsalTable(out, []string{"BREAKS OF THE NIGHT", "KIND", "COUNT"}, 0, func(table *terminal.Table) {
 		for _, b := range breaks {
 			table.Row(b.Event, b.Kind, b.Count)
 		}

@@ -23,7 +23,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/pages"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -276,11 +276,11 @@ func TestRunNoticesPublishedFilesThatWereChanged(t *testing.T) {
 		}
 		after := snapshot(t, b.folder)
 		// A night that was reported before and is broken now; the newest one is tried again by itself.
-		if index := string(after[reports.IndexName]); tampering.night == 1 && (!strings.Contains(index, "class=\"banner") || !strings.Contains(index, b.date(1).String())) {
+		if index := string(after[pages.IndexName]); tampering.night == 1 && (!strings.Contains(index, "class=\"banner") || !strings.Contains(index, b.date(1).String())) {
 			t.Errorf("%s changed, night %s: the index doesn't say that the night needs a person", tampering.file, b.date(tampering.night))
 		}
-		delete(before, reports.IndexName)
-		delete(after, reports.IndexName)
+		delete(before, pages.IndexName)
+		delete(after, pages.IndexName)
 		compareFiles(t, before, after)
 		if err := os.WriteFile(file, original, 0o644); err != nil {
 			t.Fatal(err)

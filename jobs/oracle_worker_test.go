@@ -17,8 +17,8 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -103,7 +103,7 @@ func (w *worker) published(t testing.TB, night reconcile.Date) published {
 		for _, record := range records[1:] {
 			row := map[string]string{}
 			for i, column := range records[0] {
-				row[column] = reports.RestoreText(record[i])
+				row[column] = tables.RestoreText(record[i])
 			}
 			p[name] = append(p[name], row)
 		}

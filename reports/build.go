@@ -8,27 +8,31 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/pages"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/workbook"
 )
 
 // Tables are the rows of a night. A nil table has none.
 type Tables struct {
-	RollForward     Rows[RollForward]
-	StripeActivity  Rows[StripeActivity]
-	StripeCash      Rows[StripeCash]
-	Payouts         Rows[Payout]
-	PayoutItems     Rows[PayoutItem]
-	Bridge          Rows[BridgeItem]
-	Disputes        Rows[Dispute]
-	Subscriptions   Rows[Subscription]
-	Breaks          Rows[Break]
-	CreditBacks     Rows[CreditBack]
-	RefundWindows   Rows[RefundWindow]
-	RefundDecisions Rows[RefundDecision]
-	Notifications   Rows[Notification]
-	Journal         Rows[JournalLine]
-	ControlTotals   Rows[ControlTotal]
-	Rejects         Rows[Reject]
+	RollForward     tables.Rows[tables.RollForward]
+	StripeActivity  tables.Rows[tables.StripeActivity]
+	StripeCash      tables.Rows[tables.StripeCash]
+	Payouts         tables.Rows[tables.Payout]
+	PayoutItems     tables.Rows[tables.PayoutItem]
+	Bridge          tables.Rows[tables.BridgeItem]
+	Disputes        tables.Rows[tables.Dispute]
+	Subscriptions   tables.Rows[tables.Subscription]
+	Breaks          tables.Rows[tables.Break]
+	CreditBacks     tables.Rows[tables.CreditBack]
+	RefundWindows   tables.Rows[tables.RefundWindow]
+	RefundDecisions tables.Rows[tables.RefundDecision]
+	Notifications   tables.Rows[tables.Notification]
+	Journal         tables.Rows[tables.JournalLine]
+	ControlTotals   tables.Rows[tables.ControlTotal]
+	Rejects         tables.Rows[tables.Reject]
 }
 
 // Writer is one more file of a night's folder, by its name: the journal, for one. What it writes must follow from the night alone.
@@ -39,18 +43,18 @@ type Writer struct {
 
 // Input is everything that a night's files follow from.
 type Input struct {
-	Facts
+	figures.Facts
 	Tables
 	// Writers are further files.
 	Writers []Writer
 	// Sources is what the night read of the platform.
 	Sources []SourceTotal
 	// Awaited are the objects that await their counterpart longest, check by check.
-	Awaited []Awaited
+	Awaited []tables.Awaited
 	// BridgeEnds are what was sold and what was charged in the night, by currency.
-	BridgeEnds []BridgeEnds
+	BridgeEnds []figures.BridgeEnds
 	// Before are the figures of the up to 29 nights before, oldest first.
-	Before []NightFigures
+	Before []figures.NightFigures
 	// Previous is the newest night published before this one; nil: there is none.
 	Previous *PreviousNight
 }
@@ -59,7 +63,7 @@ type Input struct {
 type built struct {
 	Files
 	input   Input
-	summary *Summary
+	summary *figures.Summary
 	// finished is the manifest of the revision that was finished last.
 	finished Manifest
 }
@@ -67,19 +71,19 @@ type built struct {
 // build writes every file that doesn't depend on the revision.
 func build(ctx context.Context, dir string, in Input) (_ *built, err error) {
 	b := &built{Files: Files{dir: dir}, input: in}
-	f := newFigures(in.Facts)
-	f.bridgeEnds = in.BridgeEnds
-	file, err := b.create(WorkbookName)
+	f := figures.New(in.Facts)
+	f.BridgeEnds = in.BridgeEnds
+	file, err := b.create(workbook.FileName)
 	if err != nil {
 		return nil, err
 	}
-	if b.workbook, err = newWorkbook(file); err == nil {
+	if b.workbook, err = workbook.New(file); err == nil {
 		err = b.tables(ctx, f)
 	}
 	if err == nil {
-		b.summary = f.summary(in.Before)
-		b.summary.Awaiting = awaitingFigures(in.Awaited, in.AsOf)
-		err = b.workbook.close(b.summary)
+		b.summary = f.Summary(in.Before)
+		b.summary.Awaiting = figures.Awaiting(in.Awaited, in.AsOf)
+		err = b.workbook.Close(b.summary)
 	}
 	if err := file.close(-1, err); err != nil {
 		return nil, err
@@ -93,52 +97,52 @@ func build(ctx context.Context, dir string, in Input) (_ *built, err error) {
 }
 
 // tables streams every table once, in the order of the workbook's sheets.
-func (b *built) tables(ctx context.Context, f *figures) error {
+func (b *built) tables(ctx context.Context, f *figures.Collector) error {
 	t := b.input.Tables
-	perUnit := sheetOptions{perUnit: true}
+	perUnit := workbook.Options{PerUnit: true}
 	steps := []func() error{
 		func() error {
-			return table(ctx, &b.Files, "roll_forward.csv", "RollForward", sheetOptions{formulas: map[string]string{
-				"closing": "ROUND(SUM(B%d:I%d),3)", "difference": "ROUND(J%d-K%d,3)"}}, t.RollForward, f.addRollForward)
+			return table(ctx, &b.Files, "roll_forward.csv", "RollForward", workbook.Options{Formulas: map[string]string{
+				"closing": "ROUND(SUM(B%d:I%d),3)", "difference": "ROUND(J%d-K%d,3)"}}, t.RollForward, f.AddRollForward)
 		},
 		func() error {
-			return table(ctx, &b.Files, "stripe_activity.csv", "StripeActivity", perUnit, t.StripeActivity, f.addActivity)
+			return table(ctx, &b.Files, "stripe_activity.csv", "StripeActivity", perUnit, t.StripeActivity, f.AddActivity)
 		},
-		func() error { return table(ctx, &b.Files, "stripe_cash.csv", "", perUnit, t.StripeCash, f.addCash) },
-		func() error { return table(ctx, &b.Files, "payouts.csv", "Payouts", perUnit, t.Payouts, f.addPayout) },
+		func() error { return table(ctx, &b.Files, "stripe_cash.csv", "", perUnit, t.StripeCash, f.AddCash) },
+		func() error { return table(ctx, &b.Files, "payouts.csv", "Payouts", perUnit, t.Payouts, f.AddPayout) },
 		func() error {
-			return table(ctx, &b.Files, "payout_items.csv", "", perUnit, t.PayoutItems, f.addPayoutItem)
+			return table(ctx, &b.Files, "payout_items.csv", "", perUnit, t.PayoutItems, f.AddPayoutItem)
 		},
-		func() error { return table(ctx, &b.Files, "bridge.csv", "", perUnit, t.Bridge, f.addBridgeItem) },
-		func() error { return table(ctx, &b.Files, "disputes.csv", "", perUnit, t.Disputes, f.addDispute) },
+		func() error { return table(ctx, &b.Files, "bridge.csv", "", perUnit, t.Bridge, f.AddBridgeItem) },
+		func() error { return table(ctx, &b.Files, "disputes.csv", "", perUnit, t.Disputes, f.AddDispute) },
 		func() error {
-			return table(ctx, &b.Files, "subscriptions.csv", "", perUnit, t.Subscriptions, f.addSubscription)
-		},
-		func() error {
-			return table(ctx, &b.Files, "breaks.csv", "Breaks", sheetOptions{perUnit: true, amounts: []string{"ours", "theirs"}, isAmount: func(row reflect.Value) bool {
-				return sidesAreAmounts(row.Addr().Interface().(*Break))
-			}}, t.Breaks, f.addBreak)
+			return table(ctx, &b.Files, "subscriptions.csv", "", perUnit, t.Subscriptions, f.AddSubscription)
 		},
 		func() error {
-			return table(ctx, &b.Files, "credit_backs.csv", "CreditBacks", perUnit, t.CreditBacks, f.addCreditBack)
+			return table(ctx, &b.Files, "breaks.csv", "Breaks", workbook.Options{PerUnit: true, Amounts: []string{"ours", "theirs"}, IsAmount: func(row reflect.Value) bool {
+				return figures.SidesAreAmounts(row.Addr().Interface().(*tables.Break))
+			}}, t.Breaks, f.AddBreak)
 		},
 		func() error {
-			return table(ctx, &b.Files, "refund_windows.csv", "RefundWindows", perUnit, t.RefundWindows, f.addWindow)
+			return table(ctx, &b.Files, "credit_backs.csv", "CreditBacks", perUnit, t.CreditBacks, f.AddCreditBack)
 		},
 		func() error {
-			return table(ctx, &b.Files, "refund_decisions.csv", "RefundDecisions", perUnit, t.RefundDecisions, f.addRequest)
+			return table(ctx, &b.Files, "refund_windows.csv", "RefundWindows", perUnit, t.RefundWindows, f.AddWindow)
 		},
 		func() error {
-			return table(ctx, &b.Files, "notifications.csv", "", perUnit, t.Notifications, f.addNotification)
+			return table(ctx, &b.Files, "refund_decisions.csv", "RefundDecisions", perUnit, t.RefundDecisions, f.AddRequest)
 		},
 		func() error {
-			return table(ctx, &b.Files, "journal.csv", "Journal", perUnit, t.Journal, func(JournalLine) {})
+			return table(ctx, &b.Files, "notifications.csv", "", perUnit, t.Notifications, f.AddNotification)
 		},
 		func() error {
-			return table(ctx, &b.Files, "control_totals.csv", "Controls", sheetOptions{formulas: map[string]string{
-				"difference": "ROUND(C%d-D%d-E%d-F%d,3)"}}, t.ControlTotals, f.addControlTotal)
+			return table(ctx, &b.Files, "journal.csv", "Journal", perUnit, t.Journal, func(tables.JournalLine) {})
 		},
-		func() error { return table(ctx, &b.Files, "rejects.csv", "", perUnit, t.Rejects, f.addReject) },
+		func() error {
+			return table(ctx, &b.Files, "control_totals.csv", "Controls", workbook.Options{Formulas: map[string]string{
+				"difference": "ROUND(C%d-D%d-E%d-F%d,3)"}}, t.ControlTotals, f.AddControlTotal)
+		},
+		func() error { return table(ctx, &b.Files, "rejects.csv", "", perUnit, t.Rejects, f.AddReject) },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -157,7 +161,7 @@ func (b *built) finish(revision int) (Manifest, error) {
 	b.summary.Trends[len(b.summary.Trends)-1].Revision = revision
 	err := b.file("summary.json", func(out io.Writer) error { return writeJSON(out, b.summary) })
 	if err == nil {
-		err = b.file("summary.html", func(out io.Writer) error { return writePage(out, b.summary, b.files) })
+		err = b.file("summary.html", func(out io.Writer) error { return pages.WriteNight(out, b.summary, b.files) })
 	}
 	if err != nil {
 		return Manifest{}, err

@@ -16,13 +16,15 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/workbook"
 )
 
 // Files are the files of one folder of reports as they are written, each with its size and hash, and the workbook among them.
 type Files struct {
 	dir      string
-	files    []FileEntry
-	workbook *workbook
+	files    []tables.FileEntry
+	workbook *workbook.Book
 }
 
 // NewFiles are the files of a staged folder.
@@ -32,7 +34,7 @@ func NewFiles(dir string) *Files { return &Files{dir: dir} }
 func (b *Files) Dir() string { return b.dir }
 
 // Entries are the files that are written so far, in the order in which they were begun to be noted.
-func (b *Files) Entries() []FileEntry { return b.files }
+func (b *Files) Entries() []tables.FileEntry { return b.files }
 
 // Write writes a whole file; one that is written again replaces what it was.
 func (b *Files) Write(name string, write func(out io.Writer) error) error { return b.file(name, write) }
@@ -44,29 +46,29 @@ func (b *Files) WriteJSON(name string, value any) error {
 
 // Workbook writes a workbook: its tables through tables, which calls WriteTable for each in the order of the sheets, then its first sheet,
 // Summary. title and at are its properties.
-func (b *Files) Workbook(name, title string, at time.Time, tables func() error, front func(*Front)) error {
+func (b *Files) Workbook(name, title string, at time.Time, tables func() error, front func(*workbook.Front)) error {
 	file, err := b.create(name)
 	if err != nil {
 		return err
 	}
-	if b.workbook, err = newWorkbook(file); err == nil {
+	if b.workbook, err = workbook.New(file); err == nil {
 		err = tables()
 	}
 	if err == nil {
-		err = b.workbook.finish(title, at, func(s *summarySheet) { front(&Front{s}) })
+		err = b.workbook.CloseWith(title, at, front)
 	}
 	b.workbook = nil
 	return file.close(-1, err)
 }
 
 // WriteTable streams rows to a CSV file and to a sheet of the workbook that is being written, and hands each to add. Either name may be empty.
-func WriteTable[T any](ctx context.Context, b *Files, fileName, sheetName string, rows Rows[T], add func(T)) error {
-	return table(ctx, b, fileName, sheetName, sheetOptions{perUnit: true}, rows, add)
+func WriteTable[T any](ctx context.Context, b *Files, fileName, sheetName string, rows tables.Rows[T], add func(T)) error {
+	return table(ctx, b, fileName, sheetName, workbook.Options{PerUnit: true}, rows, add)
 }
 
 // table streams one table to its file, to its sheet, and into the figures. Either name may be empty.
-func table[T any](ctx context.Context, b *Files, fileName, sheetName string, o sheetOptions, rows Rows[T], add func(T)) (err error) {
-	cs := columnsOf[T]()
+func table[T any](ctx context.Context, b *Files, fileName, sheetName string, o workbook.Options, rows tables.Rows[T], add func(T)) (err error) {
+	cs := tables.ColumnsOf[T]()
 	var writers []func(reflect.Value) error
 	var count int64
 	if fileName != "" {
@@ -74,20 +76,20 @@ func table[T any](ctx context.Context, b *Files, fileName, sheetName string, o s
 		if err != nil {
 			return err
 		}
-		lines, err := newCSVFile(file, cs)
+		lines, err := tables.NewCSVFile(file, cs)
 		if err != nil {
 			return file.close(0, err)
 		}
-		writers = append(writers, lines.write)
-		defer func() { err = file.close(count, errors.Join(err, lines.close())) }()
+		writers = append(writers, lines.Write)
+		defer func() { err = file.close(count, errors.Join(err, lines.Close())) }()
 	}
 	if sheetName != "" {
-		s, err := b.workbook.openSheet(sheetName, cs, o)
+		s, err := b.workbook.OpenSheet(sheetName, cs, o)
 		if err != nil {
 			return fmt.Errorf("sheet %s: %w", sheetName, err)
 		}
-		writers = append(writers, s.write)
-		defer func() { err = errors.Join(err, s.close()) }()
+		writers = append(writers, s.Write)
+		defer func() { err = errors.Join(err, s.Close()) }()
 	}
 	if rows == nil {
 		return nil
@@ -126,7 +128,7 @@ func (f *reportFile) close(rows int64, writeErr error) error {
 	if err := errors.Join(writeErr, f.Flush(), f.file.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", f.name, err)
 	}
-	entry := FileEntry{Name: f.name, Size: f.hashed.size, SHA256: hex.EncodeToString(f.hashed.hash.Sum(nil))}
+	entry := tables.FileEntry{Name: f.name, Size: f.hashed.size, SHA256: hex.EncodeToString(f.hashed.hash.Sum(nil))}
 	if rows >= 0 {
 		entry.Rows = &rows
 	}
@@ -144,7 +146,7 @@ func (b *Files) file(name string, write func(out io.Writer) error) error {
 }
 
 // note replaces the entry of a file that was written again.
-func (b *Files) note(entry FileEntry) {
+func (b *Files) note(entry tables.FileEntry) {
 	for i := range b.files {
 		if b.files[i].Name == entry.Name {
 			b.files[i] = entry

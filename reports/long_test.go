@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -54,12 +56,12 @@ func writeLongNight(t *testing.T, n int) (peak uint64, folder string) {
 		}
 	}
 	in := emptyNight()
-	in.Breaks = func(_ context.Context, fn func(Break) error) error {
+	in.Breaks = func(_ context.Context, fn func(tables.Break) error) error {
 		for i := range n {
 			measure(i)
 			rule := reconcile.BreakRules[i%len(reconcile.BreakRules)]
-			row := Break{BreakID: fmt.Sprintf("brk_%020d", i), Kind: rule.Kind, Severity: rule.Severity, Status: "open", AccountID: fmt.Sprintf("acct_%d", i%5000), SubjectType: rule.SubjectType,
-				SubjectID: fmt.Sprintf("subject_%d", i), Field: "credits", Ours: "120", Theirs: "0", Variance: Int(int64(i % 9973)), Unit: "credits", FirstSeen: in.BusinessDate.AddDays(-i % 90),
+			row := tables.Break{BreakID: fmt.Sprintf("brk_%020d", i), Kind: rule.Kind, Severity: rule.Severity, Status: "open", AccountID: fmt.Sprintf("acct_%d", i%5000), SubjectType: rule.SubjectType,
+				SubjectID: fmt.Sprintf("subject_%d", i), Field: "credits", Ours: "120", Theirs: "0", Variance: numbers.Int(int64(i % 9973)), Unit: "credits", FirstSeen: in.BusinessDate.AddDays(-i % 90),
 				LastSeen: in.BusinessDate, AgeDays: int64(i % 90), Action: rule.Action, Detail: "one of very many"}
 			if err := fn(row); err != nil {
 				return err
@@ -67,11 +69,11 @@ func writeLongNight(t *testing.T, n int) (peak uint64, folder string) {
 		}
 		return nil
 	}
-	in.CreditBacks = func(_ context.Context, fn func(CreditBack) error) error {
+	in.CreditBacks = func(_ context.Context, fn func(tables.CreditBack) error) error {
 		for i := range n {
 			measure(i)
 			// Every job with a code of its own: a platform may do that.
-			row := CreditBack{JobID: fmt.Sprintf("job_%09d", i), AccountID: fmt.Sprintf("acct_%d", i%5000), Kind: "image", FailureCode: fmt.Sprintf("E%d", i), Class: "unknown",
+			row := tables.CreditBack{JobID: fmt.Sprintf("job_%09d", i), AccountID: fmt.Sprintf("acct_%d", i%5000), Kind: "image", FailureCode: fmt.Sprintf("E%d", i), Class: "unknown",
 				Debited: "3", CreditedBefore: "0", CreditBack: "0", Decision: "pending", Clause: "3", Reason: "whose fault it was is open"}
 			if err := fn(row); err != nil {
 				return err

@@ -12,47 +12,42 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // Manifest holds a night's files together: what they were made from, what they are, and which night came before. Its own hash is
 // what the next night's manifest names, so that no night can change unnoticed.
 type Manifest struct {
-	Schema        int            `json:"schema"`
-	Run           string         `json:"run"` // business date and revision, as the log names it
-	BusinessDate  reconcile.Date `json:"business_date"`
-	Begin         time.Time      `json:"begin"`
-	AsOf          time.Time      `json:"as_of"`
-	TimeZone      string         `json:"time_zone"`
-	Revision      int            `json:"revision"`
-	CodeVersion   string         `json:"code_version"`
-	PolicyVersion string         `json:"policy_version"`
-	Status        Status         `json:"status"`
-	Stripe        StripeFacts    `json:"stripe"`
-	Inputs        Inputs         `json:"inputs"`
-	Files         []FileEntry    `json:"files"` // by name, without the manifest itself
-	Previous      *PreviousNight `json:"previous"`
+	Schema        int                 `json:"schema"`
+	Run           string              `json:"run"` // business date and revision, as the log names it
+	BusinessDate  reconcile.Date      `json:"business_date"`
+	Begin         time.Time           `json:"begin"`
+	AsOf          time.Time           `json:"as_of"`
+	TimeZone      string              `json:"time_zone"`
+	Revision      int                 `json:"revision"`
+	CodeVersion   string              `json:"code_version"`
+	PolicyVersion string              `json:"policy_version"`
+	Status        figures.Status      `json:"status"`
+	Stripe        figures.StripeFacts `json:"stripe"`
+	Inputs        Inputs              `json:"inputs"`
+	Files         []tables.FileEntry  `json:"files"` // by name, without the manifest itself
+	Previous      *PreviousNight      `json:"previous"`
 }
 
 // Inputs are the control totals of what the night was made from.
 type Inputs struct {
-	ControlTotals []ControlTotal `json:"control_totals"`
-	Sources       []SourceTotal  `json:"sources"`
+	ControlTotals []tables.ControlTotal `json:"control_totals"`
+	Sources       []SourceTotal         `json:"sources"`
 }
 
 // SourceTotal is what a night read of one relation of the platform.
 type SourceTotal struct {
-	Relation string `db:"relation" json:"relation"`
-	Rows     int64  `db:"rows" json:"rows"`
-	Amount   Number `db:"amount" json:"amount"`
-	IDHash   Number `db:"id_hash" json:"id_hash"` // sum of the row ids' hashes
-}
-
-// FileEntry is one file of the night.
-type FileEntry struct {
-	Name   string `json:"name"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-	Rows   *int64 `json:"rows,omitempty"` // of a CSV file, without its header
+	Relation string         `db:"relation" json:"relation"`
+	Rows     int64          `db:"rows" json:"rows"`
+	Amount   numbers.Number `db:"amount" json:"amount"`
+	IDHash   numbers.Number `db:"id_hash" json:"id_hash"` // sum of the row ids' hashes
 }
 
 // PreviousNight is the newest night that was published before this one.
@@ -64,12 +59,12 @@ type PreviousNight struct {
 
 func (b *built) manifest(revision int) Manifest {
 	in, files := b.input, slices.Clone(b.files)
-	slices.SortFunc(files, func(a, b FileEntry) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(files, func(a, b tables.FileEntry) int { return cmp.Compare(a.Name, b.Name) })
 	return Manifest{
 		Schema: 1, Run: fmt.Sprintf("%s/r%d", in.BusinessDate, revision), BusinessDate: in.BusinessDate, Begin: in.Begin.UTC(), AsOf: in.AsOf.UTC(),
 		TimeZone: in.TimeZone, Revision: revision, CodeVersion: in.CodeVersion, PolicyVersion: in.PolicyVersion,
 		Status: b.summary.Status, Stripe: in.Stripe,
-		Inputs: Inputs{ControlTotals: b.summary.ControlTotals, Sources: orEmpty(in.Sources)}, Files: files, Previous: in.Previous,
+		Inputs: Inputs{ControlTotals: b.summary.ControlTotals, Sources: append([]SourceTotal{}, in.Sources...)}, Files: files, Previous: in.Previous,
 	}
 }
 

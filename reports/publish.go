@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
@@ -20,7 +21,7 @@ type Publication struct {
 	Manifest       Manifest
 	ManifestSHA256 string
 	Location       string
-	Summary        *Summary
+	Summary        *figures.Summary
 	// Published is false where the same files were published before, and in a dry run.
 	Published bool
 	// Differs names the files that are not what the newest revision has: all of them for the first.

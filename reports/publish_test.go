@@ -17,6 +17,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 func openFolder(t testing.TB) (storage.Storage, string) {
@@ -50,7 +51,7 @@ func TestSameInputsGiveTheSameBytesAndNoNewRevision(t *testing.T) {
 	if _, err := Publish(ctx, elsewhere, busyNight(), PublishOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(first.Manifest.Files, FileEntry{Name: storage.ManifestName}) {
+	for _, file := range append(first.Manifest.Files, tables.FileEntry{Name: storage.ManifestName}) {
 		a, errA := os.ReadFile(filepath.Join(root, "2026-03-14", file.Name))
 		b, errB := os.ReadFile(filepath.Join(otherRoot, "2026-03-14", file.Name))
 		if errA != nil || errB != nil || !bytes.Equal(a, b) {
@@ -108,7 +109,7 @@ func TestADifferenceBecomesTheNextRevision(t *testing.T) {
 		t.Fatal(err)
 	}
 	changed := busyNight()
-	changed.Breaks = Of(busyBreaks()[1:]...)
+	changed.Breaks = tables.Of(busyBreaks()[1:]...)
 	dry, err := Publish(ctx, st, changed, PublishOptions{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
@@ -162,8 +163,8 @@ func TestARevisedPreviousNightIsNoDifference(t *testing.T) {
 func TestFailedRowsPublishNothing(t *testing.T) {
 	st, root := openFolder(t)
 	in := busyNight()
-	in.CreditBacks = func(_ context.Context, fn func(CreditBack) error) error {
-		if err := fn(CreditBack{JobID: "job_1"}); err != nil {
+	in.CreditBacks = func(_ context.Context, fn func(tables.CreditBack) error) error {
+		if err := fn(tables.CreditBack{JobID: "job_1"}); err != nil {
 			return err
 		}
 		return os.ErrDeadlineExceeded
@@ -191,7 +192,7 @@ func TestFurtherWritersAreFilesOfTheNight(t *testing.T) {
 	if content, err := os.ReadFile(filepath.Join(folder, "journal.hledger")); err != nil || string(content) != "; empty\n" {
 		t.Errorf("%q, %v", content, err)
 	}
-	if !slices.ContainsFunc(published.Manifest.Files, func(f FileEntry) bool { return f.Name == "journal.hledger" && f.Size == 8 }) {
+	if !slices.ContainsFunc(published.Manifest.Files, func(f tables.FileEntry) bool { return f.Name == "journal.hledger" && f.Size == 8 }) {
 		t.Error("the manifest doesn't have it")
 	}
 	for _, name := range []string{"../x", "a/b", "", storage.ManifestName} {
@@ -227,7 +228,7 @@ func TestBucketGetsTheSameBytes(t *testing.T) {
 		t.Errorf("again: published %t, %v", again.Published, err)
 	}
 	folder, published := publish(t, busyNight())
-	for _, file := range append(published.Manifest.Files, FileEntry{Name: storage.ManifestName}) {
+	for _, file := range append(published.Manifest.Files, tables.FileEntry{Name: storage.ManifestName}) {
 		want, err := os.ReadFile(filepath.Join(folder, file.Name))
 		if err != nil {
 			t.Fatal(err)

@@ -15,14 +15,16 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
 
 	"github.com/xuri/excelize/v2"
+
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/workbook"
 )
 
 func openWorkbook(t *testing.T, folder string) *excelize.File {
 	t.Helper()
-	book, err := excelize.OpenFile(filepath.Join(folder, WorkbookName))
+	book, err := excelize.OpenFile(filepath.Join(folder, workbook.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +140,11 @@ func TestWorkbookTextsAreNoFormulas(t *testing.T) {
 func TestWorkbookHasTheFilesFigures(t *testing.T) {
 	in := busyNight()
 	// Amounts that floating point would spoil, and one that Excel would round.
-	in.RefundWindows = Of(
-		RefundWindow{PurchaseID: "p1", AmountMinor: 10, FeeMinor: "1", RefundableMinor: "9", Currency: "usd", State: "open", ExpiresAt: in.AsOf, CompletedAt: at("2026-03-14T23:59:59Z")},
-		RefundWindow{PurchaseID: "p2", AmountMinor: 9007199254740993, Currency: "usd", State: "used", ExpiresAt: in.AsOf, CompletedAt: in.Begin},
-		RefundWindow{PurchaseID: "p3", AmountMinor: -123456789012345, Currency: "kwd", State: "used", ExpiresAt: in.AsOf, CompletedAt: in.Begin},
-		RefundWindow{PurchaseID: "p4", AmountMinor: 5, Currency: "jpy", State: "used", ExpiresAt: in.AsOf, CompletedAt: in.Begin},
+	in.RefundWindows = tables.Of(
+		tables.RefundWindow{PurchaseID: "p1", AmountMinor: 10, FeeMinor: "1", RefundableMinor: "9", Currency: "usd", State: "open", ExpiresAt: in.AsOf, CompletedAt: at("2026-03-14T23:59:59Z")},
+		tables.RefundWindow{PurchaseID: "p2", AmountMinor: 9007199254740993, Currency: "usd", State: "used", ExpiresAt: in.AsOf, CompletedAt: in.Begin},
+		tables.RefundWindow{PurchaseID: "p3", AmountMinor: -123456789012345, Currency: "kwd", State: "used", ExpiresAt: in.AsOf, CompletedAt: in.Begin},
+		tables.RefundWindow{PurchaseID: "p4", AmountMinor: 5, Currency: "jpy", State: "used", ExpiresAt: in.AsOf, CompletedAt: in.Begin},
 	)
 	folder, _ := publish(t, in)
 	book := openWorkbook(t, folder)
@@ -166,91 +168,11 @@ func TestWorkbookHasTheFilesFigures(t *testing.T) {
 	}
 }
 
-func TestWorkbookSplitsLongTables(t *testing.T) {
-	var out bytes.Buffer
-	w, err := newWorkbook(&out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.rowsPerSheet = 10
-	s, err := w.openSheet("Breaks", columnsOf[Break](), sheetOptions{perUnit: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := newFigures(facts("2026-03-14"))
-	for _, row := range busyBreaks() {
-		f.addBreak(row)
-		if err := s.write(reflect.ValueOf(&row).Elem()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.close(); err != nil {
-		t.Fatal(err)
-	}
-	c, err := w.openSheet("CreditBacks", columnsOf[CreditBack](), sheetOptions{})
-	if err == nil {
-		err = c.close()
-	}
-	if err == nil {
-		c, err = w.openSheet("Controls", columnsOf[ControlTotal](), sheetOptions{})
-	}
-	if err == nil {
-		err = c.close()
-	}
-	for _, family := range []string{"RefundWindows", "RefundDecisions"} {
-		if err == nil {
-			c, err = w.openSheet(family, map[string]columns{"RefundWindows": columnsOf[RefundWindow](), "RefundDecisions": columnsOf[RefundDecision]()}[family], sheetOptions{})
-		}
-		if err == nil {
-			err = c.close()
-		}
-	}
-	summary := f.summary(nil)
-	if err == nil {
-		err = w.close(summary)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	book, err := excelize.OpenReader(&out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer book.Close()
-	if got := strings.Join(book.GetSheetList(), ","); got != "Summary,Breaks,Breaks (2),Breaks (3),CreditBacks,Controls,RefundWindows,RefundDecisions" {
-		t.Fatalf("sheets are %s", got)
-	}
-	rows := 0
-	for _, sheet := range []string{"Breaks", "Breaks (2)", "Breaks (3)"} {
-		ids, err := book.GetCols(sheet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, id := range ids[0] {
-			if strings.HasPrefix(id, "brk_") {
-				rows++
-			}
-		}
-	}
-	if rows != len(busyBreaks()) {
-		t.Errorf("%d rows on the sheets, want %d", rows, len(busyBreaks()))
-	}
-	found, err := book.SearchSheet("Summary", "error")
-	if err != nil || len(found) == 0 {
-		t.Fatalf("%v, %v", found, err)
-	}
-	cell := "B" + strings.TrimPrefix(found[0], "A")
-	calculated, err := book.CalcCellValue("Summary", cell)
-	if want := fmt.Sprint(summary.Breaks.BySeverity[0].Open); err != nil || calculated != want {
-		t.Errorf("open errors over all sheets come to %s, want %s (%v)", calculated, want, err)
-	}
-}
-
 func TestWorkbookBytesDontChange(t *testing.T) {
 	var first []byte
 	for range 3 {
 		folder, _ := publish(t, busyNight())
-		content, err := os.ReadFile(filepath.Join(folder, WorkbookName))
+		content, err := os.ReadFile(filepath.Join(folder, workbook.FileName))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,53 +193,10 @@ func TestWorkbookBytesDontChange(t *testing.T) {
 	}
 }
 
-func TestXMLTexts(t *testing.T) {
-	for text, want := range map[string]string{
-		"a<b>&\"'": "a&lt;b&gt;&amp;\"'", "x\r\ny\rz\n": "x\ny\nz\n", "\r": "\n", "_x000D_": "_x005F_x000D_", "_x00_": "_x00_", "a\x00\x1bb\tc\nd": "a\uFFFD\uFFFDb\tc\nd",
-		"\uFFFE\uFFFF": "\uFFFD\uFFFD", "bad \xff": "bad \uFFFD", "é✓": "é✓",
-	} {
-		if got := string(appendXML(nil, text)); got != want {
-			t.Errorf("%q gives %q, want %q", text, got, want)
-		}
-	}
-}
-
-// Excel refuses a workbook with a cell of more than 32,767 UTF-16 units, of which a character beyond the basic plane has two.
-func TestLongTextsAreCutByUTF16Units(t *testing.T) {
-	for name, c := range map[string]struct {
-		text string
-		cut  bool
-	}{
-		"as long as may be":           {strings.Repeat("x", excelCellText), false},
-		"one more":                    {strings.Repeat("x", excelCellText+1), true},
-		"many bytes, few units":       {strings.Repeat("日", excelCellText), false},
-		"few characters, many units":  {strings.Repeat("😀", excelCellText/2+1), true},
-		"as many pairs as fit":        {strings.Repeat("😀", excelCellText/2) + "x", false},
-		"pairs at an odd place":       {"x" + strings.Repeat("😀", excelCellText), true},
-		"bytes that are no character": {strings.Repeat("\xff", excelCellText+1), true},
-	} {
-		got := cutToCell(c.text)
-		units := len(utf16.Encode([]rune(got)))
-		if units > excelCellText {
-			t.Errorf("%s: %d units", name, units)
-		}
-		if !c.cut {
-			if got != c.text {
-				t.Errorf("%s: was cut", name)
-			}
-			continue
-		}
-		kept, marked := strings.CutSuffix(got, cutMark)
-		if !marked || !strings.HasPrefix(c.text, kept) || units < excelCellText-len(cutMark)-2 {
-			t.Errorf("%s: %d units, marked %v, begins like the text %v", name, units, marked, strings.HasPrefix(c.text, kept))
-		}
-	}
-}
-
 func TestWorkbookPropertiesHaveTheirNamespaces(t *testing.T) {
 	folder, _ := publish(t, emptyNight())
 	book := openWorkbook(t, folder)
-	raw, ok := book.Pkg.Load(propertiesPath)
+	raw, ok := book.Pkg.Load("docProps/core.xml")
 	if !ok || !strings.Contains(string(raw.([]byte)), "<cp:lastModifiedBy>reconciler</cp:lastModifiedBy>") {
 		t.Errorf("properties are %s", raw)
 	}
@@ -330,13 +209,13 @@ func TestWorkbookPropertiesHaveTheirNamespaces(t *testing.T) {
 // The extent of the summary is that of its cells; a sheet of rows that are streamed says none rather than a wrong one.
 func TestSheetsSayTheirExtentOrNone(t *testing.T) {
 	folder, _ := publish(t, busyNight())
-	archive, err := zip.OpenReader(filepath.Join(folder, WorkbookName))
+	archive, err := zip.OpenReader(filepath.Join(folder, workbook.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer archive.Close()
 	for number, sheet := range openWorkbook(t, folder).GetSheetList() {
-		part, err := archive.Open(sheetPath(number + 1))
+		part, err := archive.Open(fmt.Sprintf("xl/worksheets/sheet%d.xml", number+1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -395,7 +274,7 @@ func TestSheetsArePrintedAcrossOnePage(t *testing.T) {
 func TestOnlyMoneyAndCreditsHaveTotals(t *testing.T) {
 	in := emptyNight()
 	row := busyBreaks()[0]
-	in.Breaks = func(_ context.Context, fn func(Break) error) error {
+	in.Breaks = func(_ context.Context, fn func(tables.Break) error) error {
 		for _, unit := range []string{"credits", "usd", "seconds", "business_days"} {
 			row.BreakID, row.Unit, row.Variance = "brk_"+unit, unit, "5"
 			if err := fn(row); err != nil {
@@ -437,7 +316,7 @@ func TestLibreOfficeReadsTheWorkbook(t *testing.T) {
 	defer cancel()
 	// -1: every sheet to a file of its own, as BOOK-SHEET.csv.
 	convert := exec.CommandContext(ctx, office, "--headless", "-env:UserInstallation=file://"+profile, "--convert-to",
-		`csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1`, "--outdir", out, filepath.Join(folder, WorkbookName))
+		`csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,false,false,false,false,-1`, "--outdir", out, filepath.Join(folder, workbook.FileName))
 	if said, err := convert.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

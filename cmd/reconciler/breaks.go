@@ -16,8 +16,10 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 func init() { commands = append(commands, newBreaksCommand) }
@@ -46,7 +48,7 @@ type breakLine struct {
 	Field       string          `db:"field" json:"field"`
 	Ours        string          `json:"ours"`
 	Theirs      string          `json:"theirs"`
-	Variance    reports.Number  `json:"variance"`
+	Variance    numbers.Number  `json:"variance"`
 	Unit        string          `json:"unit"`
 	OpenedOn    reconcile.Date  `db:"opened_on" json:"first_seen"`
 	ClosedOn    *reconcile.Date `db:"closed_on" json:"closed_on,omitempty"`
@@ -128,7 +130,7 @@ func newBreaksListCommand(s *settings) *cobra.Command {
 				if asJSON {
 					return listBreaksAsJSON(cmd.Context(), store, args, cmd.OutOrStdout())
 				}
-				table := reports.NewTextTable(cmd.OutOrStdout(), "BREAK", "KIND", "SEVERITY", "STATUS", "SUBJECT", "VARIANCE", "SINCE", "DAYS", "OWNER")
+				table := terminal.NewTable(cmd.OutOrStdout(), "BREAK", "KIND", "SEVERITY", "STATUS", "SUBJECT", "VARIANCE", "SINCE", "DAYS", "OWNER")
 				count := 0
 				err := postgres.Each(cmd.Context(), store, "breaks/list", args, func(b breakLine) error {
 					count++
@@ -203,10 +205,10 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	b := episodes[len(episodes)-1]
 	rule, _ := reconcile.BreakKind(b.Kind).Rule()
 	out := cmd.OutOrStdout()
-	table := reports.NewTextTable(out)
+	table := terminal.NewTable(out)
 	rows := [][2]string{
 		{"break", b.BreakID}, {"kind", b.Kind + ": " + rule.Meaning}, {"severity", b.Severity}, {"status", b.Status}, {"account", b.AccountID},
-		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", reports.AmountOrText(b.Ours, b.Unit)}, {"theirs", reports.AmountOrText(b.Theirs, b.Unit)}, {"variance", b.Variance.Text(b.Unit)},
+		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", numbers.AmountOrText(b.Ours, b.Unit)}, {"theirs", numbers.AmountOrText(b.Theirs, b.Unit)}, {"variance", b.Variance.Text(b.Unit)},
 		{"detail", b.Detail}, {"first seen", fmt.Sprintf("%s, %s ago", b.OpenedOn, counted(b.AgeDays, "day"))}, {"what to do", rule.Action},
 		{"owner", orDash(b.Owner)},
 	}
@@ -242,7 +244,7 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 		return err
 	}
 	fmt.Fprintln(out, "\nhistory")
-	table = reports.NewTextTable(out)
+	table = terminal.NewTable(out)
 	for _, h := range history {
 		table.Row("  "+h.BusinessDate.String(), h.Event, "by "+h.Actor, joined("; ", joined(": ", h.Resolution, h.Reason), h.Detail))
 	}
@@ -259,7 +261,7 @@ func showWhoPaid(ctx context.Context, store *postgres.Store, b breakLine, out io
 		return err
 	}
 	fmt.Fprintln(out, "\nwho paid")
-	table := reports.NewTextTable(out)
+	table := terminal.NewTable(out)
 	for i, cell := range paid.Rows[0] {
 		table.Row("  "+strings.ToLower(paid.Columns[i].Title[:1])+paid.Columns[i].Title[1:], orDash(cell.Text))
 	}
@@ -347,8 +349,8 @@ func exportBreaks(ctx context.Context, store *postgres.Store, filter postgres.Ar
 	}
 	err := postgres.Each(ctx, store, "breaks/list", filter, func(b breakLine) error {
 		return w.Write([]string{
-			b.BreakID, b.Kind, b.Severity, b.Status, reports.DefuseText(b.AccountID), b.SubjectType, reports.DefuseText(b.SubjectID), b.Field,
-			reports.DefuseText(b.Ours), reports.DefuseText(b.Theirs), string(b.Variance), b.Unit, b.OpenedOn.String(), reports.DefuseText(b.Detail), "", "", "",
+			b.BreakID, b.Kind, b.Severity, b.Status, tables.DefuseText(b.AccountID), b.SubjectType, tables.DefuseText(b.SubjectID), b.Field,
+			tables.DefuseText(b.Ours), tables.DefuseText(b.Theirs), string(b.Variance), b.Unit, b.OpenedOn.String(), tables.DefuseText(b.Detail), "", "", "",
 		})
 	})
 	w.Flush()

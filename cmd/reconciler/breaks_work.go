@@ -14,7 +14,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 func newBreaksAssignCommand(s *settings) *cobra.Command {
@@ -114,7 +114,7 @@ func showBreakWork(ctx context.Context, store *postgres.Store, id string, out io
 		return err
 	}
 	fmt.Fprintln(out, "\nwork")
-	table := reports.NewTextTable(out)
+	table := terminal.NewTable(out)
 	for _, w := range work {
 		var said []string
 		if w.Owner != "" {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 func init() { commands = append(commands, newExplainCommand) }
@@ -121,7 +121,7 @@ func writeTold(out io.Writer, told explain.Told) error {
 const longText = 40
 
 func writeSection(out io.Writer, section explain.Section) error {
-	if _, err := fmt.Fprintln(out, reports.OneLine(section.Title)); err != nil {
+	if _, err := fmt.Fprintln(out, terminal.OneLine(section.Title)); err != nil {
 		return err
 	}
 	if len(section.Rows) == 0 {
@@ -141,7 +141,7 @@ func writeSection(out io.Writer, section explain.Section) error {
 		}
 	}
 	var lines strings.Builder
-	table := reports.NewTextTable(&lines)
+	table := terminal.NewTable(&lines)
 	table.Row(heading...)
 	for _, row := range section.Rows {
 		var cells []any
@@ -170,7 +170,7 @@ func writeSection(out io.Writer, section explain.Section) error {
 }
 
 func writeStory(out io.Writer, id string, section explain.Section) error {
-	if _, err := fmt.Fprintf(out, "The story of %s (times are UTC)\n\n", reports.OneLine(id)); err != nil {
+	if _, err := fmt.Fprintf(out, "The story of %s (times are UTC)\n\n", terminal.OneLine(id)); err != nil {
 		return err
 	}
 	for _, row := range section.Rows {

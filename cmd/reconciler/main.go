@@ -18,7 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/jobs"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // memoryGoal is what the garbage collector works harder for, in bytes: several times what the worker holds on to, so that what it lets go is
@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		}
 	}()
 	root.SetArgs(args)
-	root.SetOut(&reports.PlainText{Out: stdout}) // ids, memos and names come from outside: none of them may drive a terminal
+	root.SetOut(&terminal.PlainText{Out: stdout}) // ids, memos and names come from outside: none of them may drive a terminal
 	root.SetErr(stderr)
 	started := false
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
@@ -101,7 +101,7 @@ func (s *settings) complain(stderr io.Writer, code int, text string) {
 		log.WithLevel(level).Int("exit_code", code).Str("error", text).Msg("reconciler ends")
 		return
 	}
-	fmt.Fprintln(&reports.PlainText{Out: stderr}, "reconciler: "+out.text(text))
+	fmt.Fprintln(&terminal.PlainText{Out: stderr}, "reconciler: "+out.text(text))
 }
 
 // codeOf is the exit code of a command that ended with err, or well.

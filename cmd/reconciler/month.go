@@ -13,8 +13,8 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/month"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 func init() {
@@ -190,7 +190,7 @@ func monthResult(err error) error {
 
 // listOpenErrors lists what has to be accepted, as its ids and kinds are to be named.
 func listOpenErrors(out io.Writer, open *month.OpenErrors) error {
-	table := reports.NewTextTable(out, "BREAK", "KIND", "OF", "VARIANCE", "DAYS", "OWNER")
+	table := terminal.NewTable(out, "BREAK", "KIND", "OF", "VARIANCE", "DAYS", "OWNER")
 	for _, b := range open.Open {
 		table.Row(b.BreakID, b.Kind, b.SubjectType+" "+b.SubjectID, b.Variance.Text(b.Unit), b.AgeDays, b.Owner)
 	}

@@ -6,14 +6,14 @@ import (
 	"io"
 	"os"
 
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // writeOutput writes to the path that a flag names, or to standard output where it names none. A file is put in place once it is complete, so
 // that a failure leaves the one before it as it was; what is there and is no file, such as /dev/stdout, is written to directly.
 func writeOutput(standard io.Writer, flag, path string, write func(io.Writer) error) (err error) {
 	if path == "" {
-		if plain, ok := standard.(*reports.PlainText); ok {
+		if plain, ok := standard.(*terminal.PlainText); ok {
 			standard = plain.Out // a file for other programs, byte by byte
 		}
 		return write(standard)

@@ -8,8 +8,9 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 func init() { commands = append(commands, newPolicyCommand) }
@@ -71,11 +72,11 @@ nights, and lists each decision that would have been different. It changes nothi
 				return err
 			}
 			defer closeWorker()
-			table := reports.NewTextTable(cmd.OutOrStdout(), "NIGHT", "WHAT", "ID", "ACCOUNT", "WAS", "WOULD BE", "MORE PAID OUT", "WHY")
+			table := terminal.NewTable(cmd.OutOrStdout(), "NIGHT", "WHAT", "ID", "ACCOUNT", "WAS", "WOULD BE", "MORE PAID OUT", "WHY")
 			changed := 0
 			decided, totals, err := w.TestPolicy(cmd.Context(), policies, first, last, func(p jobs.PolicyChange) error {
 				changed++
-				table.Row(p.Night, p.What, p.ID, p.AccountID, p.Was, p.Would, reports.Int(p.Amount).Text(p.Unit), p.Why)
+				table.Row(p.Night, p.What, p.ID, p.AccountID, p.Was, p.Would, numbers.Int(p.Amount).Text(p.Unit), p.Why)
 				return nil
 			})
 			if err != nil {
@@ -92,7 +93,7 @@ nights, and lists each decision that would have been different. It changes nothi
 			}
 			slices.Sort(units)
 			for _, unit := range units {
-				fmt.Fprintf(out, "more paid out: %s\n", reports.Number(totals[unit].String()).Text(unit))
+				fmt.Fprintf(out, "more paid out: %s\n", numbers.Number(totals[unit].String()).Text(unit))
 			}
 			return nil
 		},

@@ -23,7 +23,10 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/workbook"
 )
 
 // readersVariable names a folder node_modules with the readers from npm: xlsx, exceljs and @duckdb/node-api.
@@ -53,7 +56,7 @@ func TestReadersFindWhatWasWritten(t *testing.T) {
 	}
 	for name, night := range map[string]string{"demo": filepath.Join(folder, "2026-03-04"), "hostile texts": hostileNight(t)} {
 		t.Run(name, func(t *testing.T) {
-			book := filepath.Join(night, reports.WorkbookName)
+			book := filepath.Join(night, workbook.FileName)
 			for _, r := range workbookReaders() {
 				r.compare(t, "workbook", map[string]sheets{book: writtenCells(t, book)})
 			}
@@ -427,16 +430,16 @@ func hostileNight(t *testing.T) string {
 		` outer blanks `, `"quoted", with a comma`, "semi;colon", "a\ttab", "日本語 العربية", "\u202Eright to left", "😀😀", "<b>&amp;</b>", "NULL", "N/A", "#REF!", "'apostrophe", `back\slash`,
 		strings.Repeat("long ", 6000)}
 	rule, _ := reconcile.JobWithoutDebit.Rule()
-	var breaks []reports.Break
-	var rejects []reports.Reject
+	var breaks []tables.Break
+	var rejects []tables.Reject
 	for i, text := range texts {
-		breaks = append(breaks, reports.Break{BreakID: fmt.Sprintf("brk_%03d", i), Kind: rule.Kind, Severity: rule.Severity, Status: "open", SubjectType: rule.SubjectType, SubjectID: fmt.Sprintf("job_%d", i),
+		breaks = append(breaks, tables.Break{BreakID: fmt.Sprintf("brk_%03d", i), Kind: rule.Kind, Severity: rule.Severity, Status: "open", SubjectType: rule.SubjectType, SubjectID: fmt.Sprintf("job_%d", i),
 			Field: "credits", Ours: "1", Theirs: "0", Variance: "1", Unit: "credits", FirstSeen: date, LastSeen: date, Action: rule.Action, Detail: text})
-		rejects = append(rejects, reports.Reject{Relation: "jobs", RowID: fmt.Sprintf("row_%03d", i), Field: "kind", AccountID: "acc", Value: text, Problem: "is not one of them"})
+		rejects = append(rejects, tables.Reject{Relation: "jobs", RowID: fmt.Sprintf("row_%03d", i), Field: "kind", AccountID: "acc", Value: text, Problem: "is not one of them"})
 	}
-	in := reports.Input{Facts: reports.Facts{BusinessDate: date, Begin: night.Begin, AsOf: night.End, TimeZone: "UTC", CodeVersion: "v1", PolicyVersion: "1",
-		Stripe: reports.StripeFacts{Looked: true}, Jobs: []reports.JobRun{{Job: "match-jobs", Status: "completed"}}}}
-	in.Breaks, in.Rejects = reports.Of(breaks...), reports.Of(rejects...)
+	in := reports.Input{Facts: figures.Facts{BusinessDate: date, Begin: night.Begin, AsOf: night.End, TimeZone: "UTC", CodeVersion: "v1", PolicyVersion: "1",
+		Stripe: figures.StripeFacts{Looked: true}, Jobs: []figures.JobRun{{Job: "match-jobs", Status: "completed"}}}}
+	in.Breaks, in.Rejects = tables.Of(breaks...), tables.Of(rejects...)
 	root := t.TempDir()
 	st, err := storage.Open(root)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 func init() { commands = append(commands, newRefundsCommand) }
@@ -160,7 +160,7 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 				} else if last.Halted() {
 					fmt.Fprintf(cmd.OutOrStdout(), "Refunds are halted by %s since %s: %s\n\n", last.Actor, last.At.UTC().Format(time.RFC3339), last.Reason)
 				}
-				table := reports.NewTextTable(cmd.OutOrStdout(), "PLAN", "THROUGH", "REFUNDS", "MADE BY", "APPROVED BY", "TO SEND", "OPEN", "PAID", "ENDED")
+				table := terminal.NewTable(cmd.OutOrStdout(), "PLAN", "THROUGH", "REFUNDS", "MADE BY", "APPROVED BY", "TO SEND", "OPEN", "PAID", "ENDED")
 				for _, p := range plans {
 					table.Row(p.PlanID, p.BusinessDate, p.Refunds, p.MadeBy, orDash(p.ApprovedBy), p.Planned, p.Open, p.Paid, p.Ended)
 				}
@@ -279,7 +279,7 @@ func tellPlan(out io.Writer, view refunds.PlanView, asJSON bool) error {
 	}
 	fmt.Fprintf(out, "%s, decisions through %s, made by %s, %s\nhash %s\n%s, %s\n\n",
 		view.PlanID, view.BusinessDate, view.MadeBy, approved, view.PlanSha256, counted(view.Refunds, "refund"), totals(view))
-	table := reports.NewTextTable(out, "REQUEST", "CHARGE", "REFUND", "FEE WITHHELD", "CREDITS", "CLAUSE", "STATE", "AT STRIPE")
+	table := terminal.NewTable(out, "REQUEST", "CHARGE", "REFUND", "FEE WITHHELD", "CREDITS", "CLAUSE", "STATE", "AT STRIPE")
 	for _, item := range view.Items {
 		table.Row(item.RequestID, item.ChargeID, reconcile.FormatMinor(item.AmountMinor, item.Currency),
 			reconcile.FormatMinor(item.FeeMinor, item.Currency), item.Credits, item.Clauses, item.State, orDash(item.RefundID))
@@ -289,7 +289,7 @@ func tellPlan(out io.Writer, view refunds.PlanView, asJSON bool) error {
 	}
 	for _, item := range view.Items {
 		if item.Reason != "" && item.State != reconcile.IntentSent && item.State != reconcile.IntentSettled {
-			fmt.Fprintf(out, "%s: %s\n", reports.OneLine(item.RequestID), reports.OneLine(item.Reason))
+			fmt.Fprintf(out, "%s: %s\n", terminal.OneLine(item.RequestID), terminal.OneLine(item.Reason))
 		}
 	}
 	return nil

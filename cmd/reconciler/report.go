@@ -13,14 +13,14 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/journal"
 )
 
 func init() { commands = append(commands, newReportCommand) }
 
 func newReportCommand(s *settings) *cobra.Command {
 	var date, period, format, output string
-	var options reports.ExportOptions
+	var options journal.Options
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Write a night's or a month's journal for an accounting package",
@@ -46,8 +46,8 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
   reconciler report --date 2026-11-21 --format beancount | bean-check /dev/stdin`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !slices.Contains(reports.ExportFormats(), format) {
-				return usageError("--format: %q is none of %s", format, strings.Join(reports.ExportFormats(), ", "))
+			if !slices.Contains(journal.Formats(), format) {
+				return usageError("--format: %q is none of %s", format, strings.Join(journal.Formats(), ", "))
 			}
 			c, err := s.load(cmd.ErrOrStderr())
 			if err != nil {
@@ -73,7 +73,7 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 			defer closeWorker()
 			options.Currency = strings.ToLower(options.Currency)
 			write := func(out io.Writer) error {
-				return writeJournal(cmd.Context(), w, format, options, out, func(ctx context.Context, tx *postgres.Tx) (reports.Ledger, error) {
+				return writeJournal(cmd.Context(), w, format, options, out, func(ctx context.Context, tx *postgres.Tx) (journal.Ledger, error) {
 					if period != "" {
 						return officeOf(w).Ledger(ctx, tx, m)
 					}
@@ -85,29 +85,29 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 	}
 	cmd.Flags().StringVar(&period, "period", "", "a month instead, YYYY-MM")
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
-	cmd.Flags().StringVar(&format, "format", "", strings.Join(reports.ExportFormats(), ", "))
-	completes(cmd, "format", reports.ExportFormats()...)
+	cmd.Flags().StringVar(&format, "format", "", strings.Join(journal.Formats(), ", "))
+	completes(cmd, "format", journal.Formats()...)
 	cmd.Flags().StringVar(&options.Currency, "currency", "", "only this currency; QuickBooks and Xero take one at a time")
 	cmd.Flags().StringVar(&options.Subsidiary, "subsidiary", "Parent Company", "the subsidiary that NetSuite books for")
 	cmd.Flags().StringVar(&output, "output", "", "write to this file (default: standard output)")
 	return cmd
 }
 
-func writeJournal(ctx context.Context, w *jobs.Worker, format string, o reports.ExportOptions, out io.Writer, read func(context.Context, *postgres.Tx) (reports.Ledger, error)) error {
+func writeJournal(ctx context.Context, w *jobs.Worker, format string, o journal.Options, out io.Writer, read func(context.Context, *postgres.Tx) (journal.Ledger, error)) error {
 	return w.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
 		ledger, err := read(ctx, tx)
 		if err != nil {
 			return monthResult(err)
 		}
-		err = reports.WriteExport(ctx, out, format, ledger, o)
-		if errors.Is(err, reports.ErrExport) {
+		err = journal.Export(ctx, out, format, ledger, o)
+		if errors.Is(err, journal.ErrExport) {
 			return usageError("%w", err)
 		}
 		return err
 	})
 }
 
-func nightLedger(ctx context.Context, w *jobs.Worker, tx *postgres.Tx, night reconcile.Date) (reports.Ledger, error) {
+func nightLedger(ctx context.Context, w *jobs.Worker, tx *postgres.Tx, night reconcile.Date) (journal.Ledger, error) {
 	ledger, err := publish.LedgerOf(ctx, tx, night, w.Settings.Defaults().Chart)
 	if errors.Is(err, publish.ErrNoJournal) {
 		return ledger, usageError("%s has no journal; run the night first: reconciler run --date %s", night, night)

@@ -14,7 +14,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 func init() { commands = append(commands, newRunCommand) }
@@ -166,7 +166,7 @@ func parseFailOn(text string) (reconcile.Severity, error) {
 // tellRowsLeftOut says of nights for which relations they could use so few rows that they say little; a dry run has left nothing to tell of.
 func tellRowsLeftOut(ctx context.Context, store *postgres.Store, out io.Writer, nights ...reconcile.Date) error {
 	for _, night := range nights {
-		var controls []reports.ControlTotal
+		var controls []tables.ControlTotal
 		if err := store.Select(ctx, &controls, "reports/control_totals", postgres.Args{"date": night}); err != nil {
 			return err
 		}

@@ -12,8 +12,9 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // breaksOnPage is how many breaks a page has.
@@ -27,7 +28,7 @@ type breakLine struct {
 	AccountID   string `db:"account_id"`
 	SubjectType string `db:"subject_type"`
 	SubjectID   string `db:"subject_id"`
-	Variance    reports.Number
+	Variance    numbers.Number
 	Unit        string
 	OpenedOn    reconcile.Date `db:"opened_on"`
 	AgeDays     int            `db:"age_days"`
@@ -121,7 +122,7 @@ type historyLine struct {
 }
 
 // DetailText is the detail as people read it.
-func (h historyLine) DetailText() string { return reports.WithAmounts(h.Detail) }
+func (h historyLine) DetailText() string { return terminal.WithAmounts(h.Detail) }
 
 // breakPage is a break, with the forms for work on it.
 type breakPage struct {
@@ -157,8 +158,8 @@ func (d *Desk) breakWith(w http.ResponseWriter, r *http.Request, status int, for
 	}
 	b := found[0]
 	rule, _ := reconcile.BreakKind(b.Kind).Rule()
-	page := breakPage{B: b, Name: words(b.Kind), Meaning: rule.Meaning, Action: rule.Action, Ours: reports.AmountOrText(b.Ours, b.Unit), Theirs: reports.AmountOrText(b.Theirs, b.Unit),
-		Detail: reports.WithAmounts(b.Detail), States: jobs.WorkStates, Resolutions: jobs.Resolutions, Form: form, Fault: fault,
+	page := breakPage{B: b, Name: words(b.Kind), Meaning: rule.Meaning, Action: rule.Action, Ours: numbers.AmountOrText(b.Ours, b.Unit), Theirs: numbers.AmountOrText(b.Theirs, b.Unit),
+		Detail: terminal.WithAmounts(b.Detail), States: jobs.WorkStates, Resolutions: jobs.Resolutions, Form: form, Fault: fault,
 		MayWork: d.MayWork && whoOf(r.Context()) != "" && b.Status == "open"}
 	err := d.Store.Select(r.Context(), &page.Work, "breaks/work", postgres.Args{"break_id": id})
 	if err == nil {

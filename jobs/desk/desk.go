@@ -25,7 +25,8 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/pages"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
@@ -46,7 +47,7 @@ var files embed.FS
 
 var (
 	templates = template.Must(template.New("").Funcs(template.FuncMap{"words": words, "date": dateText}).ParseFS(files, "desk.gohtml"))
-	style     = reports.StyleSheet() + ownStyle()
+	style     = pages.StyleSheet() + ownStyle()
 )
 
 func ownStyle() string {
@@ -177,7 +178,7 @@ type month struct {
 }
 
 type nightLine struct {
-	reports.NightFigures
+	figures.NightFigures
 	StatusText, StatusClass string
 }
 
@@ -191,21 +192,21 @@ func (d *Desk) index(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var page indexPage
-	var figures []reports.NightFigure
-	err := d.Store.Select(r.Context(), &figures, "desk/nights", postgres.Args{"before": before, "most": nightsOnPage})
+	var stored []figures.NightFigure
+	err := d.Store.Select(r.Context(), &stored, "desk/nights", postgres.Args{"before": before, "most": nightsOnPage})
 	if err == nil {
 		err = d.Store.Select(r.Context(), &page.Months, "desk/months", postgres.Args{})
 	}
-	var nights []reports.NightFigures
+	var nights []figures.NightFigures
 	if err == nil {
-		nights, err = reports.NightsOf(figures)
+		nights, err = figures.NightsOf(stored)
 	}
 	if err != nil {
 		d.failed(w, r, fmt.Errorf("index: %w", err))
 		return
 	}
 	for i := len(nights) - 1; i >= 0; i-- {
-		text, class := reports.StatusWords(nights[i].Status, nights[i].Errors)
+		text, class := figures.StatusWords(nights[i].Status, nights[i].Errors)
 		page.Nights = append(page.Nights, nightLine{nights[i], text, class})
 	}
 	if len(nights) == nightsOnPage {

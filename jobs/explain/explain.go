@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // ErrUnknown says that nothing is known of what was asked for.
@@ -141,7 +143,7 @@ func tellStory(ctx context.Context, store *postgres.Store, id string) (section S
 		if line.At.Valid {
 			at = instant(&line.At.Time)
 		}
-		section.Rows = append(section.Rows, []Cell{at, text(reports.WithAmounts(line.Says)), text(line.Source), text(line.Clause)})
+		section.Rows = append(section.Rows, []Cell{at, text(terminal.WithAmounts(line.Says)), text(line.Source), text(line.Clause)})
 		for _, clause := range strings.Split(line.Clause, ";") {
 			if clause = strings.TrimSpace(clause); clause != "" && !slices.Contains(cited, clause) {
 				cited = append(cited, clause)
@@ -152,10 +154,10 @@ func tellStory(ctx context.Context, store *postgres.Store, id string) (section S
 	return section, ids["charge"], cited, nil
 }
 
-func text(s string) Cell { return Cell{Text: reports.OneLine(s), Value: s} }
+func text(s string) Cell { return Cell{Text: terminal.OneLine(s), Value: s} }
 
 func words(s string) Cell {
-	return Cell{Text: strings.ReplaceAll(reports.OneLine(s), "_", " "), Value: s}
+	return Cell{Text: strings.ReplaceAll(terminal.OneLine(s), "_", " "), Value: s}
 }
 
 // instant is a time in UTC, to the second.
@@ -171,8 +173,8 @@ func amount(number sql.NullString, unit string) Cell {
 	if !number.Valid {
 		return Cell{}
 	}
-	n := reports.Number(number.String)
-	return Cell{Text: n.Text(unit), Value: reports.Amount{Unit: unit, Value: n}}
+	n := numbers.Number(number.String)
+	return Cell{Text: n.Text(unit), Value: figures.Amount{Unit: unit, Value: n}}
 }
 
 func credits(number string) Cell {

@@ -25,8 +25,8 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
-	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 	reconcilersql "github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -350,7 +350,7 @@ func (w *world) table(n int, name string) []map[string]string {
 	for _, record := range records[1:] {
 		row := map[string]string{}
 		for i, column := range records[0] {
-			row[column] = reports.RestoreText(record[i])
+			row[column] = tables.RestoreText(record[i])
 		}
 		rows = append(rows, row)
 	}

@@ -10,8 +10,10 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/journal"
 	"github.com/hummingbytes/reconciler/reports/month"
 )
 
@@ -51,12 +53,12 @@ func (o *Office) nights(ctx context.Context, q postgres.Querier, in *month.Input
 	if len(in.Nights) == 0 {
 		return fmt.Errorf("%s: %w", m, ErrNoNights)
 	}
-	figures, err := publish.NightFigures(ctx, q, m.First(), m.Last())
+	stored, err := publish.NightFigures(ctx, q, m.First(), m.Last())
 	if err != nil {
 		return err
 	}
-	statuses := map[reconcile.Date]reports.Status{}
-	for _, night := range figures {
+	statuses := map[reconcile.Date]figures.Status{}
+	for _, night := range stored {
 		statuses[night.Date] = night.Status
 	}
 	for i := range in.Nights {
@@ -74,13 +76,13 @@ type gathering struct {
 	in     *month.Input
 	args   postgres.Args // of the month: from its first day through its last night
 
-	carried map[string]reports.Number // what nights carried on their own, by role and currency
+	carried map[string]numbers.Number // what nights carried on their own, by role and currency
 }
 
 type balanceRow struct {
 	month.TrialBalance
-	ThisYear reports.Number `db:"this_year"`
-	Carried  reports.Number
+	ThisYear numbers.Number `db:"this_year"`
+	Carried  numbers.Number
 }
 
 // balances are the trial balance, the roll-forward and the income statement.
@@ -89,14 +91,14 @@ func (g *gathering) balances(ctx context.Context) error {
 	if err := g.q.Select(ctx, &rows, "month/trial_balance", g.args); err != nil {
 		return err
 	}
-	g.carried = map[string]reports.Number{}
+	g.carried = map[string]numbers.Number{}
 	totals := map[string]*month.Income{}
 	var order []string
 	for _, row := range rows {
 		g.in.Trial = append(g.in.Trial, row.TrialBalance)
 		if row.Carried.Known() {
 			g.carried[string(row.Role)+" "+row.Currency] = row.Carried
-			g.in.Balances = append(g.in.Balances, reports.LedgerBalance{Account: row.Account, Currency: row.Currency, Opening: row.Opening, Closing: row.Closing})
+			g.in.Balances = append(g.in.Balances, journal.LedgerBalance{Account: row.Account, Currency: row.Currency, Opening: row.Opening, Closing: row.Closing})
 		}
 		if !strings.HasPrefix(row.Account, "Income:") && !strings.HasPrefix(row.Account, "Expenses:") {
 			continue
@@ -129,9 +131,9 @@ func (g *gathering) cash(ctx context.Context) error {
 // itemRow is an item with what its amount is made of.
 type itemRow struct {
 	month.OpenItem
-	Booked    reports.Number
-	AtStripe  reports.Number `db:"at_stripe"`
-	Cleared   reports.Number
+	Booked    numbers.Number
+	AtStripe  numbers.Number `db:"at_stripe"`
+	Cleared   numbers.Number
 	Objects   string
 	BreakKind string `db:"break_kind"`
 }
@@ -168,9 +170,9 @@ type owedRow struct {
 	SoldMonth string `db:"sold_month"`
 	Kind      string
 	Currency  string
-	Sold      reports.Number
-	Refunded  reports.Number
-	Remaining reports.Number
+	Sold      numbers.Number
+	Refunded  numbers.Number
+	Remaining numbers.Number
 }
 
 func (r owedRow) key() string { return r.SoldMonth + " " + r.Kind + " " + r.Currency }
@@ -191,12 +193,12 @@ func (g *gathering) waterfall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	earnedBefore := map[string]reports.Number{}
+	earnedBefore := map[string]numbers.Number{}
 	for _, row := range opening {
 		earnedBefore[row.key()] = row.earned()
 	}
 	for _, row := range closing {
-		before := reports.Number("0").Plus(earnedBefore[row.key()])
+		before := numbers.Number("0").Plus(earnedBefore[row.key()])
 		if row.Sold.IsZero() && row.Refunded.IsZero() && row.Remaining.IsZero() && before.IsZero() {
 			continue // an invoice that moved nothing
 		}
@@ -207,7 +209,7 @@ func (g *gathering) waterfall(ctx context.Context) error {
 }
 
 // earned is what of the sale is revenue by now.
-func (r owedRow) earned() reports.Number { return r.Sold.Minus(r.Refunded).Minus(r.Remaining) }
+func (r owedRow) earned() numbers.Number { return r.Sold.Minus(r.Refunded).Minus(r.Remaining) }
 
 func (g *gathering) breaks(ctx context.Context, at time.Time) error {
 	err := g.q.Select(ctx, &g.in.Breaks, "month/breaks", postgres.Args{"date": g.in.Through, "noted_by": at})
@@ -282,14 +284,14 @@ func (o *Office) signed(ctx context.Context, q postgres.Querier, m reconcile.Mon
 }
 
 // Ledger is the journal of a month as it stands, for accounting packages: read while it is written, in the transaction of q.
-func (o *Office) Ledger(ctx context.Context, q postgres.Querier, m reconcile.Month) (reports.Ledger, error) {
+func (o *Office) Ledger(ctx context.Context, q postgres.Querier, m reconcile.Month) (journal.Ledger, error) {
 	in := &month.Input{Month: m, Chart: o.Chart}
 	if err := o.nights(ctx, q, in); err != nil {
-		return reports.Ledger{}, err
+		return journal.Ledger{}, err
 	}
 	g := &gathering{office: o, q: q, in: in, args: postgres.Args{"from": m.First(), "date": in.Through}}
 	if err := g.balances(ctx); err != nil {
-		return reports.Ledger{}, err
+		return journal.Ledger{}, err
 	}
 	g.readJournal()
 	return in.Ledger(), nil

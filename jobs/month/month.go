@@ -16,10 +16,12 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/month"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // Office is what months are put together and published with.
@@ -248,8 +250,8 @@ func (o *Office) published(ctx context.Context, m reconcile.Month, revision int)
 	}
 	p.State = manifest.State
 	err = o.eachRow(ctx, m, revision, month.TrialBalanceName, func(row map[string]string) error {
-		p.Trial = append(p.Trial, month.TrialBalance{Account: row["ledger_account"], Currency: row["currency"], Opening: reports.Number(row["opening"]),
-			Debits: reports.Number(row["debits"]), Credits: reports.Number(row["credits"]), Closing: reports.Number(row["closing"])})
+		p.Trial = append(p.Trial, month.TrialBalance{Account: row["ledger_account"], Currency: row["currency"], Opening: numbers.Number(row["opening"]),
+			Debits: numbers.Number(row["debits"]), Credits: numbers.Number(row["credits"]), Closing: numbers.Number(row["closing"])})
 		return nil
 	})
 	if err != nil {
@@ -260,9 +262,9 @@ func (o *Office) published(ctx context.Context, m reconcile.Month, revision int)
 		if err != nil {
 			return err
 		}
-		p.Items = append(p.Items, month.OpenItem{Account: row["ledger_account"], Currency: row["currency"], ItemType: row["item_type"], ItemID: reports.RestoreText(row["item_id"]),
-			AccountID: reports.RestoreText(row["account_id"]), OpenedOn: opened, AgeDays: int64(m.Last().DaysSince(opened)), Amount: reports.Number(row["amount"]), BreakID: row["break_id"],
-			Explanation: reports.RestoreText(row["explanation"])})
+		p.Items = append(p.Items, month.OpenItem{Account: row["ledger_account"], Currency: row["currency"], ItemType: row["item_type"], ItemID: tables.RestoreText(row["item_id"]),
+			AccountID: tables.RestoreText(row["account_id"]), OpenedOn: opened, AgeDays: int64(m.Last().DaysSince(opened)), Amount: numbers.Number(row["amount"]), BreakID: row["break_id"],
+			Explanation: tables.RestoreText(row["explanation"])})
 		return nil
 	})
 }

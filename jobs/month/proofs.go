@@ -8,15 +8,15 @@ import (
 	"strings"
 
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/month"
 )
 
 // proofs are the figures that are worked out twice: journals against what nights carried, items against balances, lots against the waterfall.
 func (g *gathering) proofs(context.Context) error {
 	in := g.in
-	add := func(what, unit string, one, other reports.Number) {
-		one, other = reports.Number("0").Plus(one), reports.Number("0").Plus(other)
+	add := func(what, unit string, one, other numbers.Number) {
+		one, other = numbers.Number("0").Plus(one), numbers.Number("0").Plus(other)
 		in.Proofs = append(in.Proofs, month.Proof{What: what, Unit: unit, One: one, Other: other, Difference: one.Minus(other)})
 	}
 	sums := map[string]month.TrialBalance{}
@@ -37,8 +37,8 @@ func (g *gathering) proofs(context.Context) error {
 	for _, currency := range currencies {
 		add("Opening of all accounts together against 0", currency, sums[currency].Opening, "0")
 	}
-	carried, fromLines := map[string]reports.Number{}, map[string]reports.Number{}
-	itemSums := map[string]reports.Number{}
+	carried, fromLines := map[string]numbers.Number{}, map[string]numbers.Number{}
+	itemSums := map[string]numbers.Number{}
 	for _, item := range in.Items {
 		key := item.Account + " " + item.Currency
 		itemSums[key] = itemSums[key].Plus(item.Amount)
@@ -61,7 +61,7 @@ func (g *gathering) proofs(context.Context) error {
 			add("Open items of "+row.Account+" against its balance", row.Currency, itemSums[key], row.Closing)
 		}
 	}
-	remaining, subscriptions := map[string]reports.Number{}, map[string]reports.Number{}
+	remaining, subscriptions := map[string]numbers.Number{}, map[string]numbers.Number{}
 	for _, w := range in.Waterfall {
 		remaining[w.Currency] = remaining[w.Currency].Plus(w.Remaining)
 	}
@@ -101,7 +101,7 @@ func (r itemRow) explain() string {
 }
 
 func (r itemRow) sentence() string {
-	text := func(n reports.Number) string { return n.Abs().Text(r.Currency) }
+	text := func(n numbers.Number) string { return n.Abs().Text(r.Currency) }
 	switch r.Role {
 	case reconcile.PurchaseClearing:
 		brought := r.AtStripe.Neg()

@@ -20,7 +20,8 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // remember is how long a message that could not be sent is tried again: after that it is news no more.
@@ -105,19 +106,19 @@ func (c *Courier) tell(ctx context.Context, address Address, d due, troubled []s
 		return err
 	}
 	link := c.Link(d.BusinessDate, d.Revision)
-	m := reports.MorningOf(summary, troubled, link)
+	m := MessageOf(summary, troubled, link)
 	return c.sendOnce(ctx, revisionSubject(d.BusinessDate, d.Revision), d.AttemptNo, letter{
 		title: m.Title, body: m.Text(), night: d.BusinessDate.String(), link: link, address: address,
 	})
 }
 
-func (c *Courier) summary(ctx context.Context, d due) (*reports.Summary, error) {
+func (c *Courier) summary(ctx context.Context, d due) (*figures.Summary, error) {
 	file, err := c.Published.Open(ctx, d.BusinessDate, d.Revision, "summary.json")
 	if err != nil {
 		return nil, fmt.Errorf("open its summary.json: %w", err)
 	}
 	defer file.Close() // it was only read
-	var summary reports.Summary
+	var summary figures.Summary
 	if err := json.NewDecoder(file).Decode(&summary); err != nil {
 		return nil, fmt.Errorf("read its summary.json: %w", err)
 	}
@@ -158,7 +159,7 @@ func (c *Courier) record(ctx context.Context, subject string, address Address, a
 
 func (c *Courier) note(ctx context.Context, subject string, address Address, attempt int, event, detail string) (int64, error) {
 	return c.Store.Exec(ctx, "morning/note", postgres.Args{"subject": subject, "address_sha256": address.sha256,
-		"address": address.Name, "attempt_no": attempt, "event": event, "detail": reports.OneLine(detail), "at": c.Clock()})
+		"address": address.Name, "attempt_no": attempt, "event": event, "detail": terminal.OneLine(detail), "at": c.Clock()})
 }
 
 // TellFailure sends one message for a night that could not be done, at most once a night, address and cause. It is also sent when the database

@@ -8,17 +8,18 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/pages"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
 // NightFigures are the figures of the reported nights from one through another.
-func NightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Date) ([]reports.NightFigures, error) {
-	var figures []reports.NightFigure
-	if err := q.Select(ctx, &figures, "reports/night_figures", postgres.Args{"from": from, "to": to}); err != nil {
+func NightFigures(ctx context.Context, q postgres.Querier, from, to reconcile.Date) ([]figures.NightFigures, error) {
+	var stored []figures.NightFigure
+	if err := q.Select(ctx, &stored, "reports/night_figures", postgres.Args{"from": from, "to": to}); err != nil {
 		return nil, err
 	}
-	return reports.NightsOf(figures)
+	return figures.NightsOf(stored)
 }
 
 // Index writes the page over all nights and months anew.
@@ -38,13 +39,13 @@ func Index(ctx context.Context, store *postgres.Store, sink storage.Storage) err
 			notes = append(notes, night.String())
 		}
 	}
-	var months []reports.MonthState
+	var months []pages.MonthState
 	if err := store.Select(ctx, &months, "periods/months", postgres.Args{}); err != nil {
 		return err
 	}
 	var page bytes.Buffer
-	if err := reports.WriteIndex(&page, nights, months, notes, sink.Folder); err != nil {
-		return fmt.Errorf("write %s: %w", reports.IndexName, err)
+	if err := pages.WriteIndex(&page, nights, months, notes, sink.Folder); err != nil {
+		return fmt.Errorf("write %s: %w", pages.IndexName, err)
 	}
-	return sink.WriteIndex(ctx, reports.IndexName, page.Bytes())
+	return sink.WriteIndex(ctx, pages.IndexName, page.Bytes())
 }

@@ -10,14 +10,16 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/journal"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // ErrNoJournal says that a night's journal has not been kept.
 var ErrNoJournal = errors.New("the night has no journal")
 
 // LedgerOf is a night's journal as it was kept, for the writers of its files. ErrNoJournal comes with an empty one.
-func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart reconcile.Chart) (reports.Ledger, error) {
-	l := reports.Ledger{Date: date, Chart: chart, Lines: rowsOf[reports.JournalLine](q, "reports/journal", date)}
+func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart reconcile.Chart) (journal.Ledger, error) {
+	l := journal.Ledger{Date: date, Chart: chart, Lines: rowsOf[tables.JournalLine](q, "reports/journal", date)}
 	var kept bool
 	if err := q.Get(ctx, &kept, "books/journal_kept", postgres.Args{"date": date}); err != nil {
 		return l, err
@@ -40,12 +42,12 @@ func journalWriters(ctx context.Context, n *night.Night, q postgres.Querier) ([]
 	if err != nil {
 		return nil, err
 	}
-	var split []reports.LiabilitySplit
+	var split []journal.LiabilitySplit
 	if err := q.Select(ctx, &split, "books/split", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
 	return []reports.Writer{
-		{Name: "journal.hledger", Write: func(ctx context.Context, w io.Writer) error { return reports.WriteHledger(ctx, w, ledger) }},
-		{Name: "liability_split.csv", Write: func(_ context.Context, w io.Writer) error { return reports.WriteCSV(w, split) }},
+		{Name: "journal.hledger", Write: func(ctx context.Context, w io.Writer) error { return journal.WriteHledger(ctx, w, ledger) }},
+		{Name: "liability_split.csv", Write: func(_ context.Context, w io.Writer) error { return tables.WriteCSV(w, split) }},
 	}, nil
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // trendNights is how many nights before this one its trends show.
@@ -77,7 +79,7 @@ func tamperedError(date reconcile.Date, faults []Fault) error {
 
 // reportInput is everything that the night's files follow from. Rows are read while they are written, in the same transaction.
 func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps []string) (in reports.Input, err error) {
-	in.Facts = reports.Facts{BusinessDate: n.Date, Begin: n.Begin, AsOf: n.AsOf(), TimeZone: n.Settings.Zone.String(),
+	in.Facts = figures.Facts{BusinessDate: n.Date, Begin: n.Begin, AsOf: n.AsOf(), TimeZone: n.Settings.Zone.String(),
 		CodeVersion: n.Run.CodeVersion, PolicyVersion: n.PolicyVersion()}
 	if in.Stripe, err = stripeFacts(ctx, n, q); err != nil {
 		return in, err
@@ -105,27 +107,27 @@ func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps 
 		return in, err
 	}
 	in.Tables = reports.Tables{
-		RollForward:     rowsOf[reports.RollForward](q, "reports/roll_forward", n.Date),
-		StripeActivity:  rowsOf[reports.StripeActivity](q, "reports/stripe_activity", n.Date),
-		StripeCash:      rowsOf[reports.StripeCash](q, "reports/stripe_cash", n.Date),
-		Payouts:         rowsOf[reports.Payout](q, "reports/payouts", n.Date),
-		PayoutItems:     rowsWith[reports.PayoutItem](q, "reports/payout_items", postgres.Args{"date": n.Date, "as_of": n.AsOf()}),
-		Disputes:        rowsOf[reports.Dispute](q, "reports/disputes", n.Date),
-		Subscriptions:   rowsOf[reports.Subscription](q, "reports/subscriptions", n.Date),
-		Breaks:          withActions(rowsOf[reports.Break](q, "reports/breaks", n.Date)),
-		CreditBacks:     rowsOf[reports.CreditBack](q, "reports/credit_backs", n.Date),
-		RefundWindows:   rowsOf[reports.RefundWindow](q, "reports/refund_windows", n.Date),
-		RefundDecisions: rowsOf[reports.RefundDecision](q, "reports/refund_decisions", n.Date),
-		Notifications:   rowsOf[reports.Notification](q, "reports/notifications", n.Date),
-		Journal:         rowsOf[reports.JournalLine](q, "reports/journal", n.Date),
-		ControlTotals:   rowsOf[reports.ControlTotal](q, "reports/control_totals", n.Date),
-		Rejects:         rowsOf[reports.Reject](q, "reports/rejects", n.Date),
+		RollForward:     rowsOf[tables.RollForward](q, "reports/roll_forward", n.Date),
+		StripeActivity:  rowsOf[tables.StripeActivity](q, "reports/stripe_activity", n.Date),
+		StripeCash:      rowsOf[tables.StripeCash](q, "reports/stripe_cash", n.Date),
+		Payouts:         rowsOf[tables.Payout](q, "reports/payouts", n.Date),
+		PayoutItems:     rowsWith[tables.PayoutItem](q, "reports/payout_items", postgres.Args{"date": n.Date, "as_of": n.AsOf()}),
+		Disputes:        rowsOf[tables.Dispute](q, "reports/disputes", n.Date),
+		Subscriptions:   rowsOf[tables.Subscription](q, "reports/subscriptions", n.Date),
+		Breaks:          withActions(rowsOf[tables.Break](q, "reports/breaks", n.Date)),
+		CreditBacks:     rowsOf[tables.CreditBack](q, "reports/credit_backs", n.Date),
+		RefundWindows:   rowsOf[tables.RefundWindow](q, "reports/refund_windows", n.Date),
+		RefundDecisions: rowsOf[tables.RefundDecision](q, "reports/refund_decisions", n.Date),
+		Notifications:   rowsOf[tables.Notification](q, "reports/notifications", n.Date),
+		Journal:         rowsOf[tables.JournalLine](q, "reports/journal", n.Date),
+		ControlTotals:   rowsOf[tables.ControlTotal](q, "reports/control_totals", n.Date),
+		Rejects:         rowsOf[tables.Reject](q, "reports/rejects", n.Date),
 	}
 	if !in.Stripe.Looked {
 		return in, nil // nothing of Stripe's would be a bridge to nowhere
 	}
 	sold := postgres.Args{"begin": n.Begin, "as_of": n.AsOf()}
-	in.Tables.Bridge = rowsWith[reports.BridgeItem](q, "reports/bridge", sold)
+	in.Tables.Bridge = rowsWith[tables.BridgeItem](q, "reports/bridge", sold)
 	if err := q.Select(ctx, &in.BridgeEnds, "reports/bridge_ends", sold); err != nil {
 		return in, err
 	}
@@ -133,23 +135,23 @@ func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps 
 }
 
 // rowsWith streams a statement.
-func rowsWith[T any](q postgres.Querier, statement string, args postgres.Args) reports.Rows[T] {
+func rowsWith[T any](q postgres.Querier, statement string, args postgres.Args) tables.Rows[T] {
 	return func(ctx context.Context, fn func(T) error) error {
 		return postgres.Each(ctx, q, statement, args, fn)
 	}
 }
 
 // rowsOf streams a statement that takes the night's date and nothing else.
-func rowsOf[T any](q postgres.Querier, statement string, date reconcile.Date) reports.Rows[T] {
+func rowsOf[T any](q postgres.Querier, statement string, date reconcile.Date) tables.Rows[T] {
 	return func(ctx context.Context, fn func(T) error) error {
 		return postgres.Each(ctx, q, statement, postgres.Args{"date": date}, fn)
 	}
 }
 
 // withActions adds what to do about each break, which the catalogue of kinds says and no table.
-func withActions(breaks reports.Rows[reports.Break]) reports.Rows[reports.Break] {
-	return func(ctx context.Context, fn func(reports.Break) error) error {
-		return breaks(ctx, func(row reports.Break) error {
+func withActions(breaks tables.Rows[tables.Break]) tables.Rows[tables.Break] {
+	return func(ctx context.Context, fn func(tables.Break) error) error {
+		return breaks(ctx, func(row tables.Break) error {
 			if rule, ok := row.Kind.Rule(); ok {
 				row.Action = rule.Action
 			}
@@ -159,24 +161,24 @@ func withActions(breaks reports.Rows[reports.Break]) reports.Rows[reports.Break]
 }
 
 // stripeFacts says whether Stripe was looked at. What went wrong is in the log; a report must read the same after a rerun.
-func stripeFacts(ctx context.Context, n *night.Night, q postgres.Querier) (reports.StripeFacts, error) {
+func stripeFacts(ctx context.Context, n *night.Night, q postgres.Querier) (figures.StripeFacts, error) {
 	look, err := stripefeed.LookedAt(ctx, q, n.Date)
 	switch {
 	case err != nil:
-		return reports.StripeFacts{}, err
+		return figures.StripeFacts{}, err
 	case look.Complete():
-		return reports.StripeFacts{Looked: true}, nil
+		return figures.StripeFacts{Looked: true}, nil
 	case look.Status == "":
-		return reports.StripeFacts{Note: "It was not asked."}, nil
+		return figures.StripeFacts{Note: "It was not asked."}, nil
 	case look.Status == stripefeed.NoKey:
-		return reports.StripeFacts{Note: "There was no key to ask it with (STRIPE_API_KEY)."}, nil
+		return figures.StripeFacts{Note: "There was no key to ask it with (STRIPE_API_KEY)."}, nil
 	default:
-		return reports.StripeFacts{Note: "It could not be read completely."}, nil
+		return figures.StripeFacts{Note: "It could not be read completely."}, nil
 	}
 }
 
 // jobRuns are how the jobs of this night ended, in their order.
-func jobRuns(ctx context.Context, n *night.Night, q postgres.Querier, steps []string) ([]reports.JobRun, error) {
+func jobRuns(ctx context.Context, n *night.Night, q postgres.Querier, steps []string) ([]figures.JobRun, error) {
 	var rows []struct {
 		Job    string `db:"job"`
 		Status string `db:"status"`
@@ -188,16 +190,16 @@ func jobRuns(ctx context.Context, n *night.Night, q postgres.Querier, steps []st
 	for _, row := range rows {
 		status[row.Job] = row.Status
 	}
-	var runs []reports.JobRun
+	var runs []figures.JobRun
 	for _, job := range steps {
 		if job == "reports" {
 			continue
 		}
 		ended, ran := status[job]
 		if !ran {
-			ended = reports.JobMissing
+			ended = figures.JobMissing
 		}
-		runs = append(runs, reports.JobRun{Job: job, Status: ended})
+		runs = append(runs, figures.JobRun{Job: job, Status: ended})
 	}
 	return runs, nil
 }
@@ -241,7 +243,7 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 	return err
 }
 
-func recordFigures(ctx context.Context, n *night.Night, tx *postgres.Tx, night reports.NightFigures) error {
+func recordFigures(ctx context.Context, n *night.Night, tx *postgres.Tx, night figures.NightFigures) error {
 	if _, err := tx.Exec(ctx, "reports/forget_figures", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}

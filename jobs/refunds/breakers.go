@@ -11,8 +11,8 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reports"
 )
 
 // errHalted says that a kill switch is on.
@@ -141,7 +141,7 @@ func (x *executor) compareWithDaysBefore(ctx context.Context, planID string, day
 	return x.trip(ctx, planID, tripRow{
 		code: day.breaker, measured: fmt.Sprint(day.total), allowed: fmt.Sprint(median * multiple),
 		detail: fmt.Sprintf("%s in a day is more than %d times the median of the %d days with refunds before it (%s); look at the plan, then raise RECONCILER_REFUND_ANOMALY_MULTIPLE for a run if it is right",
-			reports.Int(day.total).Text(day.unit), multiple, len(totals), reports.Int(median).Text(day.unit)),
+			numbers.Int(day.total).Text(day.unit), multiple, len(totals), numbers.Int(median).Text(day.unit)),
 	})
 }
 

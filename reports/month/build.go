@@ -13,8 +13,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/journal"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/workbook"
 )
 
 // The files of a month beside manifest.json.
@@ -113,7 +117,7 @@ func (p *Prepared) write(ctx context.Context) error {
 	if err := f.WriteJSON(SignOffName, in.SignOff); err != nil {
 		return err
 	}
-	return f.Write("journal.hledger", func(out io.Writer) error { return reports.WriteHledger(ctx, out, in.Ledger()) })
+	return f.Write("journal.hledger", func(out io.Writer) error { return journal.WriteHledger(ctx, out, in.Ledger()) })
 }
 
 // tables writes every table, in the order of the workbook's sheets.
@@ -138,7 +142,7 @@ func (p *Prepared) tables(ctx context.Context) error {
 }
 
 func write[T any](ctx context.Context, f *reports.Files, file, sheet string, rows []T) error {
-	return reports.WriteTable(ctx, f, file, sheet, reports.Of(rows...), func(T) {})
+	return reports.WriteTable(ctx, f, file, sheet, tables.Of(rows...), func(T) {})
 }
 
 // nightLine is a night as the workbook lists it.
@@ -188,13 +192,13 @@ func orEmpty[T any](list []T) []T {
 }
 
 // entries are files by name, without one of them.
-func entries(files []reports.FileEntry, without string) (list []reports.FileEntry) {
+func entries(files []tables.FileEntry, without string) (list []tables.FileEntry) {
 	for _, f := range files {
 		if f.Name != without {
 			list = append(list, f)
 		}
 	}
-	slices.SortFunc(list, func(a, b reports.FileEntry) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(list, func(a, b tables.FileEntry) int { return cmp.Compare(a.Name, b.Name) })
 	return list
 }
 
@@ -225,7 +229,7 @@ func (m Manifest) differences(other Manifest) (names []string) {
 }
 
 // front is the workbook's first sheet.
-func (p *Prepared) front(f *reports.Front) {
+func (p *Prepared) front(f *workbook.Front) {
 	in := p.input
 	f.Title("Month of " + monthName(in.Month))
 	f.Text("State", in.stateText(), in.SignOff.State == StateDraft)
@@ -245,7 +249,7 @@ func (p *Prepared) front(f *reports.Front) {
 	}
 	f.Heading("What balances consist of", "Items", "Add up to", "Balance", "Oldest, days")
 	for _, g := range in.groups() {
-		f.Figures(g.Account, g.Sum != g.Closing, reports.FrontAmount{Value: reports.Int(int64(len(g.Items)))}, amount(g.Sum, g.Currency), amount(g.Closing, g.Currency), reports.FrontAmount{Value: reports.Int(g.Oldest)})
+		f.Figures(g.Account, g.Sum != g.Closing, workbook.FrontAmount{Value: numbers.Int(int64(len(g.Items)))}, amount(g.Sum, g.Currency), amount(g.Closing, g.Currency), workbook.FrontAmount{Value: numbers.Int(g.Oldest)})
 	}
 	f.Heading("Worked out twice", "One", "Other", "Difference")
 	for _, proof := range in.Proofs {
@@ -268,6 +272,6 @@ func (p *Prepared) front(f *reports.Front) {
 	f.Text("", "Amounts are in the currency's own decimals, as in month.html; the CSV files have minor units. Debits are above 0.", false)
 }
 
-func amount(n reports.Number, unit string) reports.FrontAmount {
-	return reports.FrontAmount{Value: n, Unit: unit}
+func amount(n numbers.Number, unit string) workbook.FrontAmount {
+	return workbook.FrontAmount{Value: n, Unit: unit}
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/journal"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // Input is everything that a month's files follow from.
@@ -21,19 +23,19 @@ type Input struct {
 	Nights      []Night          // published, in order
 	Missing     []reconcile.Date // not published
 	Trial       []TrialBalance
-	Balances    []reports.LedgerBalance // of the balance sheet, as the month opened and as it closed
+	Balances    []journal.LedgerBalance // of the balance sheet, as the month opened and as it closed
 	Items       []OpenItem
 	Waterfall   []Waterfall
-	RollForward []reports.RollForward
+	RollForward []tables.RollForward
 	Cash        []Cash
-	Activity    []reports.StripeActivity
+	Activity    []tables.StripeActivity
 	Income      []Income
 	Breaks      []Break
 	Refunds     []Refund
-	Disputes    []reports.Dispute
+	Disputes    []tables.Dispute
 	Late        []LateItem
 	Proofs      []Proof
-	Journal     reports.Rows[JournalLine]
+	Journal     tables.Rows[JournalLine]
 
 	// Baseline is the revision before the one that is written, as it was published.
 	Baseline func(ctx context.Context, revision int) (Published, error)
@@ -59,7 +61,7 @@ func (in *Input) Faults() (faults []string) {
 	for i, night := range in.Nights {
 		of := "the night of " + night.BusinessDate.String()
 		switch {
-		case night.Status != reports.StatusTied:
+		case night.Status != figures.StatusTied:
 			faults = append(faults, of+" is "+statusWord(night.Status))
 		case night.BooksBegin.IsZero():
 			faults = append(faults, of+" has no journal")
@@ -75,9 +77,9 @@ func (in *Input) Faults() (faults []string) {
 	return faults
 }
 
-func statusWord(s reports.Status) string {
+func statusWord(s figures.Status) string {
 	switch s {
-	case reports.StatusUntied:
+	case figures.StatusUntied:
 		return "untied: its totals do not tie"
 	default:
 		return string(s)
@@ -95,22 +97,22 @@ func (in *Input) OpenErrors() (open []Break) {
 }
 
 // Ledger is the month's journal for its writers, and for accounting packages.
-func (in *Input) Ledger() reports.Ledger {
-	l := reports.Ledger{Date: in.Month.First(), Through: in.Through, Balances: in.Balances, Chart: in.Chart, Lines: in.Lines()}
+func (in *Input) Ledger() journal.Ledger {
+	l := journal.Ledger{Date: in.Month.First(), Through: in.Through, Balances: in.Balances, Chart: in.Chart, Lines: in.Lines()}
 	for _, row := range in.Trial {
-		l.Accounts = append(l.Accounts, reports.LedgerAccount{Account: row.Account, Currency: row.Currency})
+		l.Accounts = append(l.Accounts, journal.LedgerAccount{Account: row.Account, Currency: row.Currency})
 	}
-	slices.SortFunc(l.Accounts, func(a, b reports.LedgerAccount) int {
+	slices.SortFunc(l.Accounts, func(a, b journal.LedgerAccount) int {
 		return strings.Compare(a.Account+"\x00"+a.Currency, b.Account+"\x00"+b.Currency)
 	})
 	return l
 }
 
 // Lines are the journal's lines as the writers of a journal take them.
-func (in *Input) Lines() reports.Rows[reports.JournalLine] {
-	return func(ctx context.Context, fn func(reports.JournalLine) error) error {
+func (in *Input) Lines() tables.Rows[tables.JournalLine] {
+	return func(ctx context.Context, fn func(tables.JournalLine) error) error {
 		return in.Journal(ctx, func(l JournalLine) error {
-			return fn(reports.JournalLine{EntryID: l.EntryID, LineNo: l.LineNo, AccountID: l.AccountID, Kind: l.Kind, Account: l.Account, Debit: l.Debit, Credit: l.Credit,
+			return fn(tables.JournalLine{EntryID: l.EntryID, LineNo: l.LineNo, AccountID: l.AccountID, Kind: l.Kind, Account: l.Account, Debit: l.Debit, Credit: l.Credit,
 				Currency: l.Currency, Description: l.Description, Source: l.Source, Clause: l.Clause})
 		})
 	}

@@ -14,10 +14,13 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/journal"
 	"github.com/hummingbytes/reconciler/reports/month"
 	"github.com/hummingbytes/reconciler/reports/reportstest"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 func day(text string) reconcile.Date {
@@ -42,12 +45,12 @@ func of(role reconcile.AccountRole, currency string) string {
 }
 
 func balance(role reconcile.AccountRole, currency string, opening, debits, credits int64) month.TrialBalance {
-	return month.TrialBalance{Account: of(role, currency), Currency: currency, Opening: reports.Int(opening), Debits: reports.Int(debits), Credits: reports.Int(credits),
-		Closing: reports.Int(opening + debits - credits), Role: role}
+	return month.TrialBalance{Account: of(role, currency), Currency: currency, Opening: numbers.Int(opening), Debits: numbers.Int(debits), Credits: numbers.Int(credits),
+		Closing: numbers.Int(opening + debits - credits), Role: role}
 }
 
 func proof(what, unit string, one, other int64) month.Proof {
-	return month.Proof{What: what, Unit: unit, One: reports.Int(one), Other: reports.Int(other), Difference: reports.Int(one - other)}
+	return month.Proof{What: what, Unit: unit, One: numbers.Int(one), Other: numbers.Int(other), Difference: numbers.Int(one - other)}
 }
 
 // hostile is text that people and other systems may have written.
@@ -58,8 +61,8 @@ lines`
 func signed() *month.Input {
 	in := &month.Input{Month: reconcile.Month{Year: 2026, Month: 4}, Through: day("2026-04-30"), TimeZone: "UTC", CodeVersion: "v1.4.0", Chart: reconcile.DefaultChart()}
 	for d := day("2026-04-01"); !in.Through.Before(d); d = d.AddDays(1) {
-		in.Nights = append(in.Nights, month.Night{BusinessDate: d, Revision: 1 + d.Day%7/6, ManifestSHA256: fmt.Sprintf("%064x", d.Day*7919), Status: reports.StatusTied,
-			BooksBegin: reports.Moment{Time: instant("2026-03-02T00:00:00Z")}})
+		in.Nights = append(in.Nights, month.Night{BusinessDate: d, Revision: 1 + d.Day%7/6, ManifestSHA256: fmt.Sprintf("%064x", d.Day*7919), Status: figures.StatusTied,
+			BooksBegin: tables.Moment{Time: instant("2026-03-02T00:00:00Z")}})
 	}
 	in.Trial = []month.TrialBalance{
 		balance(reconcile.Bank, "usd", 1_200_000, 345_000, 0), balance(reconcile.DisputesReceivable, "usd", 0, 9900, 4900),
@@ -74,7 +77,7 @@ func signed() *month.Input {
 	}
 	item := func(role reconcile.AccountRole, kind, id, account, since string, amount int64, breakID, explanation string) month.OpenItem {
 		return month.OpenItem{Account: of(role, "usd"), Currency: "usd", ItemType: kind, ItemID: id, AccountID: account, OpenedOn: day(since),
-			AgeDays: int64(in.Through.DaysSince(day(since))), Amount: reports.Int(amount), BreakID: breakID, Explanation: explanation, Role: role}
+			AgeDays: int64(in.Through.DaysSince(day(since))), Amount: numbers.Int(amount), BreakID: breakID, Explanation: explanation, Role: role}
 	}
 	in.Items = []month.OpenItem{
 		item(reconcile.PayoutsInTransit, "payout", "po_31", "", "2026-04-30", 5000, "", "Left Stripe, and has not arrived at the bank."),
@@ -93,13 +96,13 @@ func signed() *month.Input {
 		{SoldMonth: "2026-04", Kind: "credits", Currency: "usd", Sold: "379900", Refunded: "45655", EarnedBefore: "0", Earned: "29345", Remaining: "304900"},
 		{SoldMonth: "2026-04", Kind: "subscription", Currency: "usd", Sold: "3000", Refunded: "0", EarnedBefore: "0", Earned: "1900", Remaining: "1100"},
 	}
-	in.RollForward = []reports.RollForward{
+	in.RollForward = []tables.RollForward{
 		{Measure: reconcile.CreditUnit, Opening: "52000", Purchases: "41000", Promotions: "500", Usage: "-33000", CreditBacks: "1200", Refunds: "-5000", Adjustments: "-25", LateItems: "0", Closing: "56675", ClosingFromLots: "56675", Difference: "0"},
 		{Measure: "kwd", Opening: "0", Purchases: "12500", Promotions: "0", Usage: "0", CreditBacks: "0", Refunds: "0", Adjustments: "0", LateItems: "0", Closing: "12500", ClosingFromLots: "12500", Difference: "0"},
 		{Measure: "usd", Opening: "445100", Purchases: "379900", Promotions: "0", Usage: "-301345", CreditBacks: "2000", Refunds: "-45655", Adjustments: "0", LateItems: "0", Closing: "480000", ClosingFromLots: "480000", Difference: "0"},
 	}
 	in.Cash = []month.Cash{{Currency: "usd", OpeningMinor: "120000", ActivityMinor: "400000", PayoutsMinor: "-350000", ClosingMinor: "170000", ResidualMinor: "0", ComparedOn: day("2026-04-30")}}
-	in.Activity = []reports.StripeActivity{
+	in.Activity = []tables.StripeActivity{
 		{ReportingCategory: "charge", Currency: "usd", Count: 83, Gross: "407000", Fee: "12345", Net: "394655"},
 		{ReportingCategory: "payout", Currency: "usd", Count: 4, Gross: "-350000", Fee: "0", Net: "-350000"},
 	}
@@ -112,7 +115,7 @@ func signed() *month.Input {
 		if !ok {
 			panic(kind)
 		}
-		b := month.Break{BreakID: id, Kind: kind, Severity: rule.Severity, Status: "open", AccountID: "acc_9", SubjectType: rule.SubjectType, SubjectID: subject, Field: "amount_minor", Variance: reports.Int(variance),
+		b := month.Break{BreakID: id, Kind: kind, Severity: rule.Severity, Status: "open", AccountID: "acc_9", SubjectType: rule.SubjectType, SubjectID: subject, Field: "amount_minor", Variance: numbers.Int(variance),
 			Unit: "usd", FirstSeen: day(since), LastSeen: in.Through, AgeDays: int64(in.Through.DaysSince(day(since))), Action: rule.Action, Detail: hostile, Owner: owner, State: "open", Note: note}
 		if owner != "" {
 			b.State, b.DueOn = "investigating", day("2026-05-08")
@@ -128,7 +131,7 @@ func signed() *month.Input {
 		{BookedOn: day("2026-04-09"), Category: "refund", BalanceTransactionID: "txn_5", RefundID: "re_5", ChargeID: "ch_5", PurchaseID: "pur_5", AccountID: "acc_4", AmountMinor: "-4613", Currency: "usd", Reason: "requested_by_customer"},
 		{BookedOn: day("2026-04-12"), Category: "refund_failure", BalanceTransactionID: "txn_6", RefundID: "re_5", ChargeID: "ch_5", PurchaseID: "pur_5", AccountID: "acc_4", AmountMinor: "4613", Currency: "usd"},
 	}
-	in.Disputes = []reports.Dispute{{DisputeID: "dp_4", AccountID: "acc_9", PurchaseID: "pur_9", ChargeID: "ch_9", Phase: "dispute", Status: "under_review", Reason: "fraudulent", OpenedAt: instant("2026-04-11T09:00:00Z"),
+	in.Disputes = []tables.Dispute{{DisputeID: "dp_4", AccountID: "acc_9", PurchaseID: "pur_9", ChargeID: "ch_9", Phase: "dispute", Status: "under_review", Reason: "fraudulent", OpenedAt: instant("2026-04-11T09:00:00Z"),
 		AmountMinor: 9900, Currency: "usd", WithdrawnMinor: "9900", ReturnedMinor: "4900", FeesMinor: "1500", SettlementCurrency: "usd"}}
 	in.Late = []month.LateItem{
 		{BookedOn: day("2026-04-03"), BelongsTo: day("2026-03-31"), ItemType: "credit_entry", ItemID: "ent_7", AccountID: "acc_7", Amount: "-40", Unit: reconcile.CreditUnit, Signed: "2026-03"},
@@ -136,11 +139,11 @@ func signed() *month.Input {
 	}
 	in.Proofs = []month.Proof{proof("Debits of the month against credits", "usd", 2_203_408, 2_203_408), proof("Closing against the lots counted again", reconcile.CreditUnit, 56_675, 56_675),
 		proof("Open items of "+of(reconcile.PurchaseClearing, "usd")+" against its balance", "usd", 100, 100)}
-	in.Journal = reports.Of(
+	in.Journal = tables.Of(
 		month.JournalLine{BusinessDate: day("2026-04-29"), EntryID: "20260429-abcdefghijkl", LineNo: 1, AccountID: "acc_5", Kind: "purchase", Account: of(reconcile.PurchaseClearing, "usd"), Debit: "5000", Currency: "usd", Description: "Purchase pur_12 of 500 credits", Source: "pur_12", Clause: "2.1"},
 		month.JournalLine{BusinessDate: day("2026-04-29"), EntryID: "20260429-abcdefghijkl", LineNo: 2, AccountID: "acc_5", Kind: "purchase", Account: of(reconcile.RefundLiability, "usd"), Credit: "5000", Currency: "usd", Description: "Purchase pur_12 of 500 credits", Source: "pur_12", Clause: "2.1"},
 	)
-	in.Balances = []reports.LedgerBalance{{Account: of(reconcile.PurchaseClearing, "usd"), Currency: "usd", Opening: "-4900", Closing: "100"}, {Account: of(reconcile.RefundLiability, "usd"), Currency: "usd", Opening: "-65100", Closing: "-100000"}}
+	in.Balances = []journal.LedgerBalance{{Account: of(reconcile.PurchaseClearing, "usd"), Currency: "usd", Opening: "-4900", Closing: "100"}, {Account: of(reconcile.RefundLiability, "usd"), Currency: "usd", Opening: "-65100", Closing: "-100000"}}
 	closed := instant("2026-05-04T09:30:00Z")
 	in.SignOff = month.SignOff{Period: "2026-04", State: month.StateReviewed, Closed: &month.Signature{By: "Ana Ruiz", At: closed},
 		Reviewed: &month.Signature{By: "Ben Okafor", At: closed.Add(26 * time.Hour), ManifestSHA256: fmt.Sprintf("%064x", 271828)}, OpenErrors: 1, OpenWarnings: 1, OpenInfos: 1,
@@ -158,7 +161,7 @@ func reopened() *month.Input {
 	now := signed()
 	in.Trial, in.Items, in.Nights = now.Trial, now.Items[1:], now.Nights[:29]
 	in.Missing = []reconcile.Date{day("2026-04-30")}
-	in.Nights[3].Status, in.Through = reports.StatusUntied, day("2026-04-29")
+	in.Nights[3].Status, in.Through = figures.StatusUntied, day("2026-04-29")
 	in.Trial[7] = balance(reconcile.UsageRevenue, "usd", -900_000, 2000, 302_345)
 	in.Items[0].Amount = "-4850"
 	in.Proofs[2] = proof("Open items of "+of(reconcile.PurchaseClearing, "usd")+" against its balance", "usd", 150, 100)
@@ -172,9 +175,9 @@ func reopened() *month.Input {
 // bare is a month in which nothing happened, and Stripe was not looked at.
 func bare() *month.Input {
 	in := &month.Input{Month: reconcile.Month{Year: 2026, Month: 2}, Through: day("2026-02-28"), TimeZone: "Europe/Zurich", CodeVersion: "v1.4.0", Chart: reconcile.DefaultChart(),
-		SignOff: month.SignOff{Period: "2026-02", State: month.StateDraft}, Journal: reports.Of[month.JournalLine]()}
-	in.Nights = []month.Night{{BusinessDate: in.Through, Revision: 1, ManifestSHA256: fmt.Sprintf("%064x", 1), Status: reports.StatusTied, BooksBegin: reports.Moment{Time: instant("2026-02-28T00:00:00Z")}}}
-	in.RollForward = []reports.RollForward{{Measure: reconcile.CreditUnit, Opening: "0", Purchases: "0", Promotions: "0", Usage: "0", CreditBacks: "0", Refunds: "0", Adjustments: "0", LateItems: "0", Closing: "0", ClosingFromLots: "0", Difference: "0"}}
+		SignOff: month.SignOff{Period: "2026-02", State: month.StateDraft}, Journal: tables.Of[month.JournalLine]()}
+	in.Nights = []month.Night{{BusinessDate: in.Through, Revision: 1, ManifestSHA256: fmt.Sprintf("%064x", 1), Status: figures.StatusTied, BooksBegin: tables.Moment{Time: instant("2026-02-28T00:00:00Z")}}}
+	in.RollForward = []tables.RollForward{{Measure: reconcile.CreditUnit, Opening: "0", Purchases: "0", Promotions: "0", Usage: "0", CreditBacks: "0", Refunds: "0", Adjustments: "0", LateItems: "0", Closing: "0", ClosingFromLots: "0", Difference: "0"}}
 	return in
 }
 

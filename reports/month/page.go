@@ -10,13 +10,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
+	"github.com/hummingbytes/reconciler/reports/pages"
+	"github.com/hummingbytes/reconciler/reports/tables"
+	"github.com/hummingbytes/reconciler/reports/workbook"
 )
 
 //go:embed month.gohtml
 var pageSource string
 
-var pageTemplate = template.Must(template.New("month").Funcs(reports.PageFuncs()).Funcs(template.FuncMap{
+var pageTemplate = template.Must(template.New("month").Funcs(pages.Funcs()).Funcs(template.FuncMap{
 	"counted": func(n int, noun string) string { return plural(n, noun, noun+"s") },
 	"text":    func(b reconcile.BreakKind) string { return strings.ReplaceAll(string(b), "_", " ") },
 	"days": func(n int64) string {
@@ -66,13 +69,13 @@ type page struct {
 	SignedChanges            []balanceChange
 	SignedItems              changes
 	OpeningChanges           []balanceChange
-	Files                    []reports.FileEntry
+	Files                    []tables.FileEntry
 }
 
 // tile is a figure at the top of the page.
 type tile struct {
 	Name, Big, More, Class, Href string
-	Amount, Second               reports.FrontAmount // shown in place of Big, and before More, where there is one
+	Amount, Second               workbook.FrontAmount // shown in place of Big, and before More, where there is one
 }
 
 func (in *Input) tiles() []tile {
@@ -104,7 +107,7 @@ type group struct {
 	Items             []OpenItem
 	Shown             []OpenItem
 	More              int
-	Sum, Closing      reports.Number
+	Sum, Closing      numbers.Number
 	Oldest            int64
 }
 
@@ -119,7 +122,7 @@ type trialGroup struct {
 
 type rollRow struct {
 	Name  string
-	Cells []reports.FrontAmount
+	Cells []workbook.FrontAmount
 	Sum   bool
 	Bad   bool
 }
@@ -127,7 +130,7 @@ type rollRow struct {
 // balanceChange is a balance that is another than was drafted or signed.
 type balanceChange struct {
 	Account, Currency string
-	Was, Is, By       reports.Number
+	Was, Is, By       numbers.Number
 }
 
 // changes are what differs from an earlier revision.
@@ -148,7 +151,7 @@ func (c changes) Any() bool {
 func (in *Input) page(revision int, baseline Published) *page {
 	p := &page{Input: in, Title: monthName(in.Month), State: in.SignOff.State, StateClass: map[string]string{StateDraft: "warning", StateClosed: "ok", StateReviewed: "ok"}[in.SignOff.State],
 		Headline: in.headline(), Revision: revision, Faults: in.Faults(), Groups: in.groups(), Errors: in.OpenErrors()}
-	p.Style, p.Policy = reports.PageStyle()
+	p.Style, p.Policy = pages.Style()
 	p.Tiles = in.tiles()
 	for _, proof := range in.Proofs {
 		if !proof.Difference.IsZero() {
@@ -231,23 +234,23 @@ func trialGroups(rows []TrialBalance) (groups []trialGroup) {
 	return groups
 }
 
-func rollRows(rows []reports.RollForward) (list []rollRow) {
+func rollRows(rows []tables.RollForward) (list []rollRow) {
 	for _, column := range []struct {
 		name     string
-		of       func(reports.RollForward) reports.Number
+		of       func(tables.RollForward) numbers.Number
 		sum, tie bool
 	}{
-		{"Opening", func(r reports.RollForward) reports.Number { return r.Opening }, true, false},
-		{"Purchases", func(r reports.RollForward) reports.Number { return r.Purchases }, false, false},
-		{"Promotions", func(r reports.RollForward) reports.Number { return r.Promotions }, false, false},
-		{"Usage", func(r reports.RollForward) reports.Number { return r.Usage }, false, false},
-		{"Credit-backs", func(r reports.RollForward) reports.Number { return r.CreditBacks }, false, false},
-		{"Refunds", func(r reports.RollForward) reports.Number { return r.Refunds }, false, false},
-		{"Adjustments", func(r reports.RollForward) reports.Number { return r.Adjustments }, false, false},
-		{"Late items", func(r reports.RollForward) reports.Number { return r.LateItems }, false, false},
-		{"Closing", func(r reports.RollForward) reports.Number { return r.Closing }, true, false},
-		{"Counted again from the lots", func(r reports.RollForward) reports.Number { return r.ClosingFromLots }, false, false},
-		{"Difference", func(r reports.RollForward) reports.Number { return r.Difference }, true, true},
+		{"Opening", func(r tables.RollForward) numbers.Number { return r.Opening }, true, false},
+		{"Purchases", func(r tables.RollForward) numbers.Number { return r.Purchases }, false, false},
+		{"Promotions", func(r tables.RollForward) numbers.Number { return r.Promotions }, false, false},
+		{"Usage", func(r tables.RollForward) numbers.Number { return r.Usage }, false, false},
+		{"Credit-backs", func(r tables.RollForward) numbers.Number { return r.CreditBacks }, false, false},
+		{"Refunds", func(r tables.RollForward) numbers.Number { return r.Refunds }, false, false},
+		{"Adjustments", func(r tables.RollForward) numbers.Number { return r.Adjustments }, false, false},
+		{"Late items", func(r tables.RollForward) numbers.Number { return r.LateItems }, false, false},
+		{"Closing", func(r tables.RollForward) numbers.Number { return r.Closing }, true, false},
+		{"Counted again from the lots", func(r tables.RollForward) numbers.Number { return r.ClosingFromLots }, false, false},
+		{"Difference", func(r tables.RollForward) numbers.Number { return r.Difference }, true, true},
 	} {
 		row := rollRow{Name: column.name, Sum: column.sum}
 		for _, r := range rows {
@@ -281,7 +284,7 @@ func compare(was Published, trial []TrialBalance, items []OpenItem) changes {
 	if was.Revision == 0 {
 		return c
 	}
-	c.Balances = balances(was.Trial, trial, func(r TrialBalance) reports.Number { return r.Closing }, func(r TrialBalance) reports.Number { return r.Closing })
+	c.Balances = balances(was.Trial, trial, func(r TrialBalance) numbers.Number { return r.Closing }, func(r TrialBalance) numbers.Number { return r.Closing })
 	type key struct{ account, currency, kind, id string }
 	of := func(i OpenItem) key { return key{i.Account, i.Currency, i.ItemType, i.ItemID} }
 	before := map[key]OpenItem{}
@@ -313,11 +316,11 @@ func compare(was Published, trial []TrialBalance, items []OpenItem) changes {
 
 // openings are the balances that the month opened with and the month before was not signed with.
 func openings(was, is []TrialBalance) []balanceChange {
-	return balances(was, is, func(r TrialBalance) reports.Number { return r.Closing }, func(r TrialBalance) reports.Number { return r.Opening })
+	return balances(was, is, func(r TrialBalance) numbers.Number { return r.Closing }, func(r TrialBalance) numbers.Number { return r.Opening })
 }
 
-func balances(was, is []TrialBalance, ofWas, ofIs func(TrialBalance) reports.Number) (list []balanceChange) {
-	before := map[[2]string]reports.Number{}
+func balances(was, is []TrialBalance, ofWas, ofIs func(TrialBalance) numbers.Number) (list []balanceChange) {
+	before := map[[2]string]numbers.Number{}
 	for _, row := range was {
 		before[[2]string{row.Account, row.Currency}] = ofWas(row)
 	}

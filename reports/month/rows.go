@@ -2,7 +2,9 @@ package month
 
 import (
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
+	"github.com/hummingbytes/reconciler/reports/figures"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // The row types are the columns of the month's files, as in package reports: `db` names a column in the statement and in the file, csv:"-"
@@ -13,10 +15,10 @@ import (
 type TrialBalance struct {
 	Account  string                `db:"ledger_account"`
 	Currency string                `db:"currency"`
-	Opening  reports.Number        `db:"opening" money:"currency"`
-	Debits   reports.Number        `db:"debits" money:"currency"`
-	Credits  reports.Number        `db:"credits" money:"currency"`
-	Closing  reports.Number        `db:"closing" money:"currency"`
+	Opening  numbers.Number        `db:"opening" money:"currency"`
+	Debits   numbers.Number        `db:"debits" money:"currency"`
+	Credits  numbers.Number        `db:"credits" money:"currency"`
+	Closing  numbers.Number        `db:"closing" money:"currency"`
 	Role     reconcile.AccountRole `db:"role" csv:"-"`
 }
 
@@ -29,7 +31,7 @@ type OpenItem struct {
 	AccountID   string                `db:"account_id"`
 	OpenedOn    reconcile.Date        `db:"opened_on"`
 	AgeDays     int64                 `db:"age_days"`
-	Amount      reports.Number        `db:"amount" money:"currency"`
+	Amount      numbers.Number        `db:"amount" money:"currency"`
 	BreakID     string                `db:"break_id"`
 	Explanation string                `db:"explanation"`
 	Role        reconcile.AccountRole `db:"role" csv:"-"`
@@ -42,11 +44,11 @@ type Waterfall struct {
 	SoldMonth    string         `db:"sold_month"`
 	Kind         string         `db:"kind"` // credits, subscription
 	Currency     string         `db:"currency"`
-	Sold         reports.Number `db:"sold" money:"currency"`
-	Refunded     reports.Number `db:"refunded" money:"currency"`
-	EarnedBefore reports.Number `db:"earned_before" money:"currency"`
-	Earned       reports.Number `db:"earned" money:"currency"`
-	Remaining    reports.Number `db:"remaining" money:"currency"`
+	Sold         numbers.Number `db:"sold" money:"currency"`
+	Refunded     numbers.Number `db:"refunded" money:"currency"`
+	EarnedBefore numbers.Number `db:"earned_before" money:"currency"`
+	Earned       numbers.Number `db:"earned" money:"currency"`
+	Remaining    numbers.Number `db:"remaining" money:"currency"`
 }
 
 // Break is a row of breaks.csv: a break that is open at the end of the month, with who works on it and what is known.
@@ -61,7 +63,7 @@ type Break struct {
 	Field       string              `db:"field"`
 	Ours        string              `db:"ours"`
 	Theirs      string              `db:"theirs"`
-	Variance    reports.Number      `db:"variance" money:"unit"`
+	Variance    numbers.Number      `db:"variance" money:"unit"`
 	Unit        string              `db:"unit"`
 	FirstSeen   reconcile.Date      `db:"first_seen"`
 	LastSeen    reconcile.Date      `db:"last_seen"`
@@ -82,8 +84,8 @@ type JournalLine struct {
 	AccountID    string         `db:"account_id"`
 	Kind         string         `db:"kind"`
 	Account      string         `db:"ledger_account"`
-	Debit        reports.Number `db:"debit" money:"currency"`
-	Credit       reports.Number `db:"credit" money:"currency"`
+	Debit        numbers.Number `db:"debit" money:"currency"`
+	Credit       numbers.Number `db:"credit" money:"currency"`
 	Currency     string         `db:"currency"`
 	Description  string         `db:"description"`
 	Source       string         `db:"source"`
@@ -99,7 +101,7 @@ type Refund struct {
 	ChargeID             string         `db:"charge_id"`
 	PurchaseID           string         `db:"purchase_id"`
 	AccountID            string         `db:"account_id"`
-	AmountMinor          reports.Number `db:"amount_minor" money:"currency"`
+	AmountMinor          numbers.Number `db:"amount_minor" money:"currency"`
 	Currency             string         `db:"currency"`
 	Reason               string         `db:"reason"`
 }
@@ -111,7 +113,7 @@ type LateItem struct {
 	ItemType  string         `db:"item_type"` // credit_entry, purchase, balance_transaction
 	ItemID    string         `db:"item_id"`
 	AccountID string         `db:"account_id"`
-	Amount    reports.Number `db:"amount" money:"unit"`
+	Amount    numbers.Number `db:"amount" money:"unit"`
 	Unit      string         `db:"unit"`
 	Signed    string         `db:"signed"` // the closed month that it belongs to; "" where that was not closed
 }
@@ -120,19 +122,19 @@ type LateItem struct {
 type Income struct {
 	Account  string         `db:"ledger_account"`
 	Currency string         `db:"currency"`
-	Month    reports.Number `db:"month" money:"currency"`
-	Year     reports.Number `db:"year_to_date" money:"currency"`
+	Month    numbers.Number `db:"month" money:"currency"`
+	Year     numbers.Number `db:"year_to_date" money:"currency"`
 	IsTotal  bool           `db:"is_total"`
 }
 
 // Cash is Stripe's balance in one currency through the month.
 type Cash struct {
 	Currency      string         `db:"currency"`
-	OpeningMinor  reports.Number `db:"opening_minor" money:"currency"`
-	ActivityMinor reports.Number `db:"activity_minor" money:"currency"`
-	PayoutsMinor  reports.Number `db:"payouts_minor" money:"currency"`
-	ClosingMinor  reports.Number `db:"closing_minor" money:"currency"`
-	ResidualMinor reports.Number `db:"residual_minor" money:"currency"` // to Stripe's own figure; none: not compared
+	OpeningMinor  numbers.Number `db:"opening_minor" money:"currency"`
+	ActivityMinor numbers.Number `db:"activity_minor" money:"currency"`
+	PayoutsMinor  numbers.Number `db:"payouts_minor" money:"currency"`
+	ClosingMinor  numbers.Number `db:"closing_minor" money:"currency"`
+	ResidualMinor numbers.Number `db:"residual_minor" money:"currency"` // to Stripe's own figure; none: not compared
 	ComparedOn    reconcile.Date `db:"compared_on"`
 }
 
@@ -140,9 +142,9 @@ type Cash struct {
 type Proof struct {
 	What       string         `db:"what" json:"what"`
 	Unit       string         `db:"unit" json:"unit"`
-	One        reports.Number `db:"one" json:"one" money:"unit"`
-	Other      reports.Number `db:"other" json:"other" money:"unit"`
-	Difference reports.Number `db:"difference" json:"difference" money:"unit"`
+	One        numbers.Number `db:"one" json:"one" money:"unit"`
+	Other      numbers.Number `db:"other" json:"other" money:"unit"`
+	Difference numbers.Number `db:"difference" json:"difference" money:"unit"`
 }
 
 // Night is a night of the month.
@@ -150,7 +152,7 @@ type Night struct {
 	BusinessDate   reconcile.Date `db:"business_date" json:"business_date"`
 	Revision       int            `db:"revision" json:"revision"`
 	ManifestSHA256 string         `db:"manifest_sha256" json:"manifest_sha256"`
-	Status         reports.Status `db:"-" json:"status"`
+	Status         figures.Status `db:"-" json:"status"`
 	// BooksBegin is when the books began that the night goes on with; none: it has no journal.
-	BooksBegin reports.Moment `db:"books_begin" json:"-"`
+	BooksBegin tables.Moment `db:"books_begin" json:"-"`
 }

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reports"
+	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // The states of a month's files.
@@ -59,14 +59,14 @@ type Action struct {
 
 // Manifest holds a month's files together, and names every night that the month is made of by the hash of its manifest.
 type Manifest struct {
-	Schema      int                 `json:"schema"`
-	Period      string              `json:"period"`
-	State       string              `json:"state"`
-	Revision    int                 `json:"revision"`
-	CodeVersion string              `json:"code_version"`
-	TimeZone    string              `json:"time_zone"`
-	Proofs      []Proof             `json:"proofs"`
-	Files       []reports.FileEntry `json:"files"` // by name, without the manifest itself
-	Nights      []Night             `json:"nights"`
-	Missing     []reconcile.Date    `json:"missing_nights"`
+	Schema      int                `json:"schema"`
+	Period      string             `json:"period"`
+	State       string             `json:"state"`
+	Revision    int                `json:"revision"`
+	CodeVersion string             `json:"code_version"`
+	TimeZone    string             `json:"time_zone"`
+	Proofs      []Proof            `json:"proofs"`
+	Files       []tables.FileEntry `json:"files"` // by name, without the manifest itself
+	Nights      []Night            `json:"nights"`
+	Missing     []reconcile.Date   `json:"missing_nights"`
 }
