@@ -2,7 +2,9 @@ package sql
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -96,6 +98,28 @@ func NewestMigration() (newest int64, err error) {
 		newest = max(newest, version)
 	}
 	return newest, nil
+}
+
+// SchemaFingerprint changes with whatever a database is made of: migrations, roles and rights, the platform's tables, and where tables are placed.
+func SchemaFingerprint() (string, error) {
+	rights, err := expandFragments(grants, 0)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	fmt.Fprint(sum, rights, Roles, Platform, Placements, PlatformPlacements)
+	entries, err := migrations.ReadDir("migrations")
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		text, err := migrations.ReadFile("migrations/" + e.Name())
+		if err != nil {
+			return "", err
+		}
+		sum.Write(text)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // PendingMigrations counts the migrations that the database lacks, reading only. ErrNewerSchema as for Migrate.

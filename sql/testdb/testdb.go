@@ -6,7 +6,8 @@
 //
 // RECONCILER_TEST_DATABASE_URL points the whole suite at another PostgreSQL-compatible server instead, whose user must be allowed to create
 // databases and roles. Nothing but databases created here is ever touched there, and the worker's roles are made unless they are there: they
-// stay, and are taken on by SET ROLE, so that they need no passwords.
+// stay, and are taken on by SET ROLE, so that they need no passwords. RECONCILER_TEST_CITUS_URL points it at a Citus cluster, on whose nodes
+// each database is distributed then.
 //
 // The package is for tests only and must never be imported by anything else.
 package testdb
@@ -112,14 +113,14 @@ func Cases(ordinarily, underRaceDetector int) int {
 // when the test ends.
 func New(t testing.TB) *DB {
 	t.Helper()
-	return shared.database(t, true)
+	return shared.database(t, migrated)
 }
 
 // NewEmpty returns a fresh database with nothing in it, for tests of how one is set up; its URL is the administrator's. It is dropped when
 // the test ends.
 func NewEmpty(t testing.TB) *DB {
 	t.Helper()
-	db := shared.database(t, false)
+	db := shared.database(t, empty)
 	db.URL = db.urlOf(Administrator)
 	return db
 }
@@ -128,13 +129,7 @@ func NewEmpty(t testing.TB) *DB {
 // the test ends.
 func NewUnmigrated(t testing.TB) *DB {
 	t.Helper()
-	db := shared.database(t, false)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := shared.equip(ctx, db.urlOf); err != nil {
-		t.Fatal("testdb:", err)
-	}
-	return db
+	return shared.database(t, equipped)
 }
 
 // shared is the one server of this test process.
@@ -154,8 +149,9 @@ type server struct {
 	private  *localpg.Server
 	admin    *sql.DB // nil until the first test asks
 	address  func(role, database string) string
-	prefix   string // of every database made here
-	clone    string // how CREATE DATABASE clones the template; empty until that is there, and for ever where there is none
+	prefix   string   // of every database made here
+	cluster  *cluster // the nodes of a Citus cluster, where one was given
+	clone    string   // how CREATE DATABASE clones the template; empty until that is there, and for ever where there is none
 	made     atomic.Int64
 }
 
@@ -164,10 +160,14 @@ func (s *server) migrated(ctx context.Context, urlOf func(role string) string) e
 	if err := s.equip(ctx, urlOf); err != nil {
 		return err
 	}
-	return once(urlOf(reconcilersql.OwnerRole), func(db *sql.DB) error {
+	err := once(urlOf(reconcilersql.OwnerRole), func(db *sql.DB) error {
 		_, err := reconcilersql.Migrate(ctx, db)
 		return err
 	})
+	if err != nil || s.cluster == nil {
+		return err
+	}
+	return distribute(ctx, urlOf)
 }
 
 // equip does what an administrator does before the first migration.
@@ -224,19 +224,25 @@ func once(address string, do func(*sql.DB) error) error {
 	return errors.Join(do(db), db.Close())
 }
 
-func (s *server) database(t testing.TB, prepared bool) *DB {
+// state is how far a database is set up.
+type state string
+
+const (
+	empty    state = "empty"
+	equipped state = "equipped" // with the platform's tables and the roles
+	migrated state = "migrated"
+)
+
+func (s *server) database(t testing.TB, wanted state) *DB {
 	t.Helper()
 	if err := s.start(); err != nil {
 		t.Fatal("testdb:", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	from := ""
-	if prepared {
-		var err error
-		if from, err = s.template(ctx); err != nil {
-			t.Fatal("testdb:", err)
-		}
+	from, err := s.template(ctx, wanted)
+	if err != nil {
+		t.Fatal("testdb:", err)
 	}
 	name := s.name(t.Name())
 	db, err := s.create(ctx, name, from)
@@ -248,13 +254,25 @@ func (s *server) database(t testing.TB, prepared bool) *DB {
 			t.Error("testdb:", err)
 		}
 	})
-	if prepared && from == "" {
-		if err := s.prepare(ctx, db.urlOf); err != nil {
+	if from == "" {
+		if err := s.bring(ctx, wanted, db.urlOf); err != nil {
 			t.Fatal("testdb:", err)
 		}
 	}
 	db.test = t
 	return db
+}
+
+// bring sets an empty database up.
+func (s *server) bring(ctx context.Context, wanted state, urlOf func(role string) string) error {
+	switch wanted {
+	case migrated:
+		return s.prepare(ctx, urlOf)
+	case equipped:
+		return s.equip(ctx, urlOf)
+	default:
+		return nil
+	}
 }
 
 // start makes sure there is a server to create databases on.
@@ -266,39 +284,59 @@ func (s *server) start() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
-	given := os.Getenv(ServerVariable)
+	variable := ServerVariable
+	if os.Getenv(CitusVariable) != "" {
+		variable = CitusVariable
+	}
+	given := os.Getenv(variable)
 	if given == "" {
 		return s.startPrivate(ctx)
 	}
 	u, err := url.Parse(given)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return fmt.Errorf("%s must be a URL like postgres://user:password@host:5432/postgres", ServerVariable)
+		return fmt.Errorf("%s must be a URL like postgres://user:password@host:5432/postgres", variable)
 	}
-	admin, err := reach(ctx, given)
+	var nodes *cluster
+	var admin *sql.DB
+	if variable == CitusVariable {
+		if nodes, err = openCluster(ctx, u); err == nil {
+			admin, s.address = nodes.nodes[0].admin, nodes.nodes[0].address
+		}
+	} else {
+		admin, err = reach(ctx, given)
+		s.address = addresses(u, "")
+	}
 	if err != nil {
 		return err
 	}
-	if err := dropForgotten(ctx, admin, time.Now().UTC()); err != nil {
+	s.admin, s.cluster = admin, nodes
+	if err := s.dropForgotten(ctx, time.Now().UTC()); err != nil {
+		s.admin, s.cluster = nil, nil
 		return errors.Join(err, admin.Close())
-	}
-	s.admin = admin
-	s.address = func(role, database string) string {
-		other := *u
-		other.Path = "/" + database
-		if role != Administrator {
-			settings := "-c role=" + role
-			if role == reconcilersql.ReadOnlyRole { // what roles.sql has a login of that role begin with
-				settings += " -c default_transaction_read_only=on"
-			}
-			query := other.Query()
-			query.Set("options", strings.TrimSpace(query.Get("options")+" "+settings))
-			other.RawQuery = query.Encode()
-		}
-		return other.String()
 	}
 	// Several processes share that server, on several machines perhaps.
 	s.prefix = sharedPrefix + time.Now().UTC().Format(dateLayout) + "_" + strings.ToLower(rand.Text()[:10]) + "_"
 	return nil
+}
+
+// addresses are the URLs of a server's databases, for the user of a given one, who takes on a role with its sessions.
+func addresses(given *url.URL, settings string) func(role, database string) string {
+	return func(role, database string) string {
+		other, settings := *given, settings
+		other.Path = "/" + database
+		if role != Administrator {
+			settings += " -c role=" + role
+			if role == reconcilersql.ReadOnlyRole { // what roles.sql has a login of that role begin with
+				settings += " -c default_transaction_read_only=on"
+			}
+		}
+		if settings != "" {
+			query := other.Query()
+			query.Set("options", strings.TrimSpace(query.Get("options")+" "+strings.TrimSpace(settings)))
+			other.RawQuery = query.Encode()
+		}
+		return other.String()
+	}
 }
 
 func (s *server) startPrivate(ctx context.Context) error {
@@ -335,8 +373,8 @@ func reach(ctx context.Context, address string) (*sql.DB, error) {
 
 // dropForgotten removes databases that test processes of the day before yesterday or earlier did not live to drop from a shared server.
 // One that is in use after all stays.
-func dropForgotten(ctx context.Context, admin *sql.DB, now time.Time) error {
-	rows, err := admin.QueryContext(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", sharedPrefix)
+func (s *server) dropForgotten(ctx context.Context, now time.Time) error {
+	rows, err := s.admin.QueryContext(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", sharedPrefix)
 	if err != nil {
 		return fmt.Errorf("list forgotten test databases: %w", err)
 	}
@@ -356,16 +394,22 @@ func dropForgotten(ctx context.Context, admin *sql.DB, now time.Time) error {
 		return fmt.Errorf("list forgotten test databases: %w", err)
 	}
 	for _, name := range forgotten {
-		_, _ = admin.ExecContext(ctx, "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name))
+		_ = s.execute(ctx, "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name))
 	}
 	return nil
 }
 
 // template returns how CREATE DATABASE clones the prepared template, making that first. On a server that is not ours there is none, as
 // nobody would remove it: each database is prepared by itself there.
-func (s *server) template(ctx context.Context) (clone string, err error) {
+func (s *server) template(ctx context.Context, wanted state) (clone string, err error) {
 	s.starting.Lock()
 	defer s.starting.Unlock()
+	if s.cluster != nil {
+		return s.clusterTemplate(ctx, wanted)
+	}
+	if wanted != migrated {
+		return "", nil
+	}
 	if s.private == nil || s.clone != "" {
 		return s.clone, nil
 	}
@@ -418,6 +462,9 @@ func (s *server) drop(name string) error {
 }
 
 func (s *server) execute(ctx context.Context, statement string) error {
+	if s.cluster != nil {
+		return s.cluster.onAll(ctx, statement)
+	}
 	_, err := s.admin.ExecContext(ctx, statement)
 	return err
 }
@@ -427,12 +474,14 @@ func (s *server) close() error {
 	s.starting.Lock()
 	defer s.starting.Unlock()
 	var failed error
-	if s.admin != nil {
+	if s.cluster != nil {
+		failed = s.cluster.close()
+	} else if s.admin != nil {
 		failed = s.admin.Close()
 	}
 	if s.private != nil {
 		failed = errors.Join(failed, s.private.Stop())
 	}
-	s.admin, s.private, s.clone = nil, nil, ""
+	s.admin, s.private, s.cluster, s.clone = nil, nil, nil, ""
 	return failed
 }

@@ -151,6 +151,7 @@ func TestParallelTests(t *testing.T) {
 }
 
 func TestFirstTestsAtOnceStartOneServer(t *testing.T) {
+	t.Setenv(CitusVariable, "")
 	s := newServer()
 	defer closeServer(t, s)
 	var all sync.WaitGroup
@@ -159,7 +160,7 @@ func TestFirstTestsAtOnceStartOneServer(t *testing.T) {
 			if err := s.start(); err != nil {
 				t.Error(err)
 			}
-			if _, err := s.template(context.Background()); err != nil {
+			if _, err := s.template(context.Background(), migrated); err != nil {
 				t.Error(err)
 			}
 		})
@@ -205,6 +206,7 @@ func TestManyConnections(t *testing.T) {
 }
 
 func TestFailedPreparationIsRepeatedFromNothing(t *testing.T) {
+	t.Setenv(CitusVariable, "")
 	broken := errors.New("broken migration")
 	s := &server{prepare: func(_ context.Context, urlOf func(string) string) error {
 		db, err := sql.Open("postgres", urlOf(Administrator))
@@ -222,7 +224,7 @@ func TestFailedPreparationIsRepeatedFromNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if _, err := s.template(context.Background()); !errors.Is(err, broken) {
+		if _, err := s.template(context.Background(), migrated); !errors.Is(err, broken) {
 			t.Fatalf("template: %v, want the failure of the preparation", err)
 		}
 	}
@@ -251,6 +253,7 @@ func sharedServer(t *testing.T) (admin *sql.DB) {
 	if _, err := admin.Exec("CREATE ROLE tester LOGIN CREATEDB CREATEROLE"); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv(CitusVariable, "")
 	t.Setenv(ServerVariable, given.URLOf("tester", "postgres"))
 	return admin
 }
@@ -268,18 +271,18 @@ func TestGivenServer(t *testing.T) {
 	admin := sharedServer(t)
 	s, second := newServer(), newServer()
 	t.Run("test", func(t *testing.T) {
-		for _, db := range []*DB{s.database(t, true), s.database(t, true), second.database(t, true)} {
+		for _, db := range []*DB{s.database(t, migrated), s.database(t, migrated), second.database(t, migrated)} {
 			if n := count(t, db, ourSchemas); n != 2 {
 				t.Error("not migrated")
 			}
 		}
 		for _, role := range []string{reconcilersql.OwnerRole, reconcilersql.AppRole, reconcilersql.ReadOnlyRole, reconcilersql.ApproverRole} {
 			var is string
-			if err := s.database(t, true).As(role).Get(&is, "SELECT current_user"); err != nil || is != role {
+			if err := s.database(t, migrated).As(role).Get(&is, "SELECT current_user"); err != nil || is != role {
 				t.Errorf("connected as %s, want %s: %v", is, role, err)
 			}
 		}
-		if n := count(t, s.database(t, false), ourSchemas); n != 0 {
+		if n := count(t, s.database(t, empty), ourSchemas); n != 0 {
 			t.Error("not empty")
 		}
 		names := strings.Fields(databases(t, admin))
@@ -311,7 +314,7 @@ func TestForgottenDatabasesOfAGivenServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := dropForgotten(context.Background(), admin, now); err != nil {
+	if err := (&server{admin: admin}).dropForgotten(context.Background(), now); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := databases(t, admin), "orders reconciler_test reconciler_test_20260309_abc_1_x reconciler_test_20260310_abc_1_x reconciler_test_20260311_abc_1_x reconciler_test_notadate_1_x"; got != want {
@@ -320,16 +323,20 @@ func TestForgottenDatabasesOfAGivenServer(t *testing.T) {
 }
 
 func TestUnusableServerVariable(t *testing.T) {
-	for _, given := range []string{"host=localhost", "mysql://localhost/", "postgres://%zz"} {
-		t.Setenv(ServerVariable, given)
-		s := newServer()
-		if err := s.start(); err == nil || !strings.Contains(err.Error(), ServerVariable) {
-			t.Errorf("%s=%s: %v", ServerVariable, given, err)
+	for _, variable := range []string{ServerVariable, CitusVariable} {
+		t.Setenv(CitusVariable, "")
+		for _, given := range []string{"host=localhost", "mysql://localhost/", "postgres://%zz"} {
+			t.Setenv(variable, given)
+			s := newServer()
+			if err := s.start(); err == nil || !strings.Contains(err.Error(), variable) {
+				t.Errorf("%s=%s: %v", variable, given, err)
+			}
 		}
 	}
 }
 
 func TestPasswordOfTheGivenServerStaysOutOfErrors(t *testing.T) {
+	t.Setenv(CitusVariable, "")
 	t.Setenv(ServerVariable, "postgres://somebody:hunter2@127.0.0.1:1/postgres?sslmode=disable&connect_timeout=5")
 	s := newServer()
 	if err := s.start(); err == nil || strings.Contains(err.Error(), "hunter2") {
@@ -361,7 +368,7 @@ func TestNothingIsLeftWithoutRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			process := exec.Command(program, "-test.run=^TestHoldADatabase$", "-test.v")
-			process.Env = append(os.Environ(), withoutRun+"="+end, ServerVariable+"=")
+			process.Env = append(os.Environ(), withoutRun+"="+end, ServerVariable+"=", CitusVariable+"=")
 			out, err := process.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -395,6 +402,42 @@ func TestNothingIsLeftWithoutRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// On a cluster what a test is given is distributed, by the layout and no other, and goes with the test from every node.
+func TestDatabasesOfAClusterAreDistributed(t *testing.T) {
+	if !New(t).Distributed() {
+		t.Skip(CitusVariable + " is not set: nobody looked at a distributed database")
+	}
+	var name string
+	t.Run("test", func(t *testing.T) {
+		db := New(t)
+		if err := db.Get(&name, "SELECT current_database()"); err != nil {
+			t.Fatal(err)
+		}
+		c, err := reconcilersql.DescribeCluster(t.Context(), db.As(reconcilersql.OwnerRole).DB, reconcilersql.DefaultSourceSchema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for side, misplaced := range map[string]func() ([]reconcilersql.Placement, []reconcilersql.Placed){"ours": c.MisplacedOurs, "the platform's": c.MisplacedPlatform} {
+			if local, otherwise := misplaced(); len(local)+len(otherwise) > 0 {
+				t.Errorf("%s: still to be placed %v, placed otherwise %v", side, local, otherwise)
+			}
+		}
+		db.MustExec("INSERT INTO platform.jobs (id, account_id) SELECT 'j' || i, 'a' || i FROM generate_series(1, 100) i")
+		if n := count(t, db, "SELECT count(*) FROM platform.jobs"); n != 100 {
+			t.Errorf("%d of 100 rows are there", n)
+		}
+		if n := count(t, New(t), "SELECT count(*) FROM platform.jobs"); n != 0 {
+			t.Errorf("%d rows of another test are there", n)
+		}
+	})
+	for _, n := range shared.cluster.nodes {
+		var left bool
+		if err := n.admin.QueryRow("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name).Scan(&left); err != nil || left {
+			t.Errorf("%s:%d: the database is left: %v, %v", n.host, n.port, left, err)
+		}
 	}
 }
 
