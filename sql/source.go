@@ -16,7 +16,7 @@ type SourceColumn struct {
 type SourceRelation struct {
 	Name    string
 	Columns []SourceColumn
-	// Indexes are the leading columns by which the nightly work looks rows up; without them a night reads the whole relation.
+	// Indexes are the leading columns by which rows are looked up; without them a night, or who looks a customer up, reads the whole relation.
 	Indexes []SourceIndex
 	// ValuesStatement samples the newest rows for what breaks the contract, DuplicatesStatement searches for ids that are there more than once.
 	ValuesStatement, DuplicatesStatement string
@@ -32,7 +32,7 @@ type SourceRelation struct {
 
 // SourceIndex is an index the source should have, and what its absence costs.
 type SourceIndex struct {
-	Column string
+	Column string // or an expression, as PostgreSQL words it
 	// Where, as PostgreSQL words it, is the part of the rows that are enough in the index; "" for all.
 	Where string
 	Cost  string
@@ -75,7 +75,10 @@ var SourceRelations = []SourceRelation{
 			required("email", typeText, isNull).personal(),
 			required("status", typeText, noneOf("active, suspended or closed", "active", "suspended", "closed")),
 			required("created_at", typeTime, isNoTime),
-		}, Indexes: []SourceIndex{{Column: "id", Cost: "every refund request is held against all accounts"}}},
+		}, Indexes: []SourceIndex{
+			{Column: "id", Cost: "every refund request is held against all accounts"},
+			{Column: "lower(email)", Cost: "looking a customer up by e-mail address reads all accounts"},
+		}},
 	{Name: "purchases", ValuesStatement: "check/values_purchases", DuplicatesStatement: "duplicates/purchases",
 		valid: "purchase_is_valid", times: []string{"created_at", "completed_at"}, namedLate: true, Columns: []SourceColumn{
 			required("id", typeText, isEmpty),
@@ -114,6 +117,7 @@ var SourceRelations = []SourceRelation{
 			{Column: "id", Cost: "every candidate of the night reads all jobs"},
 			{Column: "finished_at", Cost: "finding the night's jobs reads all of them"},
 			{Column: "created_at", Cost: "looking for rows that break the contract reads all jobs"},
+			{Column: "account_id", Cost: "showing a customer's last jobs reads all jobs"},
 			{Column: "finished_at", Where: "(status <> 'succeeded'::text)", Cost: "finding the few that failed reads all jobs of the night, twice"},
 		}},
 	{Name: "credit_entries", ValuesStatement: "check/values_credit_entries", DuplicatesStatement: "duplicates/credit_entries",

@@ -310,9 +310,9 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 	}
 }
 
-// mentions says whether an index has a column, as its key or in its condition.
+// mentions says whether an index has a column, as its key, in that, or in its condition.
 func mentions(index sql.SourceIndex, column string) bool {
-	return index.Column == column || strings.HasPrefix(index.Where, "("+column+" ")
+	return index.Column == column || strings.HasSuffix(index.Column, "("+column+")") || strings.HasPrefix(index.Where, "("+column+" ")
 }
 
 // idempotencyKey judges a ledger that doesn't keep its key unique as a whole, as a partitioned table can't. The worker makes the ids of its entries

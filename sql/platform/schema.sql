@@ -9,6 +9,7 @@ CREATE TABLE platform.accounts (
     status     text,
     created_at timestamptz
 );
+CREATE INDEX accounts_email ON platform.accounts (lower(email));
 
 CREATE TABLE platform.purchases (
     id                       text PRIMARY KEY,
@@ -44,6 +45,7 @@ CREATE TABLE platform.jobs (
 );
 CREATE INDEX jobs_finished_at ON platform.jobs (finished_at);
 CREATE INDEX jobs_created_at ON platform.jobs (created_at);
+CREATE INDEX jobs_account ON platform.jobs (account_id, created_at);
 CREATE INDEX jobs_not_succeeded ON platform.jobs (finished_at) WHERE status <> 'succeeded';
 
 CREATE TABLE platform.credit_entries (

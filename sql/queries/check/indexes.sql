@@ -1,4 +1,4 @@
--- Every valid index on the platform's tables by its leading column, and the part of the rows that are in it, where that leaves out more than rows
+-- Every valid index on the platform's tables by its leading column or expression, and the part of the rows that are in it, where that leaves out more than rows
 -- without a value; of a partitioned table those that each partition has. Views have none of their own, so they are not judged.
 WITH relations AS (
     SELECT c.oid, c.relname, c.relkind,
@@ -7,12 +7,13 @@ WITH relations AS (
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = @schema::text AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname = ANY (@relations::text[])
 ), indexes AS (
-    SELECT r.oid, i.indrelid, i.indrelid = r.oid AS whole, i.indrelid = ANY (r.parts) AS in_part, a.attname AS leading,
+    SELECT r.oid, i.indrelid, i.indrelid = r.oid AS whole, i.indrelid = ANY (r.parts) AS in_part, l.leading,
            i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1 AS is_unique,
-           '(' || a.attname || ')' || coalesce(' WHERE ' || nullif(pg_get_expr(i.indpred, i.indrelid), '(' || a.attname || ' IS NOT NULL)'), '') AS definition
+           '(' || l.leading || ')' || coalesce(' WHERE ' || nullif(pg_get_expr(i.indpred, i.indrelid), '(' || l.leading || ' IS NOT NULL)'), '') AS definition
     FROM relations r
     JOIN pg_index i ON (i.indrelid = r.oid OR i.indrelid = ANY (r.parts)) AND i.indisvalid
-    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] AND a.attnum > 0
+    CROSS JOIN LATERAL (SELECT coalesce(a.attname::text, pg_get_indexdef(i.indexrelid, 1, true)) AS leading) l -- a column, or an expression
 )
 SELECT r.relname AS relation, r.relkind = 'v' AS is_view, r.relkind = 'p' AS is_partitioned,
        ARRAY(SELECT i.definition FROM indexes i WHERE i.oid = r.oid AND i.in_part GROUP BY 1 HAVING count(DISTINCT i.indrelid) = cardinality(r.parts)) AS indexes,
