@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,6 +72,10 @@ func placed(column string, tables ...string) (placements []Placement) {
 }
 
 var (
+	//go:embed distribution/facts.sql
+	factsText string
+	//go:embed distribution/asked.sql
+	askedText string
 	//go:embed distribution/nodes.sql
 	nodesText string
 	//go:embed distribution/placements.sql
@@ -85,6 +90,10 @@ var (
 type Cluster struct {
 	Version string
 	Nodes   []Node
+	// IsCoordinator: it was the coordinator that was asked. Any other node takes statements as well, and knows nothing of locks taken elsewhere.
+	IsCoordinator    bool
+	ReadsSecondaries bool
+	LostPlacements   int
 	// Placed is every relation of the schemas of the worker and of the platform.
 	Placed       []Placed
 	sourceSchema string
@@ -135,6 +144,9 @@ func DescribeCluster(ctx context.Context, db *sql.DB, sourceSchema string) (*Clu
 	if err != nil {
 		return nil, fmt.Errorf("look for Citus: %w", err)
 	}
+	if err := db.QueryRowContext(ctx, factsText).Scan(&c.IsCoordinator, &c.ReadsSecondaries, &c.LostPlacements); err != nil {
+		return nil, fmt.Errorf("ask the coordinator: %w", err)
+	}
 	if err := each(ctx, db, nodesText, nil, func(rows *sql.Rows) error {
 		var n Node
 		err := rows.Scan(&n.ID, &n.IsCoordinator, &n.Address, &n.IsActive, &n.HoldsShards)
@@ -166,6 +178,40 @@ func each(ctx context.Context, db *sql.DB, query string, args []any, row func(*s
 		}
 	}
 	return rows.Err()
+}
+
+// Answer is what a node says of itself to the role that asks.
+type Answer struct {
+	Address string
+	// Problem: it could not be asked.
+	Problem   string
+	Server    int     // version, as server_version_num
+	Clock     float64 // seconds since 1970
+	Midnights string  // changes with the instants at which the days of two years begin
+	Settings  map[string]string
+}
+
+// Ask asks every node, the coordinator first. The worker's statements run on a node with the settings that its role has there.
+func Ask(ctx context.Context, db *sql.DB, zone string) (answers []Answer, err error) {
+	err = each(ctx, db, askedText, []any{zone}, func(rows *sql.Rows) error {
+		var a Answer
+		var answered bool
+		var said string
+		if err := rows.Scan(&a.Address, &answered, &said); err != nil {
+			return err
+		}
+		if !answered {
+			a.Problem = said
+		} else if err := json.Unmarshal([]byte(said), &a); err != nil {
+			return fmt.Errorf("%s: %w", a.Address, err)
+		}
+		answers = append(answers, a)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask the nodes: %w", err)
+	}
+	return answers, nil
 }
 
 const ourSchema = "reconciler"
@@ -311,19 +357,25 @@ func (c *Cluster) PlatformToPlace(ctx context.Context, db *sql.DB) (statements [
 	return append(statements, "COMMIT"), nil
 }
 
-// widened is what makes the key contain a column.
+// widened is what makes the key contain a column. What is looked up by the key without it gets an index of its own.
 func (k key) widened(schema, column string) (statements []string) {
 	table := pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(k.relation)
 	columns := "(" + strings.Join(append([]string{column}, k.columns...), ", ") + ")"
-	switch {
-	case k.isPrimary:
-		return []string{"ALTER TABLE " + table + " DROP CONSTRAINT " + pq.QuoteIdentifier(k.name) + ", ADD PRIMARY KEY " + columns}
-	case k.isConstraint:
-		return []string{"ALTER TABLE " + table + " DROP CONSTRAINT " + pq.QuoteIdentifier(k.name) + ", ADD UNIQUE " + columns}
-	}
 	where := ""
 	if k.where != "" {
 		where = " WHERE " + k.where
 	}
-	return []string{"DROP INDEX " + pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(k.name), "CREATE UNIQUE INDEX " + pq.QuoteIdentifier(k.name) + " ON " + table + " " + columns + where}
+	switch drop := "ALTER TABLE " + table + " DROP CONSTRAINT " + pq.QuoteIdentifier(k.name); {
+	case k.isPrimary:
+		statements = []string{drop + ", ADD PRIMARY KEY " + columns}
+	case k.isConstraint:
+		statements = []string{drop + ", ADD UNIQUE " + columns}
+	default:
+		statements = []string{"DROP INDEX " + pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(k.name), "CREATE UNIQUE INDEX ON " + table + " " + columns + where}
+	}
+	relation := SourceRelations[slices.IndexFunc(SourceRelations, func(r SourceRelation) bool { return r.Name == k.relation })]
+	if slices.ContainsFunc(relation.Indexes, func(i SourceIndex) bool { return i.Column == k.columns[0] && i.Where == "" }) {
+		statements = append(statements, "CREATE INDEX ON "+table+" ("+strings.Join(k.columns, ", ")+")"+where)
+	}
+	return statements
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reports/storage"
+	"github.com/hummingbytes/reconciler/sql"
 )
 
 func init() { commands = append(commands, newCheckCommand) }
@@ -46,7 +47,7 @@ func newCheckCommand(s *settings) *cobra.Command {
 		Use:   "check",
 		Short: "Prove the set-up before the first night",
 		Long: `check looks at everything a night relies on: settings, policy, database, encryption, role, time-outs, connections, clocks, time zone of the
-nights, poolers, schema, nights left broken, every relation and column of the source and what is in it, rights (too few and too many),
+nights, poolers, schema, the nodes of a Citus cluster, nights left broken, every relation and column of the source and what is in it, rights (too few and too many),
 row-level security, collations, whether the ledger takes entries, indexes, statistics, the replica, Stripe key and mode, report storage,
 room on disk, and where metrics go. A line for each: what is wrong, and the fix.
 
@@ -79,6 +80,8 @@ type checkup struct {
 	lines   []checkLine
 	// nightsZone is the time zone of the nights that there are, once it is known.
 	nightsZone *time.Location
+	// cluster is what the database is distributed over, once that is known; nil: nothing is.
+	cluster *sql.Cluster
 }
 
 func (c *checkup) add(check string, result outcome, fix, found string, args ...any) {

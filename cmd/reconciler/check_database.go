@@ -63,6 +63,7 @@ func (c *checkup) database(ctx context.Context) {
 	c.pooling(ctx, store)
 	current := c.migrations(ctx, store)
 	c.zone(ctx, store, current)
+	c.distribution(ctx, store, current)
 	if current {
 		c.nights(ctx, store)
 	}
@@ -81,6 +82,7 @@ func (c *checkup) reliedOn(ctx context.Context, store *postgres.Store) {
 	}
 	c.server(server, store.Verifies())
 	c.zone(ctx, store, true)
+	c.distribution(ctx, store, true)
 	c.source(ctx, store)
 }
 

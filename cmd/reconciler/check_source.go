@@ -257,13 +257,14 @@ func ledgerView(schema string) string {
 // indexes judges what the tables have; virtual are columns that can't have any.
 func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args, virtual []string) {
 	var found []struct {
-		Relation         string
-		IsView           bool `db:"is_view"`
-		IsPartitioned    bool `db:"is_partitioned"`
-		Indexes          pq.StringArray
-		UniqueKey        bool `db:"unique_key"`
-		UniqueID         bool `db:"unique_id"`
-		UniqueKeyInParts bool `db:"unique_key_in_parts"`
+		Relation           string
+		IsView             bool `db:"is_view"`
+		IsPartitioned      bool `db:"is_partitioned"`
+		Indexes            pq.StringArray
+		UniqueKey          bool `db:"unique_key"`
+		UniqueID           bool `db:"unique_id"`
+		UniqueKeyInParts   bool `db:"unique_key_in_parts"`
+		UniqueKeyByAccount bool `db:"unique_key_by_account"`
 	}
 	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
 		c.failed("indexes", err)
@@ -291,6 +292,11 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 				}
 				c.add("indexes", outcomeWarning, fix, "%s has none on %s: %s", f.Relation, index, index.Cost)
 			}
+		}
+		if !f.UniqueID && c.byAccount(f.Relation) {
+			complete = false
+			c.uniquePerAccount(f.Relation, table, f.UniqueKeyByAccount)
+			continue
 		}
 		if !f.UniqueID {
 			complete = false

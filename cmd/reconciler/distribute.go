@@ -65,6 +65,10 @@ func distribute(ctx context.Context, out io.Writer, store *postgres.Store, dryRu
 	if faults := clusterFaults(cluster); len(faults) > 0 {
 		return usageError("nothing was distributed\n%s", strings.Join(faults, "\n"))
 	}
+	if _, otherwise := cluster.MisplacedOurs(); len(otherwise) > 0 {
+		return usageError("nothing was distributed: %s\nundistribute each as its owner, then distribute again: SELECT undistribute_table('%s.%s', cascade_via_foreign_keys => true)",
+			misplaced(otherwise), otherwise[0].Schema, otherwise[0].Relation)
+	}
 	ours := cluster.OursToPlace()
 	if dryRun {
 		for _, statement := range ours {
@@ -98,6 +102,15 @@ func distribute(ctx context.Context, out io.Writer, store *postgres.Store, dryRu
 
 // clusterFaults is what has to be put right before tables can be placed, each with its fix.
 func clusterFaults(cluster *sql.Cluster) (faults []string) {
+	if !cluster.IsCoordinator {
+		return []string{"this server is a node of a Citus cluster, and not its coordinator; fix: point DATABASE_URL at the coordinator"}
+	}
+	if cluster.ReadsSecondaries {
+		faults = append(faults, "citus.use_secondary_nodes is always, so that what was just written may not be read; fix: ALTER DATABASE … SET citus.use_secondary_nodes = never")
+	}
+	if cluster.LostPlacements > 0 {
+		faults = append(faults, fmt.Sprintf("%s of tables out of use; fix: SELECT * FROM pg_dist_shard_placement WHERE shardstate <> 1 names them, and citus_copy_shard_placement() copies them from where they are", counted(cluster.LostPlacements, "part")))
+	}
 	coordinator, holders := false, 0
 	for _, node := range cluster.Nodes {
 		coordinator = coordinator || node.IsCoordinator
@@ -113,10 +126,6 @@ func clusterFaults(cluster *sql.Cluster) (faults []string) {
 	}
 	if holders == 0 {
 		faults = append(faults, "no node holds shards; fix, as a superuser on the coordinator: SELECT citus_add_node('host', 5432) for each")
-	}
-	_, otherwise := cluster.MisplacedOurs()
-	for _, p := range otherwise {
-		faults = append(faults, fmt.Sprintf("%s.%s is %s; fix, as its owner: SELECT undistribute_table('%[1]s.%[2]s', cascade_via_foreign_keys => true), and distribute again", p.Schema, p.Relation, p))
 	}
 	return faults
 }

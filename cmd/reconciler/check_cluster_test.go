@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// One server has nothing to distribute, and says nothing of a cluster.
+func TestDistributeIsRefusedOnOneServer(t *testing.T) {
+	db := testdb.New(t)
+	if db.Distributed() {
+		t.Skip("the database is distributed")
+	}
+	var out, log bytes.Buffer
+	t.Setenv("DATABASE_URL", db.URLOf(sql.OwnerRole))
+	if code := run(t.Context(), []string{"distribute"}, &out, &log); code != exitUsage || !strings.Contains(log.String(), "no extension citus") {
+		t.Errorf("exit code %d, %s", code, log.String())
+	}
+	t.Setenv("DATABASE_URL", db.URL)
+	t.Setenv("REPORTS_URL", t.TempDir())
+	if run(t.Context(), []string{"check"}, &out, &log); strings.Contains(out.String(), "cluster") {
+		t.Errorf("check speaks of a cluster:\n%s", out.String())
+	}
+}
+
+// What Citus adds to a database is looked at as a whole: each fault is a line of its own with its fix, and refuses a night.
+func TestCheckKnowsADistributedDatabase(t *testing.T) {
+	if !testdb.New(t).Distributed() {
+		t.Skip(testdb.CitusVariable + " is not set: nobody looked at a distributed database")
+	}
+	t.Setenv("REPORTS_URL", t.TempDir())
+	lines := func(url string) string {
+		t.Helper()
+		var out, log bytes.Buffer
+		t.Setenv("DATABASE_URL", url)
+		run(t.Context(), []string{"check"}, &out, &log)
+		return out.String()
+	}
+	for _, c := range []struct{ name, spoil, says, fix string }{
+		{"as it should be", "", "distributed by account", ""},
+		{"a table of ours that is not placed", "SELECT undistribute_table('reconciler.account_moves')", "FAILED   cluster", "reconciler distribute"},
+		{"a table of the platform's that is not placed", "SELECT undistribute_table('platform.jobs')", "platform.jobs is local", "distribute --dry-run"},
+		{"rows of one account apart", "SELECT update_distributed_table_colocation('platform.jobs', colocate_with => 'none')", "on different nodes", "update_distributed_table_colocation"},
+		{"another key of entries", "ALTER TABLE platform.credit_entries DROP CONSTRAINT credit_entries_account_id_idempotency_key_key", "not even unique for each account", "CREATE UNIQUE INDEX"},
+		{"a node in another time zone", "DO $$ BEGIN EXECUTE format('ALTER ROLE reconciler_app IN DATABASE %I SET timezone = ''America/New_York''', current_database()); END $$", "America/New_York for this role", "SET timezone = 'UTC'"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := testdb.New(t)
+			if c.spoil != "" {
+				db.MustExec(c.spoil)
+			}
+			if said := lines(db.URL); !strings.Contains(said, c.says) || !strings.Contains(said, c.fix) {
+				t.Errorf("doesn't say %q and %q:\n%s", c.says, c.fix, said)
+			} else if c.spoil == "" && strings.Contains(said, "FAILED") {
+				t.Errorf("finds faults:\n%s", said)
+			}
+		})
+	}
+	// Placing is done again as often as one likes, and places what is new.
+	db := testdb.New(t)
+	db.MustExec("SELECT undistribute_table('reconciler.account_moves')")
+	t.Setenv("DATABASE_URL", db.URLOf(sql.OwnerRole))
+	for _, placed := range []string{": 1 table placed", ": 0 tables placed"} {
+		var out, log bytes.Buffer
+		if code := run(t.Context(), []string{"distribute"}, &out, &log); code != exitDone || !strings.Contains(out.String(), placed) {
+			t.Errorf("exit code %d: %s%s, want %q", code, out.String(), log.String(), placed)
+		}
+	}
+}
