@@ -241,6 +241,9 @@ func (x *executor) moveLeased(ctx context.Context, view PlanView, item *Item) (m
 		return moveSucceeded, nil
 	case reconcile.IntentRejected, reconcile.IntentFailed:
 		x.outcome.Rejected++
+		if item.overtaken {
+			return moveOvertaken, nil
+		}
 	default:
 		x.outcome.Open++
 	}

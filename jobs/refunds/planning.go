@@ -41,6 +41,7 @@ type Item struct {
 	FirstSentAt    *time.Time            `db:"first_sent_at" json:"first_sent_at,omitempty"`
 	SentOn         reconcile.Date        `db:"sent_on" json:"sent_on,omitempty"`
 	Reason         string                `db:"reason" json:"reason,omitempty"`
+	overtaken      bool
 }
 
 // Plan is the content that is hashed.

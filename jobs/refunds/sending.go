@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
@@ -32,9 +33,11 @@ func (x *executor) settleOutcome(ctx context.Context, item *Item, fresh bool) er
 	x.w.step("refunds/looked-up")
 	outcome := reconcile.OpenOutcome{Found: ours != nil, KeyAge: x.w.now().Sub(*item.FirstSentAt)}
 	if ours == nil && outcome.KeyAge < reconcile.KeyLifetime {
-		if outcome.Refused, err = x.refusedNow(ctx, *item, others); err != nil {
+		refusals, err := x.refusalsNow(ctx, *item, others)
+		if err != nil {
 			return x.leaveOpen(ctx, item, err)
 		}
+		outcome.Refused = len(refusals) > 0
 	}
 	switch outcome.Next() {
 	case reconcile.StepRecord:
@@ -89,16 +92,26 @@ func (x *executor) send(ctx context.Context, item *Item) error {
 	}
 }
 
-// rejected notes a definite refusal, after one more look: an earlier request of the same refund may have been answered to nobody.
+// rejected notes a definite refusal, after one more look: an earlier request of the same refund may have been answered to nobody, and what
+// was done between the check and the request may be why Stripe refuses.
 func (x *executor) rejected(ctx context.Context, item *Item, refusal error) error {
-	ours, _, err := x.lookUp(ctx, *item)
+	ours, others, err := x.lookUp(ctx, *item)
 	switch {
 	case err != nil:
 		return x.leaveOpen(ctx, item, errors.Join(refusal, err))
 	case ours != nil:
 		return x.record(ctx, item, *ours)
 	}
-	return x.advance(ctx, item, refundStep{to: reconcile.IntentRejected, field: "stripe", ours: "refund", theirs: "rejected", reason: refusal.Error()})
+	since, err := x.refusalsNow(ctx, *item, others)
+	if err != nil {
+		return x.leaveOpen(ctx, item, errors.Join(refusal, err))
+	}
+	step := refundStep{to: reconcile.IntentRejected, field: "stripe", ours: "refund", theirs: "rejected", reason: refusal.Error()}
+	if i := slices.IndexFunc(since, func(r reconcile.Refusal) bool { return r.MovedOn }); i >= 0 { // as if it had been stopped before
+		step.field, step.ours, step.theirs, step.overtaken = since[i].Field, since[i].Ours, since[i].Theirs, true
+		step.reason += "; " + reasonsOf(since)
+	}
+	return x.advance(ctx, item, step)
 }
 
 // leaveOpen notes why an outcome is open, once per reason; the next attempt looks it up.
@@ -178,16 +191,16 @@ func (x *executor) readCharge(ctx context.Context, id string, refunds []string) 
 	}, nil
 }
 
-// refusedNow asks the questions of the first sending again for a refund that is to be sent once more.
-func (x *executor) refusedNow(ctx context.Context, item Item, others []string) (bool, error) {
+// refusalsNow asks the questions of the first sending again, of a refund whose credits are held.
+func (x *executor) refusalsNow(ctx context.Context, item Item, others []string) ([]reconcile.Refusal, error) {
 	charge, err := x.readCharge(ctx, item.ChargeID, others)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	current, err := x.w.currentOf(ctx, x.w.Store, item.PlannedRefund)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	current.Charge, current.Purchase.Disputed = charge, charge.Disputed
-	return len(reconcile.RefusalsOf(current)) > 0, nil
+	return reconcile.RefusalsOf(current), nil
 }

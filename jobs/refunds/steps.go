@@ -24,6 +24,7 @@ type refundStep struct {
 	field, ours, theirs, reason string
 	refundID                    string
 	approvedPlanID              string
+	overtaken                   bool // what was done since the decision is why
 }
 
 // moved notes in memory what a step has stored.
@@ -35,7 +36,7 @@ func (item *Item) moved(step refundStep) {
 	if item.State == reconcile.IntentPlanned && step.to == reconcile.IntentSending {
 		item.HoldEntryID = item.PlannedRefund.HoldEntryID()
 	}
-	item.State, item.Reason = step.to, step.reason
+	item.State, item.Reason, item.overtaken = step.to, step.reason, step.overtaken
 	if step.refundID != "" {
 		item.RefundID = step.refundID
 	}

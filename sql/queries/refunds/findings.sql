@@ -1,8 +1,8 @@
 -- What became of refunds that were sent, as of the night: refusals and failures at Stripe, outcomes that nobody has looked up; and breakers that
 -- tripped. Gone when a later plan tries again, when another refund of the charge stands, when the request is withdrawn or denied, and, for
 -- breakers, when the plan has nothing left to send. An open outcome whose charge has no refund is refund_missing_at_stripe already.
--- A refund that was never sent is no break of its own: nothing was refunded, what stopped it is a break where it is one, and the request that
--- stays unpaid is refund_unpaid.
+-- A refund that was never sent, or that Stripe refused for what was done in the last moment, is no break of its own: nothing was refunded, what
+-- stopped it is a break where it is one, and the request that stays unpaid is refund_unpaid.
 INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
 WITH standing AS (
     SELECT DISTINCT ON (e.account_id, e.intent_id) e.account_id, e.intent_id, e.state, e.field, e.ours, e.theirs, e.reason, e.refund_id, e.at
@@ -16,7 +16,7 @@ WITH standing AS (
 ), ended AS (
     SELECT i.* FROM item i
     LEFT JOIN source.refund_requests r ON r.id = i.request_id
-    WHERE (i.state = 'failed' OR i.state = 'rejected' AND i.field <> 'used_credits') -- used before they were held: never sent
+    WHERE (i.state = 'failed' OR i.state = 'rejected' AND i.field IN ('stripe', 'idempotency_key')) -- any other field: overtaken by what was done since the decision
       AND NOT EXISTS (SELECT FROM {{ refunds_as_of }} f WHERE f.charge_id = i.charge_id AND f.is_live)
       AND NOT EXISTS (SELECT FROM item later WHERE later.account_id = i.account_id AND later.request_id = i.request_id AND later.attempt > i.attempt)
       AND NOT coalesce(r.status IN ('withdrawn', 'denied') AND coalesce(r.decided_at, r.requested_at) < @as_of::timestamptz, false)
