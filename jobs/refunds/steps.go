@@ -117,6 +117,16 @@ func (x *executor) postEntry(ctx context.Context, tx *postgres.Tx, item Item, st
 		entry["entry_id"], entry["clauses"] = item.PlannedRefund.HoldEntryID(), item.Clauses
 		args["hold_entry_id"] = entry["entry_id"]
 	case item.State.Releases(step.to):
+		var given string // by others, by mistake as it seemed then: nothing comes back twice
+		if err := tx.Get(ctx, &given, "refunds/given_back", postgres.Args{"account_id": item.AccountID, "purchase_id": item.PurchaseID, "credits": item.Credits}); err != nil {
+			return nil, nil, err
+		}
+		if args["release_entry_id"] = given; given != "" {
+			return []night.AuditChange{{
+				AccountID: item.AccountID, Subject: night.AuditCreditEntry, SubjectID: given, Change: "taken as release",
+				Detail: fmt.Sprintf("refund_reversal %d purchase %s, by others", item.Credits, item.PurchaseID),
+			}}, args, nil
+		}
 		statement, kind = "refunds/release", "refund_reversal"
 		entry["entry_id"] = item.PlannedRefund.ReleaseEntryID()
 		args["release_entry_id"] = entry["entry_id"]

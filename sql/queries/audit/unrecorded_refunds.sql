@@ -8,6 +8,6 @@ SELECT x.entry_id, 'the entry was posted'
 FROM reconciler.refund_intents i
 CROSS JOIN LATERAL (VALUES (i.hold_entry_id), (i.release_entry_id)) x (entry_id)
 WHERE x.entry_id <> '' AND NOT EXISTS (SELECT FROM reconciler.audit_changes a WHERE a.account_id = i.account_id AND a.subject = 'credit_entry'
-                                       AND a.subject_id = x.entry_id AND a.change = 'posted')
+                                       AND a.subject_id = x.entry_id AND a.change IN ('posted', 'taken as release'))
 ORDER BY 1, 2
 LIMIT @limit::int

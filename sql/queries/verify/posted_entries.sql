@@ -6,7 +6,9 @@ WITH posted AS (
     FROM reconciler.credit_backs c
     WHERE c.business_date = @date::date AND c.decision = 'credited'
     UNION ALL
-    SELECT x.entry_id, m.account_id, x.kind, x.credits, NULL, m.purchase_id, 'reconciler:' || x.kind || ':' || m.intent_id, NULL
+    -- What others gave back, and was taken as the release, has whatever key they gave it.
+    SELECT x.entry_id, m.account_id, x.kind, x.credits, NULL, m.purchase_id,
+           CASE WHEN substr(x.entry_id, 4) = substr(m.intent_id, 4) THEN 'reconciler:' || x.kind || ':' || m.intent_id ELSE NULL END, NULL
     FROM reconciler.refund_plan_items m
     JOIN reconciler.refund_intents i ON i.account_id = m.account_id AND i.plan_id = m.plan_id AND i.intent_id = m.intent_id
     CROSS JOIN LATERAL (VALUES (i.hold_entry_id, 'refund', -m.credits), (i.release_entry_id, 'refund_reversal', m.credits)) AS x (entry_id, kind, credits)
@@ -22,7 +24,7 @@ CROSS JOIN LATERAL (VALUES
     ('credits', p.credits::text, e.credits::text),
     ('purchase_id', p.purchase_id, e.purchase_id),
     ('job_id', p.job_id, e.job_id),
-    ('idempotency_key', p.idempotency_key, e.idempotency_key),
+    ('idempotency_key', coalesce(p.idempotency_key, e.idempotency_key), e.idempotency_key),
     ('created_at', to_char(coalesce(p.booked_at, e.created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                    to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
 ) AS f (field, expected, found)
