@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/publish"
@@ -59,6 +61,13 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 	default:
 		return nil, fmt.Errorf("verify %s: recompute: %w", date, err)
 	}
+	if len(differences) > 0 {
+		changed, err := w.changedPurchases(ctx, date, differences)
+		if err != nil {
+			return nil, fmt.Errorf("verify %s: %w", date, err)
+		}
+		faults = append(faults, changed...)
+	}
 	for _, d := range differences {
 		faults = append(faults, differenceFaults(d)...)
 	}
@@ -77,6 +86,59 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 	}
 	return faults, nil
 }
+
+// correctedInPlace are the kinds of breaks whose advice is to correct the purchase.
+var correctedInPlace = []string{
+	string(reconcile.ChargeAmountMismatch), string(reconcile.ChargeCurrencyMismatch), string(reconcile.ChargeStatusMismatch), string(reconcile.PurchaseMissingAtStripe),
+}
+
+// changedPurchases are what differences come from where the platform has changed purchases in place: of those that the night booked, or that a row
+// which differs names.
+func (w *Worker) changedPurchases(ctx context.Context, date reconcile.Date, differences []reports.FileDifference) (faults []publish.Fault, err error) {
+	var fields []struct {
+		PurchaseID string `db:"purchase_id"`
+		Field      string
+		Was        string
+		Now        string
+		IsGone     bool       `db:"is_gone"`
+		IsOfNight  bool       `db:"is_of_night"`
+		SeenAsOf   *time.Time `db:"seen_as_of"`
+		AskedBy    string     `db:"asked_by"`
+	}
+	span := reconcile.NightOf(date, w.Settings.Defaults().Zone)
+	if err := w.Store.Select(ctx, &fields, "verify/purchases_changed", postgres.Args{"begin": span.Begin, "as_of": span.End, "corrected_kinds": correctedInPlace}); err != nil {
+		return nil, err
+	}
+	var rows strings.Builder
+	for _, d := range differences {
+		for _, row := range slices.Concat(d.Published, d.Recomputed) {
+			fmt.Fprintln(&rows, row)
+		}
+	}
+	for _, f := range fields {
+		if !f.IsOfNight && !strings.Contains(rows.String(), f.PurchaseID) {
+			continue
+		}
+		what := fmt.Sprintf("purchase %s is gone", f.PurchaseID)
+		if !f.IsGone {
+			what = fmt.Sprintf("purchase %s: %s was %q at the end of the night and is %q", f.PurchaseID, f.Field, f.Was, f.Now)
+		}
+		if f.SeenAsOf != nil {
+			what += fmt.Sprintf(", seen first in the night of %s", reconcile.DateOf(f.SeenAsOf.Add(-time.Microsecond).In(w.Settings.Defaults().Zone)))
+		}
+		if f.AskedBy != "" {
+			what += "; a correction was asked for by " + f.AskedBy
+		}
+		faults = append(faults, publish.Fault{Where: "purchases", What: what})
+		if len(faults) == maxChangedFaults {
+			return append(faults, publish.Fault{Where: "purchases", What: "and perhaps more"}), nil
+		}
+	}
+	return faults, nil
+}
+
+// maxChangedFaults is how many changes of purchases verification names.
+const maxChangedFaults = 100
 
 func differenceFaults(d reports.FileDifference) (faults []publish.Fault) {
 	if len(d.Published)+len(d.Recomputed) == 0 {
