@@ -26,6 +26,7 @@ type overtaken struct {
 	// meanwhile is the break that tells of it from then on; unpaid is what stopped it, in the break once the refund is overdue, and "" where
 	// no money is due any more; leftOut is why it is not planned again before.
 	meanwhile, leftOut, unpaid string
+	gone                       int64         // what a lost dispute has paid of the refund by then
 	subject                    func() string // of meanwhile; default the purchase
 	since                      int           // the night of meanwhile; default the 6th
 
@@ -55,18 +56,32 @@ func TestStoppedRefundIsToldOfByWhatStoppedIt(t *testing.T) {
 func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 	b := newPayments(t) // from Monday, 5 January 2026: what the night of the 5th approves is overdue on the 15th
 	var pending, short stripetest.Refund
-	var dispute, inquiry stripetest.Dispute
+	var inquiry stripetest.Dispute
+	disputes := map[string]stripetest.Dispute{}
+	disputed := func(b *bothBooks, p purchased, amount int64) {
+		disputes[p.id] = ok[stripetest.Dispute](t)(b.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge, Amount: amount}))
+		b.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
+	}
+	lost := func(b *bothBooks, p purchased) { ok[stripetest.Dispute](t)(b.stripe.LoseDispute(disputes[p.id].ID)) }
 	cases := []*overtaken{
 		{name: "the bank took the debit back", currency: "eur", pay: func(c *stripetest.ChargeParams) { c.Method = stripetest.SEPADebit },
 			do: func(b *bothBooks, p purchased, _ string) {
 				ok[stripetest.Charge](t)(b.stripe.ReturnDebit(p.charge, "insufficient_funds", 400))
 			}, meanwhile: "charge_status_mismatch", leftOut: "charge_status", unpaid: "charge_status"},
-		{name: "a chargeback, later won", currency: "usd", do: func(b *bothBooks, p purchased, _ string) {
-			dispute = ok[stripetest.Dispute](t)(b.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge}))
-			b.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
-		}, after: func(b *bothBooks, _ purchased) {
-			ok[stripetest.Dispute](t)(b.stripe.WinDispute(dispute.ID, true))
-		}, leftOut: "disputed_before_refund", unpaid: "disputed_before_refund"},
+		{name: "a chargeback, later won", currency: "usd", do: func(b *bothBooks, p purchased, _ string) { disputed(b, p, 0) },
+			after: func(b *bothBooks, p purchased) {
+				ok[stripetest.Dispute](t)(b.stripe.WinDispute(disputes[p.id].ID, true))
+			},
+			leftOut: "disputed_before_refund", unpaid: "disputed_before_refund"},
+		{name: "a chargeback, lost: the money has left", currency: "usd", do: func(b *bothBooks, p purchased, _ string) { disputed(b, p, 0) },
+			after: lost, leftOut: "disputed_before_refund"},
+		{name: "a chargeback, lost but for a part", currency: "kwd", do: func(b *bothBooks, p purchased, _ string) { disputed(b, p, 0) },
+			after: func(b *bothBooks, p purchased) {
+				lost(b, p)
+				ok[stripetest.Dispute](t)(b.stripe.ReturnDispute(disputes[p.id].ID, stripetest.DisputeReturn{Amount: 8_000, Status: "lost"}))
+			}, leftOut: "disputed_before_refund", unpaid: "disputed_before_refund", gone: 12_000},
+		{name: "a part charged back, and lost", currency: "jpy", do: func(b *bothBooks, p purchased, _ string) { disputed(b, p, 300) },
+			after: lost, leftOut: "disputed_before_refund", unpaid: "disputed_before_refund", gone: 300},
 		{name: "an inquiry", currency: "jpy", do: func(b *bothBooks, p purchased, _ string) {
 			inquiry = ok[stripetest.Dispute](t)(b.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge, Inquiry: true}))
 		}, after: func(b *bothBooks, _ purchased) {
@@ -176,8 +191,13 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration) {
 		if c.unpaid == "" {
 			continue
 		}
-		if detail := b.unpaidDetail(c.request); !strings.Contains(detail, "stopped in plan "+plan+": ") || !strings.Contains(detail, c.unpaid) {
+		if detail := b.unpaidDetail(c.request); !strings.Contains(detail, "stopped in plan "+plan+": ") || !strings.Contains(detail, c.unpaid) ||
+			strings.Contains(c.unpaid, "disputed") && !strings.Contains(detail, "dispute dp_") {
 			t.Errorf("%s: unpaid because %q, want %s", c.name, detail, c.unpaid)
+		}
+		if left := b.count(`SELECT l.theirs::bigint FROM reconciler.breaks k JOIN reconciler.break_events l ON l.break_id = k.break_id
+			WHERE k.kind = 'refund_unpaid' AND k.subject_id = $1 AND l.event = 'opened' AND l.ours::bigint - l.theirs::bigint = l.variance`, c.request); int64(left) != c.gone {
+			t.Errorf("%s: %d have left, want %d", c.name, left, c.gone)
 		}
 		b.exec("UPDATE platform.refund_requests SET status = 'denied', decided_at = $2 WHERE id = $1", c.request, b.clock())
 	}

@@ -92,7 +92,7 @@ type ChargeOutcome struct {
 	// ClawbackMinor is that, but never more than was paid: nobody can take the same money back from the customer's credits twice.
 	ClawbackMinor int64
 	// DisputedAndRefunded: the same payment goes back twice, or is about to: a refunded charge with an open chargeback, or one that
-	// refunds and disputes took more from than was paid.
+	// refunds and disputes took more from than was paid, and not only because of exchange rates.
 	DisputedAndRefunded bool
 }
 
@@ -100,11 +100,13 @@ type ChargeOutcome struct {
 func JudgeDisputes(c DisputedCharge) ChargeOutcome {
 	var all ChargeOutcome
 	gone, isOpen, isAtStake := big.NewInt(c.RefundedMinor), false, false
+	byRates := new(big.Int)
 	for _, f := range c.Disputes {
 		o := DisputeOutcome{Phase: f.phase(), TieOut: f.tieOut()}
 		o.ReviewSuspension = o.Phase == PhaseChargeback && c.AccountStatus == "active"
 		o.ReinstatementMinor = f.outstanding() + max(0, f.FeesMinor)
 		gone.Add(gone, big.NewInt(f.outstandingOfCharge()))
+		byRates.Add(byRates, big.NewInt(f.exchangedOfCharge()))
 		before := all.ClawbackMinor
 		all.ClawbackMinor = atMost(gone, c.CapturedMinor)
 		o.ClawbackMinor = all.ClawbackMinor - before
@@ -112,7 +114,7 @@ func JudgeDisputes(c DisputedCharge) ChargeOutcome {
 		all.Disputes = append(all.Disputes, o)
 	}
 	all.GoneMinor = atMost(gone, math.MaxInt64)
-	all.DisputedAndRefunded = c.RefundedMinor > 0 && (isOpen || isAtStake && all.GoneMinor > c.CapturedMinor)
+	all.DisputedAndRefunded = c.RefundedMinor > 0 && (isOpen || isAtStake && all.GoneMinor > atMost(byRates.Add(byRates, big.NewInt(c.CapturedMinor)), math.MaxInt64))
 	return all
 }
 
@@ -154,6 +156,14 @@ func (f DisputeFacts) outstandingOfCharge() int64 {
 	return proportion(f.AmountMinor, f.outstanding(), f.WithdrawnMinor)
 }
 
+// exchangedOfCharge is how much of that may be nothing but the rate at which a part of the money came back, in the charge's currency.
+func (f DisputeFacts) exchangedOfCharge() int64 {
+	if f.SameCurrency || f.phase() != PhasePartlyWon || f.WithdrawnMinor <= 0 {
+		return 0
+	}
+	return proportion(proportion(f.AmountMinor, min(f.ReturnedMinor, f.WithdrawnMinor), f.WithdrawnMinor), exchangeShiftPercent, 100)
+}
+
 // proportion is amount * part / whole, half up away from 0, without overflow. The whole is above 0.
 func proportion(amount, part, whole int64) int64 {
 	twice := new(big.Int).Mul(big.NewInt(2), new(big.Int).Mul(big.NewInt(amount), big.NewInt(part)))
@@ -162,7 +172,8 @@ func proportion(amount, part, whole int64) int64 {
 	return sign * twice.Quo(twice, new(big.Int).Mul(big.NewInt(2), big.NewInt(whole))).Int64()
 }
 
-// exchangeShiftPercent is how far apart the rates of a withdrawal and of its return may be. More than that is money that is missing.
+// exchangeShiftPercent is how far apart the rates of a withdrawal and of its return may be, whether all of it comes back or a part. More than
+// that is money that is missing.
 const exchangeShiftPercent = 20
 
 // tieOut holds the money that moved against the phase: nothing for an inquiry; the disputed amount for a chargeback, of which a part may be

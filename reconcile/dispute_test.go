@@ -68,6 +68,10 @@ func TestJudgeDispute(t *testing.T) {
 		"converted, and a part is missing":  {status: "won", converted: true, money: money(5000, 3999, 0), want: DisputeOutcome{PhaseWon, false, 0, 1001, TieOutAwaiting}},
 		"converted, and far too much":       {status: "won", converted: true, money: money(5000, 6001, 0), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutResidual}},
 		"converted, won, nothing back yet":  {status: "won", converted: true, money: money(5400, 0, 0), want: DisputeOutcome{PhaseWon, false, 0, 5400, TieOutAwaiting}},
+		"the refunded part at a worse rate": {status: "lost", converted: true, money: money(5400, 4762, 0), refunded: 4500, gone: 5091, want: DisputeOutcome{PhasePartlyWon, false, 5000, 638, TieOutTied}},
+		"the same at the furthest rate":     {status: "lost", converted: true, money: money(5000, 4000, 0), refunded: 4800, gone: 5800, want: DisputeOutcome{PhasePartlyWon, false, 5000, 1000, TieOutTied}},
+		"and a unit more is missing":        {status: "lost", converted: true, money: money(5000, 4000, 0), refunded: 4801, both: true, gone: 5801, want: DisputeOutcome{PhasePartlyWon, false, 5000, 1000, TieOutTied}},
+		"it goes on, at any rate":           {status: "under_review", converted: true, money: money(5000, 4000, 0), refunded: 4800, both: true, gone: 5800, want: DisputeOutcome{PhaseChargeback, false, 5000, 1000, TieOutTied}},
 		"more of the fee back than charged": {status: "won", money: money(5000, 5000, -1), want: DisputeOutcome{PhaseWon, false, 0, 0, TieOutTied}},
 	} {
 		got := JudgeDisputes(DisputedCharge{CapturedMinor: 5000, RefundedMinor: tc.refunded, AccountStatus: tc.account, Disputes: []DisputeFacts{
@@ -163,5 +167,27 @@ func TestDisputeWriteOff(t *testing.T) {
 	}
 	if got := (DisputeWriteOff{2000, 67, 0}).Less(DisputeWriteOff{1200, 0, -5}); got != (DisputeWriteOff{800, 67, 5}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What a dispute that doesn't tie should have moved is the disputed amount while it is at stake, and nothing once it is not or more came back
+// than was taken.
+func TestResidualOfADispute(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status                             string
+		withdrawn, returned, called, moved int64
+	}{
+		{"needs_response", 1900, 0, 2000, 1900},
+		{"lost", 1900, 1900, 2000, 1900},
+		{"lost", 1900, 1901, 0, -1},
+		{"won", 1900, 1900, 0, 0},
+		{"won", 1900, 1950, 0, -50},
+		{"warning_closed", 1900, 0, 0, 1900},
+	} {
+		f := DisputeFacts{Status: test.status, AmountMinor: 2000, SameCurrency: true, DisputeMoney: DisputeMoney{WithdrawnMinor: test.withdrawn, ReturnedMinor: test.returned}}
+		if called, moved := f.Residual(); called != test.called || moved != test.moved {
+			t.Errorf("%+v calls for %d, moved %d", test, called, moved)
+		}
 	}
 }

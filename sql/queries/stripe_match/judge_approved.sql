@@ -1,6 +1,7 @@
 -- Whether the money of each approved refund has left, by whomever: at the latest some business days after the decision, or after a refund that
--- failed. What the platform has called off since, or a lost dispute has taken, is not due any more. Credits that were taken without money
--- going back are a break of their own (refund_missing_at_stripe, refund_failed), and are awaited here.
+-- failed. What the platform has called off since is not due any more, and what lost disputes have taken, in the charge's currency, has left: only
+-- the rest is due where a part was disputed, or came back. Credits that were taken without money going back are a break of their own
+-- (refund_missing_at_stripe, refund_failed), and are awaited here.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH overdue AS (
@@ -9,7 +10,7 @@ WITH overdue AS (
     SELECT s.in_scan, d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date, r.failed_on, d.refund_minor, d.currency,
            -- A version that the policy file has no more goes by the strictest that it has.
            greatest(d.business_date, r.failed_on) <= coalesce(o.through, (SELECT min(through) FROM overdue)) AS is_overdue,
-           coalesce(r.is_paid, false) AS is_paid, coalesce(l.taken, 0) AS taken, coalesce(c.open, false) AS disputed, coalesce(c.lost, false) AS lost,
+           coalesce(r.is_paid, false) AS is_paid, coalesce(l.taken, 0) AS taken, coalesce(c.open, false) AS disputed, c.disputes, coalesce(c.gone_minor, 0) AS gone_minor,
            coalesce(q.status IN ('withdrawn', 'denied') AND coalesce(q.decided_at, q.requested_at) < @as_of::timestamptz, false) AS called_off,
            coalesce(i.state, 'never planned') AS planned
     FROM reconciler.candidates s
@@ -24,8 +25,14 @@ WITH overdue AS (
     LEFT JOIN LATERAL (SELECT -sum(e.credits) AS taken FROM {{ entries }} e
                        WHERE e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal')
                          AND e.effective_at < @as_of::timestamptz) l ON true
-    LEFT JOIN LATERAL (SELECT bool_or(d2.status = 'lost') AS lost, bool_or(d2.status NOT IN ('won', 'lost', 'warning_closed')) AS open
-                       FROM {{ disputes_as_of }} d2 WHERE d2.charge_id = d.charge_id AND d.charge_id <> '' AND d2.chargeback_at IS NOT NULL) c ON true
+    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status NOT IN ('won', 'lost', 'warning_closed')) AS open,
+                              string_agg('dispute ' || d.id || ' (' || d.status || ')', ', ' ORDER BY d.created_at, d.id COLLATE "C") AS disputes,
+                              -- In proportion to what of the withdrawn money is not back, half up, as reconcile.JudgeDisputes has it.
+                              sum(CASE WHEN t.withdrawn > 0 THEN div(2 * d.amount_minor * greatest(0, t.withdrawn - t.returned) + t.withdrawn, 2 * t.withdrawn)
+                                       ELSE d.amount_minor END) FILTER (WHERE d.status = 'lost') AS gone_minor
+                       FROM (SELECT * FROM {{ disputes_as_of }} x WHERE x.charge_id = d.charge_id AND d.charge_id <> '') d
+                       LEFT JOIN LATERAL (SELECT sum(m.withdrawn_minor) AS withdrawn, sum(m.returned_minor) AS returned
+                                          FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) t ON true) c ON true
     LEFT JOIN LATERAL (SELECT e.state || ' in plan ' || m.plan_id
                               || CASE WHEN e.state IN ('stopped', 'rejected', 'failed', 'cancelled') AND e.reason <> '' THEN ': ' || e.reason ELSE '' END AS state
                        FROM reconciler.refund_plan_items m
@@ -35,7 +42,7 @@ WITH overdue AS (
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), judged AS (
     SELECT f.*, CASE
-        WHEN is_paid OR called_off OR lost THEN 'matched'
+        WHEN is_paid OR called_off OR gone_minor >= refund_minor THEN 'matched'
         WHEN taken > 0 OR disputed OR NOT is_overdue THEN 'awaiting'
         ELSE 'refund_unpaid' END AS verdict
     FROM facts f
@@ -45,9 +52,9 @@ SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'approved ref
        CASE verdict WHEN 'refund_unpaid' THEN verdict ELSE '' END,
        CASE verdict WHEN 'refund_unpaid' THEN 'refund' ELSE '' END,
        CASE verdict WHEN 'refund_unpaid' THEN refund_minor::text ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN '0' ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN refund_minor ELSE 0 END,
+       CASE verdict WHEN 'refund_unpaid' THEN gone_minor::text ELSE '' END,
+       CASE verdict WHEN 'refund_unpaid' THEN refund_minor - gone_minor ELSE 0 END,
        CASE verdict WHEN 'refund_unpaid' THEN currency ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN concat_ws(', ', 'approved on ' || business_date, 'purchase ' || purchase_id, 'charge ' || nullif(charge_id, ''), planned) ELSE '' END,
+       CASE verdict WHEN 'refund_unpaid' THEN concat_ws(', ', 'approved on ' || business_date, 'purchase ' || purchase_id, 'charge ' || nullif(charge_id, ''), disputes, planned) ELSE '' END,
        refund_minor, currency, (greatest(business_date, failed_on) + 1)::timestamp AT TIME ZONE @zone::text
 FROM judged
