@@ -316,7 +316,11 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 				if shown != (n < tc.stuck) {
 					t.Errorf("night %d: the summary shows it: %t", n, shown)
 				}
-				if n < tc.stuck && !strings.Contains(detail, fmt.Sprintf("pending for %d days", n-1)) {
+				pending := fmt.Sprintf("pending for %d days", n-1)
+				if n == 2 {
+					pending = "pending for 1 day"
+				}
+				if n < tc.stuck && !strings.Contains(detail, pending) {
 					t.Errorf("night %d: %q", n, detail)
 				}
 			}

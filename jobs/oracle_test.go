@@ -857,6 +857,7 @@ func (o *oracle) decisions(n reconcile.Night) []decisionRow {
 	for _, q := range o.requests(n.Begin) {
 		atOpening[q.id] = q
 	}
+	backs := o.withCreditBacks(n)
 	var rows []decisionRow
 	for _, q := range o.requests(n.AsOf()) {
 		if o.final[q.id] != "" {
@@ -873,7 +874,7 @@ func (o *oracle) decisions(n reconcile.Night) []decisionRow {
 			}
 			row.Decision, clauses = o.decideJob(q, n.AsOf())
 		} else {
-			row.Purchase, row.Currency, row.Decision, clauses = o.decidePurchase(q, n.AsOf())
+			row.Purchase, row.Currency, row.Decision, clauses = o.decidePurchase(q, n.AsOf(), backs)
 		}
 		if q.status == "approved" {
 			clauses = append(clauses, "6")
@@ -883,6 +884,20 @@ func (o *oracle) decisions(n reconcile.Night) []decisionRow {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// withCreditBacks are the books with what the night credits back, as if it had been just before its end: a failure of ours that was credited back
+// used nothing.
+func (o *oracle) withCreditBacks(n reconcile.Night) *oracle {
+	after := *o
+	after.books.Entries = slices.Clone(o.books.Entries)
+	for _, c := range o.creditBacks(n) {
+		if c.Decision == "credited" {
+			after.books.Entries = append(after.books.Entries, entry{ID: ownPosting + c.Job, AccountID: ref(c.Account), Kind: ref("credit_back"),
+				Credits: ref(c.CreditBack), JobID: ref(c.Job), CreatedAt: ref(n.AsOf().Add(-time.Microsecond))})
+		}
+	}
+	return &after
 }
 
 // accountOf a request: the one it names, else that of what it is about, else the only one with its e-mail address.
@@ -913,7 +928,7 @@ func (o *oracle) jobExists(id string, asOf time.Time) bool {
 
 // decidePurchase (clauses 1, 2, 4, 6). The fee is never known here: what nothing speaks against waits, unless nothing was paid, so that
 // whatever the fee, nothing is paid back.
-func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (purchase, currency, decision string, clauses []string) {
+func (o *oracle) decidePurchase(q validRequest, asOf time.Time, backs *oracle) (purchase, currency, decision string, clauses []string) {
 	matches, owner := o.match(q, asOf)
 	if len(matches) == 1 {
 		purchase = matches[0].id
@@ -943,11 +958,11 @@ func (o *oracle) decidePurchase(q validRequest, asOf time.Time) (purchase, curre
 		if !p.completed.IsZero() && q.requested.After(o.expires(p)) {
 			against = append(against, "2.3")
 		}
-		moment := asOf
+		used := backs.usedOf(p, asOf)
 		if !answered.IsZero() {
-			moment = answered
+			used = o.usedOf(p, answered)
 		}
-		if o.usedOf(p, moment) > 0 {
+		if used > 0 {
 			against = append(against, "2.3")
 		}
 	}

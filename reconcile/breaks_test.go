@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,9 @@ func TestSeveritiesHaveAnOrder(t *testing.T) {
 }
 
 func TestEveryKindOfBreakIsInTheCatalogueOnce(t *testing.T) {
+	if kinds := reconcile.BreakKinds(); len(kinds) != len(reconcile.BreakRules) || !slices.IsSorted(kinds) {
+		t.Errorf("the kinds are %v, want those of %d rules in order", kinds, len(reconcile.BreakRules))
+	}
 	seen := map[reconcile.BreakKind]bool{}
 	for _, rule := range reconcile.BreakRules {
 		if seen[rule.Kind] {
@@ -45,6 +49,14 @@ func TestValuesThatSayWhetherAFaultIsTheSame(t *testing.T) {
 	} {
 		if got := kind.FaultValues(); got != want {
 			t.Errorf("%s: %+v, want %+v", kind, got, want)
+		}
+	}
+}
+
+func TestZonesThatAreReadInTwoWays(t *testing.T) {
+	for name, city := range map[string]string{"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Brussels", "WET": "Europe/Lisbon", "UTC": "", "Europe/Brussels": ""} {
+		if got := reconcile.ReadInTwoWays(name); got != city {
+			t.Errorf("%s: %q, want %q", name, got, city)
 		}
 	}
 }

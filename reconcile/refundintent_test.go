@@ -77,6 +77,7 @@ func TestRefusals(t *testing.T) {
 		{"the purchase is gone", "purchase_status", false, func(c *Current) { c.Purchase.Kind, c.Purchase.Status = "", "" }},
 		{"another currency", "currency", false, func(c *Current) { c.Purchase.Currency = "eur" }},
 		{"another amount", "amount_minor", false, func(c *Current) { c.Purchase.AmountMinor = 9_999 }},
+		{"another amount paid", "amount_minor", false, func(c *Current) { c.Purchase.AmountMinor, c.Purchase.Payment.FromBalanceMinor = 9_999, -1 }},
 		{"another fee", "fee_minor", false, func(c *Current) { c.Purchase.Payment.FeeMinor = c.Planned.FeeMinor + 1 }},
 		{"less granted", "credits", false, func(c *Current) { c.GrantedCredits = 99 }},
 		{"one credit used", "used_credits", true, func(c *Current) { c.Purchase.UsedCredits = 1 }},
@@ -91,6 +92,10 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("got %+v, want %s, moved on: %t", refusals, c.field, c.movedOn)
 			}
 		})
+	}
+	refusal := Refusal{Field: "currency", Ours: "usd", Theirs: "eur", Reason: "it changed"}
+	if got, want := refusal.String(), `it changed: currency is "eur", should be "usd"`; got != want {
+		t.Errorf("a refusal reads %s, want %s", got, want)
 	}
 	atTheLastMoment := currentRefund()
 	atTheLastMoment.RequestedAt = atTheLastMoment.Purchase.ExpiresAt

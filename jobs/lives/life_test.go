@@ -737,18 +737,8 @@ func (l *life) due(p *purchase) (amount int64, known bool) {
 // transactionsOf are the balance transactions that took the money of a purchase: of its charge, and of what a partial capture gave back.
 func (l *life) transactionsOf(p *purchase) (all []stripetest.BalanceTransaction) {
 	for _, t := range l.w.transactions[p.charge] {
-		if t.ReportingCategory == "charge" {
+		if t.ReportingCategory == "charge" || t.ReportingCategory == "partial_capture_reversal" {
 			all = append(all, t)
-		}
-	}
-	for _, r := range l.w.stripe.Refunds() {
-		if r.Charge != p.charge {
-			continue
-		}
-		for _, t := range l.w.transactions[r.ID] {
-			if t.ReportingCategory == "partial_capture_reversal" {
-				all = append(all, t)
-			}
 		}
 	}
 	return all

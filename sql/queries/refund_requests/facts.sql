@@ -38,9 +38,14 @@ WITH request AS MATERIALIZED (
       AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz
     ORDER BY r.id, x.other_date::int + x.other_amount::int + x.other_currency::int, p.completed_at DESC, p.id COLLATE "C"
 ), account AS MATERIALIZED (
-    SELECT m.account_id, {{ net_through_night }}
-    FROM reconciler.account_moves m
-    WHERE m.business_date = @date::date AND m.account_id = ANY (@accounts::text[])
+    -- What this night credits back is booked at its end, which the books see tomorrow; a decision counts it: a failure of ours that was credited
+    -- back did not use any credits (clause 2).
+    SELECT n.account_id, n.net_opening, n.net_closing - coalesce(b.credits, 0) AS net_closing
+    FROM (SELECT m.account_id, {{ net_through_night }}
+          FROM reconciler.account_moves m
+          WHERE m.business_date = @date::date AND m.account_id = ANY (@accounts::text[])) n
+    LEFT JOIN (SELECT b.account_id, sum(b.credit_back) AS credits FROM reconciler.credit_backs b
+               WHERE b.business_date = @date::date AND b.account_id = ANY (@accounts::text[]) GROUP BY 1) b ON b.account_id = n.account_id
 ), lot_use AS MATERIALIZED {{ lot_use }}
 SELECT r.id AS request_id, r.kind,
        (SELECT min(d.business_date) FROM reconciler.refund_decisions d

@@ -10,12 +10,16 @@ WITH facts AS (
            o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live, l.taken, l.reversals, a.approved_minor, coalesce(a.denied, false) AS denied,
            coalesce(d.at_stake, false) AS at_stake,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
+               -- A request that had been withdrawn by then asks for nothing.
                AND NOT EXISTS (SELECT FROM {{ valid_requests }} q
                                WHERE q.purchase_id = p.id AND q.kind = 'unused_credits'
+                                 AND (q.status = 'withdrawn' AND coalesce(q.decided_at, q.requested_at) <= r.created_at) IS NOT TRUE
                                  AND q.requested_at <= p.completed_at + make_interval(secs => v.refund_window_seconds))
                -- or one that named it in other words
                AND NOT EXISTS (SELECT FROM reconciler.refund_decisions q
                                WHERE q.account_id = p.account_id AND q.purchase_id = p.id AND q.business_date <= @date::date
+                                 AND NOT EXISTS (SELECT FROM {{ valid_requests }} w WHERE w.id = q.request_id AND w.status = 'withdrawn'
+                                                   AND coalesce(w.decided_at, w.requested_at) <= r.created_at)
                                  AND q.requested_at <= p.completed_at + make_interval(secs => v.refund_window_seconds)) AS is_late,
            u.used
     FROM reconciler.candidates s
@@ -38,8 +42,9 @@ WITH facts AS (
                        WHERE e.account_id = p.account_id AND e.purchase_id = p.id AND e.kind IN ('refund', 'refund_reversal')
                          AND e.effective_at < @as_of::timestamptz) l ON true
     LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve') AS approved_minor,
-                              -- Only what was asked before the refund was made could be answered against the denial.
-                              bool_or(a.decision = 'deny' AND date_trunc('second', a.requested_at) <= r.created_at) AS denied
+                              -- Only what was asked before the refund was made could be answered against the denial; what the customer
+                              -- withdrew was never denied.
+                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= r.created_at) AS denied
                        FROM reconciler.refund_decisions a
                        WHERE a.account_id = p.account_id AND a.purchase_id = p.id AND a.business_date <= @date::date
                          AND a.decision IN ('approve', 'deny')) a ON true
@@ -60,6 +65,8 @@ WITH facts AS (
            CASE WHEN is_live AND status = 'succeeded' THEN 'matched'
                 WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at >= @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
+                -- Beside refunds that stand it is a matter of their amount, which is asked below: one fault is one break.
+                WHEN is_main AND purchase_kind = 'credits' AND NOT at_stake AND NOT is_surplus AND live_minor > 0 AND due_minor IS NOT NULL THEN 'matched'
                 WHEN all_live_minor >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
                 ELSE 'refund_failed' END AS verdict
     FROM policy p
@@ -95,7 +102,7 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
            WHEN 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
            WHEN 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'))
            WHEN 'awaiting' THEN CASE WHEN check_name = 'refunds that stood'
-               THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || floor(extract(epoch FROM @as_of::timestamptz - created_at) / 86400) || ' days') ELSE '' END
+               THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE age.days WHEN 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
            WHEN 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
            WHEN 'refund_against_policy' THEN 'purchase ' || purchase_id || ': ' || concat_ws('; ',
                CASE WHEN is_late THEN 'after the refund window (2.3)' END,
@@ -105,3 +112,4 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
            ELSE '' END,
        amount_minor, currency, created_at
 FROM question
+CROSS JOIN LATERAL (SELECT floor(extract(epoch FROM @as_of::timestamptz - created_at) / 86400) AS days) age

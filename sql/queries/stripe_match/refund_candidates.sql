@@ -1,5 +1,5 @@
 -- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since; and all that were still pending
--- at the end of the night, those that have changed after it among them.
+-- at the end of the night, those that have changed after it among them. With one that failed since, all of its charge: what is due is asked of them together.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH credited AS (
     SELECT f.id
@@ -10,14 +10,20 @@ WITH credited AS (
     CROSS JOIN LATERAL {{ main_charge }} c
     JOIN reconciler.stripe_refunds f ON f.charge_id = c.id
 ), moved AS (
-    SELECT r.id, false AS is_credited FROM reconciler.stripe_refunds r
+    SELECT r.id, false AS has_cause FROM reconciler.stripe_refunds r
     WHERE r.created_at >= @since::timestamptz OR r.status NOT IN ('succeeded', 'failed', 'canceled')
     UNION ALL
     SELECT h.object_id, false FROM reconciler.stripe_states h WHERE h.effective_at >= @since::timestamptz
     UNION ALL
     SELECT id, true FROM credited
+    UNION ALL
+    SELECT o.id, true
+    FROM reconciler.stripe_states h
+    JOIN reconciler.stripe_refunds f ON f.id = h.object_id AND f.status IN ('failed', 'canceled')
+    JOIN reconciler.stripe_refunds o ON o.charge_id = f.charge_id AND o.id <> f.id
+    WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz AND f.charge_id <> ''
 )
 SELECT DISTINCT @date::date, @scope::text, '', r.id, r.created_at >= @since::timestamptz
 FROM moved
 JOIN {{ refunds_as_of }} r ON r.id = moved.id
-WHERE moved.is_credited OR greatest(r.created_at, r.status_since) >= @since::timestamptz OR r.status IN ('pending', 'requires_action')
+WHERE moved.has_cause OR greatest(r.created_at, r.status_since) >= @since::timestamptz OR r.status IN ('pending', 'requires_action')
