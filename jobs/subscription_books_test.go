@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -146,6 +147,39 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	}
 	night = close() // 16 January
 	require(night, "one of the refunds failed", map[reconcile.AccountRole]int64{owed: 2900 - 841, earned: 0 - 187 + 3000 - 500 + 1000 + 841, tax: 500})
+}
+
+// A refunded charge of a subscription with credits is a break, and stays payable until its credits are taken, as the advice says: then what
+// was paid back is cleared, with nothing withheld of it.
+func TestCreditsOfARefundedSubscriptionClearTheRefund(t *testing.T) {
+	t.Parallel()
+	b := newBothBooks(t)
+	b.report()
+	b.until(9)
+	p := b.subscribe().purchased
+	p.credits = 2500
+	b.exec("UPDATE platform.purchases SET credits = $2 WHERE id = $1", p.id, p.credits)
+	b.exec("UPDATE platform.credit_entries SET credits = $2 WHERE purchase_id = $1", p.id, p.credits)
+	b.night()
+	refund := b.refund(p, 2900)
+	night := b.night()
+	if payable := b.balance(night, reconcile.RefundClearing); payable != -2900 {
+		t.Errorf("%d are payable with the credits where they were", payable)
+	}
+	if found, want := b.allOpen(), []string{"subscription_refunded " + refund.ID + " amount_minor"}; !slices.Equal(found, want) {
+		t.Errorf("open are %q, want %q", found, want)
+	}
+	b.entry(p, "refund", -p.credits)
+	b.resolveAll()
+	night = b.whole()
+	for _, role := range []reconcile.AccountRole{reconcile.RefundClearing, reconcile.ContractLiability} {
+		if left := b.balance(night, role); left != 0 {
+			t.Errorf("%s has %d left", role, left)
+		}
+	}
+	if withheld := b.income(reconcile.FeesWithheld); withheld != 0 {
+		t.Errorf("%d of fees were withheld", withheld)
+	}
 }
 
 // What an invoice names as tax is owed to the tax office from the start: it is no part of what credits are worth, is never earned, and a refund takes it

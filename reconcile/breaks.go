@@ -145,7 +145,7 @@ var BreakRules = []BreakRule{
 	{PayoutResidual, Error, "payout", "Stripe's own books", "The payout's transactions don't add up to its amount.", "Book the residual by hand once it is explained."},
 	{UnknownReportingCategory, Warning, "balance_transaction", "Stripe's own books", "Stripe reports a category that the worker does not know.", "Map the category; until then it is shown apart."},
 
-	{SubscriptionRefunded, Warning, "refund", "subscriptions", "A subscription charge was refunded; the policy calls it non-refundable.", "Find out who made the refund and why."},
+	{SubscriptionRefunded, Warning, "refund", "subscriptions", "A subscription charge was refunded; the policy calls it non-refundable.", "Find out who made the refund and why. Where it stays, take out what credits the charge had, with an entry of kind refund that names its purchase, and resolve."},
 	{SubscriptionProrated, Warning, "invoice", "subscriptions", "An invoice gives credit for part of a period; the policy knows no proration.", "Turn proration off for the change that made it."},
 	{UpgradeNotCharged, Error, "subscription_change", "subscriptions", "An upgrade took effect without being charged at once.", "Invoice the upgrade."},
 	{DowngradeEarly, Warning, "subscription_change", "subscriptions", "A downgrade took effect before the cycle ended.", "Restore the plan until the cycle ends."},
