@@ -17,8 +17,8 @@ import (
 var (
 	long   = flag.Bool("long", false, "live tens of thousands of lives instead of hundreds")
 	seed   = flag.Uint64("seed", 1, "of the first world")
-	many   = flag.Int("lives", 0, "beside those kept, in a world; 0: 240, and 1,000 with -long; below 0: none")
-	worlds = flag.Int("worlds", 20, "with -long")
+	many   = flag.Int("lives", 0, "beside those kept, in a world; 0: 240, and 2,500 with -long; below 0: none")
+	worlds = flag.Int("worlds", 10, "with -long")
 	show   = flag.String("show", "", "numbers of lives that are printed, with commas between them")
 	syncs  = flag.Int("syncs", 15, "percent of days on which Stripe is read between nights")
 	shrunk = flag.Int("shrink", 4, "kinds of fault of which the lives are shrunk")
@@ -32,12 +32,16 @@ var kept string
 func TestLives(t *testing.T) {
 	if *long {
 		zones := []string{"UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"}
-		for i := range *worlds {
+		for i := range *worlds { // side by side, on one server
 			zone, err := time.LoadLocation(zones[(i+int(*seed))%len(zones)])
 			if err != nil {
 				t.Fatal(err)
 			}
-			inWorld(t, zone, 48, *seed+uint64(i), max(*many, 1000*min(1, 1-*many)))
+			seed := *seed + uint64(i)
+			t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+				t.Parallel()
+				inWorld(t, zone, 48, seed, max(*many, 2500*min(1, 1-*many)))
+			})
 		}
 		return
 	}
