@@ -135,7 +135,7 @@ var BreakRules = []BreakRule{
 	{RefundMissingAtStripe, Error, "purchase", "refunds", "The credits were taken for a refund, but no money went back.", "Refund the charge, or give the credits back by a refund_reversal."},
 	{RefundStuck, Error, "refund", "refunds", "The refund has been pending at Stripe for too long; the customer has neither credits nor money.", "Look at it in Stripe's dashboard: top the balance up, or cancel it and refund another way."},
 	{ReviewOverdue, Warning, "refund_request", "refunds", "The request has waited longer than the policy's 7 business days.", "Decide it today and tell the customer."},
-	{RefundUnpaid, Error, "refund_request", "refunds", "The refund was approved 7 business days ago, and no money has gone back.", "Plan the refund and execute it; what can't be refunded any more, deny on the platform and tell the customer."},
+	{RefundUnpaid, Error, "refund_request", "refunds", "The refund was approved 7 business days ago, and no money has gone back.", "Plan the refund and execute it, or refund by hand what was disputed, which no plan does; what can't be refunded any more, deny on the platform and tell the customer."},
 
 	{DisputeAccountActive, Warning, "dispute", "disputes", "A chargeback is open and the account is not suspended.", "Review the account; the policy allows suspending it."},
 	{DisputedAndRefunded, Error, "charge", "disputes", "The charge was both refunded and lost to a dispute, or is about to be.", "Submit the refund as evidence at once."},
