@@ -307,6 +307,41 @@ func (c *Cluster) Distribute(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
+// DistributeAll places the tables of both sides, for who owns all of them, and nothing in a database without the extension.
+func DistributeAll(ctx context.Context, db *sql.DB, sourceSchema string) error {
+	c, err := DescribeCluster(ctx, db, sourceSchema)
+	if err != nil || c == nil {
+		return err
+	}
+	if err := c.Distribute(ctx, db); err != nil {
+		return err
+	}
+	if c, err = DescribeCluster(ctx, db, sourceSchema); err != nil {
+		return err
+	}
+	return c.DistributePlatform(ctx, db)
+}
+
+// DistributePlatform runs PlatformToPlace, as the owner of the platform's tables.
+func (c *Cluster) DistributePlatform(ctx context.Context, db *sql.DB) error {
+	statements, err := c.PlatformToPlace(ctx, db)
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, statement := range statements {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
 // key is a unique key of a table of the platform's.
 type key struct {
 	relation, name                        string

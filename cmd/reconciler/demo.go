@@ -61,7 +61,7 @@ none), plays a small business with known faults into it night by night, runs eve
 reports. At the end it compares what was found with what was planted, and fails on any difference.
 
 The environment's settings are not used. With --database-url the demo plays in that database instead, which must have
-neither a schema platform nor a schema reconciler; both are left there.
+neither a schema platform nor a schema reconciler; both are left there. In one with Citus their tables are distributed.
 
 --trace replays a CSV file of real requests instead of inventing jobs, one job a row and all days of it unless --nights is
 given. Its columns, found by their names in the header:
@@ -293,8 +293,13 @@ func (d *demo) createSchemas(ctx context.Context) error {
 	if _, err := store.DB().ExecContext(ctx, sql.Platform); err != nil {
 		return fmt.Errorf("create the platform's tables: %w", err)
 	}
-	_, err = sql.Migrate(ctx, store.DB())
-	return err
+	if _, err := sql.Migrate(ctx, store.DB()); err != nil {
+		return err
+	}
+	if err := sql.DistributeAll(ctx, store.DB(), sql.DefaultSourceSchema); err != nil {
+		return fmt.Errorf("distribute the tables: %w", err)
+	}
+	return nil
 }
 
 // connectStripe points the worker at the simulated Stripe, which has no limits to keep to, and whose clock stands still while a night runs.

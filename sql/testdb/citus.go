@@ -222,20 +222,6 @@ func distributePlatform(ctx context.Context, urlOf func(role string) string) err
 		if err != nil {
 			return err
 		}
-		statements, err := described.PlatformToPlace(ctx, db)
-		if err != nil {
-			return err
-		}
-		conn, err := db.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		for _, statement := range statements {
-			if _, err := conn.ExecContext(ctx, statement); err != nil {
-				return fmt.Errorf("distribute the platform's tables: %s: %w", statement, err)
-			}
-		}
-		return nil
+		return described.DistributePlatform(ctx, db)
 	})
 }
