@@ -14,14 +14,14 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-func init() { commands = append(commands, newBackfillCommand) }
-
-func newBackfillCommand(s *settings) *cobra.Command {
+func newBackfillCommand(s *cli.Settings) *cobra.Command {
 	var from, to, failOn string
 	var parallel, index int
 	var again, dryRun bool
@@ -42,14 +42,14 @@ With --index N (or JOB_COMPLETION_INDEX, which an indexed Kubernetes Job sets) i
 night before, which another pod is doing, so that the result is the same as from one process.`,
 		Example: `  reconciler backfill --from 2026-01-01 --to 2026-03-31
   reconciler backfill --from 2026-01-01 --to yesterday --dry-run`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			tells := toldEverything
+			tells := wiring.ToldEverything
 			if dryRun {
-				tells = toldNothing
+				tells = wiring.ToldNothing
 			}
-			return withMetrics(s, cmd, tells, func() error {
-				c, err := s.load(cmd.ErrOrStderr())
+			return wiring.WithMetrics(s, cmd, tells, func() error {
+				c, err := s.Load(cmd.ErrOrStderr())
 				if err != nil {
 					return err
 				}
@@ -62,13 +62,13 @@ night before, which another pod is doing, so that the result is the same as from
 					return err
 				}
 				if parallel < 1 {
-					return usageError("--parallel: %d is not 1 or more", parallel)
+					return cli.UsageError("--parallel: %d is not 1 or more", parallel)
 				}
 				if dryRun {
-					c.retry = 0 // it says at once what it would do
+					c.Retry = 0 // it says at once what it would do
 				}
-				open := onceFit()
-				return patiently(cmd.Context(), c.log, c.retryFor(0), func() error {
+				open := wiring.OnceFit()
+				return wiring.Patiently(cmd.Context(), c.Log, c.RetryFor(0), func() error {
 					w, closeWorker, err := open(cmd.Context(), c)
 					if err != nil {
 						return err
@@ -77,18 +77,18 @@ night before, which another pod is doing, so that the result is the same as from
 					if dryRun {
 						o.DryRun = cmd.OutOrStdout()
 					}
-					if first, err := parseDay(from, c.jobs.Zone); err == nil && o.From == o.To && o.From.After(first) && !dryRun {
+					if first, err := cli.ParseDay(from, c.Jobs.Zone); err == nil && o.From == o.To && o.From.After(first) && !dryRun {
 						// One pod of several: nights are done in their order, whichever pod is the quickest.
-						if err := w.AwaitNight(cmd.Context(), o.From.AddDays(-1), nightPatience); err != nil {
+						if err := w.AwaitNight(cmd.Context(), o.From.AddDays(-1), wiring.NightPatience); err != nil {
 							return err
 						}
 					}
 					o.Done = backfillProgress(cmd.ErrOrStderr(), w, o)
 					result, err := w.Backfill(cmd.Context(), o)
 					if dryRun {
-						fmt.Fprintf(cmd.OutOrStdout(), "\n%s rehearsed, %d with broken integrity; nothing was changed\n", counted(result.Done+len(result.Broken), "night"), len(result.Broken))
+						fmt.Fprintf(cmd.OutOrStdout(), "\n%s rehearsed, %d with broken integrity; nothing was changed\n", cli.Counted(result.Done+len(result.Broken), "night"), len(result.Broken))
 					} else {
-						fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d done before, %d with broken integrity\n", counted(result.Done, "night"), result.Skipped, len(result.Broken))
+						fmt.Fprintf(cmd.OutOrStdout(), "%s done, %d done before, %d with broken integrity\n", cli.Counted(result.Done, "night"), result.Skipped, len(result.Broken))
 					}
 					for _, night := range result.Broken {
 						fmt.Fprintln(cmd.OutOrStdout(), "  "+night.String())
@@ -118,43 +118,43 @@ night before, which another pod is doing, so that the result is the same as from
 	cmd.Flags().BoolVar(&again, "again", false, "also nights completed before")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "compute everything, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the last night has open breaks of this severity or worse: warning or error")
-	completes(cmd, "fail-on", "warning", "error")
+	cli.Completes(cmd, "fail-on", "warning", "error")
 	return cmd
 }
 
 // backfillRange is the first and the last night to do. With an index it is that night of the range alone, and the range may be open.
-func backfillRange(cmd *cobra.Command, c config, fromText, toText string, index int) (from, to reconcile.Date, err error) {
+func backfillRange(cmd *cobra.Command, c cli.Config, fromText, toText string, index int) (from, to reconcile.Date, err error) {
 	indexed := cmd.Flags().Changed("index")
 	if text := os.Getenv("JOB_COMPLETION_INDEX"); text != "" && !indexed {
 		if index, err = strconv.Atoi(text); err != nil {
-			return from, to, usageError("JOB_COMPLETION_INDEX: %q is no number", text)
+			return from, to, cli.UsageError("JOB_COMPLETION_INDEX: %q is no number", text)
 		}
 		indexed = true
 	}
 	if fromText == "" || toText == "" && !indexed {
-		return from, to, usageError("--from and --to are both needed")
+		return from, to, cli.UsageError("--from and --to are both needed")
 	}
-	if from, err = parseDay(fromText, c.jobs.Zone); err != nil {
-		return from, to, usageError("--from: %w", err)
+	if from, err = cli.ParseDay(fromText, c.Jobs.Zone); err != nil {
+		return from, to, cli.UsageError("--from: %w", err)
 	}
 	if toText == "" {
 		if index < 0 {
-			return from, to, usageError("--index: %d is not 0 or more", index)
+			return from, to, cli.UsageError("--index: %d is not 0 or more", index)
 		}
-		to, err = parseNight(from.AddDays(index).String(), c.jobs.Zone)
+		to, err = cli.ParseNight(from.AddDays(index).String(), c.Jobs.Zone)
 		return to, to, err
 	}
-	if to, err = parseNight(toText, c.jobs.Zone); err != nil {
+	if to, err = cli.ParseNight(toText, c.Jobs.Zone); err != nil {
 		return from, to, err
 	}
 	if to.Before(from) {
-		return from, to, usageError("--to %s is before --from %s", to, from)
+		return from, to, cli.UsageError("--to %s is before --from %s", to, from)
 	}
 	if !indexed {
 		return from, to, nil
 	}
 	if index < 0 || from.AddDays(index).After(to) {
-		return from, to, usageError("--index %d: the range has nights 0 to %d", index, to.DaysSince(from))
+		return from, to, cli.UsageError("--index %d: the range has nights 0 to %d", index, to.DaysSince(from))
 	}
 	return from.AddDays(index), from.AddDays(index), nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -17,7 +18,7 @@ func TestDistributeIsRefusedOnOneServer(t *testing.T) {
 	}
 	var out, log bytes.Buffer
 	t.Setenv("DATABASE_URL", db.URLOf(sql.OwnerRole))
-	if code := run(t.Context(), []string{"distribute"}, &out, &log); code != exitUsage || !strings.Contains(log.String(), "no extension citus") {
+	if code := run(t.Context(), []string{"distribute"}, &out, &log); code != cli.ExitUsage || !strings.Contains(log.String(), "no extension citus") {
 		t.Errorf("exit code %d, %s", code, log.String())
 	}
 	t.Setenv("DATABASE_URL", db.URL)
@@ -66,7 +67,7 @@ func TestCheckKnowsADistributedDatabase(t *testing.T) {
 	t.Setenv("DATABASE_URL", db.URLOf(sql.OwnerRole))
 	for _, placed := range []string{": 1 table placed", ": 0 tables placed"} {
 		var out, log bytes.Buffer
-		if code := run(t.Context(), []string{"distribute"}, &out, &log); code != exitDone || !strings.Contains(out.String(), placed) {
+		if code := run(t.Context(), []string{"distribute"}, &out, &log); code != cli.ExitDone || !strings.Contains(out.String(), placed) {
 			t.Errorf("exit code %d: %s%s, want %q", code, out.String(), log.String(), placed)
 		}
 	}

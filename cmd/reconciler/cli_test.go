@@ -16,6 +16,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -56,20 +58,20 @@ func useTestTime() {
 	if _, err := fmt.Sscanf(text, "%d,%d,%d,%d", &simulated, &real, &speed, &last); err != nil {
 		panic(testTime + ": " + err.Error())
 	}
-	wallTime = fastTime(time.Unix(0, simulated), time.Unix(0, real), speed, time.Unix(0, last))
+	wiring.WallTime = fastTime(time.Unix(0, simulated), time.Unix(0, real), speed, time.Unix(0, last))
 }
 
 // fastTime shows simulated at the instant real, and passes that many times faster than real time, until it stands still at last.
-func fastTime(simulated, real time.Time, speed int64, last time.Time) serverTime {
-	return serverTime{
-		now: func() time.Time {
+func fastTime(simulated, real time.Time, speed int64, last time.Time) wiring.ServerTime {
+	return wiring.ServerTime{
+		Now: func() time.Time {
 			now := simulated.Add(time.Since(real) * time.Duration(speed))
 			if now.After(last) {
 				return last
 			}
 			return now
 		},
-		after: func(d time.Duration) <-chan time.Time { return time.After(d / time.Duration(speed)) },
+		After: func(d time.Duration) <-chan time.Time { return time.After(d / time.Duration(speed)) },
 	}
 }
 
@@ -139,7 +141,7 @@ func playSimulation(ts *testscript.TestScript, neg bool, args []string) {
 
 // playInto plays all nights of a business of some 30 accounts.
 func playInto(db *testdb.DB, o simulation.Options) error {
-	o.Start = demoStart
+	o.Start = demo.Start
 	if o.Accounts == 0 {
 		o.Accounts, o.JobsPerNight = 30, 200
 	}

@@ -14,6 +14,9 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/check"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/sql"
 )
@@ -157,8 +160,8 @@ func (d databases) play(t *testing.T, database, create string) {
 	}
 	d.execute(t, database, sql.Platform)
 	d.execute(t, database, string(roles))
-	runWith(t, exitDone, d.url(t, "reconciler_owner", database), t.TempDir(), "migrate")
-	business, err := simulation.New(simulation.Options{Seed: 31, Start: demoStart, Nights: playedNights, Accounts: 40, JobsPerNight: 150})
+	runWith(t, cli.ExitDone, d.url(t, "reconciler_owner", database), t.TempDir(), "migrate")
+	business, err := simulation.New(simulation.Options{Seed: 31, Start: demo.Start, Nights: playedNights, Accounts: 40, JobsPerNight: 150})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +171,7 @@ func (d databases) play(t *testing.T, database, create string) {
 	}
 	defer db.Close()
 	for i := range playedNights {
-		if err := business.PlayNight(t.Context(), db.DB, demoStart.AddDays(i)); err != nil {
+		if err := business.PlayNight(t.Context(), db.DB, demo.Start.AddDays(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -179,10 +182,10 @@ func TestDatabasesThatAreSetUpOtherwise(t *testing.T) {
 	d := databases{}
 	d.administrator, d.as = installed(t)
 	d.play(t, "ordinary", "")
-	from, to := demoStart.String(), demoStart.AddDays(playedNights-1).String()
+	from, to := demo.Start.String(), demo.Start.AddDays(playedNights-1).String()
 	d.administrator.MustExec("CREATE DATABASE reported TEMPLATE ordinary")
 	reported := t.TempDir()
-	runWith(t, exitDone, d.url(t, "reconciler_app", "reported"), reported, "backfill", "--from", from, "--to", to)
+	runWith(t, cli.ExitDone, d.url(t, "reconciler_app", "reported"), reported, "backfill", "--from", from, "--to", to)
 
 	for i, c := range databaseCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -203,20 +206,20 @@ func TestDatabasesThatAreSetUpOtherwise(t *testing.T) {
 			}
 			worker, folder := d.url(t, "reconciler_app", database), t.TempDir()
 			if c.begun {
-				runWith(t, exitDone, worker, folder, "run", "--date", from)
+				runWith(t, cli.ExitDone, worker, folder, "run", "--date", from)
 			}
 			d.execute(t, database, strings.ReplaceAll(c.lay, "DATABASE DATABASE", "DATABASE "+database)+";")
 			code, lines := checked(t, worker, c.args...)
 			if c.found == "" {
-				if code != exitDone {
+				if code != cli.ExitDone {
 					t.Errorf("check: exit code %d, %+v", code, lines)
 				}
-				runWith(t, exitDone, worker, folder, append([]string{"backfill", "--from", from, "--to", to}, c.args...)...)
+				runWith(t, cli.ExitDone, worker, folder, append([]string{"backfill", "--from", from, "--to", to}, c.args...)...)
 				compareFolders(t, reported, folder)
 				return
 			}
-			if code != exitUsage || !slices.ContainsFunc(lines, func(l checkLine) bool {
-				return l.Result == outcomeFailed && strings.Contains(l.Found, c.found) && strings.Contains(l.Fix, c.fix)
+			if code != cli.ExitUsage || !slices.ContainsFunc(lines, func(l check.Line) bool {
+				return l.Result == check.Failed && strings.Contains(l.Found, c.found) && strings.Contains(l.Fix, c.fix)
 			}) {
 				t.Errorf("check: exit code %d, no FAILED line with %q and %q among %+v", code, c.found, c.fix, lines)
 			}
@@ -229,7 +232,7 @@ func TestDatabasesThatAreSetUpOtherwise(t *testing.T) {
 				var out, log bytes.Buffer
 				code := run(ctx, append(append(command, "--database-url", worker, "--reports-url", folder), c.args...), &out, &log)
 				cancel()
-				if code != exitUsage || !strings.Contains(strings.ReplaceAll(log.String(), `\"`, `"`), c.found) { // a line of JSON
+				if code != cli.ExitUsage || !strings.Contains(strings.ReplaceAll(log.String(), `\"`, `"`), c.found) { // a line of JSON
 					t.Errorf("%s: exit code %d, no %q in\n%s", strings.Join(command, " "), code, c.found, log.String())
 				}
 			}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs/simulation"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/sql/localpg"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -39,7 +39,7 @@ func TestDemo(t *testing.T) {
 			args = smallDemo(dir, "--nights", "12") // a refund is unpaid after 7 business days
 		}
 		code, out, log := runDemo(t.Context(), args)
-		if code != exitDone {
+		if code != cli.ExitDone {
 			t.Fatalf("%s: exit %d\n%s%s", what, code, out, log)
 		}
 		for _, rule := range reconcile.BreakRules {
@@ -76,7 +76,7 @@ func TestDemoReplaysTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, out, log := runDemo(t.Context(), []string{"demo", "--dir", filepath.Join(t.TempDir(), "r"), "--trace", trace, "--nights", "2"})
-	if code != exitDone || !strings.HasPrefix(out, "Nights 2025-02-03 to 2025-02-04 (2)") {
+	if code != cli.ExitDone || !strings.HasPrefix(out, "Nights 2025-02-03 to 2025-02-04 (2)") {
 		t.Errorf("exit %d\n%s%s", code, out, log)
 	}
 }
@@ -109,8 +109,8 @@ func TestDemoRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out, log := runDemo(t.Context(), c.args)
-			if code != exitUsage || !strings.Contains(strings.ReplaceAll(log, `\"`, `"`), c.want) { // a line of JSON
-				t.Errorf("exit %d, want %d and a message with %q\n%s%s", code, exitUsage, c.want, out, log)
+			if code != cli.ExitUsage || !strings.Contains(strings.ReplaceAll(log, `\"`, `"`), c.want) { // a line of JSON
+				t.Errorf("exit %d, want %d and a message with %q\n%s%s", code, cli.ExitUsage, c.want, out, log)
 			}
 		})
 	}
@@ -125,7 +125,7 @@ func TestDemoInOtherDatabase(t *testing.T) {
 	db := testdb.NewEmpty(t)
 	folder := filepath.Join(t.TempDir(), "r")
 	code, out, log := runDemo(t.Context(), smallDemo(folder, "--nights", fmt.Sprint(nightsPlayed), "--database-url", db.URL))
-	if code != exitDone {
+	if code != cli.ExitDone {
 		t.Fatalf("exit %d\n%s%s", code, out, log)
 	}
 	var nights int
@@ -140,37 +140,8 @@ func TestDemoStopsCleanly(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 	defer stop()
 	code, out, log := runDemo(ctx, []string{"demo", "--dir", filepath.Join(t.TempDir(), "r"), "--nights", "300"})
-	if code != exitStopped {
-		t.Errorf("exit %d, want %d\n%s%s", code, exitStopped, out, log)
-	}
-}
-
-func TestDemoTellsDifferences(t *testing.T) {
-	business, err := simulation.New(simulation.Options{Start: demoStart, Nights: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	d := &demo{dir: "r", out: &out}
-	d.tell(business, simulation.Outcome{
-		Kinds:       []simulation.KindOutcome{{Kind: reconcile.JobStuck, Planted: 1}},
-		Differences: []string{"job_stuck job_1: must have been reported on 2026-03-02, and was not"},
-	}, time.Second)
-	for _, want := range []string{"differs from what was planted in 1", "  job_stuck job_1: must have been reported", "never"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in:\n%s", want, &out)
-		}
-	}
-	if strings.Contains(out.String(), "Nothing else was reported") {
-		t.Error("differences are told as none")
-	}
-}
-
-func TestThousands(t *testing.T) {
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 26823: "26,823", 1234567: "1,234,567"} {
-		if got := thousands(n); got != want {
-			t.Errorf("%d is written %s, want %s", n, got, want)
-		}
+	if code != cli.ExitStopped {
+		t.Errorf("exit %d, want %d\n%s%s", code, cli.ExitStopped, out, log)
 	}
 }
 
@@ -186,7 +157,7 @@ func TestDemoIsTheSameOnEveryVersion(t *testing.T) {
 	for _, server := range servers {
 		t.Setenv(localpg.FetchVariable, server)
 		dir := filepath.Join(t.TempDir(), "reports")
-		if code, out, log := runDemo(t.Context(), smallDemo(dir)); code != exitDone {
+		if code, out, log := runDemo(t.Context(), smallDemo(dir)); code != cli.ExitDone {
 			t.Fatalf("PostgreSQL %s: exit %d\n%s%s", server, code, out, log)
 		}
 		files := map[string][]byte{}

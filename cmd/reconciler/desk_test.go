@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -39,7 +41,7 @@ func TestWhereTheDeskMayListen(t *testing.T) {
 		{"--listen :0 --desk-user-header X-User --desk-trusted-proxies ten", "no network"},
 		{"--listen :0 --desk-user-header X-User --desk-trusted-proxies 10.0.0.0/8 --desk-users " + bad, "exclude each other"},
 	} {
-		_, said := runWith(t, exitUsage, db.URL, folder, append([]string{"desk"}, strings.Fields(c.args)...)...)
+		_, said := runWith(t, cli.ExitUsage, db.URL, folder, append([]string{"desk"}, strings.Fields(c.args)...)...)
 		if !strings.Contains(said, c.want) || strings.Contains(said, "Ruiz:secret") {
 			t.Errorf("%s: %s", c.args, said)
 		}
@@ -49,7 +51,7 @@ func TestWhereTheDeskMayListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	runWith(t, exitUsage, db.URL, folder, "desk", "--listen", taken.Addr().String())
+	runWith(t, cli.ExitUsage, db.URL, folder, "desk", "--listen", taken.Addr().String())
 }
 
 // What a night published is what the desk hands out, with the role that only reads; SIGTERM ends it.
@@ -60,7 +62,7 @@ func TestTheDeskShowsWhatWasPublished(t *testing.T) {
 	if err := playInto(db, simulation.Options{Seed: 7, Nights: 1, FaultsPerKind: 1}); err != nil {
 		t.Fatal(err)
 	}
-	runWith(t, exitDone, db.URL, folder, "run", "--date", demoStart.String())
+	runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", demo.Start.String())
 	probe, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +93,7 @@ func TestTheDeskShowsWhatWasPublished(t *testing.T) {
 		t.Fatal("the desk does not answer")
 		return 0, ""
 	}
-	date := demoStart.String()
+	date := demo.Start.String()
 	if status, page := get("/"); status != 200 || !strings.Contains(page, "/"+date+"/summary.html") {
 		t.Errorf("%d\n%s", status, page)
 	}
@@ -110,7 +112,7 @@ func TestTheDeskShowsWhatWasPublished(t *testing.T) {
 		t.Errorf("%d\n%s", status, page)
 	}
 	stop()
-	if code := <-ended; code != exitStopped {
+	if code := <-ended; code != cli.ExitStopped {
 		t.Errorf("exit code %d", code)
 	}
 }

@@ -9,13 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/check"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
 )
 
-func init() { commands = append(commands, newDistributeCommand) }
-
-func newDistributeCommand(s *settings) *cobra.Command {
+func newDistributeCommand(s *cli.Settings) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "distribute",
@@ -30,13 +30,13 @@ contain account_id then, so that the same id can be there on two accounts; what 
 One PostgreSQL server needs none of this, and is refused.`,
 		Example: `  reconciler distribute --dry-run
   reconciler distribute`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.load(cmd.ErrOrStderr())
+			c, err := s.Load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			store, err := c.store()
+			store, err := c.Store()
 			if err != nil {
 				return err
 			}
@@ -48,11 +48,8 @@ One PostgreSQL server needs none of this, and is refused.`,
 	return cmd
 }
 
-// distributeFirst is the fix of tables that are not where the statements expect them.
-const distributeFirst = "run: reconciler distribute, with the URL of the schema's owner"
-
 func distribute(ctx context.Context, out io.Writer, store *postgres.Store, dryRun bool) error {
-	if err := checkSchema(ctx, store); err != nil {
+	if err := check.Schema(ctx, store); err != nil {
 		return err
 	}
 	cluster, err := sql.DescribeCluster(ctx, store.DB(), store.SourceSchema())
@@ -60,14 +57,14 @@ func distribute(ctx context.Context, out io.Writer, store *postgres.Store, dryRu
 		return postgres.Classed("look at the cluster", err)
 	}
 	if cluster == nil {
-		return usageError("the database has no extension citus: on one server there is nothing to distribute (a superuser makes it, on every node: CREATE EXTENSION citus)")
+		return cli.UsageError("the database has no extension citus: on one server there is nothing to distribute (a superuser makes it, on every node: CREATE EXTENSION citus)")
 	}
-	if faults := clusterFaults(cluster); len(faults) > 0 {
-		return usageError("nothing was distributed\n%s", strings.Join(faults, "\n"))
+	if faults := check.ClusterFaults(cluster); len(faults) > 0 {
+		return cli.UsageError("nothing was distributed\n%s", strings.Join(faults, "\n"))
 	}
 	if _, otherwise := cluster.MisplacedOurs(); len(otherwise) > 0 {
-		return usageError("nothing was distributed: %s\nundistribute each as its owner, then distribute again: SELECT undistribute_table('%s.%s', cascade_via_foreign_keys => true)",
-			misplaced(otherwise), otherwise[0].Schema, otherwise[0].Relation)
+		return cli.UsageError("nothing was distributed: %s\nundistribute each as its owner, then distribute again: SELECT undistribute_table('%s.%s', cascade_via_foreign_keys => true)",
+			check.Misplaced(otherwise), otherwise[0].Schema, otherwise[0].Relation)
 	}
 	ours := cluster.OursToPlace()
 	if dryRun {
@@ -75,16 +72,16 @@ func distribute(ctx context.Context, out io.Writer, store *postgres.Store, dryRu
 			fmt.Fprintln(out, statement+";")
 		}
 	} else {
-		if err := checkWritable(ctx, store); err != nil {
+		if err := check.Writable(ctx, store); err != nil {
 			return err
 		}
 		switch err := postgres.Classed("distribute", cluster.Distribute(ctx, store.DB())); {
 		case errors.Is(err, postgres.ErrSetup):
-			return usageError("%w (the tables belong to reconciler_owner, and that is the role to distribute with)", err)
+			return cli.UsageError("%w (the tables belong to reconciler_owner, and that is the role to distribute with)", err)
 		case err != nil:
 			return err
 		}
-		fmt.Fprintf(out, "schema reconciler: %s placed on %s, %d were\n", counted(len(ours), "table"), counted(len(cluster.Nodes), "node"), len(sql.Placements)-len(ours))
+		fmt.Fprintf(out, "schema reconciler: %s placed on %s, %d were\n", cli.Counted(len(ours), "table"), cli.Counted(len(cluster.Nodes), "node"), len(sql.Placements)-len(ours))
 		// What the platform's are to be placed like is there now.
 		if cluster, err = sql.DescribeCluster(ctx, store.DB(), store.SourceSchema()); err != nil {
 			return postgres.Classed("look at the cluster", err)
@@ -98,34 +95,4 @@ func distribute(ctx context.Context, out io.Writer, store *postgres.Store, dryRu
 		fmt.Fprintf(out, "-- For the owner of schema %s, while nobody writes to it:\n%s;\n", store.SourceSchema(), strings.Join(statements, ";\n"))
 	}
 	return nil
-}
-
-// clusterFaults is what has to be put right before tables can be placed, each with its fix.
-func clusterFaults(cluster *sql.Cluster) (faults []string) {
-	if !cluster.IsCoordinator {
-		return []string{"this server is a node of a Citus cluster, and not its coordinator; fix: point DATABASE_URL at the coordinator"}
-	}
-	if cluster.ReadsSecondaries {
-		faults = append(faults, "citus.use_secondary_nodes is always, so that what was just written may not be read; fix: ALTER DATABASE … SET citus.use_secondary_nodes = never")
-	}
-	if cluster.LostPlacements > 0 {
-		faults = append(faults, fmt.Sprintf("%s of tables out of use; fix: SELECT * FROM pg_dist_shard_placement WHERE shardstate <> 1 names them, and citus_copy_shard_placement() copies them from where they are", counted(cluster.LostPlacements, "part")))
-	}
-	coordinator, holders := false, 0
-	for _, node := range cluster.Nodes {
-		coordinator = coordinator || node.IsCoordinator
-		if node.HoldsShards {
-			holders++
-		}
-		if !node.IsActive {
-			faults = append(faults, fmt.Sprintf("the node %s is not active; fix: SELECT citus_activate_node('%s')", node.Address, strings.Replace(node.Address, ":", "', ", 1)))
-		}
-	}
-	if !coordinator {
-		faults = append(faults, "the coordinator is no node of its own cluster, so reference tables would not be on it; fix, as a superuser on the coordinator: SELECT citus_set_coordinator_host('its name as the nodes know it')")
-	}
-	if holders == 0 {
-		faults = append(faults, "no node holds shards; fix, as a superuser on the coordinator: SELECT citus_add_node('host', 5432) for each")
-	}
-	return faults
 }

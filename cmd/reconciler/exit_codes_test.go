@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
@@ -47,18 +48,18 @@ func endOf(t *testing.T, args ...string) (code int, told string) {
 	}
 	var out bytes.Buffer
 	code = run(ctx, args, &out, said)
-	if waited && code == exitStopped {
-		code = exitRetry
+	if waited && code == cli.ExitStopped {
+		code = cli.ExitRetry
 	}
 	return code, said.text.String() + out.String()
 }
 
 // Exit codes mean one thing: whatever the command, the same cause ends it with the same code. 2 is for what the operator has to change.
 func TestOneCauseOneExitCode(t *testing.T) {
-	syncAttempts = 1
-	t.Cleanup(func() { syncAttempts = 0 })
+	cli.SyncAttempts = 1
+	t.Cleanup(func() { cli.SyncAttempts = 0 })
 	_, as := installed(t)
-	runWith(t, exitDone, as("reconciler_owner"), t.TempDir(), "migrate")
+	runWith(t, cli.ExitDone, as("reconciler_owner"), t.TempDir(), "migrate")
 	_, unmigratedAs := installed(t)
 
 	double := stripetest.New(stripetest.Options{Clock: time.Now, Keys: []stripetest.Key{{Secret: "rk_test_lacking", Permissions: []string{"rak_balance_read"}}}})
@@ -96,27 +97,27 @@ func TestOneCauseOneExitCode(t *testing.T) {
 		code     int
 		says     string
 	}{
-		{"database out of reach", "postgres://u@127.0.0.1:1/d?sslmode=disable", nil, all, exitRetry, "connection refused"},
-		{"no such database", strings.Replace(app, "/postgres?", "/nothing?", 1), nil, all, exitUsage, "database's name"},
-		{"no such role", as("nobody_of_ours"), nil, all, exitUsage, "user or password"},
-		{"a parameter that the server doesn't know", app + "&sslmod=verify-full", nil, all, exitUsage, "parameter of the URL"},
-		{"a parameter that the driver doesn't have", app + "&channel_binding=require", nil, all, exitUsage, "channel_binding: "},
-		{"a time zone that isn't there", app + "&timezone=Nowhere", nil, all, exitUsage, "timezone is no time zone"},
-		{"hosts with ports beside them", "postgres://u@h1:5432,h2:5433/d", nil, all, exitUsage, "?port=5432,5433"},
-		{"service", app + "&service=books", nil, all, exitUsage, "service file would overrule"},
-		{"a certificate that isn't there", "postgres://u@127.0.0.1:1/d?sslmode=verify-full&sslrootcert=" + file + ".crt", nil, all, exitRetry, "refused"}, // nobody is there to show it to
-		{"not migrated", unmigratedAs("reconciler_app"), nil, append(workers, readers[:3]...), exitUsage, "run: reconciler migrate"},
-		{"a role that only reads", as("reconciler_readonly"), nil, workers, exitUsage, "takes no writes|accepts no writes"},
-		{"not the primary that is asked for", as("reconciler_readonly") + "&target_session_attrs=read-write", nil, all, exitUsage, "target_session_attrs"},
-		{"Stripe out of reach", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", "http://127.0.0.1:1"}, nights, exitRetry, "connection refused"},
-		{"Stripe's certificate is bad", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", badCertificate.URL}, nights, exitRetry, "certificate"},
-		{"Stripe fails", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", answering(503)}, nights, exitRetry, "503"},
-		{"another server than Stripe's", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", answering(404)}, nights, exitUsage, "STRIPE_API_BASE"},
-		{"Stripe doesn't know the key", "", []string{"--stripe-api-key", "rk_test_wrong", "--stripe-api-base", base}, nights, exitUsage, "refused"},
-		{"the key lacks permissions", "", []string{"--stripe-api-key", "rk_test_lacking", "--stripe-api-base", base}, nights, exitUsage, "rak_"},
-		{"reports: no folder", "", []string{"--reports-url", filepath.Join(file, "reports")}, nights, exitUsage, "not a directory"},
-		{"reports: no right in the bucket", "", []string{"--reports-url", "s3://books/p?region=x&path_style=true&endpoint=" + answering(403)}, nights, exitUsage, "REPORTS_URL"},
-		{"reports: bucket out of reach", "", []string{"--reports-url", "s3://books/p?region=x&path_style=true&endpoint=http://127.0.0.1:1"}, nights, exitRetry, "connection refused"},
+		{"database out of reach", "postgres://u@127.0.0.1:1/d?sslmode=disable", nil, all, cli.ExitRetry, "connection refused"},
+		{"no such database", strings.Replace(app, "/postgres?", "/nothing?", 1), nil, all, cli.ExitUsage, "database's name"},
+		{"no such role", as("nobody_of_ours"), nil, all, cli.ExitUsage, "user or password"},
+		{"a parameter that the server doesn't know", app + "&sslmod=verify-full", nil, all, cli.ExitUsage, "parameter of the URL"},
+		{"a parameter that the driver doesn't have", app + "&channel_binding=require", nil, all, cli.ExitUsage, "channel_binding: "},
+		{"a time zone that isn't there", app + "&timezone=Nowhere", nil, all, cli.ExitUsage, "timezone is no time zone"},
+		{"hosts with ports beside them", "postgres://u@h1:5432,h2:5433/d", nil, all, cli.ExitUsage, "?port=5432,5433"},
+		{"service", app + "&service=books", nil, all, cli.ExitUsage, "service file would overrule"},
+		{"a certificate that isn't there", "postgres://u@127.0.0.1:1/d?sslmode=verify-full&sslrootcert=" + file + ".crt", nil, all, cli.ExitRetry, "refused"}, // nobody is there to show it to
+		{"not migrated", unmigratedAs("reconciler_app"), nil, append(workers, readers[:3]...), cli.ExitUsage, "run: reconciler migrate"},
+		{"a role that only reads", as("reconciler_readonly"), nil, workers, cli.ExitUsage, "takes no writes|accepts no writes"},
+		{"not the primary that is asked for", as("reconciler_readonly") + "&target_session_attrs=read-write", nil, all, cli.ExitUsage, "target_session_attrs"},
+		{"Stripe out of reach", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", "http://127.0.0.1:1"}, nights, cli.ExitRetry, "connection refused"},
+		{"Stripe's certificate is bad", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", badCertificate.URL}, nights, cli.ExitRetry, "certificate"},
+		{"Stripe fails", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", answering(503)}, nights, cli.ExitRetry, "503"},
+		{"another server than Stripe's", "", []string{"--stripe-api-key", "rk_test_abc", "--stripe-api-base", answering(404)}, nights, cli.ExitUsage, "STRIPE_API_BASE"},
+		{"Stripe doesn't know the key", "", []string{"--stripe-api-key", "rk_test_wrong", "--stripe-api-base", base}, nights, cli.ExitUsage, "refused"},
+		{"the key lacks permissions", "", []string{"--stripe-api-key", "rk_test_lacking", "--stripe-api-base", base}, nights, cli.ExitUsage, "rak_"},
+		{"reports: no folder", "", []string{"--reports-url", filepath.Join(file, "reports")}, nights, cli.ExitUsage, "not a directory"},
+		{"reports: no right in the bucket", "", []string{"--reports-url", "s3://books/p?region=x&path_style=true&endpoint=" + answering(403)}, nights, cli.ExitUsage, "REPORTS_URL"},
+		{"reports: bucket out of reach", "", []string{"--reports-url", "s3://books/p?region=x&path_style=true&endpoint=http://127.0.0.1:1"}, nights, cli.ExitRetry, "connection refused"},
 	} {
 		for _, command := range c.commands {
 			t.Run(c.name+"/"+command[0]+" "+strings.Join(command[1:min(2, len(command))], ""), func(t *testing.T) {

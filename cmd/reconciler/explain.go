@@ -10,18 +10,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
-func init() { commands = append(commands, newExplainCommand) }
-
-func newExplainCommand(s *settings) *cobra.Command {
+func newExplainCommand(s *cli.Settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "explain ID",
-		Annotations: takes("ID   of a purchase, job, refund request, charge, refund, dispute, payment intent, invoice, subscription, balance transaction, payout, ledger entry,\n" +
+		Annotations: cli.Takes("ID   of a purchase, job, refund request, charge, refund, dispute, payment intent, invoice, subscription, balance transaction, payout, ledger entry,\n" +
 			"     refund plan or break; or an account, or an e-mail address"),
 		Short: "Tell the whole story of an id, or of a customer",
 		Long: `explain tells everything the books know about an id, in chronological order: the source rows, the decisions with their clauses, the ledger
@@ -31,15 +31,15 @@ Of an account or an e-mail address it tells what a support agent needs: purchase
 jobs with what was credited back, refund requests with the decision and what the customer was told, disputes and open breaks.`,
 		Example: "  reconciler explain req_5512              why was this refund denied?\n  reconciler explain job_8841              was this failed job credited back?\n" +
 			"  reconciler explain ana@example.com       what does this customer ask about?\n  reconciler explain po_1QxT --json        what is in this payout?",
-		Args: arguments(cobra.ExactArgs(1)),
+		Args: cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withReader(cmd, s, func(_ config, store *postgres.Store) error {
+			return wiring.WithReader(cmd, s, func(_ cli.Config, store *postgres.Store) error {
 				told, err := explain.Tell(cmd.Context(), store, time.Now(), args[0])
 				if errors.Is(err, explain.ErrUnknown) && strings.Contains(args[0], "@") { // standard error never shows an address
-					return usageError("nothing is known of this e-mail address: no account has it")
+					return cli.UsageError("nothing is known of this e-mail address: no account has it")
 				}
 				if errors.Is(err, explain.ErrUnknown) {
-					return usageError("nothing is known of %w", err)
+					return cli.UsageError("nothing is known of %w", err)
 				}
 				if err != nil {
 					return err
@@ -110,7 +110,7 @@ func writeTold(out io.Writer, told explain.Told) error {
 		fmt.Fprintln(out, "\nThe policy says")
 	}
 	for _, clause := range told.Clauses {
-		if _, err := fmt.Fprintf(out, "  %-4s %s\n", clause.ID, wrapText(clause.Text, 90, 7)); err != nil {
+		if _, err := fmt.Fprintf(out, "  %-4s %s\n", clause.ID, cli.WrapText(clause.Text, 90, 7)); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func writeSection(out io.Writer, section explain.Section) error {
 		var cells []any
 		for i, cell := range row {
 			if !long[i] {
-				cells = append(cells, orDash(cell.Text))
+				cells = append(cells, cli.OrDash(cell.Text))
 			}
 		}
 		table.Row(cells...)
@@ -162,7 +162,7 @@ func writeSection(out io.Writer, section explain.Section) error {
 		}
 		for column, cell := range section.Rows[i-1] {
 			if long[column] && cell.Text != "" {
-				fmt.Fprintf(out, "      %s: %s\n", section.Columns[column].Title, wrapText(cell.Text, 100, 10))
+				fmt.Fprintf(out, "      %s: %s\n", section.Columns[column].Title, cli.WrapText(cell.Text, 100, 10))
 			}
 		}
 	}
@@ -178,28 +178,9 @@ func writeStory(out io.Writer, id string, section explain.Section) error {
 		if row[3].Text != "" {
 			where += ", clause " + row[3].Text
 		}
-		if _, err := fmt.Fprintf(out, "%-19s  %s\n%s  [%s]\n", row[0].Text, wrapText(row[1].Text, 78, 21), strings.Repeat(" ", len(time.DateTime)), where); err != nil {
+		if _, err := fmt.Fprintf(out, "%-19s  %s\n%s  [%s]\n", row[0].Text, cli.WrapText(row[1].Text, 78, 21), strings.Repeat(" ", len(time.DateTime)), where); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// wrapText breaks text into lines of at most width characters, the later ones indented.
-func wrapText(text string, width, indent int) string {
-	var out strings.Builder
-	column := 0
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i > 0 && column+1+len(word) > width:
-			out.WriteString("\n" + strings.Repeat(" ", indent))
-			column = 0
-		case i > 0:
-			out.WriteByte(' ')
-			column++
-		}
-		out.WriteString(word)
-		column += len(word)
-	}
-	return out.String()
 }

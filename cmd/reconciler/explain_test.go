@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -74,7 +75,7 @@ func explainsEveryID(t *testing.T, databaseURL string, files map[string][]byte) 
 func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
 	t.Helper()
 	explained := func(args ...string) string {
-		said, _ := runWith(t, exitDone, db.URL, folder, append([]string{"explain"}, args...)...)
+		said, _ := runWith(t, cli.ExitDone, db.URL, folder, append([]string{"explain"}, args...)...)
 		return said
 	}
 	var trail struct{ Purchase, Intent, Charge, Transaction, Payout, Email, Account string }
@@ -120,7 +121,7 @@ func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
 		RETURNING b.break_id AS break, c.id AS charge, c.customer_id AS customer`); err != nil {
 		t.Fatal(err)
 	}
-	shown, _ := runWith(t, exitDone, db.URL, folder, "breaks", "show", found.Break)
+	shown, _ := runWith(t, cli.ExitDone, db.URL, folder, "breaks", "show", found.Break)
 	for args, told := range map[string]string{"breaks show": shown, "explain": explained(found.Charge)} {
 		for _, want := range []string{"kim@example.org", "order A-17", found.Customer} {
 			if !strings.Contains(told, want) {

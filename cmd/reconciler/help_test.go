@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 )
 
 // eachCommand calls fn for every command that a user can call.
@@ -28,7 +30,7 @@ func eachCommand(t *testing.T, fn func(t *testing.T, cmd *cobra.Command)) {
 func TestHelpShowsWhatTheCommandItselfTakes(t *testing.T) {
 	help := func(t *testing.T, words ...string) string {
 		var out, log bytes.Buffer
-		if code := run(context.Background(), words, &out, &log); code != exitDone {
+		if code := run(context.Background(), words, &out, &log); code != cli.ExitDone {
 			t.Fatalf("%v: exit code %d: %s", words, code, log.String())
 		}
 		return out.String()
@@ -44,18 +46,19 @@ func TestHelpShowsWhatTheCommandItselfTakes(t *testing.T) {
 			t.Errorf("neither its flags nor where the settings are:\n%s", text)
 		}
 		_, flags, _ := strings.Cut(text, "\nFlags:\n")
-		for _, s := range settingList {
-			if strings.Contains(flags, "--"+s.flag()+" ") {
-				t.Errorf("lists the setting --%s among its flags", s.flag())
+		cmd.Root().PersistentFlags().VisitAll(func(setting *pflag.Flag) {
+			if strings.Contains(flags, "--"+setting.Name+" ") {
+				t.Errorf("lists the setting --%s among its flags", setting.Name)
 			}
-		}
+		})
 	})
 	page := help(t, "help", "settings")
-	for _, s := range settingList {
-		if strings.Count(page, "\n  "+s.env+"\n") != 1 {
-			t.Errorf("help settings doesn't have %s once", s.env)
+	newRootCommand().PersistentFlags().VisitAll(func(setting *pflag.Flag) {
+		env := strings.ToUpper(strings.ReplaceAll(setting.Name, "-", "_"))
+		if strings.Count(page, "\n  "+env+"\n") != 1 {
+			t.Errorf("help settings doesn't have %s once", env)
 		}
-	}
+	})
 }
 
 func TestEveryCommandHasHelpWithExamples(t *testing.T) {
@@ -78,7 +81,7 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 			if flag.Usage == "" {
 				t.Errorf("--%s says nothing of itself", flag.Name)
 			}
-			if isSetting(flag.Name) && cmd.Root().PersistentFlags().Lookup(flag.Name) != flag {
+			if setting := cmd.Root().PersistentFlags().Lookup(flag.Name); setting != nil && setting != flag {
 				t.Errorf("--%s hides the setting of that name", flag.Name)
 			}
 		})
@@ -114,7 +117,7 @@ func TestFlagsComplete(t *testing.T) {
 		"report --format ": "quickbooks\n", "serve --reconciler-matching ": "fast\nexact\n",
 	} {
 		var out, log bytes.Buffer
-		if code := run(context.Background(), append([]string{"__complete"}, strings.Split(line, " ")...), &out, &log); code != exitDone || !strings.HasPrefix(out.String(), want) {
+		if code := run(context.Background(), append([]string{"__complete"}, strings.Split(line, " ")...), &out, &log); code != cli.ExitDone || !strings.HasPrefix(out.String(), want) {
 			t.Errorf("%q completes to %q (exit code %d), want %q", line, out.String(), code, want)
 		}
 	}
@@ -128,8 +131,8 @@ func TestWrongUsageOfEveryCommandExitsWith2(t *testing.T) {
 		path := strings.Fields(cmd.CommandPath())[1:]
 		for _, wrong := range [][]string{{"--no-such-flag"}, {"one", "two", "three", "four"}} {
 			var out, log bytes.Buffer
-			if code := run(context.Background(), append(append([]string{}, path...), wrong...), &out, &log); code != exitUsage {
-				t.Errorf("%v: exit code %d, want %d:\n%s%s", wrong, code, exitUsage, log.String(), out.String())
+			if code := run(context.Background(), append(append([]string{}, path...), wrong...), &out, &log); code != cli.ExitUsage {
+				t.Errorf("%v: exit code %d, want %d:\n%s%s", wrong, code, cli.ExitUsage, log.String(), out.String())
 			}
 		}
 	})

@@ -112,6 +112,14 @@ var mayImport = map[string][]string{
 	"jobs/simulation": {"reconcile", "reconcile/calendar", "reconcile/stripefeed/stripetest"},
 	"jobs/faultlab":   {},
 	"jobs/lives":      {},
+	// Commands may import all that lies further in; of one another:
+	"cmd/reconciler/cli":                      {},
+	"cmd/reconciler/check":                    {"cmd/reconciler/cli"},
+	"cmd/reconciler/wiring":                   {"cmd/reconciler/cli", "cmd/reconciler/check"},
+	"cmd/reconciler/breaks":                   {"cmd/reconciler/cli", "cmd/reconciler/wiring"},
+	"cmd/reconciler/serve":                    {"cmd/reconciler/cli", "cmd/reconciler/check", "cmd/reconciler/wiring"},
+	"cmd/reconciler/demo":                     {"cmd/reconciler/cli", "cmd/reconciler/wiring"},
+	"cmd/reconciler/bench":                    {"cmd/reconciler/cli", "cmd/reconciler/demo"},
 	"reconcile/stripefeed/stripetest/openapi": {},
 }
 
@@ -123,7 +131,7 @@ func TestDependenciesPointInwards(t *testing.T) {
 		folder := path.Dir(file)
 		allowed, known := mayImport[folder]
 		if !known {
-			if !strings.HasPrefix(folder, "cmd/") { // which wires everything
+			if folder != "cmd/reconciler" { // which has it all
 				t.Errorf("%s: nobody has said what this package may import", folder)
 			}
 			continue
@@ -133,11 +141,8 @@ func TestDependenciesPointInwards(t *testing.T) {
 			if !ours {
 				continue
 			}
-			ok := false
-			for _, a := range allowed {
-				ok = ok || name == a
-			}
-			if !ok {
+			ok := slices.Contains(allowed, name)
+			if inner := strings.HasPrefix(folder, "cmd/") && !strings.HasPrefix(name, "cmd/"); !ok && !inner {
 				t.Errorf("%s imports %s, which lies further out", file, imported)
 			}
 		}
@@ -200,7 +205,7 @@ func TestPackagesStaySmall(t *testing.T) {
 	const most = 15
 	files := map[string]int{}
 	for file := range moduleImports(t) {
-		if !strings.HasSuffix(file, "_test.go") && (strings.HasPrefix(file, "jobs") || strings.HasPrefix(file, "reports")) {
+		if !strings.HasSuffix(file, "_test.go") && path.Dir(file) != "reconcile" && !strings.HasPrefix(file, "reconcile/stripefeed/stripetest/") && !strings.HasPrefix(file, "sql/localpg/") {
 			files[path.Dir(file)]++
 		}
 	}
@@ -216,8 +221,7 @@ func TestDoublesStayOutOfProduction(t *testing.T) {
 	doubles := []string{"sql/testdb", "sql/localpg", "jobs/simulation", "reconcile/stripefeed/stripetest", "jobs/faultlab", "jobs/lives", "reports/reportstest"}
 	foreign := []string{"testing", "github.com/stripe/stripe-mock", "github.com/getkin/kin-openapi", "github.com/johannesboyne/gofakes3", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/google/go-cmp"}
 	for file, imports := range moduleImports(t) {
-		base := path.Base(file)
-		shows := path.Dir(file) == "cmd/reconciler" && (strings.HasPrefix(base, "demo") || strings.HasPrefix(base, "bench"))
+		shows := path.Dir(file) == "cmd/reconciler/demo" || path.Dir(file) == "cmd/reconciler/bench"
 		double := false
 		for _, d := range doubles {
 			double = double || strings.HasPrefix(file, d+"/")

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -39,9 +41,9 @@ func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 	for writer, account := range accounts { // one each: they don't wait for each other
 		writers.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
-				id, at := fmt.Sprintf("job_w%d_%06d", writer, i), startOf(demoStart.AddDays(nights)).Add(time.Duration(i)*time.Millisecond)
+				id, at := fmt.Sprintf("job_w%d_%06d", writer, i), startOf(demo.Start.AddDays(nights)).Add(time.Duration(i)*time.Millisecond)
 				if i%2 == 1 && late.Load() {
-					at = startOf(demoStart.AddDays(i % nights)).Add(time.Duration(i%86400) * time.Second)
+					at = startOf(demo.Start.AddDays(i % nights)).Add(time.Duration(i%86400) * time.Second)
 				}
 				began := time.Now()
 				tx, err := db.BeginTxx(t.Context(), nil)
@@ -73,18 +75,18 @@ func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 		})
 	}
 	folder := t.TempDir()
-	for _, night := range nightsBetween(demoStart, nights) {
+	for _, night := range nightsBetween(demo.Start, nights) {
 		var out, log bytes.Buffer
-		if code := run(t.Context(), []string{"run", "--date", night, "--database-url", db.URL, "--reports-url", folder, "--log-level", "warn"}, &out, &log); code != exitDone {
+		if code := run(t.Context(), []string{"run", "--date", night, "--database-url", db.URL, "--reports-url", folder, "--log-level", "warn"}, &out, &log); code != cli.ExitDone {
 			t.Errorf("night %s: exit code %d: %s", night, code, log.String())
 		}
 	}
 	late.Store(true)
-	for _, night := range nightsBetween(demoStart, nights) {
+	for _, night := range nightsBetween(demo.Start, nights) {
 		for range 3 {
 			var out, log bytes.Buffer
 			code := run(t.Context(), []string{"run", "match-jobs", "--date", night, "--database-url", db.URL, "--reports-url", folder, "--log-level", "warn"}, &out, &log)
-			if code != exitDone && (code != exitRetry || !strings.Contains(log.String(), "run it again")) {
+			if code != cli.ExitDone && (code != cli.ExitRetry || !strings.Contains(log.String(), "run it again")) {
 				t.Errorf("match-jobs of %s: exit code %d: %s", night, code, log.String())
 			}
 		}
@@ -114,8 +116,8 @@ func TestPodsOfABackfillAtOnce(t *testing.T) {
 	for i := range nights {
 		pods.Go(func() {
 			var out, log bytes.Buffer
-			args := []string{"backfill", "--from", demoStart.String(), "--index", fmt.Sprint(i), "--database-url", db.URL, "--reports-url", folder, "--log-level", "error"}
-			if code := run(t.Context(), args, &out, &log); code != exitDone {
+			args := []string{"backfill", "--from", demo.Start.String(), "--index", fmt.Sprint(i), "--database-url", db.URL, "--reports-url", folder, "--log-level", "error"}
+			if code := run(t.Context(), args, &out, &log); code != cli.ExitDone {
 				t.Errorf("pod %d: exit code %d: %s", i, code, log.String())
 			}
 		})
@@ -125,6 +127,6 @@ func TestPodsOfABackfillAtOnce(t *testing.T) {
 	if err := playInto(one, simulation.Options{Seed: 7, Nights: nights, FaultsPerKind: 1}); err != nil {
 		t.Fatal(err)
 	}
-	runWith(t, exitDone, one.URL, alone, "backfill", "--from", demoStart.String(), "--to", demoStart.AddDays(nights-1).String())
+	runWith(t, cli.ExitDone, one.URL, alone, "backfill", "--from", demo.Start.String(), "--to", demo.Start.AddDays(nights-1).String())
 	compareFolders(t, alone, folder)
 }

@@ -6,40 +6,40 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/check"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
 )
 
-func init() { commands = append(commands, newMigrateCommand) }
-
-func newMigrateCommand(s *settings) *cobra.Command {
+func newMigrateCommand(s *cli.Settings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the reconciler schema up to date",
 		Long: `migrate creates or updates the worker's own schema, "reconciler". It touches nothing else, goes forward only, and
 may be started several times at once. A schema newer than this binary is refused.`,
 		Example: "  reconciler migrate",
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.load(cmd.ErrOrStderr())
+			c, err := s.Load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			store, err := c.store()
+			store, err := c.Store()
 			if err != nil {
 				return err
 			}
 			defer store.Close()
-			if err := refusePooler(cmd.Context(), store); err != nil {
+			if err := check.RefusePooler(cmd.Context(), store); err != nil {
 				return err
 			}
-			if err := checkWritable(cmd.Context(), store); err != nil {
+			if err := check.Writable(cmd.Context(), store); err != nil {
 				return err
 			}
 			applied, err := sql.Migrate(cmd.Context(), store.DB())
 			switch err = postgres.Classed("bring the schema up to date", err); {
 			case errors.Is(err, postgres.ErrSetup):
-				return usageError("%w (the schema belongs to reconciler_owner, and that is the role to migrate with)", err)
+				return cli.UsageError("%w (the schema belongs to reconciler_owner, and that is the role to migrate with)", err)
 			case err != nil:
 				return err
 			}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/month"
 	"github.com/hummingbytes/reconciler/jobs/night"
@@ -17,13 +19,9 @@ import (
 	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
-func init() {
-	commands = append(commands, newMonthCommand, newCloseCommand, newReviewCommand, newReopenCommand)
-}
-
 const periodUsage = "the month, YYYY-MM"
 
-func newMonthCommand(s *settings) *cobra.Command {
+func newMonthCommand(s *cli.Settings) *cobra.Command {
 	var period string
 	cmd := &cobra.Command{
 		Use:   "month --period YYYY-MM",
@@ -34,7 +32,7 @@ breaks, a revenue waterfall and an income statement, with CSV files, the month's
 
 Until the month is closed this is a draft. Repeated, it becomes a new revision where anything has changed, and says what.`,
 		Example: `  reconciler month --period 2026-10`,
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withOffice(cmd, s, period, func(o *month.Office, m reconcile.Month) error {
 				published, err := o.Draft(cmd.Context(), m, time.Now())
@@ -49,7 +47,7 @@ Until the month is closed this is a draft. Repeated, it becomes a new revision w
 	return cmd
 }
 
-func newCloseCommand(s *settings) *cobra.Command {
+func newCloseCommand(s *cli.Settings) *cobra.Command {
 	var period, by string
 	var accept []string
 	cmd := &cobra.Command{
@@ -69,13 +67,13 @@ a reason that stays on record and in sign_off.json:
 Running a night of a closed month again changes nothing and writes a difference report.`,
 		Example: `  reconciler close --period 2026-10 --by "Ana Ruiz"
   reconciler close --period 2026-10 --by "Ana Ruiz" --accept refund_stuck="bank confirmed, arrives in November" --accept brk_8f0c2d41a7="written off, see ticket 311"`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var accepted []month.Acceptance
 			for _, text := range accept {
 				a, err := month.ParseAcceptance(text)
 				if err != nil {
-					return usageError("--accept %w", err)
+					return cli.UsageError("--accept %w", err)
 				}
 				accepted = append(accepted, a)
 			}
@@ -99,7 +97,7 @@ Running a night of a closed month again changes nothing and writes a difference 
 	return cmd
 }
 
-func newReviewCommand(s *settings) *cobra.Command {
+func newReviewCommand(s *cli.Settings) *cobra.Command {
 	var period, by string
 	cmd := &cobra.Command{
 		Use:   "review --period YYYY-MM --by NAME",
@@ -107,7 +105,7 @@ func newReviewCommand(s *settings) *cobra.Command {
 		Long: `review signs a closed month for a second person: who closed it can't. It first verifies the month, as "verify --period" does, and refuses
 with exit code 3 if anything is not as it was closed. The month's next revision names who reviewed which manifest.`,
 		Example: `  reconciler review --period 2026-10 --by "Ben Okafor"`,
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withOffice(cmd, s, period, func(o *month.Office, m reconcile.Month) error {
 				published, err := o.Review(cmd.Context(), m, by, time.Now())
@@ -124,7 +122,7 @@ with exit code 3 if anything is not as it was closed. The month's next revision 
 	return cmd
 }
 
-func newReopenCommand(s *settings) *cobra.Command {
+func newReopenCommand(s *cli.Settings) *cobra.Command {
 	var period, by, reason string
 	cmd := &cobra.Command{
 		Use:   "reopen --period YYYY-MM --by NAME --reason TEXT",
@@ -132,7 +130,7 @@ func newReopenCommand(s *settings) *cobra.Command {
 		Long: `reopen undoes close. The reason stays on record, and so does the month as it was signed: the next revision stands beside it, and says which
 signed balances have changed.`,
 		Example: `  reconciler reopen --period 2026-10 --by "Ana Ruiz" --reason "auditor's correction 17"`,
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withOffice(cmd, s, period, func(o *month.Office, m reconcile.Month) error {
 				if err := o.Reopen(cmd.Context(), m, by, reason, time.Now()); err != nil {
@@ -150,16 +148,16 @@ signed balances have changed.`,
 }
 
 // withOffice runs fn with what months are made with.
-func withOffice(cmd *cobra.Command, s *settings, period string, fn func(*month.Office, reconcile.Month) error) error {
+func withOffice(cmd *cobra.Command, s *cli.Settings, period string, fn func(*month.Office, reconcile.Month) error) error {
 	m, err := parsePeriod(period)
 	if err != nil {
 		return err
 	}
-	c, err := s.load(cmd.ErrOrStderr())
+	c, err := s.Load(cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	w, closeWorker, err := newWorker(cmd.Context(), c)
+	w, closeWorker, err := wiring.NewWorker(cmd.Context(), c)
 	if err != nil {
 		return err
 	}
@@ -175,7 +173,7 @@ func officeOf(w *jobs.Worker) *month.Office {
 func parsePeriod(text string) (reconcile.Month, error) {
 	m, err := reconcile.ParseMonth(text)
 	if err != nil {
-		return m, usageError("--period: %q: want YYYY-MM", text)
+		return m, cli.UsageError("--period: %q: want YYYY-MM", text)
 	}
 	return m, nil
 }
@@ -183,7 +181,7 @@ func parsePeriod(text string) (reconcile.Month, error) {
 // monthResult makes wrong use of what is one.
 func monthResult(err error) error {
 	if errors.Is(err, month.ErrPeriod) || errors.Is(err, month.ErrNoNights) || errors.Is(err, storage.ErrNotPublished) {
-		return usageError("%w", err)
+		return cli.UsageError("%w", err)
 	}
 	return err
 }

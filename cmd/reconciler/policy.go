@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
@@ -13,9 +15,7 @@ import (
 	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
-func init() { commands = append(commands, newPolicyCommand) }
-
-func newPolicyCommand(s *settings) *cobra.Command {
+func newPolicyCommand(s *cli.Settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Show the policy in force, or try another one on the past",
@@ -24,12 +24,12 @@ func newPolicyCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func newPolicyShowCommand(_ *settings) *cobra.Command {
+func newPolicyShowCommand(_ *cli.Settings) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show",
 		Short:   "Print the built-in policy file, to start a new version from",
 		Example: "  reconciler policy show > policy.yaml",
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(policyfile.DefaultYAML())
 			return err
@@ -37,37 +37,37 @@ func newPolicyShowCommand(_ *settings) *cobra.Command {
 	}
 }
 
-func newPolicyTestCommand(s *settings) *cobra.Command {
+func newPolicyTestCommand(s *cli.Settings) *cobra.Command {
 	var from, to string
 	cmd := &cobra.Command{
 		Use:         "test NEW.yaml --from D --to D",
-		Annotations: takes("NEW.yaml   a policy file, as policy show prints one"),
+		Annotations: cli.Takes("NEW.yaml   a policy file, as policy show prints one"),
 		Short:       "Show which past decisions another policy would have changed, and by how much money",
 		Long: `test decides every credit-back and every refund request of a range of nights again under another policy file, from the facts of those
 nights, and lists each decision that would have been different. It changes nothing.`,
 		Example: "  reconciler policy test policy-2027.yaml --from 2026-10-01 --to 2026-10-31",
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := s.load(cmd.ErrOrStderr())
+			c, err := s.Load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			policies, err := policyfile.Load(args[0])
 			if err != nil {
-				return usageError("%w", err)
+				return cli.UsageError("%w", err)
 			}
 			first, err := reconcile.ParseDate(from)
 			if err != nil {
-				return usageError("--from: %w", err)
+				return cli.UsageError("--from: %w", err)
 			}
-			last, err := parseNight(to, c.jobs.Zone)
+			last, err := cli.ParseNight(to, c.Jobs.Zone)
 			if err != nil {
 				return err
 			}
 			if last.Before(first) {
-				return usageError("--to %s is before --from %s", last, first)
+				return cli.UsageError("--to %s is before --from %s", last, first)
 			}
-			w, closeWorker, err := newWorker(cmd.Context(), c)
+			w, closeWorker, err := wiring.NewWorker(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/figures"
@@ -51,7 +52,7 @@ type sheets map[string][][]string
 func TestReadersFindWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "demo")
-	if code, out, log := runDemo(t.Context(), smallDemo(folder)); code != exitDone {
+	if code, out, log := runDemo(t.Context(), smallDemo(folder)); code != cli.ExitDone {
 		t.Fatalf("exit %d\n%s%s", code, out, log)
 	}
 	for name, night := range map[string]string{"demo": filepath.Join(folder, "2026-03-04"), "hostile texts": hostileNight(t)} {

@@ -12,15 +12,15 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
-func init() { commands = append(commands, newRefundsCommand) }
-
-func newRefundsCommand(s *settings) *cobra.Command {
+func newRefundsCommand(s *cli.Settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "refunds",
 		Short: "Plan, approve and execute refunds: money leaves only through an approved plan",
@@ -35,12 +35,12 @@ execute may be interrupted and repeated at will: every refund is made at most on
 is unknown is looked up at Stripe before anything is sent again.`,
 		Example: `  reconciler refunds plan --date 2026-11-21 --by anna@example.com
   reconciler refunds list`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			return usageError("refunds: name one of plan, approve, execute, list, show, cancel, halt, resume")
+			return cli.UsageError("refunds: name one of plan, approve, execute, list, show, cancel, halt, resume")
 		},
 	}
-	for _, add := range []func(*settings) *cobra.Command{
+	for _, add := range []func(*cli.Settings) *cobra.Command{
 		newRefundsPlanCommand, newRefundsApproveCommand, newRefundsExecuteCommand, newRefundsListCommand, newRefundsShowCommand,
 		newRefundsCancelCommand, newRefundsHaltCommand, newRefundsResumeCommand,
 	} {
@@ -49,22 +49,22 @@ is unknown is looked up at Stripe before anything is sent again.`,
 	return cmd
 }
 
-func newRefundsPlanCommand(s *settings) *cobra.Command {
+func newRefundsPlanCommand(s *cli.Settings) *cobra.Command {
 	var date, by string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "plan",
 		Short:   "Plan the refunds that decisions through a night call for",
 		Example: `  reconciler refunds plan --date 2026-11-21 --by anna@example.com`,
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withWorker(s, cmd, func(ctx context.Context, c config, w *jobs.Worker) error {
-				night, err := parseNight(date, c.jobs.Zone)
+			return wiring.WithWorker(s, cmd, func(ctx context.Context, c cli.Config, w *jobs.Worker) error {
+				night, err := cli.ParseNight(date, c.Jobs.Zone)
 				if err != nil {
 					return err
 				}
 				view, leftOut, err := w.RefundDesk().Plan(ctx, night, by)
-				tellLeftOut(c.log, leftOut)
+				tellLeftOut(c.Log, leftOut)
 				if err != nil {
 					return err
 				}
@@ -83,24 +83,24 @@ func newRefundsPlanCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func newRefundsApproveCommand(s *settings) *cobra.Command {
+func newRefundsApproveCommand(s *cli.Settings) *cobra.Command {
 	var by, hash string
 	cmd := &cobra.Command{
 		Use:         "approve PLAN",
-		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Annotations: cli.Takes("PLAN   a plan, as refunds list shows them"),
 		Short:       "Approve a plan that somebody else made",
 		Long: `approve lets a plan be executed. It is for a second person, by name and with a database role of its own: DATABASE_URL is that of
 reconciler_approver, which may look at plans and approve them, and nothing else. The worker's role can't approve.`,
 		Example: `  reconciler refunds approve plan_2026-11-21_4c1f… --by ben@example.com --hash 4c1f2b7790aa`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return wiring.WithClerk(s, cmd, func(ctx context.Context, _ cli.Config, w *jobs.Worker) error {
 				view, err := w.RefundDesk().Approve(ctx, args[0], by, hash)
 				if err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s approved %s, made by %s: %s, %s, hash %s\n",
-					view.ApprovedBy, view.PlanID, view.MadeBy, counted(view.Refunds, "refund"), totals(view), view.PlanSha256)
+					view.ApprovedBy, view.PlanID, view.MadeBy, cli.Counted(view.Refunds, "refund"), totals(view), view.PlanSha256)
 				return nil
 			})
 		},
@@ -110,11 +110,11 @@ reconciler_approver, which may look at plans and approve them, and nothing else.
 	return cmd
 }
 
-func newRefundsExecuteCommand(s *settings) *cobra.Command {
+func newRefundsExecuteCommand(s *cli.Settings) *cobra.Command {
 	var by string
 	cmd := &cobra.Command{
 		Use:         "execute PLAN",
-		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Annotations: cli.Takes("PLAN   a plan, as refunds list shows them"),
 		Short:       "Make the refunds of an approved plan; repeat it to finish what was interrupted",
 		Long: `execute makes the refunds of an approved plan. Before each one the charge is read again at Stripe, and the ledger, the
 request and the decision in the database: a dispute, an earlier refund, another currency or amount, credits used since,
@@ -123,9 +123,9 @@ or a request that was withdrawn stops that refund, with the reason. It is planne
 The credits leave the account before the money is asked for. A refund that Stripe definitely refuses gives them back; one
 whose outcome is not known is looked up at its charge before it is sent again, with the same key.`,
 		Example: `  reconciler refunds execute plan_2026-11-21_4c1f…`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withWorker(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return wiring.WithWorker(s, cmd, func(ctx context.Context, _ cli.Config, w *jobs.Worker) error {
 				outcome, err := w.RefundDesk().Execute(ctx, args[0], by)
 				fmt.Fprintf(cmd.OutOrStdout(), "%d sent, %d stopped, %d refused by Stripe, %d with an open outcome, %d untouched\n",
 					outcome.Sent, outcome.Stopped, outcome.Rejected, outcome.Open, outcome.Untouched)
@@ -142,15 +142,15 @@ whose outcome is not known is looked up at its charge before it is sent again, w
 	return cmd
 }
 
-func newRefundsListCommand(s *settings) *cobra.Command {
+func newRefundsListCommand(s *cli.Settings) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List plans that have something left to do",
 		Example: `  reconciler refunds list`,
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return wiring.WithClerk(s, cmd, func(ctx context.Context, _ cli.Config, w *jobs.Worker) error {
 				plans, err := w.RefundDesk().List(ctx, all)
 				if err != nil {
 					return err
@@ -162,7 +162,7 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 				}
 				table := terminal.NewTable(cmd.OutOrStdout(), "PLAN", "THROUGH", "REFUNDS", "MADE BY", "APPROVED BY", "TO SEND", "OPEN", "PAID", "ENDED")
 				for _, p := range plans {
-					table.Row(p.PlanID, p.BusinessDate, p.Refunds, p.MadeBy, orDash(p.ApprovedBy), p.Planned, p.Open, p.Paid, p.Ended)
+					table.Row(p.PlanID, p.BusinessDate, p.Refunds, p.MadeBy, cli.OrDash(p.ApprovedBy), p.Planned, p.Open, p.Paid, p.Ended)
 				}
 				return table.End()
 			})
@@ -172,16 +172,16 @@ func newRefundsListCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func newRefundsShowCommand(s *settings) *cobra.Command {
+func newRefundsShowCommand(s *cli.Settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:         "show PLAN",
-		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Annotations: cli.Takes("PLAN   a plan, as refunds list shows them"),
 		Short:       "Show a plan and where each of its refunds stands",
 		Example:     `  reconciler refunds show plan_2026-11-21_4c1f…`,
-		Args:        arguments(cobra.ExactArgs(1)),
+		Args:        cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return wiring.WithClerk(s, cmd, func(ctx context.Context, _ cli.Config, w *jobs.Worker) error {
 				view, err := w.RefundDesk().Load(ctx, args[0])
 				if err != nil {
 					return err
@@ -194,16 +194,16 @@ func newRefundsShowCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func newRefundsCancelCommand(s *settings) *cobra.Command {
+func newRefundsCancelCommand(s *cli.Settings) *cobra.Command {
 	var by, reason string
 	cmd := &cobra.Command{
 		Use:         "cancel PLAN",
-		Annotations: takes("PLAN   a plan, as refunds list shows them"),
+		Annotations: cli.Takes("PLAN   a plan, as refunds list shows them"),
 		Short:       "Take what was not sent yet out of a plan, so that it can be planned anew",
 		Example:     `  reconciler refunds cancel plan_2026-11-21_4c1f… --reason "fees were corrected"`,
-		Args:        arguments(cobra.ExactArgs(1)),
+		Args:        cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return wiring.WithClerk(s, cmd, func(ctx context.Context, _ cli.Config, w *jobs.Worker) error {
 				cancelled, err := w.RefundDesk().Cancel(ctx, args[0], by, reason)
 				if cancelled > 0 {
 					fmt.Fprintf(cmd.OutOrStdout(), "%d refunds of %s cancelled\n", cancelled, args[0])
@@ -217,23 +217,23 @@ func newRefundsCancelCommand(s *settings) *cobra.Command {
 	return cmd
 }
 
-func newRefundsHaltCommand(s *settings) *cobra.Command {
+func newRefundsHaltCommand(s *cli.Settings) *cobra.Command {
 	return newSwitchCommand(s, "halt", "Stop all refunds, of every executor, at once", true)
 }
 
-func newRefundsResumeCommand(s *settings) *cobra.Command {
+func newRefundsResumeCommand(s *cli.Settings) *cobra.Command {
 	return newSwitchCommand(s, "resume", "Let refunds move again", false)
 }
 
-func newSwitchCommand(s *settings, use, short string, halt bool) *cobra.Command {
+func newSwitchCommand(s *cli.Settings, use, short string, halt bool) *cobra.Command {
 	var by, reason string
 	cmd := &cobra.Command{
 		Use:     use,
 		Short:   short,
 		Example: "  reconciler refunds " + use + " --by ben@example.com --reason \"see ticket 4711\"",
-		Args:    arguments(cobra.NoArgs),
+		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withClerk(s, cmd, func(ctx context.Context, _ config, w *jobs.Worker) error {
+			return wiring.WithClerk(s, cmd, func(ctx context.Context, _ cli.Config, w *jobs.Worker) error {
 				if err := w.RefundDesk().FlipSwitch(ctx, halt, by, reason); err != nil {
 					return err
 				}
@@ -278,11 +278,11 @@ func tellPlan(out io.Writer, view refunds.PlanView, asJSON bool) error {
 		approved = "approved by " + view.ApprovedBy
 	}
 	fmt.Fprintf(out, "%s, decisions through %s, made by %s, %s\nhash %s\n%s, %s\n\n",
-		view.PlanID, view.BusinessDate, view.MadeBy, approved, view.PlanSha256, counted(view.Refunds, "refund"), totals(view))
+		view.PlanID, view.BusinessDate, view.MadeBy, approved, view.PlanSha256, cli.Counted(view.Refunds, "refund"), totals(view))
 	table := terminal.NewTable(out, "REQUEST", "CHARGE", "REFUND", "FEE WITHHELD", "CREDITS", "CLAUSE", "STATE", "AT STRIPE")
 	for _, item := range view.Items {
 		table.Row(item.RequestID, item.ChargeID, reconcile.FormatMinor(item.AmountMinor, item.Currency),
-			reconcile.FormatMinor(item.FeeMinor, item.Currency), item.Credits, item.Clauses, item.State, orDash(item.RefundID))
+			reconcile.FormatMinor(item.FeeMinor, item.Currency), item.Credits, item.Clauses, item.State, cli.OrDash(item.RefundID))
 	}
 	if err := table.End(); err != nil {
 		return err
@@ -293,11 +293,4 @@ func tellPlan(out io.Writer, view refunds.PlanView, asJSON bool) error {
 		}
 	}
 	return nil
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }

@@ -4,34 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
-
-func TestParseAmounts(t *testing.T) {
-	for text, want := range map[string]map[string]int64{
-		"": {}, "usd=500000": {"usd": 500000}, " USD=1, jpy=2 ,*=3": {"usd": 1, "jpy": 2, "*": 3},
-	} {
-		if got, err := parseAmounts(text); err != nil || !maps.Equal(got, want) {
-			t.Errorf("%q: got %v, %v", text, got, err)
-		}
-	}
-	for _, text := range []string{"500000", "usd", "usd=", "usd=0", "usd=-1", "usd=1.5", "us=1", "usd=1,usd=2", "usd=99999999999999999999", ","} {
-		if got, err := parseAmounts(text); err == nil {
-			t.Errorf("%q was read as %v", text, got)
-		}
-	}
-}
 
 // refundCase is a database with one approved decision, and the Stripe account with its charge.
 type refundCase struct {
@@ -116,52 +101,52 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	t.Parallel()
 	c := newRefundCase(t)
 	key := []string{"--stripe-refund-key", c.stripe.RefundKey()}
-	c.run(exitUsage, "refunds")
-	c.run(exitUsage, "refunds", "plan", "--date", "2020-01-01", "--by", "anna")                            // nothing was decided by then
+	c.run(cli.ExitUsage, "refunds")
+	c.run(cli.ExitUsage, "refunds", "plan", "--date", "2020-01-01", "--by", "anna")                        // nothing was decided by then
 	for _, nobody := range [][]string{nil, {"--by", ""}, {"--by", "an\u200bna"}, {"--by", "Reconciler"}} { // off a terminal or on one: never the user of the process
-		if told := c.run(exitUsage, append([]string{"refunds", "plan"}, nobody...)...); !strings.Contains(told, "--by") {
+		if told := c.run(cli.ExitUsage, append([]string{"refunds", "plan"}, nobody...)...); !strings.Contains(told, "--by") {
 			t.Errorf("%v made a plan:\n%s", nobody, told)
 		}
 	}
-	told := c.run(exitDone, "refunds", "plan", "--by", "anna")
+	told := c.run(cli.ExitDone, "refunds", "plan", "--by", "anna")
 	plan := regexp.MustCompile(`plan_\d{4}-\d{2}-\d{2}_[0-9a-f]{12}`).FindString(told)
 	if plan == "" || !strings.Contains(told, "1 refund, 96.80 USD") || !strings.Contains(told, "with reconciler_approver in DATABASE_URL") {
 		t.Fatalf("the plan reads:\n%s", told)
 	}
-	c.run(exitUsage, "refunds", "plan", "--by", "anna") // planned already
-	if told := c.run(exitDone, "refunds", "list"); !strings.Contains(told, plan) {
+	c.run(cli.ExitUsage, "refunds", "plan", "--by", "anna") // planned already
+	if told := c.run(cli.ExitDone, "refunds", "list"); !strings.Contains(told, plan) {
 		t.Errorf("the list has no %s:\n%s", plan, told)
 	}
-	c.run(exitUsage, append([]string{"refunds", "execute", plan}, key...)...) // nobody approved it
-	c.approve(exitUsage, plan)
-	if told := c.run(exitUsage, "refunds", "approve", plan, "--by", "ben"); !strings.Contains(told, "reconciler_approver") {
+	c.run(cli.ExitUsage, append([]string{"refunds", "execute", plan}, key...)...) // nobody approved it
+	c.approve(cli.ExitUsage, plan)
+	if told := c.run(cli.ExitUsage, "refunds", "approve", plan, "--by", "ben"); !strings.Contains(told, "reconciler_approver") {
 		t.Errorf("approving with the worker's role:\n%s", told)
 	}
-	c.approve(exitUsage, plan, "--by", "ben\u200b")
-	c.approve(exitUsage, plan, "--by", "ANNA ")
-	c.approve(exitUsage, "plan_of_nobody", "--by", "ben")
-	c.approve(exitDone, plan, "--by", "ben")
+	c.approve(cli.ExitUsage, plan, "--by", "ben\u200b")
+	c.approve(cli.ExitUsage, plan, "--by", "ANNA ")
+	c.approve(cli.ExitUsage, "plan_of_nobody", "--by", "ben")
+	c.approve(cli.ExitDone, plan, "--by", "ben")
 	rehearsal := []string{"run", "--date", reconcile.DateOf(time.Now().UTC()).AddDays(-1).String(), "--dry-run"}
 	for verdict, flags := range map[string][]string{
 		"plans wait, and would not be sent: RECONCILER_EXECUTE_REFUNDS is off here": key,
 		"plans would be sent, each after another look at Stripe":                    append([]string{"--execute-refunds", "true"}, key...),
 	} {
-		if told := c.run(exitDone, append(slices.Clone(rehearsal), flags...)...); !strings.Contains(told, verdict) || !strings.Contains(told, plan+"  ben") || !strings.Contains(told, "96.80 USD") {
+		if told := c.run(cli.ExitDone, append(slices.Clone(rehearsal), flags...)...); !strings.Contains(told, verdict) || !strings.Contains(told, plan+"  ben") || !strings.Contains(told, "96.80 USD") {
 			t.Errorf("the dry run doesn't say that %s:\n%s", verdict, told)
 		}
 	}
-	c.run(exitUsage, "refunds", "execute", plan) // no key
-	c.run(exitUsage, "refunds", "halt", "--by", "dora")
-	c.run(exitDone, "refunds", "halt", "--by", "dora", "--reason", "let me look")
-	c.run(exitIntegrity, append([]string{"refunds", "execute", plan}, key...)...)
-	c.run(exitDone, "refunds", "resume", "--by", "dora", "--reason", "all is well")
+	c.run(cli.ExitUsage, "refunds", "execute", plan) // no key
+	c.run(cli.ExitUsage, "refunds", "halt", "--by", "dora")
+	c.run(cli.ExitDone, "refunds", "halt", "--by", "dora", "--reason", "let me look")
+	c.run(cli.ExitIntegrity, append([]string{"refunds", "execute", plan}, key...)...)
+	c.run(cli.ExitDone, "refunds", "resume", "--by", "dora", "--reason", "all is well")
 	if refunds := c.stripe.State().Refunds; len(refunds) != 0 {
 		t.Fatalf("money has left: %+v", refunds)
 	}
-	if told := c.run(exitDone, append([]string{"refunds", "execute", plan}, key...)...); !strings.Contains(told, "1 sent") {
+	if told := c.run(cli.ExitDone, append([]string{"refunds", "execute", plan}, key...)...); !strings.Contains(told, "1 sent") {
 		t.Errorf("execute says:\n%s", told)
 	}
-	if told := c.run(exitDone, append([]string{"refunds", "execute", plan}, key...)...); !strings.Contains(told, "0 sent") {
+	if told := c.run(cli.ExitDone, append([]string{"refunds", "execute", plan}, key...)...); !strings.Contains(told, "0 sent") {
 		t.Errorf("execute again says:\n%s", told)
 	}
 	made := c.stripe.State().Refunds
@@ -169,11 +154,11 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 		t.Errorf("the refunds at Stripe are %+v", made)
 	}
 	var view refunds.PlanView
-	if err := json.Unmarshal([]byte(c.run(exitDone, "refunds", "show", plan, "--json")), &view); err != nil || view.Items[0].State != reconcile.IntentSent {
+	if err := json.Unmarshal([]byte(c.run(cli.ExitDone, "refunds", "show", plan, "--json")), &view); err != nil || view.Items[0].State != reconcile.IntentSent {
 		t.Errorf("the plan shows as %+v, %v", view, err)
 	}
 	for _, id := range []string{"req_1", "pur_1", plan, view.Items[0].IntentID()} {
-		told := strings.Join(strings.Fields(c.run(exitDone, "explain", id)), " ")
+		told := strings.Join(strings.Fields(c.run(cli.ExitDone, "explain", id)), " ")
 		for _, want := range map[bool][]string{
 			true:  {"made by anna", "approved by ben", "stopped by", "of 96.80 USD", "is sent"},
 			false: {"planned by anna: refund " + view.Items[0].IntentID() + " of 96.80 USD", "the plan is approved by ben", "goes from planned to sending", "goes from sending to sent", "at Stripe it is re_"},
@@ -183,16 +168,16 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 			}
 		}
 	}
-	if told := c.run(exitDone, "refunds", "list"); strings.Contains(told, plan) {
+	if told := c.run(cli.ExitDone, "refunds", "list"); strings.Contains(told, plan) {
 		t.Errorf("the list still has it:\n%s", told)
 	}
-	c.run(exitUsage, "refunds", "cancel", plan, "--by", "anna", "--reason", "too late")
+	c.run(cli.ExitUsage, "refunds", "cancel", plan, "--by", "anna", "--reason", "too late")
 }
 
 // TestWrongRefundSettingsAreAllNamed: each of them, in one message, without the key.
 func TestWrongRefundSettingsAreAllNamed(t *testing.T) {
 	c := newRefundCase(t)
-	told := c.run(exitUsage, "refunds", "list", "--execute-refunds", "perhaps", "--refund-halt", "no way", "--refund-max-run", "-1", "--refund-max-day-amount", "lots",
+	told := c.run(cli.ExitUsage, "refunds", "list", "--execute-refunds", "perhaps", "--refund-halt", "no way", "--refund-max-run", "-1", "--refund-max-day-amount", "lots",
 		"--refund-lease-seconds", "0", "--stripe-refund-key", "rk_test_hush!")
 	for _, name := range []string{"RECONCILER_EXECUTE_REFUNDS", "RECONCILER_REFUND_HALT", "RECONCILER_REFUND_MAX_RUN", "RECONCILER_REFUND_MAX_DAY_AMOUNT",
 		"RECONCILER_REFUND_LEASE_SECONDS", "STRIPE_REFUND_KEY"} {

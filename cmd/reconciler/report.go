@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -16,9 +18,7 @@ import (
 	"github.com/hummingbytes/reconciler/reports/journal"
 )
 
-func init() { commands = append(commands, newReportCommand) }
-
-func newReportCommand(s *settings) *cobra.Command {
+func newReportCommand(s *cli.Settings) *cobra.Command {
 	var date, period, format, output string
 	var options journal.Options
 	cmd := &cobra.Command{
@@ -44,17 +44,17 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 		Example: `  reconciler report --date 2026-11-21 --format quickbooks --currency usd --output journal.csv
   reconciler report --period 2026-10 --format netsuite --output 2026-10.csv
   reconciler report --date 2026-11-21 --format beancount | bean-check /dev/stdin`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !slices.Contains(journal.Formats(), format) {
-				return usageError("--format: %q is none of %s", format, strings.Join(journal.Formats(), ", "))
+				return cli.UsageError("--format: %q is none of %s", format, strings.Join(journal.Formats(), ", "))
 			}
-			c, err := s.load(cmd.ErrOrStderr())
+			c, err := s.Load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			if period != "" && date != "" {
-				return usageError("--period is of a month, --date of a night: give one")
+				return cli.UsageError("--period is of a month, --date of a night: give one")
 			}
 			var m reconcile.Month
 			if period != "" {
@@ -62,11 +62,11 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 					return err
 				}
 			}
-			night, err := parseNight(date, c.jobs.Zone)
+			night, err := cli.ParseNight(date, c.Jobs.Zone)
 			if err != nil {
 				return err
 			}
-			w, closeWorker, err := newReader(cmd.Context(), c)
+			w, closeWorker, err := wiring.NewReader(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -80,13 +80,13 @@ The names and codes of the accounts are a setting, RECONCILER_ACCOUNTS: a YAML f
 					return nightLedger(ctx, w, tx, night)
 				})
 			}
-			return writeOutput(cmd.OutOrStdout(), "--output", output, write)
+			return cli.WriteOutput(cmd.OutOrStdout(), "--output", output, write)
 		},
 	}
 	cmd.Flags().StringVar(&period, "period", "", "a month instead, YYYY-MM")
 	cmd.Flags().StringVar(&date, "date", "", "business date, YYYY-MM-DD (default: yesterday)")
 	cmd.Flags().StringVar(&format, "format", "", strings.Join(journal.Formats(), ", "))
-	completes(cmd, "format", journal.Formats()...)
+	cli.Completes(cmd, "format", journal.Formats()...)
 	cmd.Flags().StringVar(&options.Currency, "currency", "", "only this currency; QuickBooks and Xero take one at a time")
 	cmd.Flags().StringVar(&options.Subsidiary, "subsidiary", "Parent Company", "the subsidiary that NetSuite books for")
 	cmd.Flags().StringVar(&output, "output", "", "write to this file (default: standard output)")
@@ -101,7 +101,7 @@ func writeJournal(ctx context.Context, w *jobs.Worker, format string, o journal.
 		}
 		err = journal.Export(ctx, out, format, ledger, o)
 		if errors.Is(err, journal.ErrExport) {
-			return usageError("%w", err)
+			return cli.UsageError("%w", err)
 		}
 		return err
 	})
@@ -110,7 +110,7 @@ func writeJournal(ctx context.Context, w *jobs.Worker, format string, o journal.
 func nightLedger(ctx context.Context, w *jobs.Worker, tx *postgres.Tx, night reconcile.Date) (journal.Ledger, error) {
 	ledger, err := publish.LedgerOf(ctx, tx, night, w.Settings.Defaults().Chart)
 	if errors.Is(err, publish.ErrNoJournal) {
-		return ledger, usageError("%s has no journal; run the night first: reconciler run --date %s", night, night)
+		return ledger, cli.UsageError("%s has no journal; run the night first: reconciler run --date %s", night, night)
 	}
 	return ledger, err
 }

@@ -6,10 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/hummingbytes/reconciler/cmd/reconciler/bench"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/breaks"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/check"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/serve"
 )
 
 func newRootCommand() *cobra.Command {
-	s := &settings{}
+	s := &cli.Settings{Version: codeVersion()}
 	root := &cobra.Command{
 		Use:   "reconciler",
 		Short: "Reconcile purchases, jobs, the credit ledger and Stripe, every night",
@@ -30,23 +37,23 @@ totals, circuit breaker, verification, closed period · 4 completed, --fail-on f
 		SilenceErrors: true,
 		Version:       codeVersion(),
 	}
-	s.register(root.PersistentFlags())
+	s.Register(root.PersistentFlags())
 	root.SetUsageTemplate(usageTemplate)
-	root.AddCommand(&cobra.Command{Use: "settings", Short: "Everything that can be set, by environment or flag", Long: explainSettings()})
+	root.AddCommand(&cobra.Command{Use: "settings", Short: "Everything that can be set, by environment or flag", Long: cli.ExplainSettings()})
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		// --timezone for --reconciler-timezone: the prefix tells environment variables apart, flags don't need it.
-		if full := "reconciler-" + name; isSetting(full) && !slices.Contains(fullNamesOnly, name) {
+		if full := "reconciler-" + name; cli.IsSetting(full) && !slices.Contains(fullNamesOnly, name) {
 			name = full
 		}
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
-	for _, add := range commands {
-		root.AddCommand(add(s))
+	for _, command := range commands {
+		root.AddCommand(command(s))
 	}
 	for flag, values := range map[string][]string{
 		"log-level": {"debug", "info", "warn", "error"}, "log-format": {"json", "console"}, "reconciler-stripe-mode": {"live", "test"}, "reconciler-matching": {"fast", "exact"},
 	} {
-		completes(root, flag, values...)
+		cli.Completes(root, flag, values...)
 	}
 	for _, group := range root.Commands() {
 		if group.HasSubCommands() && !group.Runnable() {
@@ -77,11 +84,6 @@ Settings: reconciler help settings{{if .HasAvailableSubCommands}}
 More about a command: {{.CommandPath}} [command] --help{{end}}
 `
 
-// takes describes the arguments of a command, a line each, for its --help.
-func takes(arguments ...string) map[string]string {
-	return map[string]string{"arguments": "  " + strings.Join(arguments, "\n  ")}
-}
-
 // fullNamesOnly are settings whose short name is a command's own flag: demo --accounts is how many customers there are.
 var fullNamesOnly = []string{"accounts"}
 
@@ -94,31 +96,19 @@ func nameOneOf(group *cobra.Command) {
 	group.Args = cobra.ArbitraryArgs
 	group.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usageError("%s: unknown command %q; name one of %s", cmd.CommandPath(), args[0], strings.Join(names, ", "))
+			return cli.UsageError("%s: unknown command %q; name one of %s", cmd.CommandPath(), args[0], strings.Join(names, ", "))
 		}
-		return usageError("%s: name one of %s", cmd.CommandPath(), strings.Join(names, ", "))
+		return cli.UsageError("%s: name one of %s", cmd.CommandPath(), strings.Join(names, ", "))
 	}
 	if group.Example == "" {
 		group.Example = "  " + group.CommandPath() + " " + names[0] + " --help"
 	}
 }
 
-// commands are registered by the files that hold them.
-var commands []func(*settings) *cobra.Command
-
-// completes tells the shell which values a flag may have.
-func completes(cmd *cobra.Command, flag string, values ...string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // there is no such flag, which every test of the command line notices
-	}
-}
-
-// arguments turns cobra's check of positional arguments into a usage error.
-func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError("%s: %w", cmd.CommandPath(), err)
-		}
-		return nil
-	}
+// commands are all there are; --help sorts them.
+var commands = []func(*cli.Settings) *cobra.Command{
+	newBackfillCommand, bench.NewCommand, breaks.NewCommand, check.NewCommand, demo.NewCommand, serve.NewDeskCommand,
+	newDistributeCommand, newExplainCommand, newMigrateCommand, newMonthCommand, newCloseCommand, newReviewCommand,
+	newReopenCommand, newPolicyCommand, newRefundsCommand, newReportCommand, newRunCommand, serve.NewCommand,
+	newVerifyCommand, newVersionCommand,
 }

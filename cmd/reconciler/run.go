@@ -7,24 +7,23 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
-func init() { commands = append(commands, newRunCommand) }
-
-func newRunCommand(s *settings) *cobra.Command {
+func newRunCommand(s *cli.Settings) *cobra.Command {
 	var date, failOn string
 	var dryRun, catchUp bool
 	cmd := &cobra.Command{
 		Use:         "run [JOB]",
-		Annotations: takes("JOB   one of " + strings.Join(jobs.Names(), ", ") + "; without it, all of them in this order"),
+		Annotations: cli.Takes("JOB   one of " + strings.Join(jobs.Names(), ", ") + "; without it, all of them in this order"),
 		Short:       "Do one night, or one job of it",
 		Long: `run does all jobs of one business date in order, or only the one that is named. It may be repeated: the same inputs give the
 same books and the same report bytes.
@@ -43,18 +42,18 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
   reconciler run --date 2026-11-21            that night
   reconciler run match-jobs --date 2026-11-21 one job of it
   reconciler run --dry-run                    show what it would do, change nothing`,
-		Args:      arguments(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
+		Args:      cli.Arguments(cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs)),
 		ValidArgs: jobs.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tells := toldEverything
+			tells := wiring.ToldEverything
 			switch {
 			case dryRun:
-				tells = toldNothing
+				tells = wiring.ToldNothing
 			case len(args) > 0:
-				tells = toldFigures
+				tells = wiring.ToldFigures
 			}
-			return withMetrics(s, cmd, tells, func() error {
-				c, err := s.load(cmd.ErrOrStderr())
+			return wiring.WithMetrics(s, cmd, tells, func() error {
+				c, err := s.Load(cmd.ErrOrStderr())
 				if err != nil {
 					return err
 				}
@@ -63,24 +62,24 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 					return err
 				}
 				if catchUp && (date != "" || dryRun || len(args) > 0) {
-					return usageError("--catch-up does every night that is due: it takes no JOB, no --date and no --dry-run")
+					return cli.UsageError("--catch-up does every night that is due: it takes no JOB, no --date and no --dry-run")
 				}
-				night, err := parseNight(date, c.jobs.Zone)
+				night, err := cli.ParseNight(date, c.Jobs.Zone)
 				if err != nil {
 					return err
 				}
-				retry := c.retryFor(0)
+				retry := c.RetryFor(0)
 				var caughtUp jobs.CatchUpResult
 				var leftOut strings.Builder
 				if catchUp {
-					retry = c.retryFor(catchUpRetry)
+					retry = c.RetryFor(wiring.CatchUpRetry)
 					defer func() {
 						tellCatchUp(cmd.OutOrStdout(), caughtUp)
 						fmt.Fprint(cmd.OutOrStdout(), leftOut.String())
 					}()
 				}
-				open := onceFit()
-				err = patiently(cmd.Context(), c.log, retry, func() error {
+				open := wiring.OnceFit()
+				err = wiring.Patiently(cmd.Context(), c.Log, retry, func() error {
 					w, closeWorker, err := open(cmd.Context(), c)
 					if err != nil {
 						return err
@@ -93,7 +92,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 						}
 					}
 					if catchUp {
-						expectNights(cmd.Context(), newCourier(c, w), w)
+						wiring.ExpectNights(cmd.Context(), wiring.NewCourier(c, w), w)
 						result, err := w.CatchUp(cmd.Context())
 						caughtUp.Done = append(caughtUp.Done, result.Done...)
 						caughtUp.Broken, caughtUp.Troubled = result.Broken, result.Troubled
@@ -108,7 +107,7 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 					return failOnBreaks(cmd.Context(), w.Store, night, threshold)
 				})
 				if catchUp {
-					tellCaughtUp(cmd.Context(), c, caughtUp, err)
+					wiring.TellCaughtUp(cmd.Context(), c, caughtUp, err)
 				}
 				return err
 			})
@@ -118,47 +117,21 @@ Jobs: ` + strings.Join(jobs.Names(), ", "),
 	cmd.Flags().BoolVar(&catchUp, "catch-up", false, "every night since the last completed one, in order, up to yesterday")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "compute everything, change nothing, show what would be posted")
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "exit 4 when the night has open breaks of this severity or worse: warning or error")
-	completes(cmd, "fail-on", "warning", "error")
+	cli.Completes(cmd, "fail-on", "warning", "error")
 	return cmd
 }
 
 // tellCatchUp says what became of the nights that were due, and which others need a person.
 func tellCatchUp(out io.Writer, result jobs.CatchUpResult) {
-	fmt.Fprintf(out, "%s done, %d with broken integrity\n", counted(len(result.Done), "night"), len(result.Broken))
+	fmt.Fprintf(out, "%s done, %d with broken integrity\n", cli.Counted(len(result.Done), "night"), len(result.Broken))
 	for _, night := range result.Troubled {
 		fmt.Fprintf(out, "%s; %s\n", night, night.Fix())
 	}
 }
 
-// yesterday is a business date by its name, so that a command can be copied.
-const yesterday = "yesterday"
-
-// parseDay reads a business date of any time.
-func parseDay(text string, zone *time.Location) (reconcile.Date, error) {
-	if strings.EqualFold(text, yesterday) {
-		return reconcile.DateOf(time.Now().In(zone)).AddDays(-1), nil
-	}
-	return reconcile.ParseDate(text)
-}
-
-func parseNight(text string, zone *time.Location) (reconcile.Date, error) {
-	today := reconcile.DateOf(time.Now().In(zone))
-	if text == "" || strings.EqualFold(text, yesterday) {
-		return today.AddDays(-1), nil
-	}
-	date, err := reconcile.ParseDate(text)
-	if err != nil {
-		return date, usageError("--date: %w", err)
-	}
-	if !date.Before(today) {
-		return date, usageError("--date: %s is not over yet in %s; the last complete night is %s", date, zone, today.AddDays(-1))
-	}
-	return date, nil
-}
-
 func parseFailOn(text string) (reconcile.Severity, error) {
 	if text != "" && !slices.Contains([]string{"warning", "error"}, text) {
-		return "", usageError("--fail-on: %q is not warning or error", text)
+		return "", cli.UsageError("--fail-on: %q is not warning or error", text)
 	}
 	return reconcile.Severity(text), nil
 }
@@ -200,5 +173,5 @@ func failOnBreaks(ctx context.Context, store *postgres.Store, night reconcile.Da
 	if len(found) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w at the end of %s: %s", errBreaksFound, night, strings.Join(found, ", "))
+	return fmt.Errorf("%w at the end of %s: %s", cli.ErrBreaksFound, night, strings.Join(found, ", "))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -103,31 +104,31 @@ func TestSecretsAndAddressesStayInside(t *testing.T) {
 		fmt.Fprintf(&seen, "\n== %s\n%s%s", args[0], out.String(), log.String())
 	}
 	t.Setenv("RECONCILER_PUSHGATEWAY_URL", withPassword(t, "http://worker@127.0.0.1:1"))
-	step(exitDone, "run", "--date", "2026-03-02")
-	step(exitIntegrity, "run", "--date", "2026-03-03", "--credit-back-max-credits", "1")
+	step(cli.ExitDone, "run", "--date", "2026-03-02")
+	step(cli.ExitIntegrity, "run", "--date", "2026-03-03", "--credit-back-max-credits", "1")
 	t.Setenv("STRIPE_API_KEY", plantedKey)
 	t.Setenv("STRIPE_REFUND_KEY", plantedRefund)
 	t.Setenv("STRIPE_API_BASE", stripe.URL)
-	step(exitUsage, "run", "--date", "2026-03-03")
-	step(exitUsage, "check")
-	step(exitDone, "breaks", "list")
+	step(cli.ExitUsage, "run", "--date", "2026-03-03")
+	step(cli.ExitUsage, "check")
+	step(cli.ExitDone, "breaks", "list")
 	if _, err := db.Exec("ALTER TABLE reconciler.refund_windows RENAME TO hidden"); err != nil {
 		t.Fatal(err)
 	}
-	step(exitUsage, "run", "--date", "2026-03-04")
-	step(exitUsage, "run", "--stripe-api-key", "tiger-"+plantedPassword, "--database-url", "postgres://%zz:"+plantedPassword+"@host/db")
+	step(cli.ExitUsage, "run", "--date", "2026-03-04")
+	step(cli.ExitUsage, "run", "--stripe-api-key", "tiger-"+plantedPassword, "--database-url", "postgres://%zz:"+plantedPassword+"@host/db")
 	t.Setenv("DATABASE_URL", "host=127.0.0.1 port=1 user=worker sslmode=disable password='"+strings.ReplaceAll(plantedPassword, `\`, `\\`)+"'")
-	step(exitRetry, "run", "--date", "2026-03-04")
+	step(cli.ExitRetry, "run", "--date", "2026-03-04")
 	t.Setenv("DATABASE_URL", databaseURL)
 
-	commands = append(commands, func(*settings) *cobra.Command {
+	commands = append(commands, func(*cli.Settings) *cobra.Command {
 		return &cobra.Command{Use: "panic", RunE: func(*cobra.Command, []string) error {
 			panic(fmt.Sprintf("connect %s with %s for %s", databaseURL, plantedKey, emails[0]))
 		}}
 	})
 	defer func() { commands = commands[:len(commands)-1] }()
-	step(exitRetry, "panic")
-	if !strings.Contains(seen.String(), "panic: connect") || !strings.Contains(seen.String(), redacted) || !strings.Contains(seen.String(), "secrets_test.go") {
+	step(cli.ExitRetry, "panic")
+	if !strings.Contains(seen.String(), "panic: connect") || !strings.Contains(seen.String(), "[redacted]") || !strings.Contains(seen.String(), "secrets_test.go") {
 		t.Error("the panic is not told of, with its place")
 	}
 
@@ -149,26 +150,5 @@ func TestSecretsAndAddressesStayInside(t *testing.T) {
 	}
 	for _, leak := range leaks(strings.Join(stored, "\n"), emails) {
 		t.Errorf("the record of runs shows %s", leak)
-	}
-}
-
-func TestRedactor(t *testing.T) {
-	var out bytes.Buffer
-	r := newRedactor(&out, []string{"hunter-two", "p@ss"})
-	for text, want := range map[string]string{
-		"password hunter-two.":                  "password [redacted].",
-		"p@ss":                                  "[redacted]",
-		"mail ana.ruiz+x@mail.example.org now":  "mail [redacted] now",
-		"jörg@exämple.de":                       "[redacted]",
-		"postgres://u:secret@db.example.com/x":  "postgres://u:[redacted]/x",
-		"/go/pkg/mod/github.com/lib/pq@v1.12.3": "/go/pkg/mod/github.com/lib/pq@v1.12.3",
-		"@hourly, a @ b, x@y":                   "@hourly, a @ b, x@y",
-	} {
-		if got := r.text(text); got != want {
-			t.Errorf("%q became %q, want %q", text, got, want)
-		}
-	}
-	if n, err := r.Write([]byte("hunter-two\n")); n != len("hunter-two\n") || err != nil || out.String() != redacted+"\n" {
-		t.Errorf("wrote %d, %v: %q", n, err, out.String())
 	}
 }

@@ -27,6 +27,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -181,7 +183,7 @@ func TestServeProbesFiguresAndStop(t *testing.T) {
 	}
 	// On the day after the first night, with more to do than an hour's schedule of a single job. Time stops before the next night is due,
 	// however long this takes.
-	day := startOf(demoStart.AddDays(1))
+	day := startOf(demo.Start.AddDays(1))
 	c := startServe(t, serveUntil(day.Add(3*time.Hour+10*time.Minute), db.URL, t.TempDir(), day.Add(time.Hour), 600, "RECONCILER_JOB_SCHEDULES=match-jobs=@hourly"))
 	eventually(t, "the first night is done", func() bool { return len(completedNights(t, db)) == 1 })
 	if status, body := c.get("/healthz"); status != http.StatusOK || body != "ok\n" {
@@ -214,7 +216,7 @@ func TestServeProbesFiguresAndStop(t *testing.T) {
 	if status, body := c.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "migrations: not this binary's") {
 		t.Errorf("/readyz with a newer schema: %d %q", status, body)
 	}
-	if code := c.end(syscall.SIGTERM); code != exitStopped {
+	if code := c.end(syscall.SIGTERM); code != cli.ExitStopped {
 		t.Errorf("exit code %d after SIGTERM:\n%s", code, c.text())
 	}
 	// What it was told to do is no error in its log, which people are alerted by.
@@ -232,11 +234,11 @@ func TestServeWaitsForAnotherWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	lock, err := store.TryLock(t.Context(), "night/"+demoStart.String())
+	lock, err := store.TryLock(t.Context(), "night/"+demo.Start.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := startServe(t, serveSettings(db.URL, t.TempDir(), startOf(demoStart.AddDays(1)).Add(time.Hour), 60))
+	c := startServe(t, serveSettings(db.URL, t.TempDir(), startOf(demo.Start.AddDays(1)).Add(time.Hour), 60))
 	eventually(t, "it says so", func() bool { return strings.Contains(c.text(), "another worker has the night") })
 	if got := completedNights(t, db); len(got) > 0 {
 		t.Errorf("completed all the same: %v", got)
@@ -245,7 +247,7 @@ func TestServeWaitsForAnotherWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the night is done", func() bool { return len(completedNights(t, db)) == 1 })
-	if code := c.end(syscall.SIGTERM); code != exitStopped {
+	if code := c.end(syscall.SIGTERM); code != cli.ExitStopped {
 		t.Errorf("exit code %d after SIGTERM", code)
 	}
 }
@@ -268,7 +270,7 @@ func TestServeDrains(t *testing.T) {
 			if _, err := blocker.Exec("LOCK TABLE reconciler.findings IN SHARE MODE"); err != nil {
 				t.Fatal(err)
 			}
-			settings := serveSettings(db.URL, t.TempDir(), startOf(demoStart.AddDays(1)).Add(time.Hour), 1)
+			settings := serveSettings(db.URL, t.TempDir(), startOf(demo.Start.AddDays(1)).Add(time.Hour), 1)
 			c := startServe(t, settings, "--grace", grace)
 			eventually(t, "the matching waits", func() bool {
 				var waiting int
@@ -287,7 +289,7 @@ func TestServeDrains(t *testing.T) {
 				}
 			}
 			<-c.done
-			if c.code != exitStopped {
+			if c.code != cli.ExitStopped {
 				t.Errorf("exit code %d:\n%s", c.code, c.text())
 			}
 			var left []string // of the job that was at hand, the night aside
@@ -415,8 +417,8 @@ func TestMonthOfServe(t *testing.T) {
 			t.Log(logs.String())
 		}
 	}()
-	opening := reconcile.NightOf(demoStart, zone).End.Add(2 * time.Hour)
-	end := reconcile.NightOf(demoStart.AddDays(nights-1), zone).End.Add(6 * time.Hour)
+	opening := reconcile.NightOf(demo.Start, zone).End.Add(2 * time.Hour)
+	end := reconcile.NightOf(demo.Start.AddDays(nights-1), zone).End.Add(6 * time.Hour)
 	// A worker that has done nothing yet begins with the newest night: the first one is done while time stands still, however long that takes.
 	c := startServe(t, serveUntil(opening, way.url, folder, opening, 1, "RECONCILER_TIMEZONE=America/New_York"))
 	eventually(t, "the first night is done", func() bool { return len(completedNights(t, db)) == 1 })
@@ -445,7 +447,7 @@ func TestMonthOfServe(t *testing.T) {
 			c.end(syscall.SIGKILL)
 			kills++
 		case 2:
-			if code := c.end(syscall.SIGTERM); code != exitStopped {
+			if code := c.end(syscall.SIGTERM); code != cli.ExitStopped {
 				t.Errorf("exit code %d after SIGTERM:\n%s", code, c.text())
 			}
 			stops++
@@ -453,7 +455,7 @@ func TestMonthOfServe(t *testing.T) {
 		}
 		logs.WriteString(c.text())
 	}
-	want := nightsBetween(demoStart, nights)
+	want := nightsBetween(demo.Start, nights)
 	last := startServe(t, serveUntil(end, way.url, folder, end, 1, "RECONCILER_TIMEZONE=America/New_York"))
 	eventually(t, "the last night is done", func() bool { return slices.Contains(completedNights(t, db), want[nights-1]) })
 	last.end(syscall.SIGTERM)
@@ -515,7 +517,7 @@ func TestMonthOfServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	undisturbed := t.TempDir()
-	runWith(t, exitDone, clean.URL, undisturbed, "backfill", "--from", want[0], "--to", want[nights-1], "--timezone", "America/New_York")
+	runWith(t, cli.ExitDone, clean.URL, undisturbed, "backfill", "--from", want[0], "--to", want[nights-1], "--timezone", "America/New_York")
 	compareFolders(t, undisturbed, folder)
 }
 
@@ -622,14 +624,14 @@ func TestCatchUpIsTheSameNights(t *testing.T) {
 		if err := playInto(db, played); err != nil {
 			t.Fatal(err)
 		}
-		runWith(t, exitDone, db.URL, folder, "run", "--date", first.String())
+		runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", first.String())
 		if i == 0 {
-			runWith(t, exitDone, db.URL, folder, "run", "--date", first.AddDays(1).String())
-			runWith(t, exitDone, db.URL, folder, "run", "--date", first.AddDays(2).String())
+			runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", first.AddDays(1).String())
+			runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", first.AddDays(2).String())
 			continue
 		}
 		// A message that nobody takes changes nothing; it is sent by the next run.
-		said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up", "--notify-urls", webhook.URL)
+		said, _ := runWith(t, cli.ExitDone, db.URL, folder, "run", "--catch-up", "--notify-urls", webhook.URL)
 		if want := "2 nights done, 0 with broken integrity\n"; said != want {
 			if reconcile.DateOf(time.Now().UTC()) != today {
 				return // midnight has passed meanwhile, and another night was due
@@ -637,7 +639,7 @@ func TestCatchUpIsTheSameNights(t *testing.T) {
 			t.Errorf("it says %q, want %q", said, want)
 		}
 		refusing.Store(false)
-		if said, _ := runWith(t, exitDone, db.URL, folder, "run", "--catch-up", "--notify-urls", webhook.URL); reconcile.DateOf(time.Now().UTC()) == today && said != "0 nights done, 0 with broken integrity\n" {
+		if said, _ := runWith(t, cli.ExitDone, db.URL, folder, "run", "--catch-up", "--notify-urls", webhook.URL); reconcile.DateOf(time.Now().UTC()) == today && said != "0 nights done, 0 with broken integrity\n" {
 			t.Errorf("the second time it says %q", said)
 		}
 	}
@@ -654,27 +656,27 @@ func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 	t.Parallel()
 	const nights = 4
 	played := simulation.Options{Seed: 5, Nights: nights, FaultsPerKind: 1}
-	first, last := demoStart.String(), demoStart.AddDays(nights-1).String()
+	first, last := demo.Start.String(), demo.Start.AddDays(nights-1).String()
 	ways := []struct {
 		name string
 		do   func(t *testing.T, db *testdb.DB, folder string)
 	}{
 		{"run", func(t *testing.T, db *testdb.DB, folder string) {
-			for _, night := range nightsBetween(demoStart, nights) {
-				runWith(t, exitDone, db.URL, folder, "run", "--date", night)
+			for _, night := range nightsBetween(demo.Start, nights) {
+				runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", night)
 			}
 		}},
 		{"backfill", func(t *testing.T, db *testdb.DB, folder string) {
-			runWith(t, exitDone, db.URL, folder, "backfill", "--from", first, "--to", last)
+			runWith(t, cli.ExitDone, db.URL, folder, "backfill", "--from", first, "--to", last)
 		}},
 		{"backfill, by index", func(t *testing.T, db *testdb.DB, folder string) {
 			for i := range nights {
-				runWith(t, exitDone, db.URL, folder, "backfill", "--from", first, "--index", fmt.Sprint(i))
+				runWith(t, cli.ExitDone, db.URL, folder, "backfill", "--from", first, "--index", fmt.Sprint(i))
 			}
 		}},
 		{"serve", func(t *testing.T, db *testdb.DB, folder string) {
-			runWith(t, exitDone, db.URL, folder, "run", "--date", first)
-			c := startServe(t, serveSettings(db.URL, folder, startOf(demoStart.AddDays(nights)).Add(time.Hour), 1))
+			runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", first)
+			c := startServe(t, serveSettings(db.URL, folder, startOf(demo.Start.AddDays(nights)).Add(time.Hour), 1))
 			eventually(t, "all nights are done", func() bool { return len(completedNights(t, db)) == nights })
 			c.end(syscall.SIGTERM)
 		}},
@@ -691,7 +693,7 @@ func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 			}
 			way.do(t, db, folder)
 			compareFolders(t, reference, folder)
-			for _, night := range nightsBetween(demoStart, nights) {
+			for _, night := range nightsBetween(demo.Start, nights) {
 				for _, file := range filesOfANight {
 					if _, err := os.Stat(filepath.Join(folder, night, file)); err != nil {
 						t.Error(err)

@@ -10,14 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
-func init() { commands = append(commands, newVerifyCommand) }
-
-func newVerifyCommand(s *settings) *cobra.Command {
+func newVerifyCommand(s *cli.Settings) *cobra.Command {
 	var date, period, auditHead string
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -33,14 +33,14 @@ checked that the chain still has a link that an earlier night has told to its lo
 		Example: `  reconciler verify --date 2026-11-21
   reconciler verify --period 2026-10
   reconciler verify --date 2026-11-21 --audit-head 812:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.load(cmd.ErrOrStderr())
+			c, err := s.Load(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			if period != "" && (date != "" || auditHead != "") {
-				return usageError("--period stands alone: it is of a month, --date and --audit-head of a night")
+				return cli.UsageError("--period stands alone: it is of a month, --date and --audit-head of a night")
 			}
 			var m reconcile.Month
 			if period != "" {
@@ -48,7 +48,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 					return err
 				}
 			}
-			day, err := parseNight(date, c.jobs.Zone)
+			day, err := cli.ParseNight(date, c.Jobs.Zone)
 			if err != nil {
 				return err
 			}
@@ -56,7 +56,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 			if err != nil {
 				return err
 			}
-			w, closeWorker, err := newWorker(cmd.Context(), c)
+			w, closeWorker, err := wiring.NewWorker(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -66,7 +66,7 @@ checked that the chain still has a link that an earlier night has told to its lo
 			}
 			faults, err := w.Verify(cmd.Context(), day, noted)
 			if errors.Is(err, storage.ErrNotPublished) {
-				return usageError("%w", err)
+				return cli.UsageError("%w", err)
 			}
 			if err != nil {
 				return err
@@ -95,7 +95,7 @@ func parseAuditHead(text string) (head night.AuditHead, err error) {
 	link, hash, _ := strings.Cut(text, ":")
 	head.Link, err = strconv.ParseInt(link, 10, 64)
 	if raw, hexErr := hex.DecodeString(hash); err != nil || hexErr != nil || head.Link < 1 || len(raw) != sha256.Size {
-		return head, usageError("--audit-head: %q is not LINK:SHA256, as 812:9f86…0a08", text)
+		return head, cli.UsageError("--audit-head: %q is not LINK:SHA256, as 812:9f86…0a08", text)
 	}
 	head.Sha256 = strings.ToLower(hash)
 	return head, nil

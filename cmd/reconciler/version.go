@@ -8,11 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/sql"
 )
-
-func init() { commands = append(commands, newVersionCommand) }
 
 // versionFacts say what a binary is. Reports carry its version; the rest is for whoever has to tell two binaries apart.
 type versionFacts struct {
@@ -25,7 +24,7 @@ type versionFacts struct {
 	Policies []string `json:"policies"`
 }
 
-func newVersionCommand(*settings) *cobra.Command {
+func newVersionCommand(*cli.Settings) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "version",
@@ -33,7 +32,7 @@ func newVersionCommand(*settings) *cobra.Command {
 		Long:  "version tells the version, what it was built from and with, the newest schema that it knows, and the versions of the built-in policy.",
 		Example: `  reconciler version
   reconciler version --json`,
-		Args: arguments(cobra.NoArgs),
+		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			facts, err := binaryFacts()
 			if err != nil {

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hummingbytes/reconciler/cmd/reconciler/check"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
 	"github.com/hummingbytes/reconciler/sql"
 )
 
@@ -26,14 +29,14 @@ func TestAViewThatPassesOtherValuesThrough(t *testing.T) {
 	worker, folder := d.url(t, "reconciler_app", "views"), t.TempDir()
 	code, lines := checked(t, worker)
 	for _, want := range []string{`of jobs: status is not queued, running, succeeded, failed, interrupted or canceled: "done" (`, `of purchases: currency is not a currency of ISO 4217 in lower case: "USD" (`} {
-		if code != exitDone || !slices.ContainsFunc(lines, func(l checkLine) bool {
-			return l.Check == "values" && l.Result == outcomeWarning && strings.Contains(l.Found, want) && strings.Contains(l.Fix, "CASE")
+		if code != cli.ExitDone || !slices.ContainsFunc(lines, func(l check.Line) bool {
+			return l.Check == "values" && l.Result == check.Warning && strings.Contains(l.Found, want) && strings.Contains(l.Fix, "CASE")
 		}) {
 			t.Errorf("check: exit code %d, no warning %q among %+v", code, want, lines)
 		}
 	}
-	night := demoStart.String()
-	said, _ := runWith(t, exitDone, worker, folder, "run", "--date", night)
+	night := demo.Start.String()
+	said, _ := runWith(t, cli.ExitDone, worker, folder, "run", "--date", night)
 	page, err := os.ReadFile(filepath.Join(folder, night, "summary.html"))
 	if err != nil {
 		t.Fatal(err)
@@ -63,13 +66,13 @@ func TestTheExampleOfALedgerBehindAView(t *testing.T) {
 		INSERT INTO platform.accounts VALUES ('7', 'a@example.com', 'active', '2026-03-01Z');
 		INSERT INTO billing.ledger (account_id, kind, credits, job_id, created_at) VALUES (7, 'promo', 100, NULL, '2026-03-01Z'), (7, 'usage', -5, 12, '2026-03-02 05:00Z');
 		INSERT INTO platform.jobs VALUES ('12', '7', 'image', 'm', 'failed', 'node_lost', 5, '2026-03-02 04:00Z', '2026-03-02 05:00Z')`)
-	runWith(t, exitDone, d.as("reconciler_owner"), t.TempDir(), "migrate")
+	runWith(t, cli.ExitDone, d.as("reconciler_owner"), t.TempDir(), "migrate")
 	worker, folder := d.as("reconciler_app"), t.TempDir()
-	if code, lines := checked(t, worker); code != exitDone || !slices.ContainsFunc(lines, func(l checkLine) bool { return l.Check == "ledger" && l.Result == outcomeOK }) {
+	if code, lines := checked(t, worker); code != cli.ExitDone || !slices.ContainsFunc(lines, func(l check.Line) bool { return l.Check == "ledger" && l.Result == check.OK }) {
 		t.Errorf("check: exit code %d, %+v", code, lines)
 	}
 	for range 2 {
-		runWith(t, exitDone, worker, folder, "run", "--date", "2026-03-02")
+		runWith(t, cli.ExitDone, worker, folder, "run", "--date", "2026-03-02")
 	}
 	var posted []string
 	if err := d.administrator.Select(&posted, `SELECT account_id || ' ' || job_id || ' ' || credits || ' ' || idempotency_key FROM billing.ledger WHERE kind = 'credit_back' AND reconciler_id <> ''`); err != nil {
@@ -80,12 +83,12 @@ func TestTheExampleOfALedgerBehindAView(t *testing.T) {
 	}
 	d.execute(t, "postgres", `ALTER FUNCTION platform.add_credit_entry() SECURITY INVOKER; ALTER TABLE billing.ledger DROP CONSTRAINT ledger_idempotency_key_key;
 		INSERT INTO billing.ledger (account_id, kind, credits, idempotency_key, created_at) VALUES (7, 'promo', 1, 'k', '2026-03-01Z'), (7, 'promo', 1, 'k', '2026-03-01Z')`)
-	if _, lines := checked(t, worker); !slices.ContainsFunc(lines, func(l checkLine) bool {
-		return l.Check == "ledger" && l.Result == outcomeWarning && strings.Contains(l.Fix, "SECURITY DEFINER")
+	if _, lines := checked(t, worker); !slices.ContainsFunc(lines, func(l check.Line) bool {
+		return l.Check == "ledger" && l.Result == check.Warning && strings.Contains(l.Fix, "SECURITY DEFINER")
 	}) {
 		t.Errorf("a trigger without rights: %+v", lines)
-	} else if !slices.ContainsFunc(lines, func(l checkLine) bool {
-		return l.Result == outcomeWarning && strings.Contains(l.Found, `idempotency_key "k"`)
+	} else if !slices.ContainsFunc(lines, func(l check.Line) bool {
+		return l.Result == check.Warning && strings.Contains(l.Found, `idempotency_key "k"`)
 	}) {
 		t.Errorf("a key that two entries have: %+v", lines)
 	}
@@ -96,7 +99,7 @@ func TestBeforeTheFirstMigration(t *testing.T) {
 	t.Parallel()
 	_, as := installed(t)
 	for _, command := range [][]string{{"check"}, {"run", "--date", "2026-03-02"}, {"backfill", "--from", "2026-03-02", "--to", "2026-03-03"}, {"serve", "--listen", "127.0.0.1:0"}, {"refunds", "plan", "--date", "2026-03-02", "--by", "a"}} {
-		said, log := runWith(t, exitUsage, as("reconciler_app"), t.TempDir(), command...)
+		said, log := runWith(t, cli.ExitUsage, as("reconciler_app"), t.TempDir(), command...)
 		if !strings.Contains(said+log, "reconciler migrate") {
 			t.Errorf("%v says %s%s", command, said, log)
 		}
