@@ -426,3 +426,24 @@ func leaseOf(holder string) postgres.Args {
 	at := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	return postgres.Args{"name": "refunds", "holder": holder, "now": at, "expires_at": at}
 }
+
+// Which constraint refused a row is known wherever it was refused: on one server, and on a node of a cluster, which says it in words alone.
+func TestAViolationIsToldByItsConstraint(t *testing.T) {
+	db := testdb.New(t)
+	store := open(t, db, postgres.Options{})
+	insert := func(statement string) error {
+		_, err := store.DB().ExecContext(t.Context(), statement)
+		return err
+	}
+	const plan = `INSERT INTO reconciler.refund_plans (plan_id, plan_sha256, business_date, refunds, made_by, made_at) VALUES ('plan', repeat('0', 64), '2026-01-05', 1, 'ana', '2026-01-06Z')`
+	if err := insert(plan); err != nil {
+		t.Fatal(err)
+	}
+	twice, none := insert(plan), insert("INSERT INTO reconciler.time_zone (is_only, zone) VALUES (false, 'UTC')")
+	if !postgres.UniqueViolation(twice, "refund_plans_pkey") || postgres.UniqueViolation(twice, "refund_plans") || postgres.CheckViolation(twice, "refund_plans_pkey") {
+		t.Errorf("a second plan of the same id: %v", twice)
+	}
+	if !postgres.CheckViolation(none, "time_zone_is_only_check") || postgres.CheckViolation(none, "time_zone") {
+		t.Errorf("a second row where only one may be: %v", none)
+	}
+}
