@@ -135,6 +135,8 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 		p.amount -= variance
 		p.corrected -= variance
 		l.w.write("UPDATE platform.purchases SET amount_minor = $2 WHERE id = $1", p.id, p.amount)
+	case "disputed_and_refunded":
+		return l.proveRefund(line, subject, -variance, now)
 	case "duplicate_charge", "charge_missing_in_platform":
 		for _, x := range l.extras {
 			if x.label != subject {
@@ -151,6 +153,35 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 		return l.close(line, now)
 	}
 	return true
+}
+
+// proveRefund submits a refund as evidence against the dispute of its charge: the customer's bank returns what went back twice, at the day's rate.
+func (l *life) proveRefund(line, subject string, twice int64, now time.Time) bool {
+	for _, d := range l.disputes {
+		if strings.TrimPrefix(subject, "charge_of_") != d.purchase.label || d.status == "won" {
+			continue
+		}
+		withdrawn, returned, _ := l.gone(d)
+		back := (withdrawn*twice + d.amount - 1) / d.amount
+		if l.isConverted(d.purchase) {
+			back = back * 98 / 100
+		}
+		if twice <= 0 || back <= 0 || back >= withdrawn-returned {
+			continue
+		}
+		if isOpen(d) {
+			if _, err := l.w.stripe.LoseDispute(d.id); err != nil {
+				return false
+			}
+		}
+		after, err := l.w.stripe.ReturnDispute(d.id, stripetest.DisputeReturn{Amount: back, Status: "lost"})
+		if err != nil {
+			return false
+		}
+		d.status = after.Status
+		return true
+	}
+	return l.close(line, now)
 }
 
 // close has a person close a break that was reported.
