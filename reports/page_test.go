@@ -170,11 +170,14 @@ func TestPageSaysWhatWasNotLookedAt(t *testing.T) {
 		t.Error("a night without a check reads as clean")
 	}
 	busy, _, _ := parsePage(t, busyNight())
-	for _, want := range []string{"All totals agree. Rows of the platform that break its contract and were left out: 2.", "24 breaks are open, 6 errors among them; 2.87 EUR, 59.00 USD, 970 credits at stake.",
+	for _, want := range []string{"Every row that was taken is accounted for: matched, awaited, or a break. Rows of the platform that break its contract and were left out: 2.", "6 errors open", "24 breaks are open, 6 errors among them; 2.87 EUR, 59.00 USD, 970 credits at stake.",
 		"1 refund request is overdue.", "104,815.41"} {
 		if !strings.Contains(textOf(busy), want) {
 			t.Errorf("the busy night's page doesn't say %q", want)
 		}
+	}
+	if text := textOf(busy); strings.Contains(text, "✓ totals agree") || strings.Contains(strings.ToLower(text), "all totals agree") {
+		t.Error("a night with open errors says that its totals agree")
 	}
 }
 

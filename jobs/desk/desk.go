@@ -206,7 +206,7 @@ func (d *Desk) index(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for i := len(nights) - 1; i >= 0; i-- {
-		text, class := figures.StatusWords(nights[i].Status, nights[i].Errors)
+		text, class := figures.StatusWords(nights[i].Status, nights[i].Errors, false) // a residual is an open error
 		page.Nights = append(page.Nights, nightLine{nights[i], text, class})
 	}
 	if len(nights) == nightsOnPage {

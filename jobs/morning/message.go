@@ -32,10 +32,16 @@ func MessageOf(s *figures.Summary, troubled []string, link string) Message {
 	if s.Revision > 1 {
 		m.Title += fmt.Sprintf(", revision %d", s.Revision)
 	}
-	m.Title += ": " + morningStatus[s.Status]
-	if errors := openOf(s, reconcile.Error); errors > 0 {
-		m.Title += ", " + numbers.Plural(errors, "open error")
+	var said []string
+	if errors := s.OpenErrors(); s.Status != figures.StatusTied || errors == 0 && !s.HasResidual() {
+		said = append(said, morningStatus[s.Status])
+	} else if errors == 0 {
+		said = append(said, "Stripe's balance is NOT what Stripe says")
 	}
+	if errors := s.OpenErrors(); errors > 0 {
+		said = append(said, numbers.Plural(errors, "open error"))
+	}
+	m.Title += ": " + strings.Join(said, ", ")
 	if !s.Stripe.Looked {
 		m.Title += "; Stripe was NOT looked at"
 	}
@@ -48,15 +54,6 @@ func MessageOf(s *figures.Summary, troubled []string, link string) Message {
 	}
 	m.Changes = changes(s)
 	return m
-}
-
-func openOf(s *figures.Summary, severity reconcile.Severity) int64 {
-	for _, of := range s.Breaks.BySeverity {
-		if of.Severity == severity {
-			return of.Open
-		}
-	}
-	return 0
 }
 
 // attentionLine is the row of the page's table as text.
@@ -90,7 +87,7 @@ func changes(s *figures.Summary) []string {
 	list := []string{fmt.Sprintf("Breaks: %d new, %d cleared by themselves, %d resolved; %d open", b.New, b.Cleared, b.Resolved, b.Open)}
 	if at := len(s.Trends) - 2; at >= 0 {
 		before := s.Trends[at]
-		list = append(list, fmt.Sprintf("Open errors: %d, %d on %s", openOf(s, reconcile.Error), before.Errors, before.Date))
+		list = append(list, fmt.Sprintf("Open errors: %d, %d on %s", s.OpenErrors(), before.Errors, before.Date))
 	}
 	for _, decided := range s.RefundRequests.ByDecision {
 		if decided.Decision == string(reconcile.DecisionApprove) && decided.Requests > 0 {

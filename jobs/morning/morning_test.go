@@ -183,7 +183,7 @@ func TestEveryRevisionIsToldOnceToEachAddress(t *testing.T) {
 		t.Fatalf("%d letters, %d calls; want one each", len(mails.letters), chat.calls.Load())
 	}
 	letter := mails.letters[0]
-	for _, want := range []string{"finance@example.com cfo@example.com\n", "Subject: Reconciliation of 2026-03-05: the totals agree, 3 open errors", "Auto-Submitted: auto-generated",
+	for _, want := range []string{"finance@example.com cfo@example.com\n", "Subject: Reconciliation of 2026-03-05: 3 open errors", "Auto-Submitted: auto-generated",
 		"error: Refund failed, 3 open (1 new): 123.45 USD, 700 JPY", "2026-03-01 was never run", "https://desk.example/2026-03-05"} {
 		if !strings.Contains(strings.ReplaceAll(letter, "=\r\n", ""), want) {
 			t.Errorf("the letter lacks %q:\n%s", want, letter)

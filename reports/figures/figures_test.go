@@ -32,12 +32,26 @@ func TestEveryKindHasAnAnchorOfItsOwn(t *testing.T) {
 	}
 }
 
-// A night whose totals agree, but whose balance at Stripe is not what Stripe says, does not read as one in which everything agrees.
-func TestHeadlineNamesTheResidualAtStripe(t *testing.T) {
-	s := &Summary{Status: StatusTied, StripeCash: []tables.StripeCash{{Currency: "eur", ResidualMinor: "0"}, {Currency: "usd", ResidualMinor: "-1234"}, {Currency: "jpy"}},
-		Breaks: BreakFigures{Open: 1, BySeverity: []SeverityFigures{{Open: 1}, {}, {}}}}
-	want := "All totals that are counted here agree. The balance at Stripe is not what Stripe itself says it is: −12.34 USD. 1 break is open, 1 error among them."
-	if got := Headline(s); got != want {
-		t.Errorf("%s", got)
+// A night with an open error, or whose balance at Stripe is not what Stripe says, does not read as one in which everything agrees.
+func TestOnlyACleanNightReadsAsOne(t *testing.T) {
+	residual := []tables.StripeCash{{Currency: "eur", ResidualMinor: "0"}, {Currency: "usd", ResidualMinor: "-1234"}, {Currency: "jpy"}}
+	for _, c := range []struct {
+		errors         int64
+		cash           []tables.StripeCash
+		chip, headline string
+	}{
+		{0, residual[:1], "✓ totals agree", "Every row is accounted for, and all totals agree. No break is open."},
+		{0, residual, "✗ Stripe's balance differs", "All totals that are counted here agree. The balance at Stripe is not what Stripe itself says it is: −12.34 USD. No break is open."},
+		{1, residual, "1 error open", "Every row is accounted for: matched, awaited, or a break. The balance at Stripe is not what Stripe itself says it is: −12.34 USD. 1 break is open, 1 error among them."},
+		{2, nil, "2 errors open", "Every row is accounted for: matched, awaited, or a break. 2 breaks are open, 2 errors among them."},
+	} {
+		s := &Summary{Status: StatusTied, StripeCash: c.cash, Breaks: BreakFigures{Open: c.errors, BySeverity: []SeverityFigures{{Severity: reconcile.Error, Open: c.errors}, {}, {}}}}
+		if got := Headline(s); got != c.headline {
+			t.Errorf("%d errors: %s", c.errors, got)
+		}
+		chip, class := StatusWords(s.Status, s.OpenErrors(), s.HasResidual())
+		if clean := c.errors == 0 && !s.HasResidual(); chip != c.chip || (class == "ok") != clean {
+			t.Errorf("%d errors: %s, %s", c.errors, chip, class)
+		}
 	}
 }

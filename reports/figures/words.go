@@ -75,6 +75,9 @@ func Headline(s *Summary) string {
 	switch s.Status {
 	case StatusTied:
 		said = append(said, "Every row is accounted for, and all totals agree.")
+		if s.OpenErrors() > 0 {
+			said[0] = "Every row is accounted for: matched, awaited, or a break."
+		}
 	case StatusUntied:
 		said = append(said, "The totals of this night do not agree.")
 	default:
@@ -83,11 +86,14 @@ func Headline(s *Summary) string {
 	if left := LeftOutRows(s); !left.IsZero() {
 		if s.Status == StatusTied {
 			said[0] = "All totals agree."
+			if s.OpenErrors() > 0 {
+				said[0] = "Every row that was taken is accounted for: matched, awaited, or a break."
+			}
 		}
 		said = append(said, fmt.Sprintf("Rows of the platform that break its contract and were left out: %s.", numbers.Grouped(left)))
 	}
 	if residuals := AmountList(cashResiduals(s)); residuals != "" {
-		if s.Status == StatusTied {
+		if s.Status == StatusTied && s.OpenErrors() == 0 {
 			said[0] = "All totals that are counted here agree."
 		}
 		said = append(said, "The balance at Stripe is not what Stripe itself says it is: "+residuals+".")
@@ -166,15 +172,30 @@ func Anchor(kind reconcile.BreakKind) string {
 	}, strings.ToLower(string(kind)))
 }
 
-// StatusWords say how a night ended, and with which colour, for a page: a night whose totals agree is green only when no error is open.
-func StatusWords(status Status, errors int64) (text, class string) {
-	class = StatusClass(status)
-	if status == StatusTied && errors > 0 {
-		class = "error"
+// StatusWords say how a night ended, and with which colour, for a page. That the totals agree is said of a night in which nothing is wrong that
+// somebody has to do something about at once: no error is open, and the balance at Stripe is what Stripe says it is.
+func StatusWords(status Status, errors int64, residual bool) (text, class string) {
+	switch {
+	case status != StatusTied:
+		return StatusText(status), StatusClass(status)
+	case errors > 0:
+		return numbers.Plural(errors, "error") + " open", "error"
+	case residual:
+		return "✗ Stripe's balance differs", "error"
+	default:
+		return StatusText(status), StatusClass(status)
 	}
-	text = StatusText(status)
-	if status == StatusTied && errors > 0 {
-		text = "totals agree, " + numbers.Plural(errors, "error") + " open"
+}
+
+// HasResidual says whether the balance at Stripe is not what Stripe says it is.
+func (s *Summary) HasResidual() bool { return len(cashResiduals(s)) > 0 }
+
+// OpenErrors is how many breaks of severity error are open.
+func (s *Summary) OpenErrors() int64 {
+	for _, of := range s.Breaks.BySeverity {
+		if of.Severity == reconcile.Error {
+			return of.Open
+		}
 	}
-	return text, class
+	return 0
 }

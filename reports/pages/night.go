@@ -146,9 +146,9 @@ func WriteNight(out io.Writer, s *figures.Summary, files []tables.FileEntry) err
 		}
 	}
 	slices.SortFunc(p.Files, func(a, b tables.FileEntry) int { return cmp.Compare(a.Name, b.Name) })
-	p.StatusText, p.StatusClass = figures.StatusWords(s.Status, s.Breaks.BySeverity[0].Open)
+	p.StatusText, p.StatusClass = figures.StatusWords(s.Status, s.OpenErrors(), s.HasResidual())
 	p.Headline = figures.Headline(s)
-	p.OpenErrors = s.Breaks.BySeverity[0].Open
+	p.OpenErrors = s.OpenErrors()
 	p.Tiles = tiles(s)
 	p.Kinds = kindSections(s)
 	p.Ties = ties(s)
