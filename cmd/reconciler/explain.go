@@ -22,7 +22,7 @@ func newExplainCommand(s *cli.Settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "explain ID",
 		Annotations: cli.Takes("ID   of a purchase, job, refund request, charge, refund, dispute, payment intent, invoice, subscription, balance transaction, payout, ledger entry,\n" +
-			"     refund plan or break; or an account, or an e-mail address"),
+			"     journal entry, refund plan or break; or an account, or an e-mail address"),
 		Short: "Tell the whole story of an id, or of a customer",
 		Long: `explain tells everything the books know about an id, in chronological order: the source rows, the decisions with their clauses, the ledger
 entries, what Stripe booked and in which payout it left, the refunds that were planned, approved and sent, and the reports they are in.

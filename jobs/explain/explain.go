@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +21,7 @@ import (
 )
 
 // ErrUnknown says that nothing is known of what was asked for.
-var ErrUnknown = errors.New("no purchase, job, refund request, charge, refund, dispute, payment intent, invoice, subscription, balance transaction, payout, ledger entry, refund plan, break, account or e-mail address of this name is known")
+var ErrUnknown = errors.New("no purchase, job, refund request, charge, refund, dispute, payment intent, invoice, subscription, balance transaction, payout, ledger entry, journal entry, refund plan, break, account or e-mail address of this name is known")
 
 // Told is what is known.
 type Told struct {
@@ -109,6 +110,13 @@ type storyLine struct {
 // tellStory gathers what happened to an id and all that belongs to it, in order of time, the charges among that, and the clauses that it cites.
 func tellStory(ctx context.Context, store *postgres.Store, id string) (section Section, charges, cited []string, err error) {
 	section = Section{Key: "story", Title: "What happened (times are UTC)", Columns: []Column{{"at", "When"}, {"says", "What"}, {"source", "Where it is recorded"}, {"clause", "Clause"}}}
+	lines, about, err := journalEntry(ctx, store, id)
+	if err != nil {
+		return section, nil, nil, err
+	}
+	if about != "" { // what an entry is about has a story of its own
+		id = about
+	}
 	var related []struct{ Kind, ID string }
 	if err := store.Select(ctx, &related, "explain/find", postgres.Args{"id": id}); err != nil {
 		return section, nil, nil, err
@@ -119,7 +127,6 @@ func tellStory(ctx context.Context, store *postgres.Store, id string) (section S
 		ids[r.Kind] = append(ids[r.Kind], r.ID)
 		all = append(all, r.ID)
 	}
-	var lines []storyLine
 	for _, part := range []struct {
 		statement string
 		ids       []string
@@ -152,6 +159,32 @@ func tellStory(ctx context.Context, store *postgres.Store, id string) (section S
 	}
 	slices.Sort(cited)
 	return section, ids["charge"], cited, nil
+}
+
+// journalID is an entry of the journal: its night, and what tells it from the others of that night.
+var journalID = regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})-[0-9a-v]{12}$`)
+
+// journalEntry are the lines of an entry of the journal, and the row that it comes from: "" where it sums up many, or there is no such entry.
+func journalEntry(ctx context.Context, store *postgres.Store, id string) (lines []storyLine, about string, err error) {
+	parts := journalID.FindStringSubmatch(id)
+	if parts == nil {
+		return nil, "", nil
+	}
+	night, err := reconcile.ParseDate(strings.Join(parts[1:], "-"))
+	if err != nil {
+		return nil, "", nil // it looks like one, and is none
+	}
+	var found []struct {
+		storyLine
+		About string
+	}
+	if err := store.Select(ctx, &found, "explain/journal", postgres.Args{"date": night, "entry_id": id}); err != nil {
+		return nil, "", err
+	}
+	for _, line := range found {
+		lines, about = append(lines, line.storyLine), line.About
+	}
+	return lines, about, nil
 }
 
 func text(s string) Cell { return Cell{Text: terminal.OneLine(s), Value: s} }

@@ -43,6 +43,9 @@ func Sync(ctx context.Context, n *night.Night, stripe StripeSource) (night.Count
 		}
 		return counts, err
 	}
+	if _, err := n.Store.Exec(ctx, "stripe/forget_payers", nil); err != nil {
+		return counts, err
+	}
 	n.Step("sync-stripe/synced")
 	books, err := reconcileBooks(ctx, n)
 	for name, count := range books {

@@ -5,4 +5,4 @@
         CASE t.reporting_category WHEN 'dispute_reversal' THEN t.amount_minor ELSE 0 END AS returned_minor,
         t.fee_minor - CASE WHEN t.reporting_category IN ('dispute', 'dispute_reversal') THEN 0 ELSE t.amount_minor END AS fees_minor
  FROM reconciler.stripe_balance_transactions t
- WHERE t.source_id = d.id AND t.reporting_category IN ('dispute', 'dispute_reversal', 'fee', 'network_cost', 'tax'))
+ WHERE t.source_id = d.id AND t.source_id <> '' AND t.reporting_category IN ('dispute', 'dispute_reversal', 'fee', 'network_cost', 'tax'))

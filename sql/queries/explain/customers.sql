@@ -10,9 +10,9 @@ LEFT JOIN LATERAL (
     UNION SELECT p.account_id FROM source.purchases p WHERE p.stripe_payment_intent_id = c.payment_intent_id AND c.payment_intent_id <> ''
     UNION SELECT p.account_id FROM source.purchases p WHERE p.stripe_invoice_id = c.invoice_id AND c.invoice_id <> ''
     UNION SELECT p.account_id FROM reconciler.stripe_charges o JOIN source.purchases p ON p.id = o.metadata_purchase_id AND o.metadata_purchase_id <> ''
-          WHERE o.customer_id = c.customer_id AND c.customer_id <> ''
+          WHERE o.customer_id = c.customer_id AND o.customer_id <> ''
     UNION SELECT s.account_id FROM reconciler.stripe_subscriptions t JOIN source.subscriptions s ON s.stripe_subscription_id = t.id
-          WHERE t.customer_id = c.customer_id AND c.customer_id <> ''
+          WHERE t.customer_id = c.customer_id AND t.customer_id <> ''
     UNION SELECT a.id FROM source.accounts a WHERE lower(a.email) = lower(c.email) AND c.email <> '') known ON true
 LEFT JOIN source.accounts a ON a.id = known.account_id
 WHERE c.id = ANY (@ids::text[])

@@ -1,10 +1,11 @@
 -- What an id means, and what belongs to its story, in either direction: purchase, charges, refunds, disputes, balance transactions, payout,
--- invoices, subscription, requests, job, refund plan.
+-- invoices, subscription, requests, job, refund plan. Each link is a lookup of its own: an OR between two would read the whole relation.
 WITH named AS (
     SELECT @id::text AS id
     UNION SELECT b.subject_id FROM reconciler.breaks b WHERE b.break_id = @id::text
 ), subscription AS (
-    SELECT s.id, s.stripe_subscription_id FROM source.subscriptions s WHERE s.id IN (SELECT id FROM named) OR s.stripe_subscription_id IN (SELECT id FROM named)
+    SELECT s.id, s.stripe_subscription_id FROM source.subscriptions s WHERE s.id IN (SELECT id FROM named)
+    UNION SELECT s.id, s.stripe_subscription_id FROM source.subscriptions s WHERE s.stripe_subscription_id IN (SELECT id FROM named)
     UNION SELECT s.id, s.stripe_subscription_id FROM source.subscription_changes c JOIN source.subscriptions s ON s.id = c.subscription_id
           WHERE c.id IN (SELECT id FROM named)
     UNION SELECT '', s.id FROM reconciler.stripe_subscriptions s WHERE s.id IN (SELECT id FROM named)
@@ -23,11 +24,12 @@ WITH named AS (
     UNION SELECT r.charge_id FROM reconciler.stripe_refunds r WHERE r.id IN (SELECT id FROM start)
     UNION SELECT d.charge_id FROM reconciler.stripe_disputes d WHERE d.id IN (SELECT id FROM start)
     UNION SELECT c.id FROM reconciler.stripe_charges c WHERE c.payment_intent_id IN (SELECT id FROM start) AND c.payment_intent_id <> ''
-    UNION SELECT c.id FROM reconciler.stripe_charges c WHERE c.invoice_id IN (SELECT id FROM invoice)
+    UNION SELECT c.id FROM reconciler.stripe_charges c WHERE c.invoice_id IN (SELECT id FROM invoice) AND c.invoice_id <> ''
 ), purchase AS (
     SELECT p.id FROM source.purchases p WHERE p.id IN (SELECT id FROM start)
     UNION SELECT p.id FROM source.purchases p WHERE p.stripe_payment_intent_id IN (SELECT id FROM start)
-    UNION SELECT p.id FROM source.purchases p WHERE p.stripe_invoice_id IN (SELECT id FROM start) OR p.stripe_invoice_id IN (SELECT id FROM invoice)
+    UNION SELECT p.id FROM source.purchases p WHERE p.stripe_invoice_id IN (SELECT id FROM start)
+    UNION SELECT p.id FROM source.purchases p WHERE p.stripe_invoice_id IN (SELECT id FROM invoice)
     UNION SELECT r.purchase_id FROM request r WHERE r.purchase_id <> ''
     UNION SELECT d.purchase_id FROM reconciler.refund_decisions d JOIN request r ON r.id = d.request_id WHERE d.purchase_id <> ''
     UNION SELECT e.purchase_id FROM source.credit_entries e WHERE e.id IN (SELECT id FROM start) AND e.purchase_id <> ''
@@ -53,14 +55,14 @@ UNION SELECT 'intent', i.id FROM reconciler.stripe_payment_intents i WHERE i.id 
 UNION SELECT 'job', id FROM job
 UNION SELECT 'request', id FROM request
 UNION SELECT 'request', r.id FROM source.refund_requests r WHERE r.purchase_id IN (SELECT id FROM purchase)
-UNION SELECT 'request', d.request_id FROM reconciler.refund_decisions d WHERE d.purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'request', d.request_id FROM reconciler.refund_decisions d WHERE d.purchase_id IN (SELECT id FROM purchase) AND d.purchase_id <> ''
 UNION SELECT 'entry', e.id FROM source.credit_entries e
-      WHERE (e.id IN (SELECT id FROM start) OR 'entry:' || e.id IN (SELECT id FROM start)) AND coalesce(e.job_id, '') = '' AND coalesce(e.purchase_id, '') = ''
+      WHERE e.id IN (SELECT id FROM start UNION SELECT substr(id, 7) FROM start WHERE id LIKE 'entry:%') AND coalesce(e.job_id, '') = '' AND coalesce(e.purchase_id, '') = ''
 UNION SELECT 'subject', 'entry:' || e.id FROM source.credit_entries e WHERE e.id = @id::text AND coalesce(e.job_id, '') = '' AND coalesce(e.purchase_id, '') = ''
 UNION SELECT 'plan', p.plan_id FROM reconciler.refund_plans p WHERE p.plan_id = @id::text
 UNION SELECT 'charge', id FROM charge
 UNION SELECT 'charge', p.stripe_charge_id FROM source.purchases p WHERE p.id IN (SELECT id FROM purchase) AND p.stripe_charge_id <> ''
-UNION SELECT 'charge', c.id FROM reconciler.stripe_charges c WHERE c.metadata_purchase_id IN (SELECT id FROM purchase)
+UNION SELECT 'charge', c.id FROM reconciler.stripe_charges c WHERE c.metadata_purchase_id IN (SELECT id FROM purchase) AND c.metadata_purchase_id <> ''
 UNION SELECT 'charge', c.id FROM source.purchases p JOIN reconciler.stripe_charges c ON c.payment_intent_id = p.stripe_payment_intent_id
       WHERE p.id IN (SELECT id FROM purchase) AND c.payment_intent_id <> ''
 UNION SELECT 'charge', c.id FROM source.purchases p JOIN reconciler.stripe_charges c ON c.invoice_id = p.stripe_invoice_id

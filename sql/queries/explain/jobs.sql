@@ -16,4 +16,6 @@ SELECT (SELECT max(r.as_of) FROM reconciler.runs r WHERE r.business_date = c.bus
                        WHEN 'pending' THEN 'decided: nothing yet' ELSE 'decided: nothing is credited back' END
        || '; class ' || c.class || CASE WHEN c.rule <> '' THEN ' by rule ' || c.rule ELSE '' END || ', policy ' || c.policy_version
        || '; ' || c.debited || ' debited, ' || c.credited_before || ' credited before; ' || c.reason
-FROM reconciler.credit_backs c WHERE c.job_id = ANY (@ids::text[])
+FROM (SELECT j.account_id, j.id FROM source.jobs j WHERE j.id = ANY (@ids::text[])
+      UNION SELECT e.account_id, e.job_id FROM source.credit_entries e WHERE e.job_id = ANY (@ids::text[])) o
+JOIN reconciler.credit_backs c ON c.account_id = o.account_id AND c.job_id = o.id

@@ -17,4 +17,7 @@ SELECT (SELECT max(r.as_of) FROM reconciler.runs r WHERE r.business_date = w.bus
        'the refund window is ' || w.state || CASE WHEN w.state_before <> '' THEN ' (was ' || w.state_before || ')' ELSE '' END
        || '; ' || w.used_credits || ' of ' || w.credits || ' credits used; a refund can be requested until '
        || to_char(w.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ' UTC; policy ' || w.policy_version
-FROM reconciler.refund_windows w WHERE w.purchase_id = ANY (@ids::text[]) AND w.state <> w.state_before
+FROM (SELECT p.account_id, p.id FROM source.purchases p WHERE p.id = ANY (@ids::text[])
+      UNION SELECT e.account_id, e.purchase_id FROM source.credit_entries e WHERE e.purchase_id = ANY (@ids::text[])) o
+JOIN reconciler.refund_windows w ON w.account_id = o.account_id AND w.purchase_id = o.id
+WHERE w.state <> w.state_before

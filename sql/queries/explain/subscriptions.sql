@@ -8,7 +8,7 @@ UNION ALL
 SELECT x.created_at, 'Stripe subscription ' || x.id, '', 'at Stripe it is ' || x.status
        || coalesce(', until ' || to_char(x.current_period_end AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '') || CASE WHEN x.cancel_at_period_end THEN ', and ends with its period' ELSE '' END
 FROM reconciler.stripe_subscriptions x
-WHERE x.id = ANY (@ids::text[]) OR x.id IN (SELECT s.stripe_subscription_id FROM source.subscriptions s WHERE s.id = ANY (@ids::text[]))
+WHERE x.id IN (SELECT unnest(@ids::text[]) UNION SELECT s.stripe_subscription_id FROM source.subscriptions s WHERE s.id = ANY (@ids::text[]))
 UNION ALL
 SELECT c.requested_at, 'platform.subscription_changes ' || c.id, '4.1', coalesce(c.kind, '?') || ' from ' || coalesce(c.from_plan, '?') || coalesce(' to ' || c.to_plan, '')
        || ', effective ' || to_char(c.effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || coalesce('; invoice ' || c.stripe_invoice_id, '')

@@ -1,6 +1,7 @@
--- A page or more of charges as Stripe has them now; times are Unix seconds.
+-- A page or more of charges as Stripe has them now; times are Unix seconds. Who paid is kept only where no purchase says it.
 WITH r AS (
-    SELECT r.id, r.payment_intent_id, r.invoice_id, r.customer_id, r.metadata_purchase_id, r.email, r.metadata::jsonb AS metadata, r.method, r.amount_minor,
+    SELECT r.id, r.payment_intent_id, r.invoice_id, r.customer_id, r.metadata_purchase_id, CASE WHEN known.purchase THEN '' ELSE r.email END AS email,
+        CASE WHEN known.purchase THEN '{}' ELSE r.metadata::jsonb END AS metadata, r.method, r.amount_minor,
         -- What a payment had brought before it failed was captured, though Stripe says 0 once it has failed; the nights before must not change.
         CASE WHEN r.status = 'failed' AND r.failure_balance_transaction_id <> '' THEN r.amount_minor ELSE r.captured_minor END AS captured_minor,
         r.currency, r.status, r.captured, r.failure_code, r.balance_transaction_id, r.failure_balance_transaction_id, to_timestamp(r.created_at) AS created_at
@@ -10,6 +11,7 @@ WITH r AS (
         @balance_transaction_id::text[], @failure_balance_transaction_id::text[], @created_at::bigint[])
         AS r(id, payment_intent_id, invoice_id, customer_id, metadata_purchase_id, email, metadata, method, amount_minor, captured_minor, currency, status, captured,
             failure_code, balance_transaction_id, failure_balance_transaction_id, created_at)
+    CROSS JOIN LATERAL (SELECT {{ charge_has_purchase }} AS purchase FROM (SELECT r.id, r.payment_intent_id, r.invoice_id, r.metadata_purchase_id) c) known
 ), changed AS (
     -- Everything here sees the rows as they were before this statement. An authorisation of which nothing is captured yet is a state of
     -- its own, though Stripe calls it succeeded.
