@@ -200,7 +200,7 @@ func readOnly(err error) bool {
 // shows as a key that is taken.
 func overtaken(err error) bool {
 	var pqErr *pq.Error
-	return errors.As(err, &pqErr) && (pqErr.Code == "40001" || pqErr.Code == "23505" && (strings.HasPrefix(pqErr.Table, "audit_") || strings.Contains(pqErr.Message, ` "audit_`)))
+	return errors.As(err, &pqErr) && (pqErr.Code == "40001" || pqErr.Code == "23505" && (strings.HasPrefix(pqErr.Table, "audit_") || strings.Contains(pqErr.Message, "audit_")))
 }
 
 // UniqueViolation says whether err is a duplicate of the named unique key.
@@ -218,7 +218,11 @@ func CheckViolation(err error, constraint string) bool {
 // violates says whether it is that constraint. On a cluster each part of a table has its own, whose name ends in the part's number, and what a
 // node refuses is passed on as a message alone, in whatever language.
 func violates(err *pq.Error, constraint string) bool {
-	return err.Constraint == constraint || regexp.MustCompile(`"`+regexp.QuoteMeta(constraint)+`(_[0-9]+)?"`).MatchString(err.Message)
+	named := regexp.MustCompile(`\b` + regexp.QuoteMeta(constraint) + `(_[0-9]+)?\b`)
+	if err.Constraint != "" {
+		return named.FindString(err.Constraint) == err.Constraint
+	}
+	return named.MatchString(err.Message)
 }
 
 // LacksRight says whether err is the refusal of something that the role may not do.

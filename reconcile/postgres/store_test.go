@@ -443,7 +443,7 @@ func TestAViolationIsToldByItsConstraint(t *testing.T) {
 	if !postgres.UniqueViolation(twice, "refund_plans_pkey") || postgres.UniqueViolation(twice, "refund_plans") || postgres.CheckViolation(twice, "refund_plans_pkey") {
 		t.Errorf("a second plan of the same id: %v", twice)
 	}
-	if !postgres.CheckViolation(none, "time_zone_is_only_check") || postgres.CheckViolation(none, "time_zone") {
+	if !postgres.CheckViolation(none, "time_zone_is_only_check") || postgres.CheckViolation(none, "time_zone_zone_check") {
 		t.Errorf("a second row where only one may be: %v", none)
 	}
 }

@@ -455,10 +455,18 @@ func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
 func (s *server) drop(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := s.execute(ctx, "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name)+" WITH (FORCE)"); err != nil {
-		return fmt.Errorf("drop database %s: %w", name, err)
+	for {
+		err := s.execute(ctx, "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name)+" WITH (FORCE)")
+		// Citus begins a session in each of its databases anew when somebody has ended it.
+		var refused *pq.Error
+		if s.cluster != nil && ctx.Err() == nil && errors.As(err, &refused) && refused.Code == "55006" {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("drop database %s: %w", name, err)
+		}
+		return nil
 	}
-	return nil
 }
 
 func (s *server) execute(ctx context.Context, statement string) error {
