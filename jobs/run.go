@@ -190,8 +190,6 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		defer func() { err = errors.Join(err, turn.Unlock()) }()
 	}
 
-	w.Store.KeepSessions(night.With(night.MatchingTx.Settings, postgres.Args{"work_mem": night.MatchingTx.WorkMem}))
-
 	zone, err := keepZone(ctx, store, w.Reports, w.Settings.Defaults().Zone)
 	if err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
@@ -204,6 +202,9 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		if done, err := isDone(ctx, n); err != nil || done {
 			return err
 		}
+	}
+	if err := w.keepSessions(ctx, n); err != nil {
+		return fmt.Errorf("night %s: %w", date, err)
 	}
 	if n.Run.Whole {
 		if err := n.BeginRun(ctx, "night"); err != nil {
@@ -220,6 +221,20 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		tellAuditHead(ctx, n)
 	}
 	return err
+}
+
+// keepSessions has the database keep what several of the night's statements need: their settings, and where there are few rows their plans too.
+func (w *Worker) keepSessions(ctx context.Context, n *night.Night) error {
+	var rows int64
+	if err := n.Store.Get(ctx, &rows, "reading/size", n.Span(postgres.Args{"limit": n.Settings.Sizes.PlannedRows})); err != nil {
+		return err
+	}
+	if rows > n.Settings.Sizes.PlannedRows {
+		rows = 0
+	}
+	n.Run.Few = rows > 0
+	w.Store.KeepSessions(night.With(night.MatchingTx.Settings, postgres.Args{"work_mem": night.MatchingTx.WorkMem}), rows)
+	return nil
 }
 
 // tellIndex has the index page say that the run has failed. It was written while the run was still under way.

@@ -34,6 +34,7 @@ type Run struct {
 	CodeVersion string
 	Whole       bool // all steps are run, and the night is reported at the end
 	Rehearsal   bool // what is written to the database will be rolled back, so that nothing may leave it
+	Few         bool // rows are all there are to look at, so that no statistics of them are needed
 	Clock       func() time.Time
 	Step        func(name string)
 }

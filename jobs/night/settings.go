@@ -42,6 +42,8 @@ type Sizes struct {
 	TurnRows int64
 	// LedgerRows from which the whole ledger is not summed every night. Default 100,000.
 	LedgerRows int64
+	// PlannedRows up to which, this night's and all earlier ones' together, statements are planned once and not every night. Default 100,000.
+	PlannedRows int64
 }
 
 // Defaults fills what was left zero, the caps aside: 0 there means no cap.
@@ -65,6 +67,7 @@ func (s Settings) Defaults() Settings {
 	s.Sizes.LookBackRows = cmp.Or(s.Sizes.LookBackRows, 2_000_000)
 	s.Sizes.TurnRows = cmp.Or(s.Sizes.TurnRows, 10_000)
 	s.Sizes.LedgerRows = cmp.Or(s.Sizes.LedgerRows, 100_000)
+	s.Sizes.PlannedRows = cmp.Or(s.Sizes.PlannedRows, 100_000)
 	if s.Chart.IsZero() {
 		s.Chart = reconcile.DefaultChart()
 	}

@@ -142,6 +142,9 @@ func (n *opening) findMoves(ctx context.Context, tx *postgres.Tx) error {
 			return err
 		}
 	}
+	if n.Run.Few {
+		return nil
+	}
 	_, err = tx.Exec(ctx, "reading/analyze_moves", postgres.Args{})
 	return err
 }

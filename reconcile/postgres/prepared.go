@@ -18,16 +18,25 @@ import (
 // KeepSessions makes connections keep what they have told the server: every statement that they are given a second time stays prepared, parsed and
 // rewritten once and not once a night, and the settings of an ordinary transaction, with the given ones among them, are those of the session.
 // Only for who has made sure that a connection is a session of the server (see SharesSessions).
-func (s *Store) KeepSessions(settings map[string]any) {
+//
+// rows is how many there are for statements to look at, where these are so few that planning a statement takes longer than running it, whatever its
+// values: it is planned once then, and again when there are twice as many. 0: it is planned with its values each time.
+func (s *Store) KeepSessions(settings map[string]any, rows int64) {
 	all := maps.Clone(ordinarily)
 	maps.Copy(all, settings)
-	if before := s.kept.Load(); before == nil || !maps.Equal(before.settings, all) {
-		s.kept.Store(&keptSession{all})
+	if rows > 0 {
+		all["plan_cache_mode"] = "force_generic_plan"
+	}
+	if before := s.kept.Load(); before == nil || !maps.Equal(before.settings, all) || rows >= 2*before.rows && rows > 0 {
+		s.kept.Store(&keptSession{all, rows})
 	}
 }
 
 // keptSession is how sessions of a store are that are kept.
-type keptSession struct{ settings map[string]any }
+type keptSession struct {
+	settings map[string]any
+	rows     int64 // for which plans are kept; 0: they are not
+}
 
 // preparing is a connector whose connections begin with the worker's own settings, and can keep statements prepared.
 type preparing struct {
@@ -86,6 +95,11 @@ func (c *preparingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver
 	if wanted, _ := ctx.Value(sessionKey{}).(*keptSession); wanted != nil && c.settled != wanted {
 		if _, err := c.pqConn.ExecContext(ctx, setConfig(wanted.settings, false), nil); err != nil {
 			return nil, err
+		}
+		if wanted.rows > 0 {
+			if _, err := c.pqConn.ExecContext(ctx, "DISCARD PLANS", nil); err != nil {
+				return nil, err
+			}
 		}
 		c.settled = wanted
 	}

@@ -387,7 +387,7 @@ func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
 	if statements, _ := kept(); statements != 0 {
 		t.Errorf("%d statements are kept by a store that was not told to", statements)
 	}
-	store.KeepSessions(nil)
+	store.KeepSessions(nil, 0)
 	for range 20 {
 		if err := read(); err != nil {
 			t.Fatal(err)
@@ -418,6 +418,56 @@ func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
 		if err := ask(); err != nil {
 			t.Errorf("and again: %v", err)
 		}
+	}
+}
+
+// Where there are few rows a statement is planned once, whatever its values, and read without a cursor.
+func TestPlansForFewRowsAreKept(t *testing.T) {
+	store := open(t, testdb.New(t), postgres.Options{MaxConnections: 1})
+	var pages int
+	ask := func() {
+		t.Helper()
+		err := store.InTx(t.Context(), postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
+			type column struct {
+				Relation, Column, Type string
+				IsVirtual              bool `db:"is_virtual"`
+			}
+			pages = 0
+			return postgres.InPages(ctx, tx, "check/columns", postgres.Args{"schema": "platform", "relations": []string{"jobs"}}, 4, func(page []column) error {
+				pages++
+				return nil
+			})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	plans := func() (generic, custom int) {
+		t.Helper()
+		err := store.DB().QueryRowContext(t.Context(), "SELECT coalesce(sum(generic_plans), 0), coalesce(sum(custom_plans), 0) FROM pg_prepared_statements").Scan(&generic, &custom)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return generic, custom
+	}
+	store.KeepSessions(nil, 1000)
+	for range 4 {
+		ask()
+	}
+	if generic, custom := plans(); generic != 3 || custom != 0 || pages != 3 { // the first one was not prepared yet; 9 columns by 4
+		t.Errorf("%d generic plans and %d others, %d pages; want 3, none and 3", generic, custom, pages)
+	}
+	store.KeepSessions(nil, 1999)
+	ask()
+	if mode := setting(t, store.DB(), "plan_cache_mode"); mode != "force_generic_plan" {
+		t.Errorf("plan_cache_mode is %s with less than twice as many rows", mode)
+	}
+	store.KeepSessions(nil, 0)
+	for range 4 {
+		ask()
+	}
+	if mode := setting(t, store.DB(), "plan_cache_mode"); mode != "force_custom_plan" || pages != 3 {
+		t.Errorf("plan_cache_mode is %s, %d pages, with more rows than few", mode, pages)
 	}
 }
 

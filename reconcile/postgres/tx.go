@@ -28,7 +28,8 @@ type TxOptions struct {
 // Tx is a running transaction.
 type Tx struct {
 	*runner
-	tx *sqlx.Tx
+	tx       *sqlx.Tx
+	fewInAll bool // rows for any statement to look at
 }
 
 type txKey struct{}
@@ -80,7 +81,7 @@ func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.C
 	if err := s.setLocal(ctx, tx, o, session); err != nil {
 		return err
 	}
-	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx}); err != nil {
+	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx, fewInAll: session != nil && session.rows > 0}); err != nil {
 		return err
 	}
 	if err := s.intercept(ctx, "commit", false); err != nil {
@@ -100,7 +101,7 @@ const idleLimit = 15 * time.Minute
 var ordinarily = map[string]any{
 	"lock_timeout":                        (5 * time.Second).Milliseconds(),
 	"idle_in_transaction_session_timeout": idleLimit.Milliseconds(),
-	"plan_cache_mode":                     "force_custom_plan", // statements are made to be planned with their values, also where they are kept prepared
+	"plan_cache_mode":                     "force_custom_plan", // statements are made to be planned with their values, also where they are kept prepared; see KeepSessions
 	"cursor_tuple_fraction":               1,                   // InPages reads to the end
 	"jit_above_cost":                      -1,                  // compiling takes longer than what is compiled, readings of whole nights aside
 }
@@ -145,7 +146,20 @@ func setConfig(settings map[string]any, local bool) string {
 
 // InPages reads the rows of a statement through fn, so many at a time and in their order, while fn is free to run other statements in the same
 // transaction: worked out once, held by the server, and as of the moment at which the reading began, whatever fn writes. fn must not keep the page.
+// Where there are few rows in all they are read at once, as a cursor's statement is planned each time.
 func InPages[T any](ctx context.Context, tx *Tx, statement string, args Args, size int, fn func(page []T) error) error {
+	if tx.fewInAll {
+		var rows []T
+		if err := tx.Select(ctx, &rows, statement, args); err != nil {
+			return err
+		}
+		for page := range slices.Chunk(rows, size) {
+			if err := fn(page); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	text, values, err := tx.bind(statement, args)
 	if err != nil {
 		return err
