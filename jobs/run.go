@@ -195,26 +195,24 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	n := w.night(date, zone, o)
-	if err := n.Store.Get(ctx, &n.Revision, "runs/revision", postgres.Args{"date": date}); err != nil {
-		return fmt.Errorf("night %s: %w", date, err)
-	}
 	if o.unlessDone {
 		if done, err := isDone(ctx, n); err != nil || done {
 			return err
 		}
 	}
-	if err := w.keepSessions(ctx, n); err != nil {
+	if err := w.stand(ctx, n); err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	if n.Run.Whole {
-		if err := n.BeginRun(ctx, "night"); err != nil {
+		if err := n.BeginRun(ctx, "night", night.EndedRun{}); err != nil {
 			return err
 		}
 	}
 	err = w.runSteps(ctx, n, o)
 	if n.Run.Whole {
 		failed := err != nil
-		err = errors.Join(err, n.FinishRun("night", nil, err))
+		ended, endErr := n.EndRun("night", nil, err)
+		err = errors.Join(err, endErr, n.FinishRun(ended))
 		if failed {
 			w.tellIndex(ctx, n)
 		}
@@ -223,17 +221,23 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 	return err
 }
 
-// keepSessions has the database keep what several of the night's statements need: their settings, and where there are few rows their plans too.
-func (w *Worker) keepSessions(ctx context.Context, n *night.Night) error {
-	var rows int64
-	if err := n.Store.Get(ctx, &rows, "reading/size", n.Span(postgres.Args{"limit": n.Settings.Sizes.PlannedRows})); err != nil {
+// stand finds out where the night stands, which stays so while it has its turn, and has the database keep what several of its statements need: their
+// settings, and where there are few rows their plans too.
+func (w *Worker) stand(ctx context.Context, n *night.Night) error {
+	var standing struct {
+		Revision int
+		Reported reconcile.Date
+		Rows     int64
+	}
+	if err := n.Store.Get(ctx, &standing, "runs/standing", n.Span(postgres.Args{"date": n.Date, "limit": n.Settings.Sizes.PlannedRows})); err != nil {
 		return err
 	}
-	if rows > n.Settings.Sizes.PlannedRows {
-		rows = 0
+	n.Revision, n.Run.Reported = standing.Revision, standing.Reported
+	if standing.Rows > n.Settings.Sizes.PlannedRows {
+		standing.Rows = 0
 	}
-	n.Run.Few = rows > 0
-	w.Store.KeepSessions(night.With(night.MatchingTx.Settings, postgres.Args{"work_mem": night.MatchingTx.WorkMem}), rows)
+	n.Run.Few = standing.Rows > 0
+	w.Store.KeepSessions(night.With(night.MatchingTx.Settings, postgres.Args{"work_mem": night.MatchingTx.WorkMem}), standing.Rows)
 	return nil
 }
 
@@ -308,12 +312,14 @@ func (w *Worker) runSteps(ctx context.Context, n *night.Night, o runOptions) err
 }
 
 // trySteps does the steps but for a sync that is done already.
-func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, lookBehind bool, synced *bool) error {
+func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, lookBehind bool, synced *bool) (err error) {
 	n, read, err := w.open(ctx, base, lookBehind)
 	if err != nil {
 		return fmt.Errorf("night %s: open: %w", base.Date, err)
 	}
 	defer func() { base.Revision = n.Revision }()
+	var ended night.EndedRun // of the step before, which is recorded with the beginning of the next
+	defer func() { err = errors.Join(err, n.FinishRun(ended)) }()
 	var failures []error
 	for _, step := range w.steps(o) {
 		if len(o.only) > 0 && !slices.Contains(o.only, step.name) || step.name == "sync-stripe" && *synced {
@@ -323,7 +329,8 @@ func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, 
 			failures = append(failures, fmt.Errorf("night %s: stopped before %s: %w", n.Date, step.name, err))
 			break
 		}
-		err := w.runStep(ctx, n, read, step)
+		var err error
+		ended, err = w.runStep(ctx, n, read, step, ended)
 		if errors.Is(err, source.ErrStillWritten) {
 			return err
 		}
@@ -339,12 +346,13 @@ func (w *Worker) open(ctx context.Context, base *night.Night, lookBehind bool) (
 	return source.Open(ctx, base, lookBehind)
 }
 
-func (w *Worker) runStep(ctx context.Context, n *night.Night, read *source.Reading, step step) (err error) {
+// runStep records how the step before ended when it begins its own; it returns how that ended, to be recorded.
+func (w *Worker) runStep(ctx context.Context, n *night.Night, read *source.Reading, step step, before night.EndedRun) (ended night.EndedRun, err error) {
 	if w.Progress != nil {
 		w.Progress(n.Date, step.name)
 	}
-	if err := n.BeginRun(ctx, step.name); err != nil {
-		return err
+	if err := n.BeginRun(ctx, step.name, before); err != nil {
+		return before, err
 	}
 	started := n.Now()
 	counts, err := runSafely(ctx, n, read, step)
@@ -356,7 +364,8 @@ func (w *Worker) runStep(ctx context.Context, n *night.Night, read *source.Readi
 	if w.Ended != nil {
 		w.Ended(n.Date, step.name, took)
 	}
-	return errors.Join(err, n.FinishRun(step.name, counts, err))
+	ended, endErr := n.EndRun(step.name, counts, err)
+	return ended, errors.Join(err, endErr)
 }
 
 // ErrPanic says that a job panicked: a mistake in the worker, which another try won't mend.

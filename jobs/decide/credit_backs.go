@@ -58,10 +58,7 @@ func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
-	booking, err := n.Booking(ctx, tx)
-	if err != nil {
-		return nil, err
-	}
+	booking := n.Booking()
 	if err := recordCreditBacks(ctx, n, tx, job, booking.At); err != nil {
 		return nil, err
 	}

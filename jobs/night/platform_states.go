@@ -22,15 +22,8 @@ func (n *Night) NoteStates(ctx context.Context, job string) error {
 	if !ok {
 		return nil
 	}
-	return n.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-		reported, err := LastReported(ctx, tx)
-		if err != nil {
-			return err
-		}
-		onlyUnknown := n.Run.Rehearsal || reported.After(n.Date)
-		if _, err := tx.Exec(ctx, statement, postgres.Args{"as_of": n.AsOf(), "only_unknown": onlyUnknown}); err != nil {
-			return fmt.Errorf("note states: %w", err)
-		}
-		return nil
-	})
+	if _, err := n.Store.Exec(ctx, statement, postgres.Args{"as_of": n.AsOf(), "only_unknown": n.Run.Rehearsal || n.IsOlder()}); err != nil {
+		return fmt.Errorf("note states: %w", err)
+	}
+	return nil
 }

@@ -16,23 +16,23 @@ type booking struct {
 	On reconcile.Date // the night that sees them
 }
 
-func (n *Night) Booking(ctx context.Context, q postgres.Querier) (booking, error) {
-	reported, err := LastReported(ctx, q)
-	if err != nil {
-		return booking{}, err
-	}
+func (n *Night) Booking() booking {
 	latest := n.Night
-	if reported.After(n.Date) {
-		latest = reconcile.NightOf(reported, n.Settings.Zone)
+	if n.IsOlder() {
+		latest = reconcile.NightOf(n.Run.Reported, n.Settings.Zone)
 	}
-	return booking{At: latest.AsOf(), On: latest.Date.AddDays(1)}, nil
+	return booking{At: latest.AsOf(), On: latest.Date.AddDays(1)}
 }
 
 // IsOpen says whether what arrives late can be booked in this night: no later night has been reported, and this one either hasn't been or
 // is reported anew. A single job of a reported night publishes nothing: what it booked would be in nobody's books.
-func (n *Night) IsOpen(reported reconcile.Date) bool {
+func (n *Night) IsOpen() bool {
+	reported := n.Run.Reported
 	return reported.IsZero() || n.Date.After(reported) || n.Date == reported && n.Run.Whole
 }
+
+// IsOlder says whether a later night has been reported.
+func (n *Night) IsOlder() bool { return n.Run.Reported.After(n.Date) }
 
 // LastReported is the latest night whose report has been made; zero when there is none.
 func LastReported(ctx context.Context, q postgres.Querier) (reconcile.Date, error) {

@@ -21,24 +21,20 @@ const leasePatience = time.Minute
 // older one that is run again reads what was.
 func Run(ctx context.Context, n *night.Night, desk *Desk) (night.Counts, error) {
 	counts := night.Counts{}
-	reported, err := night.LastReported(ctx, n.Store)
-	if err != nil {
-		return nil, err
-	}
 	var moveErr error
-	if !reported.After(n.Date) && !n.Run.Rehearsal {
+	if !n.IsOlder() && !n.Run.Rehearsal {
 		shownOn := n.Date
-		if !n.Run.Whole && !reported.Before(n.Date) {
+		if !n.IsOpen() {
 			// This night's report is out and is not made again: what moves now is the next one's to show.
 			shownOn = desk.today()
-			if next := reported.AddDays(1); shownOn.Before(next) {
+			if next := n.Run.Reported.AddDays(1); shownOn.Before(next) {
 				shownOn = next
 			}
 		}
 		moveErr = moveRefunds(ctx, n, desk, shownOn, counts)
 		n.Step("refunds/moved")
 	}
-	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err := n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := controlRefunds(ctx, n, tx); err != nil {
 			return err
 		}
@@ -77,9 +73,8 @@ func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, shownOn reconc
 	if err != nil {
 		return err
 	}
-	x := &executor{w: desk, lease: lease, actor: night.NightActor, run: n.RunID(), date: shownOn, booking: func(ctx context.Context, q postgres.Querier) (time.Time, error) {
-		booking, err := n.Booking(ctx, q)
-		return booking.At, err
+	x := &executor{w: desk, lease: lease, actor: night.NightActor, run: n.RunID(), date: shownOn, booking: func(context.Context, postgres.Querier) (time.Time, error) {
+		return n.Booking().At, nil
 	}}
 	err = x.settleRefunds(ctx, unsettled, counts)
 	for _, plan := range plans {

@@ -35,17 +35,13 @@ func Open(ctx context.Context, night *night.Night, lookBehind bool) (*night.Nigh
 }
 
 func (n *opening) open(ctx context.Context) error {
-	var isOpen bool
+	isOpen := n.IsOpen()
 	err := n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		if err := registerPolicy(ctx, n.Night, tx); err != nil {
 			return err
 		}
-		reported, err := night.LastReported(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if isOpen = n.IsOpen(reported); !isOpen {
-			if err := n.bookOwnLateRows(ctx, tx, reported); err != nil {
+		if !isOpen {
+			if err := n.bookOwnLateRows(ctx, tx); err != nil {
 				return err
 			}
 		}
@@ -177,9 +173,9 @@ func (n *opening) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 
 // bookOwnLateRows is for a night that is run after later ones: its own new rows belong to the night after the last reported one, and it books
 // nothing of other nights. Where it is one that the books were opened with or that lies before, those are the new rows of all that time.
-func (n *opening) bookOwnLateRows(ctx context.Context, tx *postgres.Tx, reported reconcile.Date) error {
+func (n *opening) bookOwnLateRows(ctx context.Context, tx *postgres.Tx) error {
 	n.Reading.LedgerChanged = false
-	bookedOn := reported.AddDays(1)
+	bookedOn := n.Run.Reported.AddDays(1)
 	before, err := loadNotedBefore(ctx, tx, n.Date)
 	if err == nil {
 		err = n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, bookedOn, false)
@@ -399,18 +395,14 @@ func (n *opening) dateOf(at time.Time) reconcile.Date {
 
 // recordTotals notes what this night has read, for later nights to tell late rows by.
 func (n *opening) recordTotals(ctx context.Context, tx *postgres.Tx) error {
-	reported, err := night.LastReported(ctx, tx)
-	if err != nil {
-		return err
-	}
-	if !n.IsOpen(reported) {
+	if !n.IsOpen() {
 		_, err := tx.Exec(ctx, "late/note_reread", n.Span(postgres.Args{"date": n.Date}))
 		return err
 	}
 	if _, err := tx.Exec(ctx, "late/forget_totals", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "late/record_totals", n.Span(postgres.Args{"date": n.Date}))
+	_, err := tx.Exec(ctx, "late/record_totals", n.Span(postgres.Args{"date": n.Date}))
 	return err
 }
 

@@ -119,16 +119,13 @@ func (n *opening) findMoves(ctx context.Context, tx *postgres.Tx) error {
 	if _, err := tx.Exec(ctx, "reading/clear_moves", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
-	reported, err := night.LastReported(ctx, tx)
-	if err != nil {
-		return err
-	}
-	isOpen := n.IsOpen(reported)
+	isOpen := n.IsOpen()
 	if isOpen {
 		if _, err := tx.Exec(ctx, "late/forget_before", postgres.Args{"date": n.Date, "goes_on": goesOn}); err != nil {
 			return err
 		}
 	}
+	var err error
 	if goesOn {
 		_, err = tx.Exec(ctx, "reading/moved_accounts", n.Span(postgres.Args{"date": n.Date}))
 	} else {

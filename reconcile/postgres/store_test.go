@@ -99,15 +99,15 @@ func TestOpenTakesTheDriversTLSModes(t *testing.T) {
 
 func TestParametersAreAllThereAndNoOthers(t *testing.T) {
 	store := open(t, testdb.New(t), postgres.Options{})
-	var revision int
+	var ended bool
 	night := reconcile.Date{Year: 2026, Month: 3, Day: 2}
 	for _, args := range []postgres.Args{{}, {"date": night, "more": 1}, {"dates": night}} {
-		if err := store.Get(t.Context(), &revision, "runs/revision", args); err == nil {
+		if err := store.Get(t.Context(), &ended, "runs/has_ended", args); err == nil {
 			t.Errorf("%v is taken", args)
 		}
 	}
-	if err := store.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": night}); err != nil || revision != 1 {
-		t.Errorf("%d, %v", revision, err)
+	if err := store.Get(t.Context(), &ended, "runs/has_ended", postgres.Args{"date": night}); err != nil || ended {
+		t.Errorf("%t, %v", ended, err)
 	}
 }
 
@@ -117,8 +117,8 @@ func TestOutOfReachIsWorthAnotherTryAndAWrongNameIsNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	var revision int
-	err = store.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}})
+	var ended bool
+	err = store.Get(t.Context(), &ended, "runs/has_ended", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}})
 	if !errors.Is(err, postgres.ErrUnavailable) || errors.Is(err, postgres.ErrSetup) {
 		t.Errorf("out of reach: %v", err)
 	}
@@ -128,7 +128,7 @@ func TestOutOfReachIsWorthAnotherTryAndAWrongNameIsNot(t *testing.T) {
 		t.Errorf("no such database: %v", err)
 	}
 	empty := open(t, db, postgres.Options{})
-	if err := empty.Get(t.Context(), &revision, "runs/revision", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}}); err == nil || errors.Is(err, postgres.ErrUnavailable) {
+	if err := empty.Get(t.Context(), &ended, "runs/has_ended", postgres.Args{"date": reconcile.Date{Year: 2026, Month: 1, Day: 1}}); err == nil || errors.Is(err, postgres.ErrUnavailable) {
 		t.Errorf("no such table: %v", err)
 	}
 }
