@@ -34,7 +34,9 @@ FROM (VALUES
     ('citus.max_intermediate_result_size', '-1'),
     -- One connection a node for all of a transaction is for foreign keys from distributed tables to reference tables, of which there are none here:
     -- all others are kept as ever.
-    ('citus.enforce_foreign_key_restrictions', 'off'), ('citus.multi_shard_modify_mode', 'parallel')
+    ('citus.enforce_foreign_key_restrictions', 'off'), ('citus.multi_shard_modify_mode', 'parallel'),
+    -- When this machine is lost without a word, the server has to notice within two minutes, not hours: until then a night's lock is held.
+    ('tcp_keepalives_idle', '60'), ('tcp_keepalives_interval', '15'), ('tcp_keepalives_count', '4')
 ) AS s (name, value)
 -- Not every version knows every setting.
 WHERE s.value IS NOT NULL AND pg_catalog.current_setting(s.name, true) IS NOT NULL

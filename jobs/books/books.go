@@ -44,20 +44,16 @@ func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sour
 	if _, err := tx.Exec(ctx, "books/clear", postgres.Args{"date": n.Date}); err != nil {
 		return nil, err
 	}
-	var goesOn bool
-	if err := tx.Get(ctx, &goesOn, "books/previous", postgres.Args{"date": n.Date}); err != nil {
-		return nil, err
-	}
-	if err := bookPurchases(ctx, n, tx, goesOn); err != nil {
+	if err := bookPurchases(ctx, n, tx, read.GoesOn); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	counts, ledger, err := rollForward(ctx, n, tx, goesOn, read.SomeMoved)
+	counts, ledger, err := rollForward(ctx, n, tx, read.GoesOn, read.SomeMoved)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
 	n.Step("books/rolled")
 	var missing error
-	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, goesOn)
+	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, read.GoesOn)
 	switch {
 	case errors.Is(err, errWindowsMissing):
 		missing = err
@@ -137,30 +133,21 @@ func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, goesOn, s
 	if _, err := tx.Exec(ctx, "books/forget_later_positions", postgres.Args{"date": n.Date}); err != nil {
 		return nil, ledger, err
 	}
-	for _, statement := range []string{"reading/clear_moves", "reading/clear_ledger", "reading/clear_jobs"} {
-		if _, err := tx.Exec(ctx, statement, postgres.Args{"date": n.Date}); err != nil {
-			return nil, ledger, err
-		}
-	}
-	_, err = tx.Exec(ctx, "candidates/clear", n.Args("match-jobs", nil))
+	_, err = tx.Exec(ctx, "reading/clear", postgres.Args{"date": n.Date})
 	return night.Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
 // sameLedger holds the ledger as it is when the books are closed against what the night has read and gone by.
 func sameLedger(ctx context.Context, n *night.Night, tx *postgres.Tx, now ledgerEntries) error {
-	var rows struct{ Read, Now string }
+	var rows struct{ Credits, Read, Now string }
 	if err := tx.Get(ctx, &rows, "books/rows_now", n.Span(postgres.Args{"date": n.Date})); err != nil {
-		return err
-	}
-	var read string
-	if err := tx.Get(ctx, &read, "books/moves_total", postgres.Args{"date": n.Date}); err != nil {
 		return err
 	}
 	all := "0"
 	for _, amount := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
 		all = night.Plus(all, amount)
 	}
-	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", read, all))
+	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", rows.Credits, all))
 }
 
 // controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing

@@ -209,7 +209,8 @@ func (j *journal) opening(ctx context.Context, span postgres.Args) error {
 }
 
 func (j *journal) purchases(ctx context.Context) error {
-	for after := ""; ; {
+	after := ""
+	for more := true; more; {
 		var batch []struct {
 			AccountID   string    `db:"account_id"`
 			PurchaseID  string    `db:"purchase_id"`
@@ -225,7 +226,7 @@ func (j *journal) purchases(ctx context.Context) error {
 		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", j.night.Span(postgres.Args{"as_of": j.night.AsOf(), "after": after, "limit": night.BatchRows})); err != nil || len(batch) == 0 {
 			return err
 		}
-		after = batch[len(batch)-1].PurchaseID
+		after, more = batch[len(batch)-1].PurchaseID, len(batch) == night.BatchRows
 		for _, p := range batch {
 			entries := reconcile.PostPurchase(j.night.Date, reconcile.BookedPurchase{
 				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor,
@@ -236,6 +237,7 @@ func (j *journal) purchases(ctx context.Context) error {
 			}
 		}
 	}
+	return nil
 }
 
 func (j *journal) windows(ctx context.Context, span postgres.Args) error {

@@ -68,8 +68,10 @@ func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 		return nil, err
 	}
 	n.Step("credit-backs/posted")
-	if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "booked_on": booking.On}); err != nil {
-		return nil, err
+	if n.IsOlder() {
+		if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "booked_on": booking.On}); err != nil {
+			return nil, err
+		}
 	}
 	total, err := controlCreditBacks(ctx, n, tx, job)
 	if err != nil {

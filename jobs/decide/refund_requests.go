@@ -103,10 +103,7 @@ type notificationRow struct {
 }
 
 func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if err := n.ClearStaging(ctx, tx, job); err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, "refund_requests/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "refund_requests/begin", n.Args(job, nil)); err != nil {
 		return nil, err
 	}
 	undecided, err := matchRequests(ctx, n, tx, job)

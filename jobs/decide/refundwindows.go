@@ -62,10 +62,7 @@ type windowRow struct {
 }
 
 func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if err := n.ClearStaging(ctx, tx, job); err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, "refund_windows/clear", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "refund_windows/begin", n.Args(job, nil)); err != nil {
 		return nil, err
 	}
 	if _, err := matchRequests(ctx, n, tx, job); err != nil {
@@ -75,18 +72,22 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 		return nil, err
 	}
 	counts := night.Counts{}
-	for after := ""; ; {
-		var through string
-		if err := tx.Get(ctx, &through, "refund_windows/next_accounts", postgres.Args{"date": n.Date, "after": after, "limit": accountBatch}); err != nil {
+	after := ""
+	for more := true; more; {
+		var next struct {
+			Through  string
+			Accounts int64
+		}
+		if err := tx.Get(ctx, &next, "refund_windows/next_accounts", postgres.Args{"date": n.Date, "after": after, "limit": accountBatch}); err != nil {
 			return nil, err
 		}
-		if through == "" {
+		if next.Accounts == 0 {
 			break
 		}
-		if err := windowsOf(ctx, n, tx, job, after, through, counts); err != nil {
+		if err := windowsOf(ctx, n, tx, job, after, next.Through, counts); err != nil {
 			return nil, err
 		}
-		after = through
+		after, more = next.Through, next.Accounts == accountBatch
 	}
 	var opened struct{ Scanned, Recorded string }
 	if err := tx.Get(ctx, &opened, "refund_windows/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {

@@ -9,9 +9,6 @@ import (
 
 // matchRequests finds the purchases that tonight's requests mean, for the job that asks, and says whether any request is to be decided.
 func matchRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (undecided bool, err error) {
-	if _, err := tx.Exec(ctx, "request_matches/clear", n.Args(job, nil)); err != nil {
-		return false, err
-	}
 	var due struct{ Matching, Undecided bool }
 	if err := tx.Get(ctx, &due, "request_matches/due", postgres.Args{"begin": n.Begin, "as_of": n.AsOf()}); err != nil || !due.Matching {
 		return due.Undecided, err
@@ -23,9 +20,6 @@ func matchRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, job str
 }
 
 func clearRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
-	if _, err := tx.Exec(ctx, "request_matches/clear", n.Args(job, nil)); err != nil {
-		return err
-	}
-	_, err := tx.Exec(ctx, "candidates/clear", n.Args(job, nil))
+	_, err := tx.Exec(ctx, "request_matches/clear", n.Args(job, nil))
 	return err
 }

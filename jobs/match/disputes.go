@@ -23,7 +23,6 @@ func Disputes(ctx context.Context, n *night.Night) (night.Counts, error) {
 	}
 	more, err := stripeJob{
 		name:    disputesJob,
-		clear:   []string{"stripe_match/clear_disputes"},
 		more:    func(ctx context.Context, tx *postgres.Tx) error { return judgeDisputes(ctx, n, tx) },
 		scanned: "stripe_match/scanned_disputes",
 	}.reconcile(ctx, n)

@@ -94,12 +94,8 @@ func concludeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job stri
 }
 
 func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals, stuck, stuckAfter int64) (jobs night.Tally, err error) {
-	var carried string
-	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.Args(job, nil)); err != nil {
-		return nil, err
-	}
-	var unfinished struct{ Unfinished, Young string }
-	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}); err != nil {
+	var unfinished struct{ Unfinished, Young, Again string }
+	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", n.Args(job, postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter})); err != nil {
 		return nil, err
 	}
 	clean.Outcome, clean.Carried = "matched", "0"
@@ -126,7 +122,7 @@ func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job 
 		{"finished jobs", "jobs", scanned.Jobs, jobs},
 		{"cost of finished jobs", "credits", scanned.Cost, cost},
 		{"debits of the night", "credits", scanned.Debits, debits},
-		{"jobs looked at again", "jobs", carried, again},
+		{"jobs looked at again", "jobs", unfinished.Again, again},
 	} {
 		c.Add(row.check, row.unit, row.scanned, row.by.Text("matched"), row.by.Text("awaiting"), row.by.Text("breaks"))
 	}

@@ -61,15 +61,8 @@ func matchGrants(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 }
 
 func controlMatchPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, outcomes []source.Totals, balancesOK, balancesNegative string) error {
-	var scanned struct{ Purchases, Credits, Granted string }
-	if err := tx.Get(ctx, &scanned, "match_purchases/scanned", n.Span(nil)); err != nil {
-		return err
-	}
-	var carried, accounts string
-	if err := tx.Get(ctx, &carried, "match_jobs/carried", n.Args(job, nil)); err != nil {
-		return err
-	}
-	if err := tx.Get(ctx, &accounts, "match_purchases/accounts_seen", n.Span(n.Args(job, nil))); err != nil {
+	var scanned struct{ Purchases, Credits, Granted, Again, Accounts string }
+	if err := tx.Get(ctx, &scanned, "match_purchases/scanned", n.Span(n.Args(job, nil))); err != nil {
 		return err
 	}
 	purchases, credits, grants, again := night.Tally{}, night.Tally{}, night.Tally{}, night.Tally{}
@@ -91,10 +84,10 @@ func controlMatchPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx,
 		{"completed purchases", "purchases", scanned.Purchases, purchases},
 		{"credits purchased", "credits", scanned.Credits, credits},
 		{"grants of the night", "credits", scanned.Granted, grants},
-		{"purchases looked at again", "purchases", carried, again},
+		{"purchases looked at again", "purchases", scanned.Again, again},
 	} {
 		c.Add(row.check, row.unit, row.scanned, row.by.Text("matched"), row.by.Text("awaiting"), row.by.Text("breaks"))
 	}
-	c.Add("balances of accounts that moved", "accounts", accounts, balancesOK, "0", balancesNegative)
+	c.Add("balances of accounts that moved", "accounts", scanned.Accounts, balancesOK, "0", balancesNegative)
 	return c.Record(ctx, tx)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
 
 // stripeCheck is one object's outcome: matched unless it has a kind.
@@ -44,8 +43,7 @@ func addCheck(ctx context.Context, n *night.Night, tx *postgres.Tx, c stripeChec
 
 // stripeJob is one reconciliation against Stripe: what it looks at, how it judges, and what it has to account for.
 type stripeJob struct {
-	name   string   // of its findings, breaks and control totals
-	clear  []string // statements that take out the results of an earlier run of the night
+	name   string // of its findings, breaks and control totals
 	scopes []stripeScope
 	// judge are the statements that put a row into stripe_checks for every object; more does what SQL doesn't.
 	judge []string
@@ -88,17 +86,12 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (ni
 		scopes = append(scopes, scope.name)
 	}
 	s.args["scopes"] = scopes
-	clear := append([]string{"stripe_match/clear_staging"}, j.clear...)
-	if err := s.exec(ctx, clear...); err != nil {
+	var looked bool
+	if err := tx.Get(ctx, &looked, "stripe_match/begin", n.Args(j.name, postgres.Args{"scopes": scopes})); err != nil {
 		return nil, err
 	}
-	look, err := stripefeed.LookedAt(ctx, tx, n.Date)
-	if err != nil {
-		return nil, err
-	}
-	if !look.Complete() {
-		_, err := tx.Exec(ctx, "controls/clear", n.Args(j.name, nil))
-		return night.Counts{"skipped": 1}, err
+	if !looked {
+		return night.Counts{"skipped": 1}, nil
 	}
 	for _, scope := range j.scopes {
 		s.args["scope"], s.args["subject_type"] = scope.name, scope.subjectType

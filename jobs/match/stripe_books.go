@@ -25,7 +25,6 @@ const booksJob = "stripe-books"
 func reconcileBooks(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name:     booksJob,
-		clear:    []string{"stripe_match/clear_books"},
 		judge:    []string{"stripe_match/activity", "stripe_match/cash", "stripe_match/judge_cash", "stripe_match/judge_transactions"},
 		more:     func(ctx context.Context, tx *postgres.Tx) error { return tieOutPayouts(ctx, n, tx) },
 		scanned:  "stripe_match/scanned_books",

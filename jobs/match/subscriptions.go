@@ -9,8 +9,7 @@ import (
 // Subscriptions holds subscription charges, changes and access against clause 4.
 func Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
-		name:  "subscriptions",
-		clear: []string{"stripe_match/clear_subscriptions"},
+		name: "subscriptions",
 		scopes: []stripeScope{
 			// The first is the one that subscription_checks has its rows of.
 			{"subscriptions and their access", "stripe_match/subscription_candidates", "subscription", "stripe_match/judge_access", "subscriptions and their access"},

@@ -32,9 +32,9 @@ type Night struct {
 type Run struct {
 	Name, Actor string // for the audit log: by default the night's own run id, and the worker
 	CodeVersion string
-	Whole       bool // all steps are run, and the night is reported at the end
-	Rehearsal   bool // what is written to the database will be rolled back, so that nothing may leave it
-	Few         bool // rows are all there are to look at, so that no statistics of them are needed
+	Whole       bool           // all steps are run, and the night is reported at the end
+	Rehearsal   bool           // what is written to the database will be rolled back, so that nothing may leave it
+	Few         bool           // rows are all there are to look at, so that no statistics of them are needed
 	Reported    reconcile.Date // the latest night whose report has been made, when this run began; zero when there was none
 	Clock       func() time.Time
 	Step        func(name string)

@@ -108,12 +108,6 @@ func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps 
 	}
 	in.Tables = reports.Tables{
 		RollForward:     rowsOf[tables.RollForward](q, "reports/roll_forward", n.Date),
-		StripeActivity:  rowsOf[tables.StripeActivity](q, "reports/stripe_activity", n.Date),
-		StripeCash:      rowsOf[tables.StripeCash](q, "reports/stripe_cash", n.Date),
-		Payouts:         rowsOf[tables.Payout](q, "reports/payouts", n.Date),
-		PayoutItems:     rowsWith[tables.PayoutItem](q, "reports/payout_items", postgres.Args{"date": n.Date, "as_of": n.AsOf()}),
-		Disputes:        rowsOf[tables.Dispute](q, "reports/disputes", n.Date),
-		Subscriptions:   rowsOf[tables.Subscription](q, "reports/subscriptions", n.Date),
 		Breaks:          withActions(rowsOf[tables.Break](q, "reports/breaks", n.Date)),
 		CreditBacks:     rowsOf[tables.CreditBack](q, "reports/credit_backs", n.Date),
 		RefundWindows:   rowsOf[tables.RefundWindow](q, "reports/refund_windows", n.Date),
@@ -124,8 +118,14 @@ func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps 
 		Rejects:         rowsOf[tables.Reject](q, "reports/rejects", n.Date),
 	}
 	if !in.Stripe.Looked {
-		return in, nil // nothing of Stripe's would be a bridge to nowhere
+		return in, nil // there is nothing of Stripe's, and a bridge would lead to nowhere
 	}
+	in.Tables.StripeActivity = rowsOf[tables.StripeActivity](q, "reports/stripe_activity", n.Date)
+	in.Tables.StripeCash = rowsOf[tables.StripeCash](q, "reports/stripe_cash", n.Date)
+	in.Tables.Payouts = rowsOf[tables.Payout](q, "reports/payouts", n.Date)
+	in.Tables.PayoutItems = rowsWith[tables.PayoutItem](q, "reports/payout_items", postgres.Args{"date": n.Date, "as_of": n.AsOf()})
+	in.Tables.Disputes = rowsOf[tables.Dispute](q, "reports/disputes", n.Date)
+	in.Tables.Subscriptions = rowsOf[tables.Subscription](q, "reports/subscriptions", n.Date)
 	sold := postgres.Args{"begin": n.Begin, "as_of": n.AsOf()}
 	in.Tables.Bridge = rowsWith[tables.BridgeItem](q, "reports/bridge", sold)
 	if err := q.Select(ctx, &in.BridgeEnds, "reports/bridge_ends", sold); err != nil {
@@ -211,12 +211,9 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 		previous = p.Manifest.Previous.ManifestSHA256
 	}
 	err := n.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "reports/record_publication", postgres.Args{"date": n.Date, "revision": p.Revision, "as_of": n.AsOf(),
-			"manifest_sha256": p.ManifestSHA256, "previous_sha256": previous, "location": p.Location, "at": n.Now()}); err != nil {
-			return err
-		}
 		var onRecord string
-		if err := tx.Get(ctx, &onRecord, "reports/published_hash", postgres.Args{"date": n.Date, "revision": p.Revision}); err != nil {
+		if err := tx.Get(ctx, &onRecord, "reports/record_publication", postgres.Args{"date": n.Date, "revision": p.Revision, "as_of": n.AsOf(),
+			"manifest_sha256": p.ManifestSHA256, "previous_sha256": previous, "location": p.Location, "at": n.Now()}); err != nil {
 			return err
 		}
 		if onRecord != p.ManifestSHA256 {

@@ -37,6 +37,9 @@ func Open(ctx context.Context, night *night.Night, lookBehind bool) (*night.Nigh
 func (n *opening) open(ctx context.Context) error {
 	isOpen := n.IsOpen()
 	err := n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reading/clear", postgres.Args{"date": n.Date}); err != nil {
+			return err
+		}
 		if err := registerPolicy(ctx, n.Night, tx); err != nil {
 			return err
 		}
@@ -156,6 +159,7 @@ func (n *opening) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 	var dates []reconcile.Date
 	var behind bool
 	before, err := loadNotedBefore(ctx, tx, n.Date)
+	n.Reading.GoesOn = before.goesOn
 	if err == nil {
 		dates, behind, err = n.nightsToLookBackAt(ctx, tx, before)
 	}
@@ -177,6 +181,7 @@ func (n *opening) bookOwnLateRows(ctx context.Context, tx *postgres.Tx) error {
 	n.Reading.LedgerChanged = false
 	bookedOn := n.Run.Reported.AddDays(1)
 	before, err := loadNotedBefore(ctx, tx, n.Date)
+	n.Reading.GoesOn = before.goesOn
 	if err == nil {
 		err = n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, bookedOn, false)
 	}

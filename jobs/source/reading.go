@@ -33,6 +33,7 @@ var ErrStillWritten = errors.New("the platform was still writing rows of this ni
 type Reading struct {
 	known     []string // failures that the policy knows, as status:code
 	named     []comparedJob
+	GoesOn    bool   // the night has one before it to continue from
 	SomeMoved bool   // entries of this night count in another one, or the other way round
 	all       Totals // stamped in the night
 	entries   string // of the ledger, stamped in the night
@@ -53,20 +54,14 @@ func (n *opening) read(ctx context.Context) error {
 		return err
 	}
 	args := n.Span(postgres.Args{"date": n.Date, "first_seed": seeds[0], "second_seed": seeds[1]})
-	err = n.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "reading/clear_jobs", postgres.Args{"date": n.Date}); err != nil {
-			return err
-		}
+	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
 		_, err := tx.Exec(ctx, "reading/jobs", night.With(args, postgres.Args{"known_failures": n.Reading.known}))
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return n.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "reading/clear_ledger", postgres.Args{"date": n.Date}); err != nil {
-			return err
-		}
+	return n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
 		if _, err := tx.Exec(ctx, "reading/ledger", night.With(args, postgres.Args{"some_moved": n.Reading.SomeMoved})); err != nil {
 			return err
 		}
@@ -112,13 +107,7 @@ func (n *opening) prepareReading(ctx context.Context, tx *postgres.Tx) error {
 
 // findMoves works out which accounts the night has moved, and where they stood before.
 func (n *opening) findMoves(ctx context.Context, tx *postgres.Tx) error {
-	var goesOn bool
-	if err := tx.Get(ctx, &goesOn, "books/previous", postgres.Args{"date": n.Date}); err != nil {
-		return err
-	}
-	if _, err := tx.Exec(ctx, "reading/clear_moves", postgres.Args{"date": n.Date}); err != nil {
-		return err
-	}
+	goesOn := n.Reading.GoesOn
 	isOpen := n.IsOpen()
 	if isOpen {
 		if _, err := tx.Exec(ctx, "late/forget_before", postgres.Args{"date": n.Date, "goes_on": goesOn}); err != nil {
@@ -159,9 +148,6 @@ type comparedJob struct {
 // compareJobs leaves the jobs and debits that aren't plainly clean in the candidates of match-jobs, and totals up the rest.
 func (n *opening) compareJobs(ctx context.Context, tx *postgres.Tx) error {
 	const job = "match-jobs"
-	if _, err := tx.Exec(ctx, "candidates/clear", n.Args(job, nil)); err != nil {
-		return err
-	}
 	var agreement struct {
 		Jobs, Cost, Debits string
 		AllJobs            string `db:"all_jobs"`
@@ -246,7 +232,7 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 		Jobs, Cost, Entries, Credits, Debits string
 		LateDebits                           string `db:"late_debits"`
 	}
-	err = n.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.Get(ctx, &now, "match_jobs/scanned", n.Span(postgres.Args{"some_moved": r.SomeMoved}))
 	})
 	if err != nil {

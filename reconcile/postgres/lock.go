@@ -36,8 +36,8 @@ func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	var taken bool
-	if err := lock.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.key).Scan(&taken); err != nil {
+	taken, err := lock.try(ctx)
+	if err != nil {
 		return nil, errors.Join(wrap("lock "+name, err), lock.conn.Close())
 	}
 	if !taken {
@@ -55,6 +55,13 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 	if err != nil {
 		return nil, err
 	}
+	taken, err := lock.try(ctx) // which passes nobody who waits
+	if err != nil {
+		return nil, errors.Join(wrap("lock "+name, err), lock.conn.Close())
+	}
+	if taken {
+		return lock, nil
+	}
 	err = lock.await(ctx, patience)
 	var pqErr *pq.Error
 	if errors.As(err, &pqErr) && pqErr.Code == "55P03" { // lock not available
@@ -67,6 +74,12 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 		return nil, errors.Join(wrap("lock "+name, err), lock.drop())
 	}
 	return lock, nil
+}
+
+// try takes the lock if it is free, and nobody waits for it.
+func (l *Lock) try(ctx context.Context) (taken bool, err error) {
+	err = l.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", l.key).Scan(&taken)
+	return taken, err
 }
 
 // await waits for the lock in a transaction, whose limits go with it while the lock, the session's, stays.
@@ -105,14 +118,7 @@ func (s *Store) lockConnection(ctx context.Context, name string) (*Lock, error) 
 	if err != nil {
 		return nil, wrap("lock "+name, err)
 	}
-	lock := &Lock{name: name, key: lockKey(name), conn: conn}
-	// When this machine is lost without a word, the server has to notice within two minutes, not hours: until then the lock is held.
-	const manners = `SELECT set_config('tcp_keepalives_idle', '60', false), set_config('tcp_keepalives_interval', '15', false),
-		set_config('tcp_keepalives_count', '4', false)`
-	if _, err := conn.ExecContext(ctx, manners); err != nil {
-		return nil, errors.Join(wrap("lock "+name, err), conn.Close())
-	}
-	return lock, nil
+	return &Lock{name: name, key: lockKey(name), conn: conn}, nil
 }
 
 // StillHeld asks the server, on the lock's own connection, whether the lock is still ours: a lost connection has lost it.

@@ -1,1 +1,0 @@
-SELECT count(*)::text FROM reconciler.candidates WHERE business_date = @date::date AND job = @job::text AND account_id = ''

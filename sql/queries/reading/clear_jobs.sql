@@ -1,1 +1,0 @@
-DELETE FROM reconciler.account_jobs WHERE business_date = @date::date

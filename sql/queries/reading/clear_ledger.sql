@@ -1,1 +1,0 @@
-DELETE FROM reconciler.account_ledger WHERE business_date = @date::date

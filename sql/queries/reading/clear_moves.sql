@@ -1,1 +1,0 @@
-DELETE FROM reconciler.account_moves WHERE business_date = @date::date

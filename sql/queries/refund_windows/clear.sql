@@ -1,1 +1,0 @@
-DELETE FROM reconciler.refund_windows WHERE business_date = @date::date

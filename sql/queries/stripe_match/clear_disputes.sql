@@ -1,1 +1,0 @@
-DELETE FROM reconciler.dispute_cases WHERE business_date = @date::date

@@ -1,1 +1,0 @@
-DELETE FROM reconciler.subscription_checks WHERE business_date = @date::date
