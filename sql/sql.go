@@ -12,10 +12,10 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
@@ -84,7 +84,10 @@ type Statement struct {
 // Catalog is all statements, bound to the schema that holds the platform's relations. Of a relation whose ids may not be unique, source.jobs
 // is its rows less the surplus ones that rejects name, and every_row_of.jobs all of them; of others, the two are the same.
 type Catalog struct {
-	statements map[string]Statement
+	schema    string // quoted
+	ambiguous []string
+	raw       map[string]string
+	bound     sync.Map // of Statement by name: those that were asked for
 }
 
 var (
@@ -93,65 +96,48 @@ var (
 	fragmentUse    = regexp.MustCompile(`\{\{\s*([a-z_/]+)\s*\}\}`)
 )
 
-// catalogs keeps what loadCatalog has made: a process may open many stores, and the statements are the same for all.
+// catalogs keeps what NewCatalog has made: a process may open many stores, and the statements are the same for all.
 var catalogs sync.Map // of *Catalog by source schema and what is ambiguous in it
+
+// rawStatements are the statements as they are written, by name.
+var rawStatements = sync.OnceValues(readStatements)
 
 // NewCatalog is every embedded statement for the given source schema; the same one for every caller.
 // Relations named after it may hold rows whose id is not unique.
-// An unknown fragment or a statement that doesn't parse is an error: it can only be a mistake in this package.
 func NewCatalog(sourceSchema string, ambiguous ...string) (*Catalog, error) {
 	key := strings.Join(append([]string{sourceSchema}, ambiguous...), "\x00")
 	if known, ok := catalogs.Load(key); ok {
 		return known.(*Catalog), nil
 	}
-	c, err := loadCatalog(sourceSchema, ambiguous)
+	raw, err := rawStatements()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("load statements: %w", err)
 	}
-	known, _ := catalogs.LoadOrStore(key, c)
+	known, _ := catalogs.LoadOrStore(key, &Catalog{schema: pq.QuoteIdentifier(sourceSchema), ambiguous: ambiguous, raw: raw})
 	return known.(*Catalog), nil
 }
 
-func loadCatalog(sourceSchema string, ambiguous []string) (*Catalog, error) {
-	c := &Catalog{statements: map[string]Statement{}}
-	add := func(name, raw string) error {
-		text, err := expandFragments(raw, 0)
-		if err != nil {
-			return fmt.Errorf("statement %s: %w", name, err)
-		}
-		if _, ok := c.statements[name]; ok {
-			return fmt.Errorf("statement %s is there twice", name)
-		}
-		text = bindSource(text, pq.QuoteIdentifier(sourceSchema), ambiguous)
-		text, params := numberParams(strings.TrimSpace(text))
-		// The name travels with the text, so that pg_stat_activity and the server's log say which statement it is.
-		c.statements[name] = Statement{Name: name, Text: "/* " + name + " */ " + text, Params: params}
-		return nil
+func readStatements() (map[string]string, error) {
+	raw, err := contractStatements()
+	if err != nil {
+		return nil, err
 	}
-	err := fs.WalkDir(queries, "queries", func(file string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(queries, "queries", func(file string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || path.Ext(file) != ".sql" {
 			return err
 		}
-		raw, err := queries.ReadFile(file)
+		text, err := queries.ReadFile(file)
 		if err != nil {
 			return err
 		}
 		name := strings.TrimSuffix(strings.TrimPrefix(file, "queries/"), ".sql")
-		return add(name, string(raw))
-	})
-	if err != nil {
-		return nil, fmt.Errorf("load statements: %w", err)
-	}
-	made, err := contractStatements()
-	if err != nil {
-		return nil, fmt.Errorf("load statements: %w", err)
-	}
-	for name, raw := range made {
-		if err := add(name, raw); err != nil {
-			return nil, fmt.Errorf("load statements: %w", err)
+		if _, ok := raw[name]; ok {
+			return fmt.Errorf("statement %s is there twice", name)
 		}
-	}
-	return c, nil
+		raw[name] = string(text)
+		return nil
+	})
+	return raw, err
 }
 
 // bindSource puts the platform's relations where a statement names them.
@@ -183,24 +169,30 @@ const withoutSurplus = "(SELECT s.* FROM %[1]s s WHERE NOT EXISTS (SELECT FROM "
 
 const surplusIDs = "reconciler.rejects d WHERE d.relation = '%[2]s' AND d.field = 'id' AND d.problem LIKE 'is not unique%%'"
 
-// Statement returns the statement of that name. Asking for one that doesn't exist is a programming error, hence the panic;
+// Statement returns the statement of that name. Asking for one that doesn't exist is a programming error, as is an unknown fragment, hence the panics;
 // a test prepares every name that the code uses.
 func (c *Catalog) Statement(name string) Statement {
-	s, ok := c.statements[name]
+	if bound, ok := c.bound.Load(name); ok {
+		return bound.(Statement)
+	}
+	raw, ok := c.raw[name]
 	if !ok {
 		panic("sql: no statement " + name)
 	}
-	return s
+	text, err := expandFragments(raw, 0)
+	if err != nil {
+		panic(fmt.Sprintf("sql: statement %s: %v", name, err))
+	}
+	text, params := numberParams(strings.TrimSpace(bindSource(text, c.schema, c.ambiguous)))
+	// The name travels with the text, so that pg_stat_activity and the server's log say which statement it is.
+	bound := Statement{Name: name, Text: "/* " + name + " */ " + text, Params: params}
+	c.bound.Store(name, bound)
+	return bound
 }
 
 // Names lists all statements, sorted.
 func (c *Catalog) Names() []string {
-	names := make([]string, 0, len(c.statements))
-	for name := range c.statements {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	return names
+	return slices.Sorted(maps.Keys(c.raw))
 }
 
 func expandFragments(text string, depth int) (string, error) {

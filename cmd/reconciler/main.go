@@ -27,7 +27,7 @@ const memoryGoal = 36 << 20
 func main() {
 	log.SetOutput(io.Discard) // net/http writes pieces of bodies there: personal data
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // a night waits for the database: memory is dearer than the half second of CPU
+		debug.SetGCPercent(400) // what a small night holds on to is so little that most of its time would go into collecting; memoryGoal bounds the others
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryGoal)
