@@ -279,3 +279,121 @@ func TestAnAcceptedOverpaymentClears(t *testing.T) {
 		})
 	}
 }
+
+// went is what clearing payments has moved to accounts that money doesn't only pass through, in all nights.
+func (l lives) went() map[string]int64 {
+	l.t.Helper()
+	all := map[string]int64{}
+	rows, err := l.db.Query(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
+		WHERE kind = 'payment cleared' AND role NOT IN ('purchase_clearing', 'refund_clearing') GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var role, currency string
+		var amount int64
+		if err := rows.Scan(&role, &currency, &amount); err != nil {
+			l.t.Fatal(err)
+		}
+		all[role+" "+currency] = amount
+	}
+	return all
+}
+
+// What can't be put right where the worker would see it, somebody resolves: the difference goes where the resolution says that it is, and nothing
+// stays on the way. A lost dispute pays what was payable without anybody's word.
+func TestWhatSomebodyResolvesClears(t *testing.T) {
+	t.Parallel()
+	free := func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{} }
+	euros := func(c *stripetest.ChargeParams) {
+		c.Settlement, c.Fees = stripetest.Settlement{Currency: "usd", Amount: 2221}, []stripetest.Fee{}
+	}
+	debit := func(c *stripetest.ChargeParams) { c.Method, c.Fees = stripetest.USBankAccount, []stripetest.Fee{} }
+	takes := func(l lives, p purchased) { l.entry(p, "refund", -p.credits) }
+	disputed := func(end func(lives, stripetest.Dispute)) func(lives, purchased) {
+		return func(l lives, p purchased) {
+			d := ok[stripetest.Dispute](l.t)(l.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge, Fee: -1}))
+			l.advance(time.Hour)
+			end(l, d)
+		}
+	}
+	lose := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.LoseDispute(d.ID)) }
+	win := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.WinDispute(d.ID, false)) }
+	for name, tc := range map[string]struct {
+		charge     func(*stripetest.ChargeParams) // nil: nothing is charged
+		currency   string
+		days       map[int]func(lives, purchased)
+		breaks     []string
+		resolution string
+		went       map[string]int64
+	}{
+		"paid elsewhere": {nil, "usd", nil, []string{"purchase_missing_at_stripe"}, "accepted", map[string]int64{"paid_elsewhere usd": 2000}},
+		"never paid":     {nil, "usd", nil, []string{"purchase_missing_at_stripe"}, "written_off", map[string]int64{"credits_taken usd": 2000}},
+		"a returned debit": {debit, "usd", map[int]func(lives, purchased){0: func(l lives, p purchased) { ok[stripetest.Charge](l.t)(l.stripe.SettleCharge(p.charge)) },
+			1: func(l lives, p purchased) {
+				ok[stripetest.Charge](l.t)(l.stripe.ReturnDebit(p.charge, "insufficient_funds", 400))
+			}},
+			[]string{"charge_status_mismatch"}, "written_off", map[string]int64{"credits_taken usd": 2000}},
+		"refunded too little": {free, "usd", map[int]func(lives, purchased){1: func(l lives, p purchased) { takes(l, p); l.refund(p, 1988) }},
+			[]string{"refund_amount_mismatch"}, "accepted", map[string]int64{"fees_withheld usd": -12}},
+		"refunded too little, in another currency": {euros, "eur", map[int]func(lives, purchased){1: func(l lives, p purchased) { takes(l, p); l.refund(p, 1988) }},
+			[]string{"refund_amount_mismatch"}, "corrected", map[string]int64{"paid_elsewhere eur": -12}},
+		"refunded by other means": {free, "usd", map[int]func(lives, purchased){1: takes}, []string{"refund_missing_at_stripe"}, "corrected", map[string]int64{"paid_elsewhere usd": -2000}},
+		"a refund failed": {free, "usd", map[int]func(lives, purchased){1: func(l lives, p purchased) {
+			takes(l, p)
+			r := l.refund(p, 2000)
+			l.advance(time.Hour)
+			ok[stripetest.Refund](l.t)(l.stripe.FailRefund(r.ID, "expired_or_canceled_card"))
+		}}, []string{"refund_failed"}, "accepted", map[string]int64{"paid_elsewhere usd": -2000}},
+		"the credits may stay": {free, "usd", map[int]func(lives, purchased){1: func(l lives, p purchased) { l.refund(p, 2000) }},
+			[]string{"refund_missing_in_ledger"}, "accepted", map[string]int64{"credits_taken usd": 2000}},
+		"won after the credits were taken": {free, "usd", map[int]func(lives, purchased){1: func(l lives, p purchased) { takes(l, p); disputed(win)(l, p) }},
+			[]string{"refund_missing_at_stripe"}, "accepted", map[string]int64{"paid_elsewhere usd": -2000}},
+		"lost after the credits were taken": {free, "usd", map[int]func(lives, purchased){1: func(l lives, p purchased) { takes(l, p); disputed(lose)(l, p) }},
+			nil, "", map[string]int64{"dispute_losses usd": -2000}},
+		"lost, then the credits are taken, in another currency": {euros, "eur", map[int]func(lives, purchased){1: disputed(lose), 2: takes},
+			nil, "", map[string]int64{"dispute_losses eur": -2000}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			l.until(5)
+			p := purchased{id: l.id("pur"), account: l.account(), amount: 2000, credits: 2000, currency: tc.currency}
+			if tc.charge == nil {
+				l.store(p, "completed", "", "", "")
+			} else {
+				var charge stripetest.Charge
+				p, charge = l.pay(2000, tc.currency, tc.charge)
+				p.amount, p.credits = 2000, 2000
+				l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+			}
+			l.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
+			days := map[int]func(){5: func() {
+				kinds := l.texts("SELECT kind FROM reconciler.breaks WHERE closed_on IS NULL ORDER BY kind")
+				if diff := cmp.Diff(tc.breaks, kinds); diff != "" {
+					t.Errorf("open: %s", diff)
+				}
+				for _, id := range l.texts("SELECT break_id FROM reconciler.breaks WHERE closed_on IS NULL") {
+					resolution := jobs.Resolution{BreakID: id, Resolution: tc.resolution, Reason: "looked into", Actor: "Dana"}
+					if err := jobs.ResolveBreaks(t.Context(), l.worker.Store, l.clock(), []jobs.Resolution{resolution}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}}
+			for day, happens := range tc.days {
+				days[day] = func() { happens(l, p) }
+			}
+			l.nights(8, days)
+			if open := l.open(); len(open) != 0 {
+				t.Errorf("open: %v", open)
+			}
+			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.went, l.went()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

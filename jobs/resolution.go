@@ -16,7 +16,7 @@ import (
 )
 
 // Resolutions are what a person may say became of a break.
-var Resolutions = []string{"corrected", "accepted", "written_off"}
+var Resolutions = []string{reconcile.ResolvedCorrected, reconcile.ResolvedAccepted, reconcile.ResolvedWrittenOff}
 
 // ErrNotOpen says that there is no open break of that id.
 var ErrNotOpen = errors.New("no open break of this id")

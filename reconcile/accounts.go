@@ -20,6 +20,7 @@ const (
 	DisputesReceivable    AccountRole = "disputes_receivable"    // withdrawn by chargebacks that are not lost yet
 	PayoutsInTransit      AccountRole = "payouts_in_transit"     // left Stripe, not at the bank yet
 	Bank                  AccountRole = "bank"                   // where payouts arrive
+	PaidElsewhere         AccountRole = "paid_elsewhere"         // paid by customers, or to them, otherwise than through Stripe, as somebody has resolved
 	StripeSuspense        AccountRole = "stripe_suspense"        // movements at Stripe that no rule knows
 	RefundLiability       AccountRole = "refund_liability"       // paid for credits whose refund window is open
 	ContractLiability     AccountRole = "contract_liability"     // paid for credits not used yet, past refunding
@@ -69,6 +70,7 @@ func DefaultChart() Chart {
 		DisputesReceivable:    {"Assets:Stripe:Disputes", "1130"},
 		StripeSuspense:        {"Assets:Stripe:Suspense", "1190"},
 		Bank:                  {"Assets:Bank", "1000"},
+		PaidElsewhere:         {"Assets:Paid-Elsewhere", "1010"},
 		RefundLiability:       {"Liabilities:Credits:Refundable", "2100"},
 		ContractLiability:     {"Liabilities:Credits:Contract", "2110"},
 		SubscriptionLiability: {"Liabilities:Subscriptions", "2120"},

@@ -102,6 +102,13 @@ func (k BreakKind) FaultValues() FaultValues {
 	return FaultValues{Ours: true, Theirs: true, Variance: true}
 }
 
+// What a person may say became of a break.
+const (
+	ResolvedCorrected  = "corrected"   // put right, elsewhere than where the worker would see it
+	ResolvedAccepted   = "accepted"    // it stays as it is
+	ResolvedWrittenOff = "written_off" // it stays as it is, and what is missing is not to come
+)
+
 // BreakRules is the catalogue of all kinds, in the order reports show them.
 var BreakRules = []BreakRule{
 	{JobWithoutDebit, Error, "job", "jobs and ledger", "A finished job that costs credits was never debited.", "Debit the job, or set its cost to 0 if it was free."},

@@ -14,35 +14,100 @@ type PaymentBooks struct {
 	// Payable is what became payable to the customer when credits were taken for refunds; Refunded what refunds at Stripe paid, less those
 	// that failed.
 	Payable, Refunded *big.Int
+	// Lost is what lost disputes have taken for good: the customer has it.
+	Lost *big.Int
 	// Changed is what the platform says of the purchase now less what was booked: below 0 where it was corrected downwards, or set back to
 	// failed.
 	Changed *big.Int
-	// Accepted: somebody has resolved that purchase and payment differ.
-	Accepted bool
+	// Resolved is what somebody has said of breaks about the payment.
+	Resolved []ResolvedDifference
 }
 
-// PaymentClearing is what has to move for a payment between the accounts that it passes through, in all.
-type PaymentClearing struct {
-	// Offset goes from refund clearing to purchase clearing: money that was charged beyond the purchase and given back. Below 0: credits that
-	// were refunded without a payment.
-	Offset *big.Int
-	// Corrected is income from what was charged beyond a purchase that has been corrected, or accepted; below 0: what a purchase that was
-	// corrected never brought.
-	Corrected *big.Int
+// ResolvedDifference is a break about a payment that somebody has resolved.
+type ResolvedDifference struct {
+	Kind       BreakKind
+	Resolution string
+	// Minor is the break's variance; nil where that is in credits.
+	Minor *big.Int
 }
+
+// PaymentClearing is what has to move for a payment between the accounts that it passes through, in all: debits by account, credits below 0. They
+// add up to 0.
+type PaymentClearing map[AccountRole]*big.Int
+
+// clearingRoles are those accounts, and those that what is not settled goes to.
+var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken, FeesWithheld, DisputeLosses, PaidElsewhere}
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
+//
+// First what a lost dispute has paid of what was payable, which is no loss, and the platform's correction of the purchase, then what somebody has resolved,
+// each as far as it explains what stands; and what then stands against each other on the two accounts is offset: money that was charged beyond the purchase and given back, credits that were refunded
+// without a payment.
 func (b PaymentBooks) Clearing() PaymentClearing {
-	outstanding := new(big.Int).Sub(b.Sold, b.Brought)  // on purchase clearing
-	overpaid := new(big.Int).Sub(b.Refunded, b.Payable) // on refund clearing
-	c := PaymentClearing{Offset: within(overpaid, new(big.Int).Neg(outstanding))}
-	outstanding.Add(outstanding, c.Offset)
-	explained := b.Changed
-	if b.Accepted {
-		explained = new(big.Int).Neg(outstanding)
+	standing := map[AccountRole]*big.Int{PurchaseClearing: new(big.Int).Sub(b.Sold, b.Brought), RefundClearing: new(big.Int).Sub(b.Refunded, b.Payable)}
+	c := PaymentClearing{}
+	for _, role := range clearingRoles {
+		c[role] = new(big.Int)
 	}
-	c.Corrected = within(explained, new(big.Int).Neg(outstanding))
+	add := func(role AccountRole, amount *big.Int) {
+		c[role].Add(c[role], amount)
+		if held := standing[role]; held != nil {
+			standing[role] = new(big.Int).Add(held, amount)
+		}
+	}
+	move := func(debit, credit AccountRole, amount *big.Int) {
+		add(debit, amount)
+		add(credit, new(big.Int).Neg(amount))
+	}
+	explain := func(on, by AccountRole, amount *big.Int) {
+		total := new(big.Int).Add(standing[PurchaseClearing], standing[RefundClearing])
+		move(on, by, within(amount, total.Neg(total)))
+	}
+	explain(RefundClearing, DisputeLosses, b.Lost)
+	explain(PurchaseClearing, CreditsTaken, b.Changed)
+	for _, r := range b.Resolved {
+		on, by := r.accounts(b.Payable.Sign() != 0)
+		amount := new(big.Int).Neg(standing[on])
+		if r.Minor != nil && r.Kind != RefundAgainstPolicy && r.Kind != SubscriptionRefunded {
+			amount = r.Minor
+			if on == PurchaseClearing { // its variance is what the purchase has more
+				amount = new(big.Int).Neg(r.Minor)
+			}
+		}
+		explain(on, by, amount)
+	}
+	move(PurchaseClearing, RefundClearing, within(standing[RefundClearing], new(big.Int).Neg(standing[PurchaseClearing])))
 	return c
+}
+
+// accounts are the account that the break is about, and the one that a difference which was resolved goes to: it was paid elsewhere where
+// somebody has corrected it there, or where nothing else than that can be meant; else it stays as it is, as income or a loss of it.
+func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
+	on, by = PurchaseClearing, CreditsTaken
+	switch r.Kind {
+	case RefundFailed, RefundMissingAtStripe, RefundAmountMismatch, RefundAgainstPolicy, RefundMissingInLedger, SubscriptionRefunded:
+		on = RefundClearing
+		if creditsTaken {
+			by = FeesWithheld
+		}
+	case ChargeMissingInPlatform: // corrected by granting something for it
+		return on, by
+	}
+	paidElsewhere := r.Resolution == ResolvedCorrected
+	switch r.Kind {
+	case PurchaseMissingAtStripe, RefundFailed, RefundMissingAtStripe:
+		paidElsewhere = r.Resolution != ResolvedWrittenOff
+	}
+	if paidElsewhere {
+		by = PaidElsewhere
+	}
+	return on, by
+}
+
+// PaymentBreaks are the kinds whose resolution says what a difference between a purchase, its charges and its refunds is.
+func PaymentBreaks() []BreakKind {
+	return []BreakKind{PurchaseMissingAtStripe, ChargeAmountMismatch, ChargeStatusMismatch, ChargeMissingInPlatform, DuplicateCharge,
+		RefundMissingInLedger, RefundAmountMismatch, RefundFailed, RefundAgainstPolicy, RefundMissingAtStripe, SubscriptionRefunded}
 }
 
 // within is as much of an amount as another of the same sign has; 0 where their signs differ.
@@ -61,7 +126,12 @@ func PostPaymentClearing(date Date, b PaymentBooks, before PaymentClearing) []Jo
 	now := b.Clearing()
 	e := newEntry(date, EntryClearing, b.SubjectID+"|"+b.Currency, "What was charged, refunded or corrected of "+b.SubjectID+" beyond its purchase")
 	e.AccountID, e.Source = b.AccountID, b.SubjectID
-	e.move(PurchaseClearing, RefundClearing, b.Currency, new(big.Int).Sub(now.Offset, before.Offset))
-	e.move(PurchaseClearing, CreditsTaken, b.Currency, new(big.Int).Sub(now.Corrected, before.Corrected))
+	for _, role := range clearingRoles {
+		amount := now[role]
+		if posted := before[role]; posted != nil {
+			amount = new(big.Int).Sub(amount, posted)
+		}
+		e.add(role, b.Currency, amount)
+	}
 	return e.entries()
 }

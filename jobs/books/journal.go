@@ -526,25 +526,27 @@ func (j *journal) paymentsCleared(ctx context.Context, window postgres.Args, boo
 		return err
 	}
 	var rows []struct {
-		AccountID                                                              string `db:"account_id"`
-		SubjectID                                                              string `db:"subject_id"`
-		Currency, Sold, Brought, Payable, Refunded, Changed, Offset, Corrected string
-		Accepted                                                               bool
+		AccountID                                                 string `db:"account_id"`
+		SubjectID                                                 string `db:"subject_id"`
+		Currency, Sold, Brought, Payable, Refunded, Changed, Lost string
+		Posted, Resolved                                          string // JSON
 	}
 	n := j.night
 	dateOf := func(at time.Time) reconcile.Date { return reconcile.DateOf(at.In(n.Settings.Zone)) }
 	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
 		"from": window["from"], "as_of": window["through"], "opens": window["opens"], "books_begin": booksBegin, "date": n.Date, "begin_date": dateOf(booksBegin),
 		"from_date": dateOf(window["from"].(time.Time)), "cleared_since": n.Date.AddDays(-clearedFor), "cleared": reconcile.EntryClearing,
+		"kinds": reconcile.PaymentBreaks(),
 	})
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		b := reconcile.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency, Accepted: r.Accepted}
-		var before reconcile.PaymentClearing
-		err := numbers([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Offset, r.Corrected},
-			&b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &before.Offset, &before.Corrected)
+		b := reconcile.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency}
+		before := reconcile.PaymentClearing{}
+		err := errors.Join(
+			numbers([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Lost}, &b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &b.Lost),
+			json.Unmarshal([]byte(r.Resolved), &b.Resolved), json.Unmarshal([]byte(r.Posted), &before))
 		if err != nil {
 			return fmt.Errorf("payment of %s: %w", r.SubjectID, err)
 		}

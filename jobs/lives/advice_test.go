@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
@@ -190,14 +191,37 @@ func (l *life) close(line string, now time.Time) bool {
 	if id == "" || l.settled[line] {
 		return false
 	}
-	err := jobs.ResolveBreaks(l.w.t.Context(), l.w.worker.Store, now, []jobs.Resolution{{BreakID: id, Resolution: "accepted", Reason: "looked into", Actor: "Dana"}})
-	if errors.Is(err, jobs.ErrNotOpen) {
+	if !l.w.resolve(l, id, reconcile.ResolvedAccepted) {
 		return false // what it is about has changed since the last night
-	}
-	if err != nil {
-		l.w.fails(l, l.w.nightOf(now), "closing %s: %v", line, err)
-		return false
 	}
 	l.settled[line] = true
 	return true
+}
+
+// resolve has a person resolve a break; false when it isn't open any more.
+func (w *world) resolve(l *life, id, resolution string) bool {
+	err := jobs.ResolveBreaks(w.t.Context(), w.worker.Store, w.clock(), []jobs.Resolution{{BreakID: id, Resolution: resolution, Reason: "looked into", Actor: "Dana"}})
+	if err != nil && !errors.Is(err, jobs.ErrNotOpen) {
+		w.fails(l, w.nightOf(w.clock()), "resolving %s: %v", id, err)
+	}
+	return err == nil
+}
+
+// resolveAll has people resolve whatever is still open: what could not be put right, and what they have put right elsewhere.
+func (w *world) resolveAll() {
+	for i, b := range w.open {
+		if w.resolve(b.life, b.id, []string{reconcile.ResolvedAccepted, reconcile.ResolvedWrittenOff, reconcile.ResolvedCorrected}[i%3]) {
+			b.life.settled[b.line] = true
+		}
+	}
+}
+
+// isSettled says whether a person has closed a break, by its line.
+func (l *life) isSettled(line string) bool {
+	for settled := range l.settled {
+		if fits(settled, line) {
+			return true
+		}
+	}
+	return false
 }

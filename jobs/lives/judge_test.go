@@ -93,7 +93,7 @@ func (l *life) judge(n int, asOf time.Time) verdict {
 		}
 	}
 	v.want = slices.DeleteFunc(v.want, func(line string) bool {
-		closed := l.settled[line]
+		closed := l.isSettled(line)
 		if closed {
 			v.allow(line)
 		}

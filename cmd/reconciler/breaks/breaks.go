@@ -281,9 +281,10 @@ func newBreaksResolveCommand(s *cli.Settings) *cobra.Command {
 		Use:         "resolve BREAK --by NAME --reason TEXT",
 		Annotations: cli.Takes("BREAK   the id of an open break, brk_…"),
 		Short:       "Close a break on your own authority",
-		Long:        "resolve closes an open break. It stays closed as long as its values stay the same; a change reopens it.",
-		Example:     `  reconciler breaks resolve brk_08dcef8b073a8c20d0c0 --by "Ana Ruiz" --reason "second debit reversed by hand"`,
-		Args:        cli.Arguments(cobra.ExactArgs(1)),
+		Long: "resolve closes an open break. It stays closed as long as its values stay the same; a change reopens it.\n" +
+			"Of a payment or its refunds the journal follows: corrected says that the difference was paid elsewhere than at Stripe, accepted and written_off that it\nstays; a payment that isn't at Stripe at all was made elsewhere unless it is written_off.",
+		Example: `  reconciler breaks resolve brk_08dcef8b073a8c20d0c0 --by "Ana Ruiz" --reason "second debit reversed by hand"`,
+		Args:    cli.Arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.BreakID = args[0]
 			if faults := r.Faults(); len(faults) > 0 {

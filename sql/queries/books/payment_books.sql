@@ -1,15 +1,26 @@
 -- Payments that something happened to since the journal had got there, or that it has cleared of late, with what it has of each in the customer's
--- currency, and what it has posted to clear it before tonight (offset and corrected); see reconcile.PaymentBooks. Charges as they come, which
--- are nearly all, are not among them.
-WITH touched AS (
+-- currency, what it has posted to clear it before tonight, and what people have resolved of it; see reconcile.PaymentBooks. Charges as they come,
+-- which are nearly all, are not among them.
+WITH resolved_since AS MATERIALIZED (
+    SELECT b.account_id, b.subject_type, b.subject_id FROM reconciler.breaks b
+    WHERE b.kind = ANY (@kinds::text[]) AND b.closed_as = 'resolved' AND b.closed_on >= @from_date::date AND b.closed_on <= @date::date
+), touched AS (
     SELECT t.source_id AS charge_id FROM {{ transactions_booked }} t WHERE t.reporting_category = 'charge_failure'
     UNION
     SELECT r.charge_id FROM {{ transactions_booked }} t
     JOIN reconciler.stripe_refunds r ON r.id = t.source_id
     WHERE t.reporting_category IN ('refund', 'refund_failure')
     UNION
+    SELECT d.charge_id FROM reconciler.journal_lines l
+    JOIN reconciler.stripe_disputes d ON d.id = l.source
+    WHERE l.business_date = @date::date AND l.role = 'dispute_losses'
+    UNION
     SELECT l.source FROM reconciler.journal_lines l
     WHERE l.kind = 'payment cleared' AND l.business_date >= @cleared_since::date AND l.business_date < @date::date AND l.account_id = ''
+    UNION
+    SELECT coalesce(r.charge_id, b.subject_id) FROM resolved_since b
+    LEFT JOIN reconciler.stripe_refunds r ON r.id = b.subject_id
+    WHERE b.subject_type IN ('charge', 'refund')
 ), found AS (
     SELECT p.account_id, p.id AS purchase_id, CASE WHEN p.id IS NULL THEN c.id END AS charge_id
     FROM touched
@@ -22,8 +33,7 @@ WITH touched AS (
     SELECT t.account_id, t.row_id, NULL FROM reconciler.platform_states t
     WHERE t.relation = 'purchases' AND t.seen_as_of > @from::timestamptz AND t.seen_as_of <= @as_of::timestamptz
     UNION
-    SELECT b.account_id, b.subject_id, NULL FROM reconciler.breaks b
-    WHERE b.kind = 'charge_amount_mismatch' AND b.closed_as = 'resolved' AND b.closed_on >= @from_date::date AND b.closed_on <= @date::date
+    SELECT b.account_id, b.subject_id, NULL FROM resolved_since b WHERE b.subject_type = 'purchase'
     UNION
     SELECT l.account_id, l.source, NULL FROM reconciler.journal_lines l
     WHERE l.kind = 'payment cleared' AND l.business_date >= @cleared_since::date AND l.business_date < @date::date AND l.account_id <> ''
@@ -38,13 +48,32 @@ WITH touched AS (
     CROSS JOIN LATERAL {{ charges_of_purchase }} c
     UNION ALL
     SELECT s.account_id, s.purchase_id, s.charge_id FROM subject s WHERE s.charge_id IS NOT NULL
+), about AS MATERIALIZED ( -- what of the payment a line or a break may name
+    SELECT s.account_id, s.purchase_id AS subject_id, s.purchase_id AS id FROM subject s WHERE s.purchase_id IS NOT NULL
+    UNION
+    SELECT c.account_id, coalesce(c.purchase_id, c.id), c.id FROM charge c
+    UNION
+    SELECT c.account_id, coalesce(c.purchase_id, c.id), r.id FROM charge c JOIN reconciler.stripe_refunds r ON r.charge_id = c.id
+), posted AS MATERIALIZED ( -- also what was cleared of a charge before a purchase named it
+    SELECT a.account_id, a.subject_id, l.currency, l.role, sum(l.amount_minor) AS minor
+    FROM about a
+    JOIN reconciler.journal_lines l ON l.source = a.id AND l.source <> '' AND l.account_id IN (a.account_id, '') AND l.kind = @cleared::text
+     AND l.business_date >= @begin_date::date AND l.business_date < @date::date
+    GROUP BY 1, 2, 3, 4
+), resolved AS MATERIALIZED (
+    SELECT a.account_id, a.subject_id, b.kind, b.break_id, e.resolution, CASE WHEN e.unit <> 'credits' THEN e.variance END AS minor, CASE WHEN e.unit <> 'credits' THEN e.unit END AS currency
+    FROM about a
+    JOIN reconciler.breaks b ON b.subject_id = a.id AND b.account_id IN (a.account_id, '') AND b.kind = ANY (@kinds::text[])
+     AND b.closed_as = 'resolved' AND b.closed_on <= @date::date AND {{ newest_episode }}
+    CROSS JOIN LATERAL (SELECT e.resolution, e.unit, e.variance FROM reconciler.break_events e
+                        WHERE e.account_id = b.account_id AND e.break_id = b.break_id AND e.event = 'resolved' AND e.business_date <= @date::date
+                        ORDER BY e.business_date DESC, e.event_no DESC LIMIT 1) e
 ), part AS (
     SELECT s.account_id, s.purchase_id AS subject_id, x.currency, x.amount_minor::numeric - {{ from_balance }} AS sold, 0::numeric AS brought, 0::numeric AS payable, 0::numeric AS refunded,
            coalesce((SELECT CASE WHEN t.content ->> 'status' = 'completed' THEN (t.content ->> 'amount_minor')::numeric ELSE 0 END - x.amount_minor
                      FROM reconciler.platform_states t
                      WHERE t.relation = 'purchases' AND t.account_id = x.account_id AND t.row_id = x.purchase_id AND t.seen_as_of <= @as_of::timestamptz
-                     ORDER BY t.seen_as_of DESC LIMIT 1), 0) AS changed,
-           0::numeric AS "offset", 0::numeric AS corrected, {{ payment_accepted }} AS accepted
+                     ORDER BY t.seen_as_of DESC LIMIT 1), 0) AS changed, 0::numeric AS lost
     FROM subject s
     JOIN reconciler.booked_purchases x ON x.account_id = s.account_id AND x.purchase_id = s.purchase_id
      AND x.booked_at >= @books_begin::timestamptz AND x.booked_at < @as_of::timestamptz
@@ -52,7 +81,7 @@ WITH touched AS (
     UNION ALL
     SELECT c.account_id, coalesce(c.purchase_id, c.id), o.currency,
            0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN 0 ELSE o.minor END,
-           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN -o.minor ELSE 0 END, 0, 0, 0, false
+           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN -o.minor ELSE 0 END, 0, 0
     FROM charge c
     CROSS JOIN LATERAL (SELECT t.* FROM reconciler.stripe_balance_transactions t
                         WHERE t.source_id = c.id AND t.source_id <> '' AND t.reporting_category IN ('charge', 'charge_failure')
@@ -66,20 +95,29 @@ WITH touched AS (
       -- What turned up late counts from the night on that books it.
       AND NOT EXISTS (SELECT FROM reconciler.stripe_late x WHERE x.id = t.id AND (x.booked_on IS NULL OR x.booked_on > @date::date))
     UNION ALL
-    SELECT s.account_id, s.purchase_id, l.currency, 0, 0, -l.amount_minor, 0, 0, 0, 0, false
+    SELECT s.account_id, s.purchase_id, l.currency, 0, 0, -l.amount_minor, 0, 0, 0
     FROM subject s
     JOIN reconciler.journal_lines l ON l.source = s.purchase_id AND l.source <> '' AND l.account_id = s.account_id AND l.role = 'refund_clearing'
      AND l.kind <> @cleared::text AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
     UNION ALL
-    -- Also what was cleared of a charge before a purchase named it.
-    SELECT s.account_id, s.subject_id, l.currency, 0, 0, 0, 0, 0, CASE l.role WHEN 'refund_clearing' THEN -l.amount_minor ELSE 0 END, CASE l.role WHEN 'credits_taken' THEN -l.amount_minor ELSE 0 END, false
-    FROM (SELECT account_id, purchase_id AS subject_id, purchase_id AS source FROM subject WHERE purchase_id IS NOT NULL
-          UNION SELECT account_id, coalesce(purchase_id, id), id FROM charge) s
-    JOIN reconciler.journal_lines l ON l.source = s.source AND l.source <> '' AND l.kind = @cleared::text
-     AND l.business_date >= @begin_date::date AND l.business_date < @date::date
+    -- A loss in the currency that the customer disputed, in proportion where it was settled in another.
+    SELECT c.account_id, coalesce(c.purchase_id, c.id), d.currency, 0, 0, 0, 0, 0,
+           CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END
+    FROM charge c
+    JOIN reconciler.stripe_disputes d ON d.charge_id = c.id
+    CROSS JOIN LATERAL (SELECT l.currency, sum(l.amount_minor) AS minor,
+                               (SELECT nullif(sum(m.withdrawn_minor), 0) FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) AS withdrawn
+                        FROM reconciler.journal_lines l
+                        WHERE l.source = d.id AND l.source <> '' AND l.role = 'dispute_losses' AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
+                        GROUP BY l.currency) l
+    UNION ALL
+    SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0 FROM posted p
 )
 SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold)::text AS sold, sum(brought)::text AS brought, sum(payable)::text AS payable, sum(refunded)::text AS refunded,
-       sum(changed)::text AS changed, sum("offset")::text AS "offset", sum(corrected)::text AS corrected, bool_or(accepted) AS accepted
+       sum(changed)::text AS changed, coalesce(sum(lost), 0)::text AS lost,
+       coalesce((SELECT jsonb_object_agg(p.role, p.minor) FROM posted p WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
+       coalesce((SELECT jsonb_agg(jsonb_build_object('Kind', r.kind, 'Resolution', r.resolution, 'Minor', r.minor) ORDER BY r.kind, r.break_id COLLATE "C") FROM resolved r
+                 WHERE (r.account_id, r.subject_id) IS NOT DISTINCT FROM (part.account_id, part.subject_id) AND coalesce(r.currency, part.currency) = part.currency), '[]')::text AS resolved
 FROM part
-GROUP BY 1, 2, 3
+GROUP BY part.account_id, part.subject_id, part.currency
 ORDER BY 2, 3, 1

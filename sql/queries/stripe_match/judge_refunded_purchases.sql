@@ -1,9 +1,9 @@
 -- Credits taken for a refund against the money that went back. A refund that failed is a break of its own; a lost dispute takes the money as
--- well, and where there is no payment, or one that failed after all, there is none to go back.
+-- well, as long as nothing of it has come back, and where there is no payment, or one that failed after all, there is none to go back.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
 WITH facts AS (
-    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, l.last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
+    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, greatest(l.last_at, d.returned_at) AS last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
            coalesce(r.refunds, 0) AS refunds, coalesce(d.at_stake, false) AS at_stake
     FROM reconciler.candidates s
     LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id
@@ -14,8 +14,11 @@ WITH facts AS (
                        WHERE e.purchase_id = s.subject_id AND e.kind IN ('refund', 'refund_reversal') AND e.effective_at < @as_of::timestamptz) l ON true
     LEFT JOIN LATERAL (SELECT count(*) AS refunds FROM {{ refunds_as_of }} r
                        WHERE r.charge_id = c.id AND NOT EXISTS (SELECT FROM {{ charge_refunds }} f WHERE f.id = r.id AND f.is_surplus)) r ON true
-    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
-                       FROM {{ disputes_as_of }} d WHERE d.charge_id = c.id) d ON true
+    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won' AND m.returned_at IS NULL) AS at_stake,
+                              max(coalesce(m.returned_at, d.status_since)) FILTER (WHERE d.status = 'won' OR m.returned_at IS NOT NULL) AS returned_at
+                       FROM {{ disputes_as_of }} d
+                       CROSS JOIN LATERAL (SELECT max(m.created_at) FILTER (WHERE m.returned_minor > 0) AS returned_at FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) m
+                       WHERE d.charge_id = c.id) d ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), judged AS (
     SELECT f.*, CASE WHEN taken <= 0 OR refunds > 0 OR at_stake OR is_unpaid THEN 'matched'
