@@ -459,7 +459,7 @@ func (j *journal) payoutsMoved(ctx context.Context, window postgres.Args, booksB
 		WasPaid     bool `db:"was_paid"`
 		Beforehand  bool
 	}
-	args := postgres.Args{"from": window["from"], "through": window["through"], "books_begin": booksBegin}
+	args := j.since(window, booksBegin, postgres.Args{"through": window["through"]})
 	if err := j.tx.Select(ctx, &rows, "books/payouts_moved", args); err != nil {
 		return err
 	}
@@ -482,34 +482,28 @@ func (j *journal) disputesMoved(ctx context.Context, window postgres.Args, books
 		AmountMinor         int64 `db:"amount_minor"`
 		SameCurrency        bool  `db:"same_currency"`
 		Status              string
-		StatusWas           string `db:"status_was"`
 		Withdrawn           int64
 		Returned            int64
-		WithdrawnWas        int64 `db:"withdrawn_was"`
-		ReturnedWas         int64 `db:"returned_was"`
+		LossWas             int64 `db:"loss_was"`
+		ExchangeWas         int64 `db:"exchange_was"`
+		BeforehandWas       int64 `db:"beforehand_was"`
 		WithdrawnBeforehand int64 `db:"withdrawn_beforehand"`
 		ReturnedBeforehand  int64 `db:"returned_beforehand"`
 		SettledMinor        int64 `db:"settled_minor"`
 	}
-	args := postgres.Args{"from": window["from"], "as_of": window["through"], "books_begin": booksBegin}
+	args := j.since(window, booksBegin, postgres.Args{"as_of": window["through"]})
 	if err := j.tx.Select(ctx, &rows, "books/disputes_moved", args); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		books := func(status string, withdrawn, returned int64) reconcile.DisputeBooks {
-			return reconcile.DisputeBooks{
-				DisputeFacts: reconcile.DisputeFacts{
-					Status: status, DisputeMoney: reconcile.DisputeMoney{WithdrawnMinor: withdrawn, ReturnedMinor: returned},
-					AmountMinor: r.AmountMinor, SameCurrency: r.SameCurrency,
-				},
-				WithdrawnBeforehandMinor: r.WithdrawnBeforehand, ReturnedBeforehandMinor: r.ReturnedBeforehand, SettledMinor: r.SettledMinor,
-			}
+		books := reconcile.DisputeBooks{
+			DisputeFacts: reconcile.DisputeFacts{
+				Status: r.Status, DisputeMoney: reconcile.DisputeMoney{WithdrawnMinor: r.Withdrawn, ReturnedMinor: r.Returned},
+				AmountMinor: r.AmountMinor, SameCurrency: r.SameCurrency,
+			},
+			WithdrawnBeforehandMinor: r.WithdrawnBeforehand, ReturnedBeforehandMinor: r.ReturnedBeforehand, SettledMinor: r.SettledMinor,
 		}
-		var before reconcile.DisputeWriteOff
-		if r.StatusWas != "" {
-			before = books(r.StatusWas, r.WithdrawnWas, r.ReturnedWas).WriteOff()
-		}
-		off := books(r.Status, r.Withdrawn, r.Returned).WriteOff().Less(before)
+		off := books.WriteOff().Less(reconcile.DisputeWriteOff{LossMinor: r.LossWas, ExchangeMinor: r.ExchangeWas, BeforehandMinor: r.BeforehandWas})
 		if err := j.post(ctx, reconcile.PostDisputeWriteOff(j.night.Date, r.DisputeID, r.Currency, off)...); err != nil {
 			return err
 		}
@@ -517,8 +511,16 @@ func (j *journal) disputesMoved(ctx context.Context, window postgres.Args, books
 	return nil
 }
 
-// clearedFor is for how many days payments that were cleared are looked at every night; older ones when something happens to them.
+// clearedFor is for how many days what has been settled is looked at every night; what is older when something happens to it.
 const clearedFor = 60
+
+// since are the arguments of what is held against what the journal has posted before tonight: of what happened in the last days, as Stripe may tell it late.
+func (j *journal) since(window postgres.Args, booksBegin time.Time, args postgres.Args) postgres.Args {
+	return night.With(args, postgres.Args{
+		"date": j.night.Date, "books_begin": booksBegin, "begin_date": reconcile.DateOf(booksBegin.In(j.night.Settings.Zone)),
+		"moved_since": window["from"].(time.Time).AddDate(0, 0, -clearedFor),
+	})
+}
 
 // paymentsCleared clears the payments that something happened to since the journal had got there.
 func (j *journal) paymentsCleared(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
