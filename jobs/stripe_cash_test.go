@@ -2,10 +2,13 @@ package jobs_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -123,5 +126,65 @@ func TestVerifyFindsAnOldTransactionThatWasAltered(t *testing.T) {
 	}
 	if !strings.Contains(strings.Join(where, " "), "stripe_cash.csv") {
 		t.Errorf("verification finds %q only", faults)
+	}
+}
+
+// Stripe dates by the second and its balance not at all: of what happens in the very second of its reading, before it or after it, the balance may have
+// any part. None of that is a residual, in that night or when it is run again with all of it known; what is missing beside it still is one.
+func TestTheSecondOfTheReadingIsOnEitherSide(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		before, after []int64 // charged in that second, before and after the balance is read
+		hidden        bool    // one of the day's transactions
+	}{
+		"before":                       {before: []int64{1300}},
+		"after":                        {after: []int64{1300}},
+		"two on each side":             {before: []int64{1300, 900}, after: []int64{1700, 2100}},
+		"before, and money is missing": {before: []int64{1300}, after: []int64{1700}, hidden: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBothBooks(t)
+			b.until(5)
+			b.buy(4900, "usd")
+			b.night()
+			b.until(5)
+			p := b.buy(3100, "usd")
+			night := reconcile.NightOf(b.date(), time.UTC)
+			b.now.Store(night.End.Add(20 * time.Minute).Unix())
+			charge := func(amounts []int64) {
+				for _, amount := range amounts {
+					b.pay(amount, "usd", nil)
+				}
+			}
+			charge(tc.before)
+			b.worker.Step = func(step string) {
+				if step == "sync-stripe/synced" {
+					charge(tc.after)
+					if tc.hidden {
+						b.exec("DELETE FROM reconciler.stripe_balance_transactions WHERE source_id = $1", p.charge)
+					}
+				}
+			}
+			var found [][]string
+			for run := range 2 {
+				if err := b.run(night.Date); err != nil {
+					t.Fatal(err)
+				}
+				found = append(found, slices.DeleteFunc(b.openBreaks(), func(text string) bool { return !strings.HasPrefix(text, "balance_residual ") }))
+				tc.after = nil
+				b.advance(time.Minute)
+				if run == 0 && b.count("SELECT count(DISTINCT taken_at) FROM reconciler.stripe_balances WHERE taken_at >= $1", night.End) != 1 {
+					t.Error("the balance was not read, or twice")
+				}
+			}
+			want := [][]string{{}, {}}
+			if tc.hidden {
+				want = [][]string{{"balance_residual usd balance"}, {"balance_residual usd balance"}}
+			}
+			if diff := cmp.Diff(want, found, cmpopts.EquateEmpty()); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }

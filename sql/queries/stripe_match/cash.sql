@@ -3,7 +3,7 @@
 -- same, and verification asks for it.
 INSERT INTO reconciler.stripe_cash (business_date, currency, opening_minor, activity_minor, payouts_minor, available_minor, pending_minor,
     balance_at, after_minor, stripe_available_minor, stripe_pending_minor, residual_minor, as_of)
-WITH taken AS (
+WITH RECURSIVE taken AS (
     SELECT min(b.taken_at) AS taken_at FROM reconciler.stripe_balances b
     WHERE b.taken_at >= @as_of::timestamptz AND b.taken_at < @as_of::timestamptz + interval '24 hours'
 ), anchor AS (
@@ -22,7 +22,6 @@ WITH taken AS (
     FROM reconciler.stripe_balance_transactions t
     CROSS JOIN taken
     WHERE t.created_at >= (SELECT as_of FROM anchor)
-      -- of the second itself nobody knows; an old night must not change its mind
       AND t.created_at < greatest(@as_of::timestamptz, coalesce(taken.taken_at, @as_of::timestamptz))
     GROUP BY t.currency
 ), pending AS (
@@ -38,15 +37,32 @@ WITH taken AS (
     LEFT JOIN pending p USING (currency)
 ), theirs AS (
     SELECT b.currency, b.available_minor, b.pending_minor FROM reconciler.stripe_balances b JOIN taken ON taken.taken_at = b.taken_at
+), second AS MATERIALIZED (
+    -- Stripe dates by the second, and its balance not at all: of what was created in the very second of the reading nobody knows whether the balance has it.
+    SELECT t.currency, t.net_minor, row_number() OVER (PARTITION BY t.currency ORDER BY t.id COLLATE "C") AS n
+    FROM reconciler.stripe_balance_transactions t JOIN taken ON t.created_at = taken.taken_at
+), possible (currency, n, minor) AS (
+    SELECT currency, 0::bigint, 0::numeric FROM theirs
+    UNION
+    SELECT p.currency, s.n, p.minor + x.minor
+    FROM possible p
+    JOIN second s ON s.currency = p.currency AND s.n = p.n + 1 AND s.n <= 10
+    CROSS JOIN LATERAL (VALUES (0::numeric), (s.net_minor)) x (minor)
+), undecided AS ( -- what of it makes the balance tie: none, if that does
+    SELECT s.currency, (SELECT p.minor FROM possible p
+                        WHERE p.currency = s.currency AND p.minor = s.available_minor + s.pending_minor - coalesce(o.opening + o.activity + o.payouts + o.after, 0)
+                        LIMIT 1) AS minor
+    FROM theirs s LEFT JOIN ours o USING (currency)
 )
 SELECT @date::date, currency, coalesce(o.opening, 0), coalesce(o.activity, 0), coalesce(o.payouts, 0),
        coalesce(o.opening + o.activity + o.payouts - o.pending, 0), coalesce(o.pending, 0),
-       taken.taken_at, coalesce(o.after, 0),
+       taken.taken_at, coalesce(o.after, 0) + coalesce(u.minor, 0),
        CASE WHEN taken.taken_at IS NOT NULL THEN coalesce(s.available_minor, 0) END,
        CASE WHEN taken.taken_at IS NOT NULL THEN coalesce(s.pending_minor, 0) END,
        CASE WHEN taken.taken_at IS NOT NULL THEN
-           coalesce(o.opening + o.activity + o.payouts + o.after, 0) - coalesce(s.available_minor, 0) - coalesce(s.pending_minor, 0) END,
+           coalesce(o.opening + o.activity + o.payouts + o.after, 0) + coalesce(u.minor, 0) - coalesce(s.available_minor, 0) - coalesce(s.pending_minor, 0) END,
        @as_of::timestamptz
 FROM ours o
 FULL JOIN theirs s USING (currency)
+LEFT JOIN undecided u USING (currency)
 CROSS JOIN taken

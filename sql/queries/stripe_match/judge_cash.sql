@@ -1,5 +1,5 @@
 -- Per currency: does it open as the night before closed, does it come to Stripe's balance, and is as much of it available as Stripe
--- says? What becomes available within a day of the reading may be on either side of it.
+-- says? What becomes available within a day of the reading may be on either side of it, and so may what was created in its very second.
 INSERT INTO reconciler.stripe_checks (business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance, unit, detail)
 WITH facts AS (
     SELECT c.*, y.closing_minor AS closed_minor, t.available, t.moving,
@@ -8,7 +8,8 @@ WITH facts AS (
     LEFT JOIN reconciler.stripe_cash y ON y.business_date = c.business_date - 1 AND y.currency = c.currency
     LEFT JOIN LATERAL (SELECT c.closing_minor + c.after_minor
                                   - coalesce(sum(t.net_minor) FILTER (WHERE t.available_on > c.balance_at AND t.created_at < c.balance_at), 0) AS available,
-                              coalesce(sum(abs(t.net_minor)) FILTER (WHERE t.available_on <= c.balance_at + make_interval(secs => @available_within_seconds::bigint)), 0) AS moving
+                              coalesce(sum(abs(t.net_minor)) FILTER (WHERE t.available_on <= c.balance_at + make_interval(secs => @available_within_seconds::bigint)
+                                                                     OR t.created_at = c.balance_at), 0) AS moving
                        FROM reconciler.stripe_balance_transactions t
                        WHERE t.currency = c.currency AND t.created_at <= c.balance_at
                          AND t.available_on > c.balance_at - make_interval(secs => @available_within_seconds::bigint)) t ON true
