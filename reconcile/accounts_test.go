@@ -39,6 +39,14 @@ func TestChartWithOtherAccounts(t *testing.T) {
 	if code := chart.Code("Income:Sales:Compute:EUR:X"); code != "" {
 		t.Error("a code for an account that is none of the chart's:", code)
 	}
+	for account, want := range map[string]string{"Assets:Bank:USD": "1-200", "Assets:Bank": "1-200", "Assets:Bankers": "", "Assets:Bank:USDX": "", "Assets:Bank-USD": "", "Assets:Bank:Eu": ""} {
+		if code := chart.Code(account); code != want {
+			t.Errorf("%s has code %q", account, code)
+		}
+	}
+	if held, err := DefaultChart().With(map[AccountRole]Account{CreditsHeld: {Name: "Liabilities:Units"}}); err != nil || held.Account(CreditsHeld) != (Account{Name: "Liabilities:Units"}) {
+		t.Errorf("an account without a code: %+v, %v", held.Account(CreditsHeld), err)
+	}
 	if DefaultChart().Account(UsageRevenue).Code == "4711" {
 		t.Error("the default chart was changed")
 	}
@@ -46,6 +54,7 @@ func TestChartWithOtherAccounts(t *testing.T) {
 
 func TestChartNamesEveryFault(t *testing.T) {
 	_, err := DefaultChart().With(map[AccountRole]Account{
+		"a_role":          {Name: "Income:X"},
 		"revenue":         {Name: "Income:X"},
 		Bank:              {Name: "bank"},
 		PayoutsInTransit:  {Name: "Assets:with blank"},
@@ -56,7 +65,7 @@ func TestChartNamesEveryFault(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{`account "revenue": there is no such role`, `account "bank": name "bank"`, `"payouts_in_transit": name "Assets:with blank"`,
+	for _, want := range []string{`account "a_role": there is no such role`, `account "revenue": there is no such role`, `account "bank": name "bank"`, `"payouts_in_transit": name "Assets:with blank"`,
 		"both are Liabilities:Same", `code "=1+1"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in\n%v", want, err)

@@ -191,3 +191,61 @@ func TestResidualOfADispute(t *testing.T) {
 		}
 	}
 }
+
+// Whether any dispute of a charge is open, or takes money, counts, in whichever order they come.
+func TestDisputesOfAChargeCountTogether(t *testing.T) {
+	of := func(status string, withdrawn, returned int64) DisputeFacts {
+		return DisputeFacts{Status: status, DisputeMoney: money(withdrawn, returned, 0), AmountMinor: withdrawn, SameCurrency: true}
+	}
+	open, won, lost, inquiry := of("under_review", 1000, 0), of("won", 1000, 1000), of("lost", 5000, 0), of("warning_closed", 0, 0)
+	for name, tc := range map[string]struct {
+		refunded int64
+		disputes []DisputeFacts
+		want     bool
+	}{
+		"open, then won":                     {100, []DisputeFacts{open, won}, true},
+		"won, then open":                     {100, []DisputeFacts{won, open}, true},
+		"lost whole, then won":               {100, []DisputeFacts{lost, won}, true},
+		"won, then lost whole":               {100, []DisputeFacts{won, lost}, true},
+		"lost in part, the rest refunded":    {3000, []DisputeFacts{of("lost", 2000, 0), won}, false},
+		"all refunded, and only an inquiry":  {6000, []DisputeFacts{inquiry}, false},
+		"nothing refunded, and open":         {0, []DisputeFacts{open}, false},
+		"nothing refunded, and lost whole":   {0, []DisputeFacts{lost, lost}, false},
+		"refunded, and only one that is won": {5000, []DisputeFacts{won}, false},
+	} {
+		if got := JudgeDisputes(DisputedCharge{CapturedMinor: 5000, RefundedMinor: tc.refunded, Disputes: tc.disputes}); got.DisputedAndRefunded != tc.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestDisputeWriteOffAtTheEdges(t *testing.T) {
+	books := func(status string, withdrawn, returned int64) DisputeBooks {
+		return DisputeBooks{DisputeFacts: DisputeFacts{Status: status, DisputeMoney: money(withdrawn, returned, 0), AmountMinor: 2000, SameCurrency: true}}
+	}
+	closed := books("warning_closed", 2000, 2000)
+	closed.WithdrawnBeforehandMinor = 2000
+	again := books("lost", 2000, 1600) // 1,500 and more back before the books began
+	again.WithdrawnBeforehandMinor, again.ReturnedBeforehandMinor = 2000, 1500
+	unmoved := books("lost", 0, 0)
+	unmoved.SameCurrency, unmoved.SettledMinor = false, 2221
+	same := books("lost", 2000, 0)
+	same.SettledMinor = 2221
+	for name, tc := range map[string]struct {
+		books DisputeBooks
+		want  DisputeWriteOff
+	}{
+		"an inquiry that took money beforehand":    {closed, DisputeWriteOff{BeforehandMinor: -2000}},
+		"a little back after most of it":           {again, DisputeWriteOff{BeforehandMinor: -100}},
+		"converted, and nothing was taken":         {unmoved, DisputeWriteOff{}},
+		"not converted, and its rate is not asked": {same, DisputeWriteOff{LossMinor: 2000}},
+		"all back, and it goes on":                 {books("under_review", 2000, 2000), DisputeWriteOff{}},
+	} {
+		if got := tc.books.WriteOff(); got != tc.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
+		}
+	}
+	if got := (DisputeWriteOff{2000, 67, -100}).Less(DisputeWriteOff{1200, 50, -30}); got != (DisputeWriteOff{800, 17, -70}) {
+		t.Errorf("%+v", got)
+	}
+}

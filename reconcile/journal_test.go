@@ -177,6 +177,57 @@ func TestPosting(t *testing.T) {
 }
 
 // Whatever the facts, also near the bounds of 64 bits and where they contradict each other: every entry balances, and has an account for
+// What an entry says beside its lines: its kind, what it is about, and the clause that it follows.
+func TestEntriesSayWhatTheyAre(t *testing.T) {
+	n := func(amount int64) *big.Int { return big.NewInt(amount) }
+	moved := func(m RecognizedMove) []JournalEntry {
+		for _, amount := range []**big.Int{&m.Opened, &m.Settled, &m.Earned, &m.Tax, &m.GivenBack} {
+			if *amount == nil {
+				*amount = n(0)
+			}
+		}
+		return PostRecognized(journalNight, m)
+	}
+	stripe := func(category, source, presented string) []JournalEntry {
+		return PostStripe(journalNight, StripeActivity{Category: category, Source: source, Count: 3, Currency: "usd", Amount: n(-500), Fee: n(0), PresentedCurrency: presented, Presented: n(-460)})
+	}
+	for _, c := range []struct {
+		entries []JournalEntry
+		want    string
+	}{
+		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 1000, Currency: "usd"}), "purchase|Purchase p of 100 credits|p|" + ClauseUnusedCredits},
+		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "subscription", Credits: 100, AmountMinor: 1000, Currency: "usd"}), "purchase|Purchase p of 100 credits|p|" + ClauseSubscriptionFinal},
+		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 1000, Currency: "usd", Late: true, CompletedOn: journalNight.AddDays(-3)}),
+			"late purchase|Purchase p of 100 credits, completed on 2026-03-11, turned up late|p|" + ClauseUnusedCredits},
+		{PostWindowChange(journalNight, WindowChange{Currency: "usd", Closed: true, Count: 2, Amount: n(10)}), "refund windows|Refund windows closed unrefunded (no longer there) of 2 purchases||" + ClauseLateOrUsed},
+		{PostWindowChange(journalNight, WindowChange{Currency: "usd", State: WindowExpired, Count: 2, Amount: n(10)}), "refund windows|Refund windows open again (expired) of 2 purchases||" + ClauseLateOrUsed},
+		{moved(RecognizedMove{Currency: "usd", Earning: 4, Earned: n(10)}), "subscriptions earned|Subscriptions earned by the day (4)||" + ClauseSubscriptionFinal},
+		{moved(RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", GivenBack: n(10)}), "subscription refunded|Refund of subscription charge p|p|" + ClauseSubscriptionFinal},
+		{moved(RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", Tax: n(10)}), "tax of an invoice|Tax of purchase p, known since it was booked|p|" + ClauseSubscriptionFinal},
+		{moved(RecognizedMove{SubjectID: "in", Currency: "usd", Settled: n(10), GivenBack: n(5)}), "customer balance|Invoice in and the customer's balance|in|" + ClauseSubscriptionFinal},
+		{stripe("refund", "txn", ""), "Stripe activity|At Stripe, refund txn|txn|" + ClauseOriginalMethod},
+		{stripe("charge_failure", "", "eur"), "Stripe activity|At Stripe, charge failure (3)||"},
+		{PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: 1}), "dispute lost|Dispute dp lost|dp|" + ClauseChargebackReinstating},
+		{PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{ExchangeMinor: 1}), "Stripe activity|Dispute dp returned|dp|" + ClauseChargebackReinstating},
+		{PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: -1}), "Stripe activity|Dispute dp returned|dp|" + ClauseChargebackReinstating},
+	} {
+		if len(c.entries) != 1 {
+			t.Fatalf("%d entries for %s", len(c.entries), c.want)
+		}
+		if e := c.entries[0]; string(e.Kind)+"|"+e.Description+"|"+e.Source+"|"+e.Clause != c.want {
+			t.Errorf("%s|%s|%s|%s, want %s", e.Kind, e.Description, e.Source, e.Clause, c.want)
+		}
+	}
+	for _, p := range []struct {
+		purchase BookedPurchase
+		isLot    bool
+	}{{BookedPurchase{Kind: "credits"}, true}, {BookedPurchase{Kind: "subscription", Credits: 1}, true}, {BookedPurchase{Kind: "subscription"}, false}} {
+		if p.purchase.IsLot() != p.isLot {
+			t.Errorf("%+v is a lot: %t", p.purchase, !p.isLot)
+		}
+	}
+}
+
 // each line and a number that packages take.
 func TestEveryEntryBalances(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
