@@ -42,6 +42,25 @@ func TestExponentTakesNoPartOfTheList(t *testing.T) {
 	}
 }
 
+func TestTwoCurrenciesAreNone(t *testing.T) {
+	for _, a := range reconcile.Currencies() {
+		for _, b := range reconcile.Currencies() {
+			if _, known := reconcile.Exponent(a + " " + b); known {
+				t.Errorf("%q is known", a+" "+b)
+			}
+		}
+	}
+}
+
+// A negative amount on any side converts nothing, not even a fee of 0.
+func TestConvertFeeTakesNoNegativeAmount(t *testing.T) {
+	for _, c := range [][3]int64{{-1, 1, 1}, {1, -1, 1}, {1, 1, -1}, {0, -1, 1}, {0, 1, -1}} {
+		if fee, err := reconcile.ConvertFee(c[0], c[1], c[2]); err == nil {
+			t.Errorf("%v gives %d", c, fee)
+		}
+	}
+}
+
 func TestFormatMinor(t *testing.T) {
 	tests := []struct {
 		amount   int64

@@ -104,6 +104,37 @@ func TestNewPoliciesFaults(t *testing.T) {
 	}
 }
 
+// The bounds themselves are allowed; an end that is left open is the next one's beginning.
+func TestPoliciesAtTheirBounds(t *testing.T) {
+	one := version(t, "one", "2020-01-01T00:00:00Z", "")
+	for name, change := range map[string]func(*reconcile.PolicyVersion){
+		"longest window": func(v *reconcile.PolicyVersion) { v.RefundWindow = reconcile.MaxRefundWindow },
+		"one review day": func(v *reconcile.PolicyVersion) { v.ReviewBusinessDays = 1 },
+		"longest review": func(v *reconcile.PolicyVersion) { v.ReviewBusinessDays = reconcile.MaxReviewBusinessDays },
+	} {
+		v := one
+		change(&v)
+		if _, err := reconcile.NewPolicies([]reconcile.PolicyVersion{v}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	v := one
+	v.ReviewBusinessDays = reconcile.MaxReviewBusinessDays + 1
+	if _, err := reconcile.NewPolicies([]reconcile.PolicyVersion{v}); err == nil {
+		t.Error("a review of more than a year")
+	}
+	for _, end := range []string{"", "2026-01-01T00:00:00Z"} {
+		if err := reconcile.CheckSuccession(version(t, "one", "2020-01-01T00:00:00Z", end), version(t, "two", "2026-01-01T00:00:00Z", "")); err != nil {
+			t.Errorf("end %q: %v", end, err)
+		}
+	}
+	for _, kind := range []string{"stripe_fee", "tax"} {
+		if err := reconcile.CheckOtherFeesWithheld([]string{kind}, 0); err == nil || !strings.Contains(err.Error(), "always withheld") {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+}
+
 // Whatever can change a decision changes the hash; the same policy always has the same one.
 func TestPolicyHash(t *testing.T) {
 	base := func() reconcile.PolicyVersion { return version(t, "one", "2020-01-01T00:00:00Z", "") }
