@@ -127,8 +127,8 @@ func newReopenCommand(s *cli.Settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reopen --period YYYY-MM --by NAME --reason TEXT",
 		Short: "Reopen a closed month, for a reason",
-		Long: `reopen undoes close. The reason stays on record, and so does the month as it was signed: the next revision stands beside it, and says which
-signed balances have changed.`,
+		Long: `reopen undoes close. The reason stays on record, and so does the month as it was signed: the next revision, a draft that is published
+at once, stands beside it, and says which signed balances have changed.`,
 		Example: `  reconciler reopen --period 2026-10 --by "Ana Ruiz" --reason "auditor's correction 17"`,
 		Args:    cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -371,6 +371,11 @@ func (b *business) signs(m reconcile.Month, at time.Time) {
 		t.Errorf("reopening without a reason: %v", err)
 	}
 	b.must(b.office.Reopen(ctx, m, "Ana Ruiz", "a cost was wrong", at.Add(3*time.Hour)))
+	for name, want := range map[string]string{m.String() + "/month.html": "Draft. Nobody has signed these figures.", m.String() + "/sign_off.json": `"state": "draft"`, "index.html": "draft"} {
+		if content, err := os.ReadFile(filepath.Join(b.folder, name)); err != nil || !strings.Contains(string(content), want) {
+			t.Errorf("%s of the reopened month does not say %s: %v", name, want, err)
+		}
+	}
 	b.db.MustExec(`UPDATE platform.jobs SET credit_cost = credit_cost + 5 WHERE id = (SELECT min(id) FROM platform.jobs WHERE status = 'succeeded' AND finished_at >= $1 AND finished_at < $1::date + 1)`, m.Last())
 	b.db.MustExec(`UPDATE reconciler.journal_lines SET amount_minor = amount_minor * 2 WHERE role IN ('usage_revenue', 'contract_liability') AND kind = 'usage' AND business_date = $1`, m.Last())
 	redone, err := b.office.Draft(ctx, m, at.Add(4*time.Hour))

@@ -292,7 +292,8 @@ func hint(in *month.Input) string {
 	return fmt.Sprintf("; run them first: reconciler backfill --from %s --to %s", in.Missing[0], in.Missing[len(in.Missing)-1])
 }
 
-// Reopen undoes Close, for a reason that stays on record. What was published stays, and the next revision stands beside it.
+// Reopen undoes Close, for a reason that stays on record. What was signed stays beside the next revision, a draft, which is published at once: nobody
+// must find a page that calls the month closed.
 func (o *Office) Reopen(ctx context.Context, m reconcile.Month, by, reason string, at time.Time) error {
 	by, err := person(m, by)
 	if err != nil {
@@ -321,7 +322,8 @@ func (o *Office) Reopen(ctx context.Context, m reconcile.Month, by, reason strin
 	if err != nil {
 		return err
 	}
-	return publish.Index(ctx, o.Store, o.Reports)
+	_, err = o.Draft(ctx, m, at)
+	return err
 }
 
 // recordPeriod notes an action. Two at once run into the key: one of them wins.

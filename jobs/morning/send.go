@@ -134,14 +134,30 @@ func hookBody(l letter) any {
 			"contentType": "application/vnd.microsoft.card.adaptive",
 			"content": map[string]any{
 				"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.2",
-				"body": []any{
-					map[string]any{"type": "TextBlock", "text": l.title, "weight": "bolder", "wrap": true},
-					map[string]any{"type": "TextBlock", "text": l.body, "wrap": true},
-				},
+				"body": cardLines(l),
 			},
 		}}}
 	}
 	return map[string]any{"text": slackText.Replace("*" + l.title + "*\n" + l.body), "id": l.id, "night": l.night, "link": l.link}
+}
+
+// cardLines are the title and the lines of a letter: a card takes a single line feed for none, so each line is a block of its own.
+func cardLines(l letter) []any {
+	blocks := []any{map[string]any{"type": "TextBlock", "text": l.title, "weight": "bolder", "wrap": true}}
+	apart := true
+	for line := range strings.Lines(l.body) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			apart = true
+			continue
+		}
+		block := map[string]any{"type": "TextBlock", "text": line, "wrap": true, "spacing": "none"}
+		if apart {
+			block["spacing"] = "medium"
+		}
+		blocks, apart = append(blocks, block), false
+	}
+	return blocks
 }
 
 // slackText escapes what Slack reads as markup, and is left alone by others.

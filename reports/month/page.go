@@ -1,6 +1,7 @@
 package month
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -160,10 +161,7 @@ func (in *Input) page(revision int, baseline Published) *page {
 	}
 	sorted := slices.Clone(in.Breaks)
 	slices.SortStableFunc(sorted, func(a, b Break) int {
-		if c := rank(a.Severity) - rank(b.Severity); c != 0 {
-			return c
-		}
-		return int(b.AgeDays - a.AgeDays)
+		return cmp.Or(rank(a.Severity)-rank(b.Severity), atStake(b).Compare(atStake(a)), cmp.Compare(b.AgeDays, a.AgeDays))
 	})
 	p.BreakRows, p.MoreBreaks = first(sorted)
 	p.RefundRows, p.MoreRefunds = first(in.Refunds)
@@ -180,6 +178,14 @@ func (in *Input) page(revision int, baseline Published) *page {
 		p.OpeningChanges = openings(in.Before.Trial, in.Trial)
 	}
 	return p
+}
+
+// atStake is the money of a break, in minor units of whatever currency: an order to read in, and no more.
+func atStake(b Break) numbers.Number {
+	if !numbers.IsCurrency(b.Unit) {
+		return "0"
+	}
+	return b.Variance.Abs()
 }
 
 func rank(s reconcile.Severity) int {

@@ -65,9 +65,9 @@ type breakLine struct {
 
 // breakFilter is what list and export have in common.
 type breakFilter struct {
-	kind, severity, account, subject, owner string
-	minAge                                  int
-	unowned, all                            bool
+	kind, severity, account, subject, owner, state, due string
+	minAge                                              int
+	unowned, all                                        bool
 }
 
 func (f *breakFilter) register(cmd *cobra.Command) {
@@ -78,6 +78,9 @@ func (f *breakFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.subject, "subject", "", "only breaks of this job, purchase, charge, refund or other subject")
 	cmd.Flags().StringVar(&f.owner, "owner", "", "only breaks that this person works on")
 	cmd.Flags().BoolVar(&f.unowned, "unowned", false, "only breaks that nobody works on")
+	cmd.Flags().StringVar(&f.state, "state", "", "only breaks in this state of work: open or investigating")
+	cli.Completes(cmd, "state", "open", "investigating")
+	cmd.Flags().StringVar(&f.due, "due", "", "only breaks that are due by this date")
 	cmd.Flags().IntVar(&f.minAge, "min-age", 0, "only breaks that are at least this many days old")
 	cmd.Flags().BoolVar(&f.all, "all", false, "closed ones too")
 }
@@ -92,6 +95,14 @@ func (f breakFilter) check() error {
 	if f.severity != "" && reconcile.Severity(f.severity).Rank() < 0 {
 		return cli.UsageError("--severity: %q is not info, warning or error", f.severity)
 	}
+	if f.state != "" && f.state != "open" && f.state != "investigating" {
+		return cli.UsageError("--state: %q is not open or investigating; closed breaks are listed with --all", f.state)
+	}
+	if f.due != "" {
+		if _, err := reconcile.ParseDate(f.due); err != nil {
+			return cli.UsageError("--due: %q is not a date, YYYY-MM-DD", f.due)
+		}
+	}
 	if f.minAge < 0 {
 		return cli.UsageError("--min-age: %d is below 0", f.minAge)
 	}
@@ -105,7 +116,7 @@ func (f breakFilter) check() error {
 func (f breakFilter) args(today reconcile.Date, breakID string) postgres.Args {
 	return postgres.Args{
 		"kind": f.kind, "severity": f.severity, "account": f.account, "subject": f.subject, "owner": f.owner, "unowned": f.unowned,
-		"min_age": f.minAge, "all": f.all, "break_id": breakID, "today": today,
+		"state": f.state, "due": f.due, "min_age": f.minAge, "all": f.all, "break_id": breakID, "today": today,
 	}
 }
 
@@ -121,7 +132,7 @@ func newBreaksListCommand(s *cli.Settings) *cobra.Command {
 		Example: `  reconciler breaks list --severity error
   reconciler breaks list --kind duplicate_debit --account acc_17
   reconciler breaks list --unowned --min-age 3     what nobody has taken for three days
-  reconciler breaks list --owner "Ana Ruiz" --json`,
+  reconciler breaks list --owner "Ana Ruiz" --due 2026-12-04 --json`,
 		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := filter.check(); err != nil {

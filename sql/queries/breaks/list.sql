@@ -15,6 +15,8 @@ WHERE (@all::boolean OR b.closed_on IS NULL)
   AND (@subject::text = '' OR b.subject_id = @subject::text)
   AND (@owner::text = '' OR w.owner = @owner::text)
   AND (NOT @unowned::boolean OR w.owner IS NULL)
+  AND (@state::text = '' OR coalesce(w.state, 'open') = @state::text)
+  AND (@due::text = '' OR w.due_on <= nullif(@due::text, '')::date)
   AND coalesce(b.closed_on, @today::date) - b.opened_on >= @min_age::int
   AND (@break_id::text = '' OR b.break_id = @break_id::text)
 ORDER BY b.opened_on, b.break_id
