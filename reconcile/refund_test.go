@@ -464,3 +464,33 @@ This follows sections 2.1 and 2.2 of our refund policy.
 		})
 	}
 }
+
+// What the customer is told of a refund that has been made, or begun, follows from what has happened, not from what was due.
+func TestNotificationsOfAnsweredRequests(t *testing.T) {
+	answered := func(due int64, paid int64, currency string, taken bool) reconcile.RefundDecision {
+		return reconcile.RefundDecision{Decision: reconcile.DecisionApprove, RefundMinor: due, Currency: "usd",
+			Answer:  &reconcile.RefundAnswer{PaidMinor: paid, Currency: currency, CreditsTaken: taken},
+			Reasons: []reconcile.Reason{{Code: reconcile.ReasonApprovedOnPlatform, Text: "for our own people"}, {Code: reconcile.ReasonAnsweredByRefund, Text: "for them too"}}}
+	}
+	for _, test := range []struct {
+		decision reconcile.RefundDecision
+		want     string
+	}{
+		{answered(0, 0, "", true), "We approved your refund request, but there is no money to pay back. The credits have left your account."},
+		{answered(0, 0, "", false), "We approved your refund request, but there is no money to pay back. The credits leave your account."},
+		{answered(941, 0, "", true), "We approved your refund request. We will refund 9.41 USD to your original payment method, and the credits have left your account."},
+		{answered(941, 941, "usd", true), "We approved your refund request. We refunded 9.41 USD to your original payment method, and the credits have left your account."},
+		{answered(941, 941, "eur", true), "We approved your refund request. We refunded 9.41 EUR to your original payment method; by our refund policy it should be 9.41 USD, and we are looking into the difference."},
+		{answered(941, 900, "usd", true), "We approved your refund request. We refunded 9.00 USD to your original payment method; by our refund policy it should be 9.41 USD, and we are looking into the difference."},
+		{answered(0, 900, "usd", true), "We approved your refund request. We refunded 9.00 USD to your original payment method; by our refund policy it should be 0.00 USD, and we are looking into the difference."},
+	} {
+		n := reconcile.NotifyDecision(reconcile.RequestUnusedCredits, test.decision)
+		if opening, _, _ := strings.Cut(n.Body, "\n"); opening != test.want || strings.Contains(n.Body, "for ") {
+			t.Errorf("%q, want %q", n.Body, test.want)
+		}
+	}
+	waiting := reconcile.RefundDecision{Decision: reconcile.DecisionNeedsInformation, Reasons: []reconcile.Reason{{Code: reconcile.ReasonJobNotFound, Clause: reconcile.ClauseRequest, Text: "Which job?"}}, Missing: []string{"the job"}}
+	if n := reconcile.NotifyDecision(reconcile.RequestFailedJob, waiting); strings.Contains(n.Body, "This follows") {
+		t.Errorf("a clause is cited for what is not decided: %q", n.Body)
+	}
+}

@@ -14,7 +14,7 @@ func TestAnswerTo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return moment
+		return moment.AddDate(2026, 0, 0) // whatever has no instant is long before
 	}
 	money := func(clock string, minor int64) reconcile.RefundMovement {
 		return reconcile.RefundMovement{At: at(clock), AmountMinor: minor, Currency: "usd"}
@@ -44,6 +44,8 @@ func TestAnswerTo(t *testing.T) {
 		{"credits before the request, the money after it", []reconcile.RefundMovement{credits("05:00:00", 2000), money("09:00:00", 1912)}, "05:00:00", 1912, true, false},
 		{"credits taken before and put back", []reconcile.RefundMovement{credits("05:00:00", 2000), credits("05:30:00", -2000)}, "", 0, false, false},
 		{"taken after it and put back", []reconcile.RefundMovement{credits("07:00:00", 2000), credits("08:00:00", -2000)}, "", 0, false, false},
+		{"taken in two steps, from the first on", []reconcile.RefundMovement{credits("07:00:00", 1200), credits("08:00:00", 800)}, "07:00:00", 0, true, false},
+		{"money while some of the credits are out", []reconcile.RefundMovement{credits("07:00:00", 1200), money("07:30:00", 1912), credits("08:00:00", 800)}, "07:00:00", 1912, true, false},
 		{"put back and taken again", []reconcile.RefundMovement{credits("05:00:00", 2000), credits("07:00:00", -2000), credits("08:00:00", 2000)}, "08:00:00", 0, true, false},
 		{"money back, credits given back all the same", []reconcile.RefundMovement{money("09:00:00", 1912), credits("09:01:00", 2000), credits("10:00:00", -2000)}, "09:00:00", 1912, false, false},
 	} {

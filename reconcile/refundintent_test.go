@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -79,6 +80,12 @@ func TestRefusals(t *testing.T) {
 		{"another amount", "amount_minor", false, func(c *Current) { c.Purchase.AmountMinor = 9_999 }},
 		{"another amount paid", "amount_minor", false, func(c *Current) { c.Purchase.AmountMinor, c.Purchase.Payment.FromBalanceMinor = 9_999, -1 }},
 		{"another fee", "fee_minor", false, func(c *Current) { c.Purchase.Payment.FeeMinor = c.Planned.FeeMinor + 1 }},
+		{"the fee isn't known, or nothing has settled", "fee_minor", false, func(c *Current) { c.Purchase.Payment.SettledMinor = 0 }},
+		{"a purchase of fewer credits", "credits", false, func(c *Current) { c.Purchase.Credits = 99 }},
+		{"refunded more than was taken back", "amount_refunded", true, func(c *Current) { c.Charge.RefundedMinor, c.ReversedMinor = 500, 400 }},
+		{"taken back more than was refunded", "amount_refunded", true, func(c *Current) { c.Charge.RefundedMinor, c.ReversedMinor = 0, 400 }},
+		{"authorised, not captured", "charge_status", true, func(c *Current) { c.Charge.Captured = false }},
+		{"pending, as if captured", "charge_status", true, func(c *Current) { c.Charge.Status = "pending" }},
 		{"less granted", "credits", false, func(c *Current) { c.GrantedCredits = 99 }},
 		{"one credit used", "used_credits", true, func(c *Current) { c.Purchase.UsedCredits = 1 }},
 		{"credits taken", "refunded_credits", true, func(c *Current) { c.TakenCredits, c.Purchase.RefundedBefore = 100, true }},
@@ -92,6 +99,26 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("got %+v, want %s, moved on: %t", refusals, c.field, c.movedOn)
 			}
 		})
+	}
+	for name, change := range map[string]func(*Current){
+		"a refund that failed":         func(c *Current) { c.Charge.RefundedMinor, c.ReversedMinor = 400, 400 },
+		"a fee that isn't known again": func(c *Current) { c.Purchase.Payment.Known, c.Purchase.Payment.FeeMinor = false, c.Planned.FeeMinor+1 },
+	} {
+		current := currentRefund()
+		change(&current)
+		if refusals := RefusalsOf(current); len(refusals) > 0 {
+			t.Errorf("%s is refused: %+v", name, refusals)
+		}
+	}
+	for name, change := range map[string]func(*Current){
+		"another amount":      func(c *Current) { c.Purchase.AmountMinor = 9_999 },
+		"another amount paid": func(c *Current) { c.Purchase.AmountMinor, c.Purchase.Payment.FromBalanceMinor = 9_999, -1 },
+	} {
+		current := currentRefund()
+		change(&current)
+		if refusals := RefusalsOf(current); len(refusals) == 0 || refusals[0].Ours != fmt.Sprint(current.Planned.AmountMinor+current.Planned.FeeMinor) {
+			t.Errorf("%s: what was decided by is not said: %+v", name, refusals)
+		}
 	}
 	refusal := Refusal{Field: "currency", Ours: "usd", Theirs: "eur", Reason: "it changed"}
 	if got, want := refusal.String(), `it changed: currency is "eur", should be "usd"`; got != want {
@@ -226,5 +253,19 @@ func TestTripsSayAmountsAsPeopleReadThem(t *testing.T) {
 		if got := test.trip.String(); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
 		}
+	}
+}
+
+func TestSumsStayInTheirBounds(t *testing.T) {
+	const most = math.MaxInt64
+	for _, c := range [][3]int64{{1, 2, 3}, {most, 1, most}, {most - 1, 1, most}, {most - 1, 2, most}, {most, 0, most}, {5, -3, 2}, {-5, 3, -2}, {-5, most, most - 5}, {most, -1, most - 1}} {
+		if got := saturatingAdd(c[0], c[1]); got != c[2] {
+			t.Errorf("%d and %d are %d, want %d", c[0], c[1], got, c[2])
+		}
+	}
+	// A multiple of the median beyond 64 bits is no limit that a total could be above.
+	days := slices.Repeat([]int64{1 << 62}, minAnomalyDays)
+	if _, anomalous := Anomalous(1<<61, days, 3); anomalous {
+		t.Error("half a median is anomalous")
 	}
 }

@@ -69,7 +69,9 @@ func TestPlanTotalsOverflow(t *testing.T) {
 	}
 	other := plannedRefund("c")
 	other.Currency = "jpy"
-	totals, err := RefundPlan{Refunds: []PlannedRefund{huge, other}}.Totals()
+	nothing := plannedRefund("d")
+	nothing.AmountMinor = 0
+	totals, err := RefundPlan{Refunds: []PlannedRefund{huge, other, nothing}}.Totals()
 	if err != nil || totals["usd"] != math.MaxInt64 || totals["jpy"] != other.AmountMinor {
 		t.Errorf("got %v, %v", totals, err)
 	}

@@ -19,6 +19,7 @@ func TestTieOutPayout(t *testing.T) {
 		"failed and not returned":   {PayoutFacts{Status: "failed", Automatic: true, AmountMinor: 900, OwnMinor: -900, Itemised: true, NetMinor: 900}, TieOutResidual, 900},
 		"canceled, partly returned": {PayoutFacts{Status: "canceled", AmountMinor: 900, OwnMinor: -900, ReturnedMinor: 500}, TieOutResidual, 400},
 		"nothing left the balance":  {PayoutFacts{Status: "paid", Automatic: true, AmountMinor: 900, Itemised: true, NetMinor: 900}, TieOutResidual, 900},
+		"another amount left it":    {PayoutFacts{Status: "paid", Automatic: true, AmountMinor: 900, OwnMinor: -300, Itemised: true, NetMinor: 900}, TieOutResidual, 600},
 		"a debit of the bank":       {PayoutFacts{Status: "paid", Automatic: true, AmountMinor: -900, OwnMinor: 900, Itemised: true, NetMinor: -900}, TieOutTied, 0},
 		"an unknown status":         {PayoutFacts{Status: "floating", Automatic: true, AmountMinor: 900, OwnMinor: -900, Itemised: true, NetMinor: 900}, TieOutResidual, 0},
 	} {

@@ -517,15 +517,44 @@ func (l *life) told(n int, id, outcome, message string) {
 	}
 	r := l.requests[i]
 	r.messages = append(r.messages, message)
-	refuses := strings.Contains(message, "not approved") || strings.Contains(message, "nothing is refunded") || strings.Contains(message, "can't refund")
+	_, body, _ := strings.Cut(message, "\n\n") // after its subject
+	opening, _, _ := strings.Cut(body, "\n")
+	end := l.w.night(n).End
+	var paid int64 // since the request, and still there
 	for _, f := range r.purchase.refunds {
-		if f.at.After(r.at) && !f.isOff() && f.against == "" && refuses && r.status != "withdrawn" && l.w.nightOf(f.at) <= n {
-			l.w.fails(l, n, "%s: the customer is told %q, and has been paid %d", r.label, strings.SplitN(message, "\n", 2)[0], f.amount)
+		if !f.at.Before(r.at) && f.at.Before(end) && !f.isOff() && !f.surplus {
+			paid += f.amount
 		}
 	}
-	if outcome == "approve" && refuses {
-		l.w.fails(l, n, "%s: approved, and told %q", r.label, message)
+	says := func(text string) bool { return strings.Contains(opening, text) }
+	wrong := ""
+	switch promises := says("We will refund"); {
+	case paid > 0 && (promises || says("nothing is refunded") || says("can't refund") || says("no money to pay back")):
+		wrong = "that money has gone is not said"
+	case paid > 0 && outcome != "waiting" && outcome != "needs_information" && !says("We refunded "+reconcile.FormatMinor(paid, r.purchase.currency)+" "):
+		wrong = "what has gone is another amount"
+	case paid == 0 && says("We refunded"):
+		wrong = "no money has gone"
+	case promises && (outcome != "approve" || r.status == "withdrawn"):
+		wrong = "nothing will be refunded"
+	case outcome == "approve" && (says("can't refund") || says("does not provide") || says("is closed")):
+		wrong = "it was approved"
+	case says("credits have left") && l.outBefore(r.purchase, end) == 0, says("credits leave") && l.outBefore(r.purchase, end) > 0:
+		wrong = "the credits are not where it says"
 	}
+	if wrong != "" {
+		l.w.fails(l, n, "%s: %s: %d of %s, the customer is told %q", r.label, wrong, paid, r.status, opening)
+	}
+}
+
+// outBefore are the credits of a purchase that refunds had taken by an instant.
+func (l *life) outBefore(p *purchase, end time.Time) (credits int64) {
+	for _, e := range l.entries {
+		if e.purchase == p && (e.kind == "refund" || e.kind == "refund_reversal") && e.at.Before(end) {
+			credits -= e.credits
+		}
+	}
+	return credits
 }
 
 // classOf is the class of the failure codes that lives use, by clause 3 of the policy.
