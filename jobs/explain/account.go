@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
 // mostRows bounds each section of an account's page; the newest come first.
@@ -129,9 +131,24 @@ func (a account) requests(ctx context.Context, store *postgres.Store) (Section, 
 		if r.DecidedOn != nil {
 			decidedOn = text(r.DecidedOn.String())
 		}
-		return []Cell{text(r.ID), instant(r.RequestedAt), text(r.About), words(r.Status), words(r.Decision), amount(r.Refund, r.Currency), text(r.Clauses), decidedOn, text(r.Told)}
+		return []Cell{text(r.ID), instant(r.RequestedAt), text(r.About), words(r.Status), words(r.Decision), amount(r.Refund, r.Currency), text(r.Clauses), decidedOn, letter(r.Told)}
 	})
 	return section, err
+}
+
+// letter is a message to a customer as one reads it out: its paragraphs as sentences, one after the other.
+func letter(message string) Cell {
+	var said []string
+	for paragraph := range strings.SplitSeq(message, "\n") {
+		if paragraph = strings.TrimSpace(paragraph); paragraph == "" {
+			continue
+		}
+		if !strings.ContainsAny(paragraph[len(paragraph)-1:], ".!?:") {
+			paragraph += "."
+		}
+		said = append(said, paragraph)
+	}
+	return Cell{Text: terminal.OneLine(strings.Join(said, " ")), Value: message}
 }
 
 func (a account) disputes(ctx context.Context, store *postgres.Store) (Section, error) {
