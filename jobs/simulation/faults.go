@@ -381,7 +381,7 @@ var rejectedRows = []func(s *Simulation, a *account) (relation, id, field string
 	},
 	func(s *Simulation, a *account) (string, string, string) {
 		id := s.mint.next("ent")
-		s.out.insert("credit_entries", id, nil, "promo", 50, nil, nil, nil, nil, s.now)
+		s.out.insert("credit_entries", id, "", "promo", 50, nil, nil, nil, nil, s.now)
 		return "credit_entries", id, "account_id"
 	},
 	func(s *Simulation, a *account) (string, string, string) {
