@@ -141,3 +141,14 @@ func TestNightsLeaveNoInstantOut(t *testing.T) {
 		}
 	})
 }
+
+func TestMonthsAreReadInOneFormOnly(t *testing.T) {
+	if m, err := reconcile.ParseMonth("2026-03"); err != nil || m != (reconcile.Month{Year: 2026, Month: time.March}) {
+		t.Errorf("%v, %v", m, err)
+	}
+	for _, text := range []string{"", "2026-3", "2026-13", "2026-03-01", "March 2026"} {
+		if m, err := reconcile.ParseMonth(text); err == nil {
+			t.Errorf("%q is %v", text, m)
+		}
+	}
+}

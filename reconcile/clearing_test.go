@@ -78,6 +78,7 @@ func TestAPaymentClears(t *testing.T) {
 		"refunded too much, and it failed":        {2000, 2000, 1912, 0, 0, resolved(RefundAmountMismatch, ResolvedAccepted, -3), left{RefundClearing: -1912}},
 		"refunded, and the credits left":          {2000, 2000, 0, 1912, 0, inCredits(RefundMissingInLedger, ResolvedAccepted), left{CreditsTaken: 1912}},
 		"refunded against the policy, too little": {2000, 2000, 1912, 1000, 0, resolved(RefundAgainstPolicy, ResolvedAccepted, -1000), left{FeesWithheld: -912}},
+		"its tax was more than went back":         {2000, 2000, 2200, 2000, 0, resolved(SubscriptionRefunded, ResolvedAccepted, -2000), left{FeesWithheld: -200}},
 		"two breaks of one difference": {2000, 2000, 1912, 1000, 0, append(resolved(RefundAmountMismatch, ResolvedAccepted, 912), resolved(RefundFailed, ResolvedAccepted, 912)...),
 			left{FeesWithheld: -912}},
 		"a difference on either side": {2000, 2050, 1912, 1915, 0, append(resolved(ChargeAmountMismatch, ResolvedAccepted, -50), resolved(RefundAmountMismatch, ResolvedAccepted, -3)...),

@@ -227,6 +227,8 @@ func TestDisputeWriteOffAtTheEdges(t *testing.T) {
 	closed.WithdrawnBeforehandMinor = 2000
 	again := books("lost", 2000, 1600) // 1,500 and more back before the books began
 	again.WithdrawnBeforehandMinor, again.ReturnedBeforehandMinor = 2000, 1500
+	more := books("lost", 2000, 2300) // 500 were still out, and 800 came
+	more.WithdrawnBeforehandMinor, more.ReturnedBeforehandMinor = 2000, 1500
 	unmoved := books("lost", 0, 0)
 	unmoved.SameCurrency, unmoved.SettledMinor = false, 2221
 	same := books("lost", 2000, 0)
@@ -237,6 +239,7 @@ func TestDisputeWriteOffAtTheEdges(t *testing.T) {
 	}{
 		"an inquiry that took money beforehand":    {closed, DisputeWriteOff{BeforehandMinor: -2000}},
 		"a little back after most of it":           {again, DisputeWriteOff{BeforehandMinor: -100}},
+		"more than the rest of it back":            {more, DisputeWriteOff{BeforehandMinor: -500, LossMinor: -300}},
 		"converted, and nothing was taken":         {unmoved, DisputeWriteOff{}},
 		"not converted, and its rate is not asked": {same, DisputeWriteOff{LossMinor: 2000}},
 		"all back, and it goes on":                 {books("under_review", 2000, 2000), DisputeWriteOff{}},

@@ -218,6 +218,9 @@ func TestEntriesSayWhatTheyAre(t *testing.T) {
 			t.Errorf("%s|%s|%s|%s, want %s", e.Kind, e.Description, e.Source, e.Clause, c.want)
 		}
 	}
+	if e := stripe("dispute", "txn", "eur")[0]; len(e.Lines) != 2 || e.Lines[1].Role != DisputesReceivable || e.Lines[1].Currency != "usd" {
+		t.Errorf("what a dispute takes is in the currency of the settlement: %+v", e.Lines)
+	}
 	for _, p := range []struct {
 		purchase BookedPurchase
 		isLot    bool

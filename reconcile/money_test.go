@@ -55,8 +55,8 @@ func TestTwoCurrenciesAreNone(t *testing.T) {
 // A negative amount on any side converts nothing, not even a fee of 0.
 func TestConvertFeeTakesNoNegativeAmount(t *testing.T) {
 	for _, c := range [][3]int64{{-1, 1, 1}, {1, -1, 1}, {1, 1, -1}, {0, -1, 1}, {0, 1, -1}} {
-		if fee, err := reconcile.ConvertFee(c[0], c[1], c[2]); err == nil {
-			t.Errorf("%v gives %d", c, fee)
+		if fee, err := reconcile.ConvertFee(c[0], c[1], c[2]); err == nil || errors.Is(err, reconcile.ErrOverflow) {
+			t.Errorf("%v gives %d, %v", c, fee, err)
 		}
 	}
 }

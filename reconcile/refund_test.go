@@ -69,6 +69,9 @@ func TestDecideRefundOfUnusedCredits(t *testing.T) {
 		{"fee unknown", func(f *reconcile.RefundFacts) { f.Purchase.Payment.Known = false }, reconcile.DecisionWaiting, 0, 0, "fee_unknown:2.2", "2.2", ""},
 		{"fee unknown, but denied all the same", func(f *reconcile.RefundFacts) { f.Purchase.Payment.Known, f.Purchase.UsedCredits = false, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3", "2.3", ""},
 		{"withdrawn", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestWithdrawn }, reconcile.DecisionDeny, 0, 0, "withdrawn:6", "6", ""},
+		{"withdrawn at an instant that is known, unanswered", func(f *reconcile.RefundFacts) {
+			f.Status, f.StatusSince = reconcile.RequestWithdrawn, noon.Add(time.Hour)
+		}, reconcile.DecisionDeny, 0, 0, "withdrawn:6", "6", ""},
 		{"denied on the platform", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestDenied }, reconcile.DecisionDeny, 0, 0, "decided_on_platform:6", "6", ""},
 		{"approved on the platform", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestApproved }, reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2 approved_on_platform:6", "2.1 2.2 6", ""},
 		{"approved on the platform against the policy", func(f *reconcile.RefundFacts) { f.Status, f.Purchase.UsedCredits = reconcile.RequestApproved, 1 }, reconcile.DecisionDeny, 0, 0, "credits_used:2.3 approved_on_platform:6", "2.3 6", ""},

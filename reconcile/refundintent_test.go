@@ -269,3 +269,9 @@ func TestSumsStayInTheirBounds(t *testing.T) {
 		t.Error("half a median is anomalous")
 	}
 }
+
+func TestAPlannedRefundHoldsNoCredits(t *testing.T) {
+	if IntentPlanned.HoldsCredits() || !IntentSending.HoldsCredits() || IntentPlanned.Releases(IntentCancelled) {
+		t.Error("credits are held from the hold on, not from the plan")
+	}
+}
