@@ -165,7 +165,7 @@ func decideAll(ctx context.Context, n *night.Night, tx *postgres.Tx, job string,
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, "refund_requests/overdue", n.Args(job, nil))
+	_, err := tx.Exec(ctx, "refund_requests/overdue", n.Args(job, postgres.Args{"zone": n.Settings.Zone.String()}))
 	return err
 }
 

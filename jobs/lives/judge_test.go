@@ -281,7 +281,8 @@ func (l *life) against(p *purchase, now time.Time) string {
 		}
 	}
 	for _, r := range l.requests {
-		if r.purchase == p && r.decision == "deny" && r.status != "withdrawn" {
+		begun := l.out(p) > 0 && l.takenAt(p).Before(r.at) // by the credits, so that the request was not about it
+		if r.purchase == p && r.decision == "deny" && r.status != "withdrawn" && !begun {
 			return "denied"
 		}
 	}
@@ -412,6 +413,11 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		case decision == "*" || decision == "waiting":
 			v.must(row)
 			v.allow(noticeLine(r.label, "*", "*"))
+			if line := breakLine("review_overdue", r.label, "*", "*"); businessDays(l.w.nightOf(r.at), n) > reviewDays && decision == "waiting" && r.status == "pending" {
+				v.must(line)
+			} else if businessDays(l.w.nightOf(r.at), n) > reviewDays {
+				v.allow(line)
+			}
 		default:
 			v.must(row)
 			v.must(notice)

@@ -41,17 +41,19 @@ WITH facts AS (
                        FROM {{ entries }} e
                        WHERE e.account_id = p.account_id AND e.purchase_id = p.id AND e.kind IN ('refund', 'refund_reversal')
                          AND e.effective_at < @as_of::timestamptz) l ON true
-    LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve') AS approved_minor,
+    -- When the refund began to be made, as reconcile.AnswerTo says: by its money, or by the credits where those went first.
+    CROSS JOIN LATERAL (SELECT CASE WHEN l.reversals = 0 THEN least(r.created_at, l.taken_at) ELSE r.created_at END AS at) moment
+    LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve' AND NOT x.withdrawn) AS approved_minor,
                               -- Only what was asked before the refund was made could be answered against the denial; what the customer
-                              -- withdrew was never denied.
-                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= r.created_at) AS denied
+                              -- withdrew was never denied, and is not approved any more.
+                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= moment.at) AS denied
                        FROM reconciler.refund_decisions a
+                       CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM {{ valid_requests }} w WHERE w.id = a.request_id AND w.status = 'withdrawn'
+                                                            AND coalesce(w.decided_at, w.requested_at) <= r.created_at) AS withdrawn) x
                        WHERE a.account_id = p.account_id AND a.purchase_id = p.id AND a.business_date <= @date::date
                          AND a.decision IN ('approve', 'deny')) a ON true
     LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
                        FROM {{ disputes_as_of }} d WHERE d.charge_id = r.charge_id) d ON true
-    -- When the refund began to be made, as reconcile.AnswerTo says: by its money, or by the credits where those went first.
-    CROSS JOIN LATERAL (SELECT CASE WHEN l.reversals = 0 THEN least(r.created_at, l.taken_at) ELSE r.created_at END AS at) moment
     LEFT JOIN LATERAL {{ used_at }} u ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), expected AS (
