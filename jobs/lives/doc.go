@@ -8,8 +8,11 @@
 // After each night a judge says what the worker has to report of every life. The judge is written from the refund policy and from what
 // Stripe documents, in plain integer arithmetic over what has happened, and shares no rule with the worker.
 //
-// `go test ./jobs/lives` plays hundreds of lives; `-long` plays tens of thousands. A life that is judged wrong is shrunk to the events that
-// it takes, and printed as it can be kept in testdata.
+// `go test ./jobs/lives` plays hundreds of lives, and prints counts with -v; `-long -timeout 3h` plays tens of thousands, in worlds side by side.
+// A life that is judged wrong is shrunk to the events that it takes, and printed as it can be kept in testdata.
+//
+// The long form was lived last on 2026-11-30, in five worlds of 2,036 to 2,540 lives (seeds 21 to 25, 10,699 lives in all). Worlds 22 and 25 were right;
+// in 21, 23 and 24 five lives at least were not, all of which are kept in testdata and right by now. Those worlds were not lived again.
 //
 // It must never be imported.
 package lives
