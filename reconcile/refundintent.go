@@ -43,13 +43,6 @@ var intentSteps = map[IntentState][]IntentState{
 	IntentRejected: nil, IntentFailed: nil, IntentStopped: nil, IntentCancelled: nil,
 }
 
-// IntentStates are all states, in the order of a refund's life.
-func IntentStates() []IntentState {
-	return []IntentState{
-		IntentPlanned, IntentSending, IntentUnknown, IntentSent, IntentSettled, IntentRejected, IntentFailed, IntentStopped, IntentCancelled,
-	}
-}
-
 // MayBecome says whether the life of a refund has that step. "" is before its beginning.
 func (s IntentState) MayBecome(next IntentState) bool { return slices.Contains(intentSteps[s], next) }
 

@@ -12,7 +12,7 @@ import (
 
 // The life of a refund has no step back, and none out of an end; money is only asked for with the credits held.
 func TestStepsOfARefund(t *testing.T) {
-	order := IntentStates()
+	order := intentStates()
 	for _, from := range append([]IntentState{""}, order...) {
 		for _, to := range order {
 			may := from.MayBecome(to)
@@ -273,5 +273,12 @@ func TestSumsStayInTheirBounds(t *testing.T) {
 func TestAPlannedRefundHoldsNoCredits(t *testing.T) {
 	if IntentPlanned.HoldsCredits() || !IntentSending.HoldsCredits() || IntentPlanned.Releases(IntentCancelled) {
 		t.Error("credits are held from the hold on, not from the plan")
+	}
+}
+
+// intentStates are all states, in the order of a refund's life.
+func intentStates() []IntentState {
+	return []IntentState{
+		IntentPlanned, IntentSending, IntentUnknown, IntentSent, IntentSettled, IntentRejected, IntentFailed, IntentStopped, IntentCancelled,
 	}
 }

@@ -25,7 +25,7 @@ func publish(t testing.TB, in Input) (folder string, published Publication) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if published, err = Publish(context.Background(), st, in, PublishOptions{}); err != nil {
+	if published, err = prepareAndPublish(context.Background(), st, in, PublishOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(root, in.BusinessDate.String()), published
@@ -100,4 +100,13 @@ func withoutWorkbookHash(t *testing.T, raw []byte) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// prepareAndPublish prepares and publishes a night in one go.
+func prepareAndPublish(ctx context.Context, st storage.Storage, in Input, o PublishOptions) (Publication, error) {
+	prepared, err := Prepare(ctx, st, in)
+	if err != nil {
+		return Publication{}, err
+	}
+	return prepared.Publish(ctx, o)
 }

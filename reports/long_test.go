@@ -87,7 +87,7 @@ func writeLongNight(t *testing.T, n int) (peak uint64, folder string) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	published, err := Publish(context.Background(), st, in, PublishOptions{})
+	published, err := prepareAndPublish(context.Background(), st, in, PublishOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

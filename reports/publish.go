@@ -105,12 +105,3 @@ func (p *Prepared) compare(latest storage.Revision) (same *Publication, differs 
 	return &Publication{Revision: latest.Number, Manifest: there, ManifestSHA256: ManifestHash(latest.Manifest), Summary: p.built.summary,
 		Location: p.storage.Location(there.BusinessDate, latest.Number, latest.Number)}, nil, nil
 }
-
-// Publish prepares and publishes a night in one go.
-func Publish(ctx context.Context, st storage.Storage, in Input, o PublishOptions) (Publication, error) {
-	prepared, err := Prepare(ctx, st, in)
-	if err != nil {
-		return Publication{}, err
-	}
-	return prepared.Publish(ctx, o)
-}

@@ -33,14 +33,14 @@ func openFolder(t testing.TB) (storage.Storage, string) {
 func TestSameInputsGiveTheSameBytesAndNoNewRevision(t *testing.T) {
 	ctx := context.Background()
 	st, root := openFolder(t)
-	first, err := Publish(ctx, st, busyNight(), PublishOptions{})
+	first, err := prepareAndPublish(ctx, st, busyNight(), PublishOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !first.Published || first.Revision != 1 || len(first.Differs) != len(first.Manifest.Files)+1 {
 		t.Fatalf("first: revision %d, published %t, %d files differ", first.Revision, first.Published, len(first.Differs))
 	}
-	again, err := Publish(ctx, st, busyNight(), PublishOptions{})
+	again, err := prepareAndPublish(ctx, st, busyNight(), PublishOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestSameInputsGiveTheSameBytesAndNoNewRevision(t *testing.T) {
 		t.Errorf("again: %+v", again)
 	}
 	elsewhere, otherRoot := openFolder(t)
-	if _, err := Publish(ctx, elsewhere, busyNight(), PublishOptions{}); err != nil {
+	if _, err := prepareAndPublish(ctx, elsewhere, busyNight(), PublishOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range append(first.Manifest.Files, tables.FileEntry{Name: storage.ManifestName}) {
@@ -101,7 +101,7 @@ func TestManifestSaysWhatIsThere(t *testing.T) {
 func TestADifferenceBecomesTheNextRevision(t *testing.T) {
 	ctx := context.Background()
 	st, root := openFolder(t)
-	if _, err := Publish(ctx, st, busyNight(), PublishOptions{}); err != nil {
+	if _, err := prepareAndPublish(ctx, st, busyNight(), PublishOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(filepath.Join(root, "2026-03-14", "summary.html"))
@@ -110,7 +110,7 @@ func TestADifferenceBecomesTheNextRevision(t *testing.T) {
 	}
 	changed := busyNight()
 	changed.Breaks = tables.Of(busyBreaks()[1:]...)
-	dry, err := Publish(ctx, st, changed, PublishOptions{DryRun: true})
+	dry, err := prepareAndPublish(ctx, st, changed, PublishOptions{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestADifferenceBecomesTheNextRevision(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(root, "2026-03-14.r1")); !os.IsNotExist(err) {
 		t.Error("a dry run left something behind")
 	}
-	second, err := Publish(ctx, st, changed, PublishOptions{})
+	second, err := prepareAndPublish(ctx, st, changed, PublishOptions{})
 	if err != nil || second.Revision != 2 || !second.Published {
 		t.Fatalf("second: %+v, %v", second, err)
 	}
@@ -134,7 +134,7 @@ func TestADifferenceBecomesTheNextRevision(t *testing.T) {
 	if err != nil || json.Unmarshal(raw, &summary) != nil || summary.Revision != 2 {
 		t.Errorf("summary.json is of revision %d, %v", summary.Revision, err)
 	}
-	again, err := Publish(ctx, st, changed, PublishOptions{})
+	again, err := prepareAndPublish(ctx, st, changed, PublishOptions{})
 	if err != nil || again.Published || again.Revision != 2 {
 		t.Errorf("again: %+v, %v", again, err)
 	}
@@ -148,13 +148,13 @@ func TestADifferenceBecomesTheNextRevision(t *testing.T) {
 func TestARevisedPreviousNightIsNoDifference(t *testing.T) {
 	ctx := context.Background()
 	st, _ := openFolder(t)
-	first, err := Publish(ctx, st, busyNight(), PublishOptions{})
+	first, err := prepareAndPublish(ctx, st, busyNight(), PublishOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	later := busyNight()
 	later.Previous = &PreviousNight{date("2026-03-13"), 2, "another"}
-	again, err := Publish(ctx, st, later, PublishOptions{})
+	again, err := prepareAndPublish(ctx, st, later, PublishOptions{})
 	if err != nil || again.Published || again.ManifestSHA256 != first.ManifestSHA256 {
 		t.Errorf("%+v, %v", again, err)
 	}
@@ -169,7 +169,7 @@ func TestFailedRowsPublishNothing(t *testing.T) {
 		}
 		return os.ErrDeadlineExceeded
 	}
-	if _, err := Publish(context.Background(), st, in, PublishOptions{}); err == nil {
+	if _, err := prepareAndPublish(context.Background(), st, in, PublishOptions{}); err == nil {
 		t.Fatal("no error")
 	}
 	left, err := filepath.Glob(filepath.Join(root, "2*"))
@@ -198,7 +198,7 @@ func TestFurtherWritersAreFilesOfTheNight(t *testing.T) {
 	for _, name := range []string{"../x", "a/b", "", storage.ManifestName} {
 		in.Writers[0].Name = name
 		st, _ := openFolder(t)
-		if _, err := Publish(context.Background(), st, in, PublishOptions{}); err == nil {
+		if _, err := prepareAndPublish(context.Background(), st, in, PublishOptions{}); err == nil {
 			t.Errorf("%q was let in", name)
 		}
 	}
@@ -220,10 +220,10 @@ func TestBucketGetsTheSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
-	if _, err := Publish(ctx, bucket, busyNight(), PublishOptions{}); err != nil {
+	if _, err := prepareAndPublish(ctx, bucket, busyNight(), PublishOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Publish(ctx, bucket, busyNight(), PublishOptions{})
+	again, err := prepareAndPublish(ctx, bucket, busyNight(), PublishOptions{})
 	if err != nil || again.Published {
 		t.Errorf("again: published %t, %v", again.Published, err)
 	}

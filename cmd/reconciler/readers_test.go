@@ -446,7 +446,11 @@ func hostileNight(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reports.Publish(t.Context(), st, in, reports.PublishOptions{}); err != nil {
+	prepared, err := reports.Prepare(t.Context(), st, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := prepared.Publish(t.Context(), reports.PublishOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return filepath.Join(root, date.String())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"go.yaml.in/yaml/v3"
 )
 
 const validFile = `versions:
@@ -247,7 +249,7 @@ func TestWriteRoundTrip(t *testing.T) {
 func checkRoundTrip(t *testing.T, name string, policies reconcile.Policies) {
 	t.Helper()
 	var text bytes.Buffer
-	if err := Write(&text, policies); err != nil {
+	if err := write(&text, policies); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	again, err := Parse(name, text.Bytes())
@@ -282,4 +284,57 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// versionYAML and ruleYAML are the layout of the file.
+type versionYAML struct {
+	Version            string     `yaml:"version"`
+	EffectiveFrom      string     `yaml:"effective_from"`
+	EffectiveTo        string     `yaml:"effective_to,omitempty"`
+	RefundWindow       string     `yaml:"refund_window"`
+	ReviewBusinessDays int        `yaml:"review_business_days"`
+	HolidayCalendar    string     `yaml:"holiday_calendar"`
+	Failures           []ruleYAML `yaml:"failures"`
+}
+
+type ruleYAML struct {
+	Name     string   `yaml:"name"`
+	Class    string   `yaml:"class"`
+	Reason   string   `yaml:"reason"`
+	Codes    []string `yaml:"codes,omitempty,flow"`
+	Patterns []string `yaml:"patterns,omitempty,flow"`
+}
+
+// write writes the policies as a file that Parse reads back to policies of the same hash.
+func write(w io.Writer, policies reconcile.Policies) error {
+	var file struct {
+		Versions []versionYAML `yaml:"versions"`
+	}
+	for _, v := range policies.Versions() {
+		version := versionYAML{
+			Version:            v.Version,
+			EffectiveFrom:      formatInstant(v.EffectiveFrom),
+			EffectiveTo:        formatInstant(v.EffectiveTo),
+			RefundWindow:       v.RefundWindow.String(),
+			ReviewBusinessDays: v.ReviewBusinessDays,
+			HolidayCalendar:    v.HolidayCalendar,
+		}
+		for _, r := range v.Failures.Rules() {
+			version.Failures = append(version.Failures, ruleYAML{r.Name, string(r.Class), r.Reason, r.Codes, r.Patterns})
+		}
+		file.Versions = append(file.Versions, version)
+	}
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(file); err != nil {
+		return fmt.Errorf("write policy: %w", err)
+	}
+	return encoder.Close()
+}
+
+func formatInstant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }

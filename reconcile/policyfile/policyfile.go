@@ -1,4 +1,4 @@
-// Package policyfile reads the refund policy from YAML into reconcile.Policies and writes it back, and carries the default policy.
+// Package policyfile reads the refund policy from YAML into reconcile.Policies, and carries the default policy.
 // It must never decide anything, and never accept a file in part: with one fault the file is refused, and every fault is named
 // with its line.
 package policyfile
@@ -11,9 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 )
@@ -69,57 +66,4 @@ func (f Faults) Error() string {
 		lines = append(lines, fault.String())
 	}
 	return strings.Join(lines, "\n")
-}
-
-// versionYAML and ruleYAML are the file's layout as Write produces it; Parse reads nodes, to know the lines.
-type versionYAML struct {
-	Version            string     `yaml:"version"`
-	EffectiveFrom      string     `yaml:"effective_from"`
-	EffectiveTo        string     `yaml:"effective_to,omitempty"`
-	RefundWindow       string     `yaml:"refund_window"`
-	ReviewBusinessDays int        `yaml:"review_business_days"`
-	HolidayCalendar    string     `yaml:"holiday_calendar"`
-	Failures           []ruleYAML `yaml:"failures"`
-}
-
-type ruleYAML struct {
-	Name     string   `yaml:"name"`
-	Class    string   `yaml:"class"`
-	Reason   string   `yaml:"reason"`
-	Codes    []string `yaml:"codes,omitempty,flow"`
-	Patterns []string `yaml:"patterns,omitempty,flow"`
-}
-
-// Write writes the policies as a file that Parse reads back to policies of the same hash.
-func Write(w io.Writer, policies reconcile.Policies) error {
-	var file struct {
-		Versions []versionYAML `yaml:"versions"`
-	}
-	for _, v := range policies.Versions() {
-		version := versionYAML{
-			Version:            v.Version,
-			EffectiveFrom:      formatInstant(v.EffectiveFrom),
-			EffectiveTo:        formatInstant(v.EffectiveTo),
-			RefundWindow:       v.RefundWindow.String(),
-			ReviewBusinessDays: v.ReviewBusinessDays,
-			HolidayCalendar:    v.HolidayCalendar,
-		}
-		for _, r := range v.Failures.Rules() {
-			version.Failures = append(version.Failures, ruleYAML{r.Name, string(r.Class), r.Reason, r.Codes, r.Patterns})
-		}
-		file.Versions = append(file.Versions, version)
-	}
-	encoder := yaml.NewEncoder(w)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(file); err != nil {
-		return fmt.Errorf("write policy: %w", err)
-	}
-	return encoder.Close()
-}
-
-func formatInstant(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }
