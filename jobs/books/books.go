@@ -8,6 +8,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/source"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -137,17 +138,21 @@ func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, goesOn, s
 	return night.Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
-// sameLedger holds the ledger as it is when the books are closed against what the night has read and gone by.
+// sameLedger compares the ledger as it is when the books are closed with what the night has read and used.
 func sameLedger(ctx context.Context, n *night.Night, tx *postgres.Tx, now ledgerEntries) error {
-	var rows struct{ Credits, Read, Now string }
+	var rows struct{ Credits, Read, Now numbers.Number }
 	if err := tx.Get(ctx, &rows, "books/rows_now", n.Span(postgres.Args{"date": n.Date})); err != nil {
 		return err
 	}
-	all := "0"
-	for _, amount := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
-		all = night.Plus(all, amount)
+	var all numbers.Sum
+	for _, text := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
+		var amount numbers.Number
+		if err := amount.Parse(text); err != nil {
+			return err
+		}
+		all.Add(amount)
 	}
-	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", rows.Credits, all))
+	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", rows.Credits, all.Number()))
 }
 
 // controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing
@@ -155,7 +160,7 @@ func sameLedger(ctx context.Context, n *night.Night, tx *postgres.Tx, now ledger
 func controlBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading) error {
 	var ties []struct {
 		Measure         string
-		Closing         string
+		Closing         numbers.Number
 		ClosingFromLots string `db:"closing_from_lots"`
 		Opening         string
 		PreviousClosing string `db:"previous_closing"`
@@ -167,14 +172,14 @@ func controlBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *so
 	isLedger := true
 	for _, t := range ties {
 		c.Add("opening equals previous closing", t.Measure, t.PreviousClosing, t.Opening, "0", "0")
-		c.Add("roll-forward ties to lots", t.Measure, t.Closing, t.ClosingFromLots, "0", "0")
+		c.Add("roll-forward ties to lots", t.Measure, string(t.Closing), t.ClosingFromLots, "0", "0")
 		if t.Measure == "credits" {
 			ledger, err := ledgerTotal(ctx, n, tx, read, t.Closing)
 			if err != nil {
 				return err
 			}
-			isLedger = night.BigInt(ledger).Cmp(night.BigInt(t.Closing)) == 0
-			c.Add(night.ClosingIsLedger, t.Measure, ledger, t.Closing, "0", "0")
+			isLedger = ledger.Compare(t.Closing) == 0
+			c.Add(night.ClosingIsLedger, t.Measure, string(ledger), string(t.Closing), "0", "0")
 		}
 	}
 	var journal []struct {
@@ -203,7 +208,7 @@ const wayOut = "entries from before this night were changed or removed, or added
 // changed or removed after its night, shows in the difference: what turned up from before the first night is then looked for, and verify names the night
 // that changed. An older night says again what it said: what has turned up since is booked in the open one. A long ledger is only summed when a
 // month ends, before anybody closes it; when a night that was looked back at has changed; and for as long as it doesn't tie.
-func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, closing string) (string, error) {
+func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, closing numbers.Number) (numbers.Number, error) {
 	if n.IsOlder() {
 		return closing, nil
 	}
@@ -214,8 +219,8 @@ func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sou
 			return closing, err
 		}
 	}
-	var ledger string
-	if err := tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()}); err != nil || night.BigInt(ledger).Cmp(night.BigInt(closing)) == 0 {
+	var ledger numbers.Number
+	if err := tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()}); err != nil || ledger.Compare(closing) == 0 {
 		return ledger, err
 	}
 	return ledger, source.LookBehind(ctx, n, tx, read.LookedBehind)

@@ -163,8 +163,8 @@ func number(text string) (*big.Int, error) {
 	return value, nil
 }
 
-// numbers reads several into place.
-func numbers(texts []string, into ...**big.Int) error {
+// bigInts reads several into place.
+func bigInts(texts []string, into ...**big.Int) error {
 	for i, text := range texts {
 		value, err := number(text)
 		if err != nil {
@@ -287,7 +287,7 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor, TaxMinor: r.TaxMinor, FromBalanceMinor: r.FromBalance,
 			WasRefundable: r.WasRefundable && r.Direction < 0, WithheldMinor: r.WithheldMinor, Reversed: r.Direction > 0, Late: r.Late,
 		}
-		if err := numbers([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {
+		if err := bigInts([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {
 			return fmt.Errorf("purchase %s: %w", r.PurchaseID, err)
 		}
 		if err := j.post(ctx, reconcile.PostRefund(j.night.Date, lot)...); err != nil {
@@ -308,7 +308,7 @@ func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
 	}
 	for _, r := range rows {
 		m := reconcile.Movement{Currency: r.Currency, Debits: ledger.Debits, CreditBackEntries: ledger.CreditBackEntries, LateEntries: ledger.LateEntries}
-		err := numbers([]string{r.Usage, r.CreditBacks, r.Adjustments, r.Reallocated, r.LateItems}, &m.Usage, &m.CreditBacks, &m.Adjustments, &m.Reallocated, &m.LateItems)
+		err := bigInts([]string{r.Usage, r.CreditBacks, r.Adjustments, r.Reallocated, r.LateItems}, &m.Usage, &m.CreditBacks, &m.Adjustments, &m.Reallocated, &m.LateItems)
 		if err != nil {
 			return err
 		}
@@ -321,7 +321,7 @@ func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
 
 func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
 	var m reconcile.CreditMovement
-	err := numbers([]string{ledger.Purchases, ledger.Promotions, ledger.Usage, ledger.CreditBacks, ledger.Refunds, ledger.Adjustments, ledger.LateItems},
+	err := bigInts([]string{ledger.Purchases, ledger.Promotions, ledger.Usage, ledger.CreditBacks, ledger.Refunds, ledger.Adjustments, ledger.LateItems},
 		&m.Purchases, &m.Promotions, &m.Usage, &m.CreditBacks, &m.Refunds, &m.Adjustments, &m.LateItems)
 	if err != nil {
 		return err
@@ -393,7 +393,7 @@ func (j *journal) subscriptions(ctx context.Context, from reach, through time.Ti
 	}
 	for _, r := range rows {
 		m := reconcile.RecognizedMove{AccountID: r.AccountID, SubjectID: r.SubjectID, IsPurchase: r.IsPurchase, Currency: r.Currency, Opening: r.Opening, Earning: r.Earning}
-		if err := numbers([]string{r.Opened, r.Settled, r.Tax, r.Earned, r.GivenBack}, &m.Opened, &m.Settled, &m.Tax, &m.Earned, &m.GivenBack); err != nil {
+		if err := bigInts([]string{r.Opened, r.Settled, r.Tax, r.Earned, r.GivenBack}, &m.Opened, &m.Settled, &m.Tax, &m.Earned, &m.GivenBack); err != nil {
 			return err
 		}
 		if err := j.post(ctx, reconcile.PostRecognized(n.Date, m)...); err != nil {
@@ -435,11 +435,11 @@ func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, book
 		a := reconcile.StripeActivity{
 			Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency,
 		}
-		if err := numbers([]string{r.Amount, r.Fee, r.Presented}, &a.Amount, &a.Fee, &a.Presented); err != nil {
+		if err := bigInts([]string{r.Amount, r.Fee, r.Presented}, &a.Amount, &a.Fee, &a.Presented); err != nil {
 			return err
 		}
 		if r.AtChargeRate.Valid {
-			if err := numbers([]string{r.AtChargeRate.String}, &a.AtChargeRate); err != nil {
+			if err := bigInts([]string{r.AtChargeRate.String}, &a.AtChargeRate); err != nil {
 				return err
 			}
 		}
@@ -547,7 +547,7 @@ func (j *journal) paymentsCleared(ctx context.Context, window postgres.Args, boo
 		b := reconcile.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency}
 		before := reconcile.PaymentClearing{}
 		err := errors.Join(
-			numbers([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Lost}, &b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &b.Lost),
+			bigInts([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Lost}, &b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &b.Lost),
 			json.Unmarshal([]byte(r.Resolved), &b.Resolved), json.Unmarshal([]byte(r.Posted), &before))
 		if err != nil {
 			return fmt.Errorf("payment of %s: %w", r.SubjectID, err)

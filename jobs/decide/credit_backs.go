@@ -11,6 +11,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/source"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -103,13 +104,16 @@ func controlCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, jo
 	}
 	c := night.NewControls(n, job)
 	c.Add("failed jobs decided", "jobs", total.Failed, total.Decided, total.Pending, "0")
-	c.Add("credit-backs in the ledger", "entries", total.Records, total.Entries, "0", "0")
-	c.Add("credit-backs in the ledger", "credits", total.Recorded, total.Posted, "0", "0")
+	c.Add("credit-backs in the ledger", "entries", string(total.Records), total.Entries, "0", "0")
+	c.Add("credit-backs in the ledger", "credits", string(total.Recorded), total.Posted, "0", "0")
 	return total, c.Record(ctx, tx)
 }
 
 // creditBackTotals are the failed jobs that a night has and those it has decided about, and what its records say and the ledger holds for them.
-type creditBackTotals struct{ Failed, Decided, Pending, Records, Recorded, Entries, Posted string }
+type creditBackTotals struct {
+	Failed, Decided, Pending, Entries, Posted string
+	Records, Recorded                         numbers.Number
+}
 
 // minAnomalyNights is how many nights of history the median needs before it says anything.
 const minAnomalyNights = 7
@@ -117,7 +121,7 @@ const minAnomalyNights = 7
 // checkCreditBackLimits trips with ErrIntegrity, and so rolls the whole job back, when the night would credit back more than the caps
 // allow or far more than nights usually do.
 func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx, total creditBackTotals) error {
-	count, credits := night.BigInt(total.Records), night.BigInt(total.Recorded)
+	count, credits := total.Records.Big(), total.Recorded.Big()
 	if limit := n.Settings.CreditBackMaxCount; limit > 0 && count.Cmp(big.NewInt(limit)) > 0 {
 		return fmt.Errorf("%w: %s credit-backs in one night, the cap is %d: nothing was posted; raise RECONCILER_CREDIT_BACK_MAX_COUNT if they are right", night.ErrIntegrity, count, limit)
 	}
@@ -129,7 +133,7 @@ func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx,
 	}
 	var nights []struct {
 		BusinessDate reconcile.Date `db:"business_date"`
-		Credits      string
+		Credits      numbers.Number
 	}
 	if err := tx.Select(ctx, &nights, "credit_backs/nightly_totals", postgres.Args{"date": n.Date}); err != nil {
 		return err
@@ -139,7 +143,7 @@ func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx,
 	}
 	var totals []*big.Int
 	for _, earlier := range nights {
-		totals = append(totals, night.BigInt(earlier.Credits))
+		totals = append(totals, earlier.Credits.Big())
 	}
 	slices.SortFunc(totals, (*big.Int).Cmp)
 	median := totals[len(totals)/2]

@@ -7,6 +7,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/source"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -15,7 +16,7 @@ import (
 func Jobs(ctx context.Context, n *night.Night, read *source.Reading) (counts night.Counts, err error) {
 	const job = "match-jobs"
 	err = n.Store.InTx(ctx, night.MatchingTx, func(inTx context.Context, tx *postgres.Tx) error {
-		// The night was read before this snapshot is taken, and what there is will be counted after it: what turns up in between shows in the count.
+		// The night was read before this snapshot is taken, and what there is will be counted after it: what arrives in between shows in the count.
 		if _, err := tx.Exec(inTx, "breaks/clear_findings", n.Args(job, nil)); err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string)
 	return outcomes, err
 }
 
-// judgeCandidates also says whether a failure code has not been held against the policy yet.
+// judgeCandidates also says whether there is a failure code that the policy has not been asked about yet.
 func judgeCandidates(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (outcomes []source.Totals, unclassified bool, err error) {
 	var rows []struct {
 		source.Totals
@@ -103,7 +104,7 @@ func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job 
 	for _, o := range append(outcomes, clean) {
 		for _, sum := range []struct {
 			tally  night.Tally
-			amount string
+			amount numbers.Number
 		}{{jobs, o.Jobs}, {cost, o.Cost}, {debits, o.Debits}, {again, o.Carried}} {
 			if err := sum.tally.Add(o.Outcome, sum.amount); err != nil {
 				return nil, err
@@ -111,7 +112,7 @@ func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job 
 		}
 	}
 	stuckTotal := night.Tally{}
-	if err := stuckTotal.Add("breaks", night.FormatInt(stuck)); err != nil {
+	if err := stuckTotal.Add("breaks", numbers.Int(stuck)); err != nil {
 		return nil, err
 	}
 	c := night.NewControls(n, job)
@@ -119,9 +120,9 @@ func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job 
 		check, unit, scanned string
 		by                   night.Tally
 	}{
-		{"finished jobs", "jobs", scanned.Jobs, jobs},
-		{"cost of finished jobs", "credits", scanned.Cost, cost},
-		{"debits of the night", "credits", scanned.Debits, debits},
+		{"finished jobs", "jobs", string(scanned.Jobs), jobs},
+		{"cost of finished jobs", "credits", string(scanned.Cost), cost},
+		{"debits of the night", "credits", string(scanned.Debits), debits},
 		{"jobs looked at again", "jobs", unfinished.Again, again},
 	} {
 		c.Add(row.check, row.unit, row.scanned, row.by.Text("matched"), row.by.Text("awaiting"), row.by.Text("breaks"))

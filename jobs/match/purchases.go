@@ -6,6 +6,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/source"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -69,7 +70,7 @@ func controlMatchPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx,
 	for _, o := range outcomes {
 		for _, sum := range []struct {
 			tally  night.Tally
-			amount string
+			amount numbers.Number
 		}{{purchases, o.Jobs}, {credits, o.Cost}, {grants, o.Debits}, {again, o.Carried}} {
 			if err := sum.tally.Add(o.Outcome, sum.amount); err != nil {
 				return err

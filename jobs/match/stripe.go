@@ -9,6 +9,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -48,7 +49,7 @@ type stripeJob struct {
 	// judge are the statements that put a row into stripe_checks for every object; more does what SQL doesn't.
 	judge []string
 	more  func(ctx context.Context, tx *postgres.Tx) error
-	// scanned counts the objects once more, apart from the matching; outcomes, besides those in stripe_checks, is what was counted in bulk.
+	// scanned counts the objects once more, apart from the matching; outcomes, apart from those in stripe_checks, is what was counted in bulk.
 	scanned, outcomes string
 	// record are statements that keep what the checks came to.
 	record []string
@@ -138,13 +139,13 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (ni
 	return counts, s.exec(ctx, "stripe_match/drop_matched", "stripe_match/clear_candidates")
 }
 
-// control holds what the checks came to against what was counted apart from them.
+// control compares what the checks came to with what was counted apart from them.
 func (j stripeJob) control(ctx context.Context, s stripeStatements) error {
 	type sum struct {
 		CheckName string `db:"check_name"`
 		Unit      string
 		Outcome   string
-		Amount    string
+		Amount    numbers.Number
 	}
 	var outcomes, bulk, scanned []sum
 	if err := s.tx.Select(ctx, &outcomes, "stripe_match/outcomes", s.pick("stripe_match/outcomes")); err != nil {
@@ -159,7 +160,7 @@ func (j stripeJob) control(ctx context.Context, s stripeStatements) error {
 		return err
 	}
 	type key struct{ check, unit string }
-	tallies, counted := map[key]night.Tally{}, map[key]string{}
+	tallies, counted := map[key]night.Tally{}, map[key]numbers.Number{}
 	for _, o := range append(outcomes, bulk...) {
 		k := key{o.CheckName, o.Unit}
 		if tallies[k] == nil {
@@ -188,7 +189,7 @@ func (j stripeJob) control(ctx context.Context, s stripeStatements) error {
 			unit = "objects"
 		}
 		by := tallies[k]
-		c.Add(k.check, unit, counted[k], by.Text("matched"), by.Text("awaiting"), by.Text("break"))
+		c.Add(k.check, unit, string(counted[k]), by.Text("matched"), by.Text("awaiting"), by.Text("break"))
 	}
 	return c.Record(ctx, s.tx)
 }

@@ -2,48 +2,37 @@ package night
 
 import (
 	"fmt"
-	"math/big"
+
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 )
 
 // Tally sums what a matching statement returned per outcome: matched, awaiting or breaks.
-type Tally map[string]*big.Int
+type Tally map[string]*numbers.Sum
 
-func (t Tally) Add(outcome, amount string) error {
-	value, ok := new(big.Int).SetString(amount, 10)
-	if !ok {
-		return fmt.Errorf("%s: %q is no whole number", outcome, amount)
+// Add adds to an outcome. That there is no amount is an error: a sum that a statement forgot would read as 0.
+func (t Tally) Add(outcome string, amount numbers.Number) error {
+	if !amount.Known() {
+		return fmt.Errorf("%s: no amount", outcome)
 	}
 	if t[outcome] == nil {
-		t[outcome] = new(big.Int)
+		t[outcome] = new(numbers.Sum)
 	}
-	t[outcome].Add(t[outcome], value)
+	t[outcome].Add(amount)
 	return nil
 }
 
-func (t Tally) Text(outcome string) string {
+// Text is what an outcome comes to.
+func (t Tally) Text(outcome string) string { return string(t.sum(outcome)) }
+
+func (t Tally) sum(outcome string) numbers.Number {
 	if t[outcome] == nil {
 		return "0"
 	}
-	return t[outcome].String()
+	return t[outcome].Number()
 }
 
 // Int64 is for log lines, where saturating does no harm.
 func (t Tally) Int64(outcome string) int64 {
-	if t[outcome] == nil || !t[outcome].IsInt64() {
-		return 0
-	}
-	return t[outcome].Int64()
-}
-
-func FormatInt(v int64) string { return big.NewInt(v).String() }
-
-func BigInt(text string) *big.Int {
-	value, ok := new(big.Int).SetString(text, 10)
-	if !ok {
-		return new(big.Int)
-	}
+	value, _ := t.sum(outcome).Small()
 	return value
 }
-
-// Plus adds two whole numbers of the database.
-func Plus(a, b string) string { return new(big.Int).Add(BigInt(a), BigInt(b)).String() }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	queries "github.com/hummingbytes/reconciler/sql"
 )
@@ -100,21 +101,27 @@ func (n *opening) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 	for _, surplus := range n.surplus {
 		controls.Add("source "+surplus.relation+", rows beyond the first of an id", "rows", surplus.rows, "0", "0", surplus.rows)
 	}
-	var counts []struct{ Relation, Rows, Kept string }
+	var counts []struct {
+		Relation   string
+		Rows, Kept numbers.Number
+	}
 	if err := tx.Select(ctx, &counts, "rejects/counts", n.Span(postgres.Args{"date": n.Date})); err != nil {
 		return err
 	}
-	seen := map[string]struct{ rows, kept string }{}
-	rejected := map[string]string{}
+	seen := map[string]struct{ rows, kept numbers.Number }{}
+	rejected := map[string]numbers.Number{}
 	var broken []string // most nights keep the contract, and are read once
 	for _, c := range counts {
-		seen[c.Relation], rejected[c.Relation] = struct{ rows, kept string }{c.Rows, c.Kept}, "0"
+		seen[c.Relation], rejected[c.Relation] = struct{ rows, kept numbers.Number }{c.Rows, c.Kept}, "0"
 		if c.Rows != c.Kept {
 			broken = append(broken, c.Relation)
 		}
 	}
 	if len(broken) > 0 {
-		var named []struct{ Relation, Rows string }
+		var named []struct {
+			Relation string
+			Rows     numbers.Number
+		}
 		if err := tx.Select(ctx, &named, "rejects/name", n.Span(postgres.Args{"date": n.Date, "relations": broken})); err != nil {
 			return err
 		}
@@ -131,10 +138,10 @@ func (n *opening) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 			}
 			rows, kept = rejected, "0"
 		}
-		if err := StillTheSame("rows of "+relation, rows, night.Plus(kept, rejected)); err != nil {
+		if err := StillTheSame("rows of "+relation, rows, kept.Plus(rejected)); err != nil {
 			return err
 		}
-		controls.Add("source "+relation, "rows", rows, kept, "0", rejected)
+		controls.Add("source "+relation, "rows", string(rows), string(kept), "0", string(rejected))
 	}
 	return controls.Record(ctx, tx)
 }
@@ -144,12 +151,12 @@ type changedNight struct {
 	Relation     string
 	Begins       time.Time
 	Ends         time.Time
-	Gained       int64  // by how many rows the night has more than were read
-	GainedAmount string `db:"gained_amount"` // and by how many credits
+	Gained       int64          // by how many rows the night has more than were read
+	GainedAmount numbers.Number `db:"gained_amount"` // and by how many credits
 }
 
 func (c changedNight) isChanged() bool {
-	return c.Gained != 0 || night.BigInt(c.GainedAmount).Sign() != 0
+	return c.Gained != 0 || !c.GainedAmount.IsZero()
 }
 
 // bookLateRows compares reported nights with what they had read. Entries that turned up since are booked in this night, which is still open;
@@ -466,7 +473,7 @@ type lateCandidate struct {
 	ID         string
 	Hash       int64
 	At         time.Time
-	Credits    string
+	Credits    numbers.Number
 }
 
 // bookLateEntries books what a statement of accounts that differ shows to have turned up.
@@ -484,7 +491,7 @@ func (n *opening) bookLateEntries(ctx context.Context, tx *postgres.Tx, c change
 		unexplained++ // all that an account had is gone, or the night was read by a version that noted no accounts
 	}
 	bookedAt := reconcile.NightOf(bookedOn, n.Settings.Zone).Begin
-	booked, bookedCredits := int64(0), "0"
+	booked, bookedCredits := int64(0), numbers.Number("0")
 	for len(rows) > 0 {
 		size := 1
 		for size < len(rows) && rows[size].AccountID == rows[0].AccountID {
@@ -504,10 +511,10 @@ func (n *opening) bookLateEntries(ctx context.Context, tx *postgres.Tx, c change
 			if err != nil {
 				return fmt.Errorf("entry %s: %w", row.ID, err)
 			}
-			booked, bookedCredits = booked+1, night.Plus(bookedCredits, row.Credits)
+			booked, bookedCredits = booked+1, bookedCredits.Plus(row.Credits)
 		}
 	}
-	if unexplained > 0 || booked != c.Gained || night.BigInt(bookedCredits).Cmp(night.BigInt(c.GainedAmount)) != 0 {
+	if unexplained > 0 || booked != c.Gained || bookedCredits.Compare(c.GainedAmount) != 0 {
 		n.Reading.LedgerChanged = true
 		n.Log.Warn().Stringer("night", c.BusinessDate).Int("accounts", unexplained).
 			Msg("a reported night's ledger was changed in a way that no late entry explains: verify it")

@@ -14,6 +14,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -33,12 +34,12 @@ var ErrStillWritten = errors.New("the platform was still writing rows of this ni
 type Reading struct {
 	known     []string // failures that the policy knows, as status:code
 	named     []comparedJob
-	GoesOn    bool   // the night has one before it to continue from
-	SomeMoved bool   // entries of this night count in another one, or the other way round
-	all       Totals // stamped in the night
-	entries   string // of the ledger, stamped in the night
-	credits   string // theirs
-	Clean     Totals // plainly clean
+	GoesOn    bool           // the night has one before it to continue from
+	SomeMoved bool           // entries of this night count in another one, or the other way round
+	all       Totals         // stamped in the night
+	entries   numbers.Number // of the ledger, stamped in the night
+	credits   numbers.Number // theirs
+	Clean     Totals         // plainly clean
 	// ledgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
 	LedgerChanged bool
 	// lookedBehind: what turned up in the time before the night that opened the books has been looked for.
@@ -137,24 +138,24 @@ func (n *opening) findMoves(ctx context.Context, tx *postgres.Tx) error {
 
 // comparedJob is a job that is not plainly clean; the first row that a comparison returns has no job, and the totals.
 type comparedJob struct {
-	AccountID string  `db:"account_id" json:"account_id"`
-	JobID     *string `db:"job_id" json:"job_id"`
-	Jobs      int64   `json:"-"`
-	InScan    bool    `json:"in_scan"`
-	Cost      string  `json:"cost"`
-	Debits    string  `json:"debits"`
+	AccountID string         `db:"account_id" json:"account_id"`
+	JobID     *string        `db:"job_id" json:"job_id"`
+	Jobs      int64          `json:"-"`
+	InScan    bool           `json:"in_scan"`
+	Cost      numbers.Number `json:"cost"`
+	Debits    numbers.Number `json:"debits"`
 }
 
 // compareJobs leaves the jobs and debits that aren't plainly clean in the candidates of match-jobs, and totals up the rest.
 func (n *opening) compareJobs(ctx context.Context, tx *postgres.Tx) error {
 	const job = "match-jobs"
 	var agreement struct {
-		Jobs, Cost, Debits string
-		AllJobs            string `db:"all_jobs"`
-		AllCost            string `db:"all_cost"`
-		AllDebits          string `db:"all_debits"`
-		AllEntries         string `db:"all_entries"`
-		AllCredits         string `db:"all_credits"`
+		Jobs, Cost, Debits numbers.Number
+		AllJobs            numbers.Number `db:"all_jobs"`
+		AllCost            numbers.Number `db:"all_cost"`
+		AllDebits          numbers.Number `db:"all_debits"`
+		AllEntries         numbers.Number `db:"all_entries"`
+		AllCredits         numbers.Number `db:"all_credits"`
 		Suspects           pq.StringArray
 	}
 	if err := tx.Get(ctx, &agreement, "reading/agreement", postgres.Args{"date": n.Date, "limit": maxSuspects + 1}); err != nil {
@@ -166,7 +167,7 @@ func (n *opening) compareJobs(ctx context.Context, tx *postgres.Tx) error {
 		examined, err := n.examine(ctx, tx, job, agreement.Suspects)
 		if err == nil {
 			n.Reading.Clean = Totals{
-				Jobs: night.Plus(agreement.Jobs, examined.Jobs), Cost: night.Plus(agreement.Cost, examined.Cost), Debits: night.Plus(agreement.Debits, examined.Debits),
+				Jobs: agreement.Jobs.Plus(examined.Jobs), Cost: agreement.Cost.Plus(examined.Cost), Debits: agreement.Debits.Plus(examined.Debits),
 			}
 			return nil
 		}
@@ -201,7 +202,7 @@ func (n *opening) examine(ctx context.Context, tx *postgres.Tx, job string, susp
 	if len(exceptions) > maxExceptions {
 		return clean, errTooManyExceptions
 	}
-	return Totals{Jobs: night.FormatInt(totals.Jobs), Cost: totals.Cost, Debits: totals.Debits}, n.keepExceptions(ctx, tx, job, exceptions)
+	return Totals{Jobs: numbers.Int(totals.Jobs), Cost: totals.Cost, Debits: totals.Debits}, n.keepExceptions(ctx, tx, job, exceptions)
 }
 
 func (n *opening) keepExceptions(ctx context.Context, tx *postgres.Tx, job string, exceptions []comparedJob) error {
@@ -229,8 +230,8 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 		return *r.counted, nil
 	}
 	var now struct {
-		Jobs, Cost, Entries, Credits, Debits string
-		LateDebits                           string `db:"late_debits"`
+		Jobs, Cost, Entries, Credits, Debits numbers.Number
+		LateDebits                           numbers.Number `db:"late_debits"`
 	}
 	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
 		return tx.Get(ctx, &now, "match_jobs/scanned", n.Span(postgres.Args{"some_moved": r.SomeMoved}))
@@ -245,13 +246,13 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 	if err != nil {
 		return scanned, err
 	}
-	r.counted = &Totals{Jobs: now.Jobs, Cost: now.Cost, Debits: night.Plus(now.Debits, now.LateDebits)}
+	r.counted = &Totals{Jobs: now.Jobs, Cost: now.Cost, Debits: now.Debits.Plus(now.LateDebits)}
 	return *r.counted, nil
 }
 
 // StillTheSame fails with ErrStillWritten unless what is counted now is what was read.
-func StillTheSame(what string, read, counted string) error {
-	if night.BigInt(read).Cmp(night.BigInt(counted)) == 0 {
+func StillTheSame(what string, read, counted numbers.Number) error {
+	if read.Compare(counted) == 0 {
 		return nil
 	}
 	return fmt.Errorf("%w (%s: %s were read, now there are %s)", ErrStillWritten, what, read, counted)
@@ -269,8 +270,8 @@ func newSeeds() (seeds [2]int64, err error) {
 // Totals is one outcome of a matching statement, or its clean part.
 type Totals struct {
 	Outcome string
-	Jobs    string
-	Cost    string
-	Debits  string
-	Carried string
+	Jobs    numbers.Number
+	Cost    numbers.Number
+	Debits  numbers.Number
+	Carried numbers.Number
 }
