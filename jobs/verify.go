@@ -31,7 +31,7 @@ func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (difference
 	return differences, err
 }
 
-// Verify holds a published night against what it was made from: every file against the manifest, the manifest against the database and the
+// Verify compares a published night with what it was made from: every file against the manifest, the manifest against the database and the
 // night before, every entry that it posted against the ledger, every file against a recomputation from the source, and the audit log against its
 // own hashes, the changes it should have, and noted, a link of it that a night's log has told (none: the zero value). What isn't as it was comes
 // back as faults; an error means that it could not look.
@@ -187,7 +187,7 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 // maxPostedFaults is how many fields of posted entries verification names.
 const maxPostedFaults = 100
 
-// verifyPosted holds the entries that the night is behind against the ledger.
+// verifyPosted compares the entries that the night posted with the ledger.
 func (w *Worker) verifyPosted(ctx context.Context, date reconcile.Date) (faults []publish.Fault, err error) {
 	var differences []struct {
 		EntryID  string `db:"entry_id"`
@@ -212,7 +212,7 @@ func (w *Worker) verifyPosted(ctx context.Context, date reconcile.Date) (faults 
 	return faults, nil
 }
 
-// verifyChain holds the hash of the night before that the manifest names against that night's manifest.
+// verifyChain compares the hash of the night before that the manifest names with that night's manifest.
 func (w *Worker) verifyChain(ctx context.Context, manifest reports.Manifest, faults *[]publish.Fault) error {
 	previous := manifest.Previous
 	if previous == nil {

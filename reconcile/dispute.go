@@ -142,7 +142,7 @@ func (f DisputeFacts) outstanding() int64 {
 	return max(0, f.WithdrawnMinor-f.ReturnedMinor)
 }
 
-// outstandingOfCharge is the part of the charge that is gone by the dispute, in the charge's currency: in proportion, where it was converted.
+// outstandingOfCharge is the part of the charge that is taken by the dispute, in the charge's currency: in proportion, where it was converted.
 // All of the disputed amount, where it is still to be withdrawn; none, where the dispute is won.
 func (f DisputeFacts) outstandingOfCharge() int64 {
 	switch {
@@ -176,7 +176,7 @@ func proportion(amount, part, whole int64) int64 {
 // that is money that is missing.
 const exchangeShiftPercent = 20
 
-// tieOut holds the money that moved against the phase: nothing for an inquiry; the disputed amount for a chargeback, of which a part may be
+// tieOut compares the money that moved with the phase: nothing for an inquiry; the disputed amount for a chargeback, of which a part may be
 // back; and all of it back when it was won, at whatever rate.
 func (f DisputeFacts) tieOut() TieOut {
 	missing := f.WithdrawnMinor - f.ReturnedMinor

@@ -23,7 +23,7 @@ const (
 	neighbourRows = 32
 )
 
-// LateRows names the rows that turned up after totals were taken of an account: those count rows whose hashes have the exclusive or
+// LateRows names the rows that arrived after totals were taken of an account: those count rows whose hashes have the exclusive or
 // hashSum. ok is false when no such rows exist or when the search would be too long; then the rows can't be told apart.
 //
 // Of up to 48 rows any number is told apart. Of more, a few are, and any number that come one after another by id or by time, as rows that were

@@ -17,8 +17,8 @@ var ErrNoPolicy = errors.New("no policy version in force")
 
 // PolicyVersion is the refund policy as it stood during [EffectiveFrom, EffectiveTo).
 //
-// A purchase, and every request about it, goes by the version in force at its
-// completed_at; a job goes by the one in force at its finished_at.
+// A purchase, and every request about it, is decided by the version in force at its
+// completed_at; a job by the one in force at its finished_at.
 type PolicyVersion struct {
 	// Version names the version in decisions and reports.
 	Version string

@@ -442,7 +442,7 @@ func unclearPurchase(f RefundFacts) (open openQuestions) {
 	return open
 }
 
-// askPurchase says why no purchase fits a request: the id that it goes by, else the details that are missing or differ.
+// askPurchase says why no purchase fits a request: the id that it names, else the details that are missing or differ.
 func (o *openQuestions) askPurchase(f RefundFacts) {
 	if f.EmailUnknown {
 		o.askEmail()

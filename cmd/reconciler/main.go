@@ -1,4 +1,4 @@
-// Command reconciler is the nightly reconciliation worker of HummingBytes: it holds purchases, jobs, the credit ledger and Stripe against
+// Command reconciler is the nightly reconciliation worker of HummingBytes: it compares purchases, jobs, the credit ledger and Stripe with
 // each other, credits back what failed through our fault, and writes the reports that finance closes the books on.
 package main
 

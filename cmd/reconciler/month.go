@@ -53,7 +53,7 @@ func newCloseCommand(s *cli.Settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "close --period YYYY-MM --by NAME [--accept WHAT=REASON]",
 		Short: "Close a month's books, and publish the month",
-		Long: `close ends a month: its nights' reports can't change any more, and rows that turn up for it are booked as late items in the open month. It
+		Long: `close ends a month: its nights' reports can't change any more, and rows that arrive for it are booked as late items in the open month. It
 publishes the month's files, signed with your name, as "month" does; another person then reviews them (reconciler review).
 
 It refuses, with exit code 3 and the list of what stands in the way, while a night of the month is missing, incomplete or does not tie, while

@@ -241,7 +241,7 @@ func decideRequest(n *night.Night, f requestFacts) (decisionRow, *notificationRo
 	}, nil
 }
 
-// versionFor is the policy version that a request goes by: the purchase's or the job's; the request's own time while neither is known.
+// versionFor is the policy version that a request is decided by: the purchase's or the job's; the request's own time while neither is known.
 func versionFor(n *night.Night, f requestFacts) (reconcile.PolicyVersion, error) {
 	switch {
 	case f.CompletedAt.Valid:

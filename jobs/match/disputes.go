@@ -147,7 +147,7 @@ func settlesWithin(n *night.Night, tieOut reconcile.TieOut) time.Duration {
 	return n.Settings.AwaitingFor
 }
 
-// disputeMoney holds the money that moved for a dispute against its status: a difference is awaited for a while, and then a break.
+// disputeMoney compares the money that moved for a dispute with its status: a difference is awaited for a while, and then a break.
 func disputeMoney(n *night.Night, d disputeRow, facts reconcile.DisputeFacts, o reconcile.DisputeOutcome) stripeCheck {
 	check := stripeCheck{job: disputesJob, check: "disputes and their money", account: d.AccountID, subject: d.DisputeID, since: d.MovedAt}
 	if o.TieOut == reconcile.TieOutTied {

@@ -6,7 +6,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 )
 
-// Subscriptions holds subscription charges, changes and access against clause 4.
+// Subscriptions compares subscription charges, changes and access with clause 4.
 func Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name: "subscriptions",

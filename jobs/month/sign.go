@@ -64,7 +64,7 @@ func acceptedBy(accepted []Acceptance, b month.Break) (reason string, ok bool) {
 	return reason, closest > 0
 }
 
-// Close closes a month for a person and publishes it: from now on its nights' reports can't change, and rows that turn up for it are late items
+// Close closes a month for a person and publishes it: from now on its nights' reports can't change, and rows that arrive for it are late items
 // of the open month. It refuses with an ErrIntegrity while a night is missing or does not tie, a figure differs from its second count, a night's
 // manifest was changed, or an error is open that nobody has accepted. A month that was closed and not published for a crash is published.
 func (o *Office) Close(ctx context.Context, m reconcile.Month, by string, accepted []Acceptance, at time.Time) (Published, error) {

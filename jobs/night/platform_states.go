@@ -16,7 +16,7 @@ var stateNotes = map[string]string{
 }
 
 // NoteStates keeps what a job is about to read of the platform's changeable rows. Only the night that is open notes changes: a rerun of an
-// older one, and a rehearsal, go by what was noted then.
+// older one, and a rehearsal, use what was noted then.
 func (n *Night) NoteStates(ctx context.Context, job string) error {
 	statement, ok := stateNotes[job]
 	if !ok {

@@ -74,7 +74,7 @@ func (n *Night) endArgs(ended EndedRun, more postgres.Args) postgres.Args {
 		"ended": ended.job, "status": ended.status, "counts": ended.counts, "error": ended.problem, "ended_at": ended.at}, more)
 }
 
-// PolicyVersion is the version in force at the night's end; jobs and purchases of the night may go by an earlier one.
+// PolicyVersion is the version in force at the night's end; an earlier one may apply to jobs and purchases of the night.
 func (n *Night) PolicyVersion() string {
 	version, err := n.Policies.At(n.AsOf())
 	if err != nil {

@@ -19,7 +19,7 @@ type Settings struct {
 	RefundStuckAfter time.Duration
 	// Matching is MatchFast unless set.
 	Matching Matching
-	// LateLookbackNights is how many reported nights are checked for rows that turned up since. Default 7.
+	// LateLookbackNights is how many reported nights are checked for rows that arrived since. Default 7.
 	LateLookbackNights int
 	// CreditBackMaxCount and CreditBackMaxCredits cap what one night may credit back; 0: no cap.
 	CreditBackMaxCount   int64

@@ -40,7 +40,7 @@ func ChangedFiles(ctx context.Context, published storage.Storage, date reconcile
 	return faults, nil
 }
 
-// checkPublished holds what is published of the night, and the manifest of the night before, against what was recorded at their
+// checkPublished compares what is published of the night, and the manifest of the night before, with what was recorded at their
 // publication, so that a run neither takes files that were changed for its own nor chains itself to one that was. verify says more.
 func checkPublished(ctx context.Context, n *night.Night, published storage.Storage) (faults []Fault, err error) {
 	latest, err := published.Latest(ctx, n.Date)

@@ -20,7 +20,7 @@ type Found struct {
 	ClosedOn  reconcile.Date // zero: open
 }
 
-// Outcome is what was found, held against what was planted.
+// Outcome is what was found, compared with what was planted.
 type Outcome struct {
 	// Kinds that were planted or found, in the order of the catalogue.
 	Kinds []KindOutcome
@@ -45,7 +45,7 @@ type KindOutcome struct {
 	Example      string
 }
 
-// Compare reads the worker's breaks and rejects and holds them against what must have been reported by now.
+// Compare reads the worker's breaks and rejects and compares them with what must have been reported by now.
 func (s *Simulation) Compare(ctx context.Context, db *sql.DB) (Outcome, error) {
 	found, err := foundBreaks(ctx, db)
 	if err != nil {

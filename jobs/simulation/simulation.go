@@ -51,7 +51,7 @@ func (o *Options) complete() error {
 		last := reconcile.DateOf(o.Trace[len(o.Trace)-1].CreatedAt.In(o.Zone))
 		setDefault(&o.Start, first)
 		setDefault(&o.Nights, last.DaysSince(o.Start)+1)
-		setDefault(&o.Accounts, 10) // besides those of the trace
+		setDefault(&o.Accounts, 10) // apart from those of the trace
 	}
 	setDefault(&o.Accounts, 300)
 	setDefault(&o.JobsPerNight, 2000)

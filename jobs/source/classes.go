@@ -11,7 +11,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// ClassifyFailures holds every failure code among the job's candidates against the policy version in force when the job finished.
+// ClassifyFailures compares every failure code among the job's candidates against the policy version in force when the job finished.
 func ClassifyFailures(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
 	var unknown []unknownCode
 	if err := tx.Select(ctx, &unknown, "policy/unknown_codes", n.Args(job, postgres.Args{"policy": n.PolicyHash(), "as_of": n.AsOf()})); err != nil {
@@ -20,7 +20,7 @@ func ClassifyFailures(ctx context.Context, n *night.Night, tx *postgres.Tx, job 
 	return addClasses(ctx, n, tx, unknown)
 }
 
-// unknownCode is a failure code that has not been held against a version of the policy yet.
+// unknownCode is a failure code that no version of the policy has been asked about yet.
 type unknownCode struct {
 	Version       string
 	EffectiveFrom time.Time `db:"effective_from"`

@@ -172,7 +172,7 @@ func (l *lab) traps(ctx context.Context, r *benchReport) error {
 			return err
 		}
 	}
-	r.atMost("the plain night that these are held against", 0, "s", plain, fmt.Sprintf("%d jobs; the outcome was the same each time", l.jobs/10))
+	r.atMost("the plain night that these are compared with", 0, "s", plain, fmt.Sprintf("%d jobs; the outcome was the same each time", l.jobs/10))
 	return l.forget(ctx, "plain")
 }
 

@@ -172,7 +172,7 @@ func (c *checkup) byAccount(relation string) bool {
 func (c *checkup) uniquePerAccount(relation, table string, keyIsUnique bool) {
 	const fix = "nothing the worker needs, where the platform makes ids that are unique by themselves, such as UUIDs"
 	if relation != "credit_entries" {
-		c.add("indexes", Warning, fix, "%s.id is unique for each account only: every night searches it for an id that two accounts have, and cli.Takes the first row of each", relation)
+		c.add("indexes", Warning, fix, "%s.id is unique for each account only: every night searches it for an id that two accounts have, and takes the first row of each", relation)
 		return
 	}
 	if !keyIsUnique {

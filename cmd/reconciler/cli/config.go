@@ -191,7 +191,7 @@ func (r *settingsReader) stripe(c *Config) {
 	c.stripePerEndpoint, c.stripeInAll = r.number("RECONCILER_STRIPE_PER_ENDPOINT", 1), r.number("RECONCILER_STRIPE_IN_ALL", 1)
 }
 
-// nights reads what a night goes by.
+// nights reads the settings of nights.
 func (r *settingsReader) nights(c *Config) {
 	c.Jobs.Zone = r.zone("RECONCILER_TIMEZONE")
 	var err error
@@ -357,7 +357,7 @@ var SyncAttempts = 0
 // Stripe is a reading client of a checked configuration.
 func (c Config) Stripe() (*stripefeed.Client, error) { return c.stripeAt(time.Now) }
 
-// stripeAt goes by another clock for its progress.
+// stripeAt is stripe with a clock of its own for its progress.
 func (c Config) stripeAt(now func() time.Time) (*stripefeed.Client, error) {
 	return stripefeed.New(stripefeed.Options{
 		Key: c.StripeKey, BaseURL: c.StripeBase, Mode: c.StripeMode, Log: c.Log, Progress: syncProgress(c.Log, now), Attempts: SyncAttempts,

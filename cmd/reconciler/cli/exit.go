@@ -8,7 +8,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 )
 
-// The exit codes that schedulers and scripts go by.
+// The exit codes, which schedulers and scripts rely on.
 const (
 	ExitDone      = 0
 	ExitRetry     = 1   // could not finish, worth retrying

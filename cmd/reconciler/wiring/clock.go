@@ -2,7 +2,7 @@ package wiring
 
 import "time"
 
-// ServerTime is the time that serve goes by.
+// ServerTime is the clock of serve.
 type ServerTime struct {
 	Now   func() time.Time
 	After func(time.Duration) <-chan time.Time

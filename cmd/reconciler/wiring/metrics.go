@@ -32,7 +32,7 @@ const pushJob = "reconciler"
 
 const exitCodeMetric = "reconciler_run_exit_code"
 
-// metrics are the figures that alerts go by. All but the exit code are read from the database, so that it doesn't matter which process did
+// metrics are the figures that alerts use. All but the exit code are read from the database, so that it doesn't matter which process did
 // the night, and a restart loses nothing.
 type metrics struct {
 	registry *prometheus.Registry

@@ -6,7 +6,7 @@
 // always add up to the balance (CheckBooks proves it). A fault plan breaks any call in any of the ways in which
 // networks, proxies and Stripe itself break calls.
 //
-// What it answers is held against Stripe's official OpenAPI specification (package stripetest/openapi), so that it
+// What it answers is compared with Stripe's official OpenAPI specification (package stripetest/openapi), so that it
 // cannot drift away from the real API.
 //
 // It must never be reachable from production wiring: it forgets everything, moves no money and accepts well-known

@@ -1,4 +1,4 @@
-// Package openapi holds answers of a Stripe double against Stripe's official OpenAPI specification of API version
+// Package openapi compares answers of a Stripe double with Stripe's official OpenAPI specification of API version
 // 2023-10-16, the one that the official mock embeds.
 //
 // It carries 14 MB of specification and belongs into tests only: nothing that ships may import it.
