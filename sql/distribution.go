@@ -59,9 +59,8 @@ var Placements = slices.Concat(
 
 // PlatformPlacements is the layout of the platform's tables. A refund request may have no account, which could not be distributed by it anyway.
 var PlatformPlacements = slices.Concat(
-	placed("id", "accounts"),
 	placed(byAccount, "jobs", "credit_entries"),
-	placed("", "purchases", "refund_requests", "subscriptions", "subscription_changes"),
+	placed("", "accounts", "purchases", "refund_requests", "subscriptions", "subscription_changes"),
 )
 
 func placed(column string, tables ...string) (placements []Placement) {

@@ -458,7 +458,14 @@ func (n *opening) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []
 		if _, err := tx.Exec(ctx, "late/rescan", postgres.Args{"date": n.Date, "relation": c.Relation, "rescanned": c.BusinessDate, "begins": c.Begins, "ends": c.Ends}); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "late/refresh_total", postgres.Args{"relation": c.Relation, "rescanned": c.BusinessDate, "begins": c.Begins, "ends": c.Ends}); err != nil {
+		var now struct {
+			Rows   int64
+			Amount string
+		}
+		if err := tx.Get(ctx, &now, "late/rows_of_night", postgres.Args{"relation": c.Relation, "begins": c.Begins, "ends": c.Ends}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "late/refresh_total", postgres.Args{"relation": c.Relation, "rescanned": c.BusinessDate, "rows": now.Rows, "amount": now.Amount}); err != nil {
 			return err
 		}
 	}

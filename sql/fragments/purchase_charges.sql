@@ -7,10 +7,10 @@
         r.refunded_minor, r.refunded_at, r.surplus_minor, d.disputed_at, coalesce(d.dispute_open, false) AS dispute_open
  FROM source.purchases p
  -- Behind a fence, so that purchases are found by what they are joined on and checked afterwards.
- CROSS JOIN LATERAL (SELECT FROM (SELECT p.id, p.account_id, p.kind, p.credits, p.amount_minor, p.currency, p.status, p.created_at, p.completed_at) purchase
+ CROSS JOIN LATERAL (SELECT 1 FROM (SELECT p.id, p.account_id, p.kind, p.credits, p.amount_minor, p.currency, p.status, p.created_at, p.completed_at) purchase
                      WHERE {{ purchase_is_valid }} OFFSET 0) valid
  LEFT JOIN reconciler.policy_versions v ON v.policy = @policy::text AND p.completed_at >= v.effective_from AND p.completed_at < v.effective_to
- CROSS JOIN (SELECT EXISTS (SELECT FROM reconciler.stripe_syncs y WHERE y.as_of = @as_of::timestamptz AND y.status = 'complete') AS looked_at) y
+ CROSS JOIN (SELECT EXISTS (SELECT 1 FROM reconciler.stripe_syncs y WHERE y.as_of = @as_of::timestamptz AND y.status = 'complete') AS looked_at) y
  LEFT JOIN LATERAL {{ main_charge }} c ON true
  LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
  LEFT JOIN LATERAL {{ payment }} m ON true

@@ -1,7 +1,11 @@
 -- Accounts that have nothing in the night's ledger but a purchase in its books; without a night before to go on from, in all books.
+WITH bought AS MATERIALIZED (
+    SELECT DISTINCT b.account_id FROM reconciler.booked_purchases b
+    WHERE (b.booked_at >= @begin::timestamptz OR NOT @goes_on::boolean) AND b.booked_at < @end::timestamptz
+), there AS MATERIALIZED (
+    SELECT m.account_id FROM bought b JOIN reconciler.account_moves m ON m.account_id = b.account_id AND m.business_date = @date::date
+), a AS MATERIALIZED (
+    SELECT account_id FROM bought EXCEPT SELECT account_id FROM there
+), {{ stood_before }}
 INSERT INTO reconciler.account_moves (account_id, business_date, moved, net_before, balance_before)
-SELECT a.account_id, @date::date, false, coalesce(p.net_usage, 0) + s.net_usage, coalesce(p.credits, 0) + s.credits
-FROM (SELECT DISTINCT b.account_id FROM reconciler.booked_purchases b
-      WHERE (b.booked_at >= @begin::timestamptz OR NOT @goes_on::boolean) AND b.booked_at < @end::timestamptz
-        AND NOT EXISTS (SELECT FROM reconciler.account_moves m WHERE m.account_id = b.account_id AND m.business_date = @date::date)) a
-{{ before_night }}
+SELECT s.account_id, @date::date, false, s.net_usage, s.credits FROM stood s

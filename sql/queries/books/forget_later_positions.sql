@@ -2,4 +2,4 @@
 DELETE FROM reconciler.account_positions p
 USING reconciler.account_moves m
 WHERE m.business_date = @date::date AND p.account_id = m.account_id AND p.business_date > @date::date
-  AND EXISTS (SELECT FROM reconciler.account_positions later WHERE later.business_date > @date::date)
+  AND (SELECT max(later.business_date) FROM reconciler.account_positions later) > @date::date

@@ -1,14 +1,17 @@
 -- Failed jobs of earlier nights that a late debit or a newly known failure code may make due. The reading has left debits of jobs that didn't
 -- finish in the night among the candidates of match-jobs.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
+WITH named AS MATERIALIZED (
+    SELECT {{ subject_id }} AS job_id FROM reconciler.candidates
+    WHERE business_date = @date::date AND job = 'match-jobs' AND NOT in_scan AND debits <> 0
+    UNION
+    SELECT e.job_id FROM {{ entries_of_night }} e WHERE e.kind = 'adjustment' AND e.job_id IS NOT NULL
+)
 SELECT @date::date, @job::text, '', x.id, false
 FROM (
     SELECT j.id
-    FROM (SELECT {{ subject_id }} AS job_id FROM reconciler.candidates
-          WHERE business_date = @date::date AND job = 'match-jobs' AND NOT in_scan AND debits <> 0
-          UNION
-          SELECT e.job_id FROM {{ entries_of_night }} e WHERE e.kind = 'adjustment' AND e.job_id IS NOT NULL) named
-    CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = named.job_id OFFSET 0) j
+    FROM named
+    CROSS JOIN LATERAL (SELECT DISTINCT ON (j.account_id, j.id) j.* FROM {{ valid_jobs }} j WHERE j.id = named.job_id) j
     WHERE j.status IN ('failed', 'interrupted') AND j.finished_at < @begin::timestamptz
     UNION ALL
     SELECT c.job_id

@@ -5,4 +5,4 @@ SELECT c.entry_id, c.account_id, 'credit_back', c.credit_back, c.job_id, 'reconc
        'failed job ' || c.job_id || ': ' || c.failure_code || ' (clause ' || c.clause || ', policy ' || c.policy_version || ')', c.booked_at
 FROM reconciler.credit_backs c
 WHERE c.business_date = @date::date AND c.decision = 'credited'
-  AND NOT EXISTS (SELECT FROM source.credit_entries e WHERE e.id = c.entry_id)
+  AND NOT EXISTS (SELECT FROM source.credit_entries e WHERE e.account_id = c.account_id AND e.id = c.entry_id)

@@ -1,6 +1,20 @@
 -- Decides about each job that failed or was stopped in the night, and about the candidates, by the core's table of cases. Of the latter only those
 -- are worth a row for which something is credited, by us or by others. A job that this night has credited already is settled.
 -- credited_ever is noted where it made the entry's key: what later nights credit must not show in a rerun of this one.
+WITH version AS MATERIALIZED (SELECT * FROM reconciler.policy_versions v WHERE v.policy = @policy::text),
+failure AS MATERIALIZED (SELECT * FROM reconciler.failure_classes f WHERE f.policy = @policy::text),
+decided AS MATERIALIZED (SELECT j.account_id, j.id FROM {{ jobs_decided }} j),
+elsewhere AS MATERIALIZED (
+    -- What names the job on other accounts: of all nodes, while the job's own entries are where it is.
+    SELECT d.account_id, d.id AS job_id, sum(e.debited) AS debited, sum(e.credited_by_others) AS credited_by_others
+    FROM decided d
+    CROSS JOIN LATERAL (
+        SELECT -sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment') AND e.effective_at < @as_of::timestamptz) AS debited,
+               sum(e.credits) FILTER (WHERE e.by_others AND e.effective_at >= @begin::timestamptz AND e.effective_at < @as_of::timestamptz) AS credited_by_others
+        FROM (SELECT e.*, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = d.id AND e.account_id <> d.account_id) e
+        GROUP BY e.account_id) e
+    GROUP BY 1, 2
+)
 INSERT INTO reconciler.credit_backs (account_id, job_id, business_date, kind, status, failure_code, class, rule, policy_version, finished_at,
                                      debited, credited_before, credited_ever, credit_back, decision, clause, reason, entry_id, booked_at)
 SELECT d.account_id, d.job_id, @date::date, d.kind, d.status, d.failure_code, d.class, d.rule, d.version, coalesce(d.finished_at, 'infinity'),
@@ -18,32 +32,27 @@ FROM (SELECT f.*, k.outcome, k.clause, k.before, k.failure, k."then", k.after,
                    coalesce(j.failure_code, '') AS failure_code, CASE WHEN j.finished_at < @as_of::timestamptz THEN j.finished_at END AS finished_at, j.in_scan,
                    coalesce(v.version, '') AS version, coalesce(CASE WHEN j.finished_at < @as_of::timestamptz THEN f.class END, 'unknown') AS class,
                    coalesce(f.rule, '') AS rule, coalesce(f.reason, '') AS reason,
-                   least(coalesce(e.debited, 0), 9223372036854775807)::bigint AS debited,
-                   least(coalesce(e.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
-                   least(coalesce(e.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
-                   least(greatest(coalesce(e.debited_elsewhere, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
-                   coalesce(e.credited_by_others, 0) AS credited_by_others
-            FROM (SELECT j.*, true AS in_scan
-                  FROM {{ valid_jobs }} j
-                  WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')
-                  UNION ALL
-                  -- All others, one by one: of earlier nights, or credited back by others.
-                  SELECT j.*, c.in_scan
-                  FROM (SELECT c.subject_id, c.in_scan FROM reconciler.candidates c WHERE c.business_date = @date::date AND c.job = @job::text OFFSET 0) c
-                  CROSS JOIN LATERAL (SELECT * FROM {{ valid_jobs }} j WHERE j.id = c.subject_id OFFSET 0) j
-                  WHERE (j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')) IS NOT TRUE) j
-            {{ job_class }}
-            LEFT JOIN LATERAL (
-                SELECT -sum(n.credits) FILTER (WHERE n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
-                       sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
-                       sum(n.credits) FILTER (WHERE n.own AND n.kind = 'credit_back') AS credited_ever,
-                       -sum(n.credits) FILTER (WHERE NOT n.own AND n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited_elsewhere,
-                       sum(n.credits) FILTER (WHERE n.by_others AND n.effective_at >= @begin::timestamptz AND n.effective_at < @as_of::timestamptz) AS credited_by_others
-                FROM (SELECT e.*, e.account_id = j.account_id AS own, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = j.id OFFSET 0) n) e ON true
+                   least(coalesce(j.debited, 0), 9223372036854775807)::bigint AS debited,
+                   least(coalesce(j.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
+                   least(coalesce(j.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
+                   least(greatest(coalesce(o.debited, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
+                   coalesce(j.credited_by_others, 0) + coalesce(o.credited_by_others, 0) AS credited_by_others
+            FROM (SELECT j.*, e.debited, e.credited_before, e.credited_ever, e.credited_by_others
+                  FROM {{ jobs_decided }} j
+                  CROSS JOIN LATERAL (
+                      SELECT -sum(n.credits) FILTER (WHERE n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
+                             sum(n.credits) FILTER (WHERE n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
+                             sum(n.credits) FILTER (WHERE n.kind = 'credit_back') AS credited_ever,
+                             sum(n.credits) FILTER (WHERE n.by_others AND n.effective_at >= @begin::timestamptz AND n.effective_at < @as_of::timestamptz) AS credited_by_others
+                      FROM (SELECT e.*, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = j.id AND e.account_id = j.account_id) n) e) j
+            -- As in job_class.
+            LEFT JOIN version v ON j.finished_at >= v.effective_from AND j.finished_at < v.effective_to
+            LEFT JOIN failure f ON f.version = v.version AND f.status = j.status AND f.failure_code = coalesce(j.failure_code, '')
+            LEFT JOIN elsewhere o ON o.account_id = j.account_id AND o.job_id = j.id
             -- NOT IN: a set that is made once, whatever the planner thinks of a table that is empty yet.
             WHERE (j.finished_at < @as_of::timestamptz OR j.in_scan AND j.created_at < @as_of::timestamptz)
               AND (j.account_id, j.id) NOT IN (SELECT d.account_id, d.job_id FROM reconciler.credit_backs d WHERE d.business_date = @date::date AND d.decision = 'credited')
-            OFFSET 0) f
+            ) f
       LEFT JOIN json_to_recordset(@cases::json) AS k (statuses text[], class text, debited boolean, debited_elsewhere boolean, credited text,
                                                       outcome text, clause text, before text, failure boolean, "then" text, amount text, after text)
              ON f.status = ANY (k.statuses) AND k.class IN ('', f.class)

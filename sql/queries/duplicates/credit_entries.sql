@@ -6,10 +6,12 @@ WITH suspect AS MATERIALIZED (
     HAVING count(*) > 1
     UNION
     SELECT c.entry_id FROM reconciler.credit_backs c WHERE c.business_date IN (@date::date, @date::date - 1) AND c.decision = 'credited'
-), twice AS (
-    SELECT s.id, t.account_id, t.rows
+), counted AS MATERIALIZED (
+    SELECT s.id, x.account_id, x.rows
     FROM suspect s
-    CROSS JOIN LATERAL (SELECT coalesce(min(x.account_id COLLATE "C"), '') AS account_id, count(*) AS rows
-                        FROM (SELECT * FROM every_row_of.credit_entries x WHERE x.id = s.id OFFSET 0) x WHERE (x.created_at < @end::timestamptz) IS NOT FALSE) t
-    WHERE s.id <> '' AND t.rows > 1
+    CROSS JOIN LATERAL (SELECT x.account_id, count(*) AS rows FROM every_row_of.credit_entries x
+                        WHERE x.id = s.id AND (x.created_at < @end::timestamptz) IS NOT FALSE GROUP BY x.account_id) x
+    WHERE s.id <> ''
+), twice AS (
+    SELECT id, coalesce(min(account_id COLLATE "C"), '') AS account_id, sum(rows) AS rows FROM counted GROUP BY id HAVING sum(rows) > 1
 ), {{ reject_surplus }}

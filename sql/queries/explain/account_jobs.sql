@@ -3,6 +3,6 @@ SELECT j.id, coalesce(j.kind, '') AS kind, coalesce(j.model, '') AS model, coale
        j.credit_cost::text AS cost, coalesce(-e.debited, 0)::text AS debited, coalesce(e.credited, 0)::text AS credited, coalesce(c.reason, '') AS reason
 FROM (SELECT * FROM source.jobs j WHERE j.account_id = @account_id::text ORDER BY j.created_at DESC, j.id COLLATE "C" LIMIT @most::int) j
 LEFT JOIN LATERAL (SELECT sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')) AS debited, sum(e.credits) FILTER (WHERE e.kind = 'credit_back') AS credited
-                   FROM {{ entries }} e WHERE e.job_id = j.id AND e.account_id = j.account_id) e ON true
-LEFT JOIN LATERAL (SELECT c.reason FROM reconciler.credit_backs c WHERE c.account_id = j.account_id AND c.job_id = j.id ORDER BY c.business_date DESC LIMIT 1) c ON true
+                   FROM {{ entries }} e WHERE e.job_id = j.id AND e.account_id = @account_id::text) e ON true
+LEFT JOIN LATERAL (SELECT c.reason FROM reconciler.credit_backs c WHERE c.account_id = @account_id::text AND c.job_id = j.id ORDER BY c.business_date DESC LIMIT 1) c ON true
 ORDER BY j.created_at DESC, j.id COLLATE "C"

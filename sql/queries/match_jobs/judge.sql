@@ -1,61 +1,90 @@
 -- The exact rules, for the candidates alone: every entry of the job up to the as-of, on whichever account. Looked up subject by subject through the
--- indexes: OFFSET 0 keeps a planner that guesses wrong from reading the whole ledger instead, and nothing is joined back afterwards.
-WITH subject AS (
+-- indexes: DISTINCT ON and GROUP BY keep a planner that guesses wrong from reading the whole ledger instead. They are by account, so that each node
+-- does that for the accounts that it has. FULL JOIN of what is of the same subjects anyway: a planner that expects one makes no loop in a loop of it.
+WITH subject AS MATERIALIZED (
     SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS jobs, sum(cost) AS night_cost, sum(debits) AS night_debits, count(*) FILTER (WHERE account_id = '') AS carried
     FROM reconciler.candidates
     WHERE business_date = @date::date AND job = @job::text
     GROUP BY 1, 2
     ORDER BY 1 -- neighbours in the indexes one after the other
+), unnamed AS MATERIALIZED (
+    SELECT s.subject_id, substr(s.subject_id, 7) AS entry_id FROM subject s WHERE s.is_entry
+), corrects AS MATERIALIZED (
+    -- Ids of jobs that are just as well the name of an entry without a job.
+    SELECT DISTINCT s.subject_id
+    FROM (SELECT s.subject_id, substr(s.subject_id, 7) AS entry_id FROM subject s WHERE NOT s.is_entry AND s.subject_id LIKE 'entry:%') s
+    CROSS JOIN LATERAL (SELECT x.account_id FROM source.credit_entries x WHERE x.id = s.entry_id AND coalesce(x.job_id, '') = '' GROUP BY x.account_id) x
+), named AS MATERIALIZED (
+    SELECT s.subject_id, k.subject_id IS NOT NULL AS corrects FROM subject s LEFT JOIN corrects k ON k.subject_id = s.subject_id WHERE NOT s.is_entry
+), found_job AS MATERIALIZED (
+    SELECT s.subject_id, j.*
+    FROM named s
+    CROSS JOIN LATERAL (SELECT DISTINCT ON (j.account_id, j.id) j.* FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND j.created_at < @as_of::timestamptz
+                        ORDER BY j.account_id, j.id, j.created_at) j
+), job AS MATERIALIZED (
+    SELECT DISTINCT ON (subject_id) false AS is_entry, f.* FROM found_job f ORDER BY subject_id, created_at
+), rejected AS MATERIALIZED (
+    SELECT DISTINCT m.subject_id, false AS is_entry
+    FROM (SELECT subject_id FROM named EXCEPT SELECT subject_id FROM job) m
+    CROSS JOIN LATERAL (SELECT r.account_id FROM source.jobs r WHERE r.id = m.subject_id AND (r.created_at < @as_of::timestamptz) IS NOT FALSE GROUP BY r.account_id) r
+), booked AS MATERIALIZED (
+    SELECT b.subject_id, b.is_entry, b.account_id, sum(b.entries) AS entries, sum(b.net) AS net, sum(b.debits) AS debits, sum(b.credited) AS credited,
+           -- The ledger takes no negative credit-back: what reverses one is a negative adjustment.
+           least(sum(b.credited), sum(b.taken)) AS reversed
+    FROM (SELECT s.subject_id, false AS is_entry, e.*
+          FROM named s
+          CROSS JOIN LATERAL (SELECT {{ booked_of_job }}
+                              FROM {{ entries }} e
+                              WHERE e.job_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
+                                AND NOT (e.kind = 'adjustment' AND s.corrects)
+                              GROUP BY e.account_id) e
+          UNION ALL
+          -- An entry that names no job stands for itself, and an adjustment that names it, as entry:ID, corrects it.
+          SELECT s.subject_id, true, e.*
+          FROM unnamed s
+          CROSS JOIN LATERAL (SELECT {{ booked_of_job }}
+                              FROM {{ entries }} e
+                              WHERE e.id = s.entry_id AND coalesce(e.job_id, '') = '' AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
+                              GROUP BY e.account_id) e
+          UNION ALL
+          SELECT s.subject_id, true, e.*
+          FROM unnamed s
+          CROSS JOIN LATERAL (SELECT {{ booked_of_job }}
+                              FROM {{ entries }} e
+                              WHERE e.job_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind = 'adjustment'
+                              GROUP BY e.account_id) e) b
+    GROUP BY 1, 2, 3
+), ledger AS MATERIALIZED (
+    SELECT b.subject_id, b.is_entry,
+           coalesce(sum(b.net) FILTER (WHERE b.own), 0) AS own_net, coalesce(sum(b.debits) FILTER (WHERE b.own), 0) AS own_debits,
+           coalesce(sum(b.credited) FILTER (WHERE b.own), 0) AS own_credited, coalesce(sum(b.entries) FILTER (WHERE b.own), 0) AS own_entries,
+           -- What another account was debited by mistake and has been credited back is settled; what is left of either is at fault.
+           coalesce(sum(b.net - b.credited) FILTER (WHERE NOT b.own AND NOT b.is_credit), 0) AS other_net,
+           coalesce(sum(b.credited - b.net) FILTER (WHERE NOT b.own AND b.is_credit), 0) AS other_credited,
+           min(b.account_id COLLATE "C") FILTER (WHERE NOT b.own AND NOT b.is_credit AND b.net <> b.credited) AS debited_account,
+           min(b.account_id COLLATE "C") FILTER (WHERE NOT b.own AND b.is_credit) AS credited_account
+    FROM (SELECT a.subject_id, a.is_entry, a.account_id, a.account_id IS NOT DISTINCT FROM j.account_id AS own, a.debits, a.entries,
+                 a.net - a.reversed AS net, a.credited - a.reversed AS credited, a.credited > a.reversed AND a.credited > a.net AS is_credit
+          FROM booked a
+          FULL JOIN job j ON j.subject_id = a.subject_id AND j.is_entry = a.is_entry) b
+    WHERE b.subject_id IS NOT NULL
+    GROUP BY 1, 2
 ), fact AS MATERIALIZED (
-    SELECT s.*, j.id IS NOT NULL AS known,
-           j.id IS NULL AND EXISTS (SELECT FROM source.jobs r WHERE r.id = s.subject_id AND NOT s.is_entry
-                                    AND (r.created_at < @as_of::timestamptz) IS NOT FALSE) AS rejected,
+    SELECT s.*, j.id IS NOT NULL AS known, r.subject_id IS NOT NULL AS rejected,
            j.account_id, j.status, coalesce(j.failure_code, '') AS failure_code, coalesce(j.credit_cost, 0)::numeric AS cost,
            coalesce(j.finished_at < @as_of::timestamptz, false) AS finished,
            -- Finished tonight and no candidate of its own: the scan has counted it as clean, and something on another account brought it here.
            coalesce(s.jobs = 0 AND j.finished_at >= @begin::timestamptz AND j.finished_at < @as_of::timestamptz, false) AS counted_clean,
            CASE WHEN j.finished_at < @as_of::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled') THEN coalesce(f.class, 'unknown') END AS class,
            v.version IS NOT NULL AND f.class IS NULL AS unclassified,
-           l.own_debits, l.own_net, l.own_credited, l.own_entries > 0 AS own_touched, l.other_net, l.other_credited,
+           coalesce(l.own_debits, 0) AS own_debits, coalesce(l.own_net, 0) AS own_net, coalesce(l.own_credited, 0) AS own_credited,
+           coalesce(l.own_entries, 0) > 0 AS own_touched, coalesce(l.other_net, 0) AS other_net, coalesce(l.other_credited, 0) AS other_credited,
            coalesce(l.debited_account, '') AS debited_account, coalesce(l.credited_account, '') AS credited_account
     FROM subject s
-    LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM {{ valid_jobs }} j WHERE j.id = s.subject_id AND NOT s.is_entry AND j.created_at < @as_of::timestamptz OFFSET 0) j
-                       ORDER BY j.created_at LIMIT 1) j ON true
+    FULL JOIN job j ON j.subject_id = s.subject_id AND j.is_entry = s.is_entry
+    FULL JOIN rejected r ON r.subject_id = s.subject_id AND r.is_entry = s.is_entry
+    FULL JOIN ledger l ON l.subject_id = s.subject_id AND l.is_entry = s.is_entry
     {{ job_class }}
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(b.net) FILTER (WHERE b.own), 0) AS own_net, coalesce(sum(b.debits) FILTER (WHERE b.own), 0) AS own_debits,
-               coalesce(sum(b.credited) FILTER (WHERE b.own), 0) AS own_credited, coalesce(sum(b.entries) FILTER (WHERE b.own), 0) AS own_entries,
-               -- What another account was debited by mistake and has been credited back is settled; what is left of either is at fault.
-               coalesce(sum(b.net - b.credited) FILTER (WHERE NOT b.own AND NOT b.is_credit), 0) AS other_net,
-               coalesce(sum(b.credited - b.net) FILTER (WHERE NOT b.own AND b.is_credit), 0) AS other_credited,
-               min(b.account_id COLLATE "C") FILTER (WHERE NOT b.own AND NOT b.is_credit AND b.net <> b.credited) AS debited_account,
-               min(b.account_id COLLATE "C") FILTER (WHERE NOT b.own AND b.is_credit) AS credited_account
-        FROM (SELECT a.account_id, a.own, a.debits, a.entries, a.net - a.reversed AS net, a.credited - a.reversed AS credited,
-                     a.credited > a.reversed AND a.credited > a.net AS is_credit
-              FROM (SELECT e.account_id, e.account_id IS NOT DISTINCT FROM j.account_id AS own, count(*) FILTER (WHERE e.credits <> 0) AS entries,
-                           coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')), 0) AS net,
-                           count(*) FILTER (WHERE e.kind = 'usage') AS debits,
-                           coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0) AS credited,
-                           -- The ledger takes no negative credit-back: what reverses one is a negative adjustment.
-                           least(coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0),
-                                 coalesce(-sum(e.credits) FILTER (WHERE e.kind = 'adjustment' AND e.credits < 0), 0)) AS reversed
-                    FROM (SELECT e.account_id, e.kind, e.credits
-                          FROM {{ entries }} e
-                          WHERE e.job_id = s.subject_id AND NOT s.is_entry AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'adjustment', 'credit_back')
-                            AND NOT (e.kind = 'adjustment' AND e.job_id LIKE 'entry:%'
-                                     AND EXISTS (SELECT FROM source.credit_entries x WHERE x.id = substr(e.job_id, 7) AND coalesce(x.job_id, '') = ''))
-                          UNION ALL
-                          -- An entry that names no job stands for itself, and an adjustment that names it, as entry:ID, corrects it.
-                          SELECT e.account_id, e.kind, e.credits
-                          FROM {{ entries }} e
-                          WHERE s.is_entry AND e.id = substr(s.subject_id, 7) AND coalesce(e.job_id, '') = ''
-                            AND e.effective_at < @as_of::timestamptz AND e.kind IN ('usage', 'credit_back')
-                          UNION ALL
-                          SELECT e.account_id, e.kind, e.credits
-                          FROM {{ entries }} e
-                          WHERE s.is_entry AND e.job_id = s.subject_id AND e.effective_at < @as_of::timestamptz AND e.kind = 'adjustment'
-                          OFFSET 0) e
-                    GROUP BY 1, 2) a) b) l
 ), due AS MATERIALIZED (
     SELECT t.*,
            -- Of a job that was debited too much, what a credit-back may have given back without any fault of ours.

@@ -1,11 +1,11 @@
 -- Of accounts only those matter whose payments are disputed: whether they are suspended is asked as of a night.
+INSERT INTO reconciler.platform_states (account_id, relation, row_id, seen_as_of, content)
 WITH disputed AS (
     SELECT DISTINCT p.account_id
     FROM {{ disputes_as_of }} d
     JOIN {{ charges_as_of }} c ON c.id = d.charge_id
     CROSS JOIN LATERAL {{ purchase_of_charge }} p
 )
-INSERT INTO reconciler.platform_states (account_id, relation, row_id, seen_as_of, content)
 SELECT a.id, 'accounts', a.id, @as_of::timestamptz, jsonb_build_object('status', a.status)
 FROM disputed d
 JOIN source.accounts a ON a.id = d.account_id

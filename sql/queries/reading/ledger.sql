@@ -6,7 +6,7 @@ INSERT INTO reconciler.account_ledger (account_id, business_date, seen, kept, cr
 SELECT account_id, @date::date, seen, seen - broken, others - small_usage - large_usage, taken, small_usage + large_usage, credit_backs, id_hash,
        seen - broken - no_debits, first, second
 FROM (
-    SELECT coalesce(account_id, '') AS account_id, count(*) AS seen,
+    SELECT account_id, count(*) AS seen,
            coalesce(-sum(CASE WHEN debit >= -2147483648 THEN debit::int4 END), 0) AS small_usage,
            coalesce(bit_xor(hashtextextended(id, 0)) FILTER (WHERE debit IS NOT NULL), 0) AS id_hash,
            coalesce(bit_xor(hashtextextended(job_id, debit # @first_seed::bigint)) FILTER (WHERE debit < 0), 0) AS first,
@@ -22,5 +22,5 @@ FROM (
           FROM source.credit_entries e
           WHERE {{ entry_of_night }} AND NOT {{ entry_is_ours }}
             AND (NOT @some_moved::boolean OR NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))
-          OFFSET 0) e
+          UNION ALL SELECT e.account_id, e.id, e.kind, e.credits, '', NULL FROM source.credit_entries e WHERE false) e
     GROUP BY 1) a

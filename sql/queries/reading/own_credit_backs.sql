@@ -1,6 +1,6 @@
 -- Credit-backs of ours that count in the night: those that the night before has posted.
 INSERT INTO reconciler.account_ledger AS l (account_id, business_date, seen, kept, credits, taken, usage, credit_backs, id_hash, debits, first, second)
-SELECT coalesce(e.account_id, ''), @date::date, count(*), count(e.kept), coalesce(sum(e.kept), 0), 0, 0, coalesce(sum(e.kept), 0),
+SELECT e.account_id, @date::date, count(*), count(e.kept), coalesce(sum(e.kept), 0), 0, 0, coalesce(sum(e.kept), 0),
        coalesce(bit_xor(hashtextextended(e.id, 0)) FILTER (WHERE e.kept IS NOT NULL), 0), 0, 0, 0
 FROM (SELECT e.account_id, e.id, CASE WHEN {{ entry_is_valid }} THEN e.credits END AS kept
       FROM source.credit_entries e

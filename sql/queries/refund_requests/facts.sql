@@ -46,7 +46,19 @@ WITH request AS MATERIALIZED (
           WHERE m.business_date = @date::date AND m.account_id = ANY (@accounts::text[])) n
     LEFT JOIN (SELECT b.account_id, sum(b.credit_back) AS credits FROM reconciler.credit_backs b
                WHERE b.business_date = @date::date AND b.account_id = ANY (@accounts::text[]) GROUP BY 1) b ON b.account_id = n.account_id
-), lot_use AS MATERIALIZED {{ lot_use }}
+), lot_use AS MATERIALIZED {{ lot_use }},
+job AS MATERIALIZED (
+    SELECT r.id AS request_id, j.*
+    FROM request r
+    CROSS JOIN LATERAL (SELECT DISTINCT ON (j.account_id, j.id) j.* FROM {{ valid_jobs }} j WHERE j.id = r.job_id AND j.created_at < @as_of::timestamptz) j
+    WHERE r.kind = 'failed_job'
+), booked AS MATERIALIZED (
+    SELECT j.request_id, j.account_id, sum(e.net) FILTER (WHERE e.account_id = j.account_id) AS debited,
+           sum(e.credited) FILTER (WHERE e.account_id = j.account_id) AS credited, sum(e.net) FILTER (WHERE e.account_id <> j.account_id) AS elsewhere
+    FROM job j
+    CROSS JOIN LATERAL (SELECT {{ booked_of_job }} FROM {{ entries }} e WHERE e.job_id = j.id AND e.effective_at < @as_of::timestamptz GROUP BY e.account_id) e
+    GROUP BY 1, 2
+)
 SELECT r.id AS request_id, r.kind,
        (SELECT min(d.business_date) FROM reconciler.refund_decisions d
         WHERE d.request_id = r.id AND d.decision IN ('approve', 'deny') AND d.business_date > @date::date) AS decided_by_night, CASE WHEN r.is_pending THEN 'pending' ELSE r.status END AS status, r.requested_at,
@@ -82,13 +94,9 @@ LEFT JOIN {{ valid_purchases }} p ON m.hits = 1 AND p.id = m.purchase_id
 LEFT JOIN source.accounts pa ON pa.id = p.account_id
 LEFT JOIN lot_use u ON u.lot_kind = 'purchase' AND u.account_id = p.account_id AND u.lot_id = p.id
 LEFT JOIN {{ purchase_charges }} c ON c.purchase_id = p.id AND c.account_id = p.account_id
-LEFT JOIN {{ valid_jobs }} j ON r.kind = 'failed_job' AND j.id = r.job_id AND j.created_at < @as_of::timestamptz
+LEFT JOIN job j ON j.request_id = r.id
 LEFT JOIN source.accounts ja ON ja.id = j.account_id
-LEFT JOIN LATERAL (SELECT -sum(e.credits) FILTER (WHERE e.account_id = j.account_id AND e.kind IN ('usage', 'adjustment')) AS debited,
-                          sum(e.credits) FILTER (WHERE e.account_id = j.account_id AND e.kind = 'credit_back') AS credited,
-                          -sum(e.credits) FILTER (WHERE e.account_id <> j.account_id AND e.kind IN ('usage', 'adjustment')) AS elsewhere
-                   FROM {{ entries }} e
-                   WHERE e.job_id = j.id AND e.effective_at < @as_of::timestamptz) je ON true
+LEFT JOIN booked je ON je.request_id = j.request_id AND je.account_id = j.account_id
 LEFT JOIN by_email ON by_email.request_id = r.id
 LEFT JOIN nearest ON nearest.request_id = r.id
 ORDER BY r.id COLLATE "C"

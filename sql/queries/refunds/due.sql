@@ -1,8 +1,27 @@
 -- Approved decisions through the night that call for money and that no refund stands or is under way for, ours or anybody's: what a refund of
 -- the charge has answered, of whatever amount, is never paid again; one that gave back what was charged too much answers nothing. problem: why
 -- one can't be planned, beyond what is asked of its charge and purchase as right before sending (reconcile.RefusalsOf).
+WITH approved AS MATERIALIZED (
+    SELECT d.*, tried.attempts
+    FROM reconciler.refund_decisions d
+    CROSS JOIN LATERAL (SELECT count(*) AS attempts,
+                               coalesce(bool_or(i.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')), false) AS live
+                        FROM reconciler.refund_intents i WHERE i.account_id = d.account_id AND i.request_id = d.request_id) tried
+    WHERE d.decision = 'approve' AND d.refund_minor > 0 AND d.kind = 'unused_credits' AND d.business_date <= @date::date AND NOT tried.live
+      AND NOT EXISTS (SELECT FROM {{ charges_as_of }} c
+                      LEFT JOIN {{ valid_purchases }} p ON p.id = d.purchase_id AND p.account_id = d.account_id
+                      LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
+                      CROSS JOIN LATERAL {{ charge_refunds }} f
+                      WHERE c.id = d.charge_id AND d.charge_id <> '' AND NOT f.is_surplus)
+), taken AS MATERIALIZED (
+    SELECT d.request_id, e.taken
+    FROM approved d
+    CROSS JOIN LATERAL (SELECT e.account_id, -sum(e.credits) AS taken FROM {{ entries }} e
+                        WHERE e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal')
+                        GROUP BY e.account_id) e
+)
 SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date AS decided_on, d.refund_minor AS amount_minor,
-       coalesce(d.fee_minor, 0) AS fee_minor, d.currency, d.credits, d.clauses, d.policy_version, tried.attempts + 1 AS attempt,
+       coalesce(d.fee_minor, 0) AS fee_minor, d.currency, d.credits, d.clauses, d.policy_version, d.attempts + 1 AS attempt,
        CASE WHEN r.id IS NULL THEN 'the platform has no such request any more'
             WHEN r.status IN ('withdrawn', 'denied') THEN 'the request is ' || r.status || ' on the platform'
             WHEN d.charge_id = '' THEN 'no charge is known to refund'
@@ -11,19 +30,9 @@ SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date A
             WHEN row_number() OVER (PARTITION BY d.account_id, d.charge_id ORDER BY d.business_date, d.request_id COLLATE "C") > 1
                 THEN 'another request of this plan is about the same charge'
             ELSE '' END AS problem
-FROM reconciler.refund_decisions d
+FROM approved d
 LEFT JOIN source.refund_requests r ON r.id = d.request_id
-CROSS JOIN LATERAL (SELECT count(*) AS attempts,
-                           coalesce(bool_or(i.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')), false) AS live
-                    FROM reconciler.refund_intents i WHERE i.account_id = d.account_id AND i.request_id = d.request_id) tried
-CROSS JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken FROM {{ entries }} e
-                    WHERE e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal')) l
+LEFT JOIN taken l ON l.request_id = d.request_id
 LEFT JOIN reconciler.refund_intents busy ON busy.account_id = d.account_id AND busy.charge_id = d.charge_id AND d.charge_id <> ''
  AND busy.request_id <> d.request_id AND busy.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')
-WHERE d.decision = 'approve' AND d.refund_minor > 0 AND d.kind = 'unused_credits' AND d.business_date <= @date::date AND NOT tried.live
-  AND NOT EXISTS (SELECT FROM {{ charges_as_of }} c
-                  LEFT JOIN {{ valid_purchases }} p ON p.id = d.purchase_id AND p.account_id = d.account_id
-                  LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
-                  CROSS JOIN LATERAL {{ charge_refunds }} f
-                  WHERE c.id = d.charge_id AND d.charge_id <> '' AND NOT f.is_surplus)
 ORDER BY d.request_id COLLATE "C"

@@ -21,8 +21,8 @@ WITH standing AS (
       AND NOT EXISTS (SELECT FROM item later WHERE later.account_id = i.account_id AND later.request_id = i.request_id AND later.attempt > i.attempt)
       AND NOT coalesce(r.status IN ('withdrawn', 'denied') AND coalesce(r.decided_at, r.requested_at) < @as_of::timestamptz, false)
 )
-SELECT account_id, @date::date, @job::text, 'refund_failed', CASE state WHEN 'failed' THEN refund_id ELSE intent_id END,
-       CASE state WHEN 'failed' THEN 'reopened' ELSE 'rejected' END, 'succeeded', state, amount_minor, currency,
+SELECT account_id, @date::date, @job::text, 'refund_failed', CASE WHEN state = 'failed' THEN refund_id ELSE intent_id END,
+       CASE WHEN state = 'failed' THEN 'reopened' ELSE 'rejected' END, 'succeeded', state, amount_minor, currency,
        'request ' || request_id || ', charge ' || charge_id || ', plan ' || plan_id || ': ' || reason
 FROM ended
 UNION ALL

@@ -5,7 +5,7 @@ SELECT (SELECT coalesce(max(p.revision), 1) FROM reconciler.publications p WHERE
        (SELECT max(r.business_date) FROM reconciler.runs r WHERE r.job = 'reports' AND r.status = 'completed') AS reported,
        CASE WHEN earlier.rows = 0 OR earlier.rows > @limit::bigint THEN earlier.rows
             ELSE earlier.rows
-                 + (SELECT count(*) FROM (SELECT FROM source.jobs j WHERE j.created_at >= @begin::timestamptz AND j.created_at < @end::timestamptz LIMIT @limit::bigint) j)
-                 + (SELECT count(*) FROM (SELECT FROM source.credit_entries e WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz LIMIT @limit::bigint) e)
+                 + (SELECT count(*) FROM (SELECT 1 FROM source.jobs j WHERE j.created_at >= @begin::timestamptz AND j.created_at < @end::timestamptz LIMIT @limit::bigint) j)
+                 + (SELECT count(*) FROM (SELECT 1 FROM source.credit_entries e WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz LIMIT @limit::bigint) e)
             END::bigint AS rows
 FROM (SELECT coalesce((SELECT sum(t.rows) FROM reconciler.input_totals t), 0) + coalesce((SELECT max(b.entries) FROM reconciler.ledger_before b), 0) AS rows) earlier

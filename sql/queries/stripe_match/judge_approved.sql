@@ -6,6 +6,13 @@ INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name
     unit, detail, amount_minor, currency, since)
 WITH overdue AS (
     SELECT version, through::date AS through FROM unnest(@versions::text[], @overdue_through::text[]) AS o (version, through)
+), approved AS MATERIALIZED (
+    SELECT DISTINCT d.account_id, d.purchase_id
+    FROM reconciler.candidates s
+    JOIN reconciler.refund_decisions d ON d.request_id = s.subject_id AND d.decision = 'approve' AND d.business_date <= @date::date
+    WHERE s.business_date = @date::date AND s.job = @scope::text
+), taken AS MATERIALIZED (
+    SELECT q.account_id, q.purchase_id, e.taken FROM approved q CROSS JOIN LATERAL {{ taken_back }} e
 ), facts AS (
     SELECT s.in_scan, d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date, r.failed_on, d.refund_minor, d.currency,
            -- A version that the policy file has no more goes by the strictest that it has.
@@ -22,9 +29,7 @@ WITH overdue AS (
                                   LEFT JOIN LATERAL {{ purchase_invoice }} i ON true CROSS JOIN LATERAL {{ charge_refunds }} f
                                   WHERE c.id = r.charge_id AND f.id = r.id AND f.is_surplus)) AS is_paid, max((r.status_since AT TIME ZONE @zone::text)::date) FILTER (WHERE NOT r.is_live) AS failed_on
                        FROM {{ refunds_as_of }} r WHERE r.charge_id = d.charge_id AND d.charge_id <> '') r ON true
-    LEFT JOIN LATERAL (SELECT -sum(e.credits) AS taken FROM {{ entries }} e
-                       WHERE e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal')
-                         AND e.effective_at < @as_of::timestamptz) l ON true
+    LEFT JOIN taken l ON l.account_id = d.account_id AND l.purchase_id = d.purchase_id
     LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status NOT IN ('won', 'lost', 'warning_closed')) AS open,
                               string_agg('dispute ' || d.id || ' (' || d.status || ')', ', ' ORDER BY d.created_at, d.id COLLATE "C") AS disputes,
                               -- In proportion to what of the withdrawn money is not back, half up, as reconcile.JudgeDisputes has it.
@@ -49,12 +54,12 @@ WITH overdue AS (
 )
 SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'approved refunds' ELSE 'approved refunds, again' END, request_id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
-       CASE verdict WHEN 'refund_unpaid' THEN verdict ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN 'refund' ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN refund_minor::text ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN gone_minor::text ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN refund_minor - gone_minor ELSE 0 END,
-       CASE verdict WHEN 'refund_unpaid' THEN currency ELSE '' END,
-       CASE verdict WHEN 'refund_unpaid' THEN concat_ws(', ', 'approved on ' || business_date, 'purchase ' || purchase_id, 'charge ' || nullif(charge_id, ''), disputes, planned) ELSE '' END,
+       CASE WHEN verdict = 'refund_unpaid' THEN verdict ELSE '' END,
+       CASE WHEN verdict = 'refund_unpaid' THEN 'refund' ELSE '' END,
+       CASE WHEN verdict = 'refund_unpaid' THEN refund_minor::text ELSE '' END,
+       CASE WHEN verdict = 'refund_unpaid' THEN gone_minor::text ELSE '' END,
+       CASE WHEN verdict = 'refund_unpaid' THEN refund_minor - gone_minor ELSE 0 END,
+       CASE WHEN verdict = 'refund_unpaid' THEN currency ELSE '' END,
+       CASE WHEN verdict = 'refund_unpaid' THEN concat_ws(', ', 'approved on ' || business_date, 'purchase ' || purchase_id, 'charge ' || nullif(charge_id, ''), disputes, planned) ELSE '' END,
        refund_minor, currency, (greatest(business_date, failed_on) + 1)::timestamp AT TIME ZONE @zone::text
 FROM judged

@@ -20,12 +20,12 @@ WITH facts AS (
 )
 SELECT @date::date, @job::text, 'Stripe balances', currency, CASE WHEN field = '' THEN 'matched' ELSE 'break' END,
        CASE WHEN field = '' THEN '' ELSE 'balance_residual' END, field,
-       CASE field WHEN 'opening' THEN opening_minor::text WHEN 'balance' THEN (closing_minor + after_minor)::text WHEN 'available' THEN available::text ELSE '' END,
-       CASE field WHEN 'opening' THEN closed_minor::text WHEN 'balance' THEN (stripe_available_minor + stripe_pending_minor)::text
-                  WHEN 'available' THEN stripe_available_minor::text ELSE '' END,
-       CASE field WHEN 'opening' THEN opening_minor - closed_minor WHEN 'balance' THEN residual_minor WHEN 'available' THEN available - stripe_available_minor ELSE 0 END,
+       CASE WHEN field = 'opening' THEN opening_minor::text WHEN field = 'balance' THEN (closing_minor + after_minor)::text WHEN field = 'available' THEN available::text ELSE '' END,
+       CASE WHEN field = 'opening' THEN closed_minor::text WHEN field = 'balance' THEN (stripe_available_minor + stripe_pending_minor)::text
+                  WHEN field = 'available' THEN stripe_available_minor::text ELSE '' END,
+       CASE WHEN field = 'opening' THEN opening_minor - closed_minor WHEN field = 'balance' THEN residual_minor WHEN field = 'available' THEN available - stripe_available_minor ELSE 0 END,
        CASE WHEN field = '' THEN '' ELSE currency END,
-       CASE field WHEN 'opening' THEN 'the night before closed otherwise'
-                  WHEN 'balance' THEN 'against the balance of ' || to_char(balance_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-                  WHEN 'available' THEN 'the total ties, what of it is available doesn''t' ELSE '' END
+       CASE WHEN field = 'opening' THEN 'the night before closed otherwise'
+                  WHEN field = 'balance' THEN 'against the balance of ' || to_char(balance_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                  WHEN field = 'available' THEN 'the total ties, what of it is available doesn''t' ELSE '' END
 FROM judged

@@ -20,15 +20,15 @@ WITH facts AS (
         ELSE 'charge_missing_in_platform' END AS verdict
     FROM facts f
 )
-SELECT CASE verdict WHEN 'duplicate_charge' THEN account_id ELSE '' END, @date::date, @job::text,
+SELECT CASE WHEN verdict = 'duplicate_charge' THEN account_id ELSE '' END, @date::date, @job::text,
        CASE WHEN in_scan THEN 'charges on the platform' ELSE 'charges on the platform again' END, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
-       CASE verdict WHEN 'duplicate_charge' THEN 'charge' WHEN 'charge_missing_in_platform' THEN 'purchase' ELSE '' END,
-       CASE verdict WHEN 'duplicate_charge' THEN main_charge_id ELSE '' END,
-       CASE verdict WHEN 'duplicate_charge' THEN id ELSE (captured_minor - refunded_minor)::text END,
+       CASE WHEN verdict = 'duplicate_charge' THEN 'charge' WHEN verdict = 'charge_missing_in_platform' THEN 'purchase' ELSE '' END,
+       CASE WHEN verdict = 'duplicate_charge' THEN main_charge_id ELSE '' END,
+       CASE WHEN verdict = 'duplicate_charge' THEN id ELSE (captured_minor - refunded_minor)::text END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN 0 ELSE refunded_minor - captured_minor END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE currency END,
-       CASE verdict WHEN 'duplicate_charge' THEN 'purchase ' || purchase_id || ' is paid by ' || main_charge_id ELSE '' END,
+       CASE WHEN verdict = 'duplicate_charge' THEN 'purchase ' || purchase_id || ' is paid by ' || main_charge_id ELSE '' END,
        amount_minor, currency, greatest(created_at, status_since)
 FROM judged

@@ -38,27 +38,27 @@ WITH facts AS (
 SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'purchases at Stripe' ELSE 'purchases at Stripe again' END, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
-       CASE verdict WHEN 'purchase_missing_at_stripe' THEN 'charge' WHEN 'charge_amount_mismatch' THEN 'amount_minor'
-                    WHEN 'charge_currency_mismatch' THEN 'currency' WHEN 'charge_status_mismatch' THEN 'status' ELSE '' END,
-       CASE verdict WHEN 'charge_currency_mismatch' THEN currency WHEN 'charge_status_mismatch' THEN status ELSE amount_minor::text END,
-       CASE verdict WHEN 'charge_currency_mismatch' THEN charge_currency WHEN 'charge_amount_mismatch' THEN (captured_minor::numeric + from_balance_minor)::text
-                    WHEN 'charge_status_mismatch' THEN
+       CASE WHEN verdict = 'purchase_missing_at_stripe' THEN 'charge' WHEN verdict = 'charge_amount_mismatch' THEN 'amount_minor'
+                    WHEN verdict = 'charge_currency_mismatch' THEN 'currency' WHEN verdict = 'charge_status_mismatch' THEN 'status' ELSE '' END,
+       CASE WHEN verdict = 'charge_currency_mismatch' THEN currency WHEN verdict = 'charge_status_mismatch' THEN status ELSE amount_minor::text END,
+       CASE WHEN verdict = 'charge_currency_mismatch' THEN charge_currency WHEN verdict = 'charge_amount_mismatch' THEN (captured_minor::numeric + from_balance_minor)::text
+                    WHEN verdict = 'charge_status_mismatch' THEN
                         CASE WHEN charge_status = 'succeeded' AND NOT captured THEN 'not captured' ELSE charge_status END
                     ELSE '' END,
-       CASE verdict WHEN 'purchase_missing_at_stripe' THEN amount_minor
-                    WHEN 'charge_amount_mismatch' THEN amount_minor::numeric - captured_minor - from_balance_minor
-                    WHEN 'charge_currency_mismatch' THEN amount_minor -- nothing of the purchase's currency came in
-                    WHEN 'charge_status_mismatch' THEN CASE WHEN status = 'completed' THEN amount_minor ELSE refunded_minor - captured_minor END
+       CASE WHEN verdict = 'purchase_missing_at_stripe' THEN amount_minor
+                    WHEN verdict = 'charge_amount_mismatch' THEN amount_minor::numeric - captured_minor - from_balance_minor
+                    WHEN verdict = 'charge_currency_mismatch' THEN amount_minor -- nothing of the purchase's currency came in
+                    WHEN verdict = 'charge_status_mismatch' THEN CASE WHEN status = 'completed' THEN amount_minor ELSE refunded_minor - captured_minor END
                     ELSE 0 END,
-       CASE verdict WHEN 'matched' THEN '' WHEN 'awaiting' THEN '' ELSE currency END,
-       CASE verdict
-           WHEN 'purchase_missing_at_stripe' THEN concat_ws('; ', 'its payment intent is ' || intent_status,
+       CASE WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN '' ELSE currency END,
+       CASE
+           WHEN verdict = 'purchase_missing_at_stripe' THEN concat_ws('; ', 'its payment intent is ' || intent_status,
                CASE WHEN paid_out_of_band THEN 'its invoice ' || invoice_id || ' is marked as paid out of band: the money came another way than through Stripe, or never'
                     WHEN invoice_id IS NOT NULL THEN 'its invoice ' || invoice_id || ' is ' || invoice_status END)
-           WHEN 'charge_amount_mismatch' THEN concat_ws(', ', 'charge ' || charge_id,
+           WHEN verdict = 'charge_amount_mismatch' THEN concat_ws(', ', 'charge ' || charge_id,
                CASE WHEN from_balance_minor <> 0 THEN 'invoice ' || invoice_id || ' with ' || from_balance_minor || ' from the customer''s balance' END)
-           WHEN 'charge_currency_mismatch' THEN 'charge ' || charge_id || ' of ' || captured_minor || ' ' || charge_currency || ' for a purchase of ' || amount_minor || ' ' || currency
-           WHEN 'matched' THEN '' WHEN 'awaiting' THEN ''
+           WHEN verdict = 'charge_currency_mismatch' THEN 'charge ' || charge_id || ' of ' || captured_minor || ' ' || charge_currency || ' for a purchase of ' || amount_minor || ' ' || currency
+           WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN ''
            ELSE 'charge ' || charge_id END,
        amount_minor, currency, coalesce(greatest(charged_at, status_since), completed_at)
 FROM judged

@@ -2,16 +2,23 @@
 -- well, as long as nothing of it has come back, and where there is no payment, or one that failed after all, there is none to go back.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
-WITH facts AS (
+WITH taken AS MATERIALIZED (
+    SELECT s.subject_id, min(e.account_id) AS account_id, sum(e.taken) AS taken, max(e.last_at) AS last_at
+    FROM reconciler.candidates s
+    CROSS JOIN LATERAL (SELECT e.account_id, -sum(e.credits) AS taken, max(e.effective_at) FILTER (WHERE e.kind = 'refund') AS last_at
+                        FROM {{ entries }} e
+                        WHERE e.purchase_id = s.subject_id AND e.kind IN ('refund', 'refund_reversal') AND e.effective_at < @as_of::timestamptz
+                        GROUP BY e.account_id) e
+    WHERE s.business_date = @date::date AND s.job = @scope::text
+    GROUP BY 1
+), facts AS (
     SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, greatest(l.last_at, d.returned_at) AS last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
            coalesce(r.refunds, 0) AS refunds, coalesce(d.at_stake, false) AS at_stake
     FROM reconciler.candidates s
     LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id
     LEFT JOIN LATERAL {{ main_charge }} c ON true
     LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
-    LEFT JOIN LATERAL (SELECT min(e.account_id) AS account_id, -sum(e.credits) AS taken, max(e.effective_at) FILTER (WHERE e.kind = 'refund') AS last_at
-                       FROM {{ entries }} e
-                       WHERE e.purchase_id = s.subject_id AND e.kind IN ('refund', 'refund_reversal') AND e.effective_at < @as_of::timestamptz) l ON true
+    LEFT JOIN taken l ON l.subject_id = s.subject_id
     LEFT JOIN LATERAL (SELECT count(*) AS refunds FROM {{ refunds_as_of }} r
                        WHERE r.charge_id = c.id AND NOT EXISTS (SELECT FROM {{ charge_refunds }} f WHERE f.id = r.id AND f.is_surplus)) r ON true
     LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won' AND m.returned_at IS NULL) AS at_stake,
@@ -29,10 +36,10 @@ WITH facts AS (
 SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'refunds of the ledger at Stripe' ELSE 'refunds of the ledger at Stripe, again' END, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
-       CASE verdict WHEN 'refund_missing_at_stripe' THEN 'refund' ELSE '' END,
-       CASE verdict WHEN 'refund_missing_at_stripe' THEN taken::text ELSE '' END,
-       CASE verdict WHEN 'refund_missing_at_stripe' THEN '0' ELSE '' END,
-       CASE verdict WHEN 'refund_missing_at_stripe' THEN taken ELSE 0 END,
-       CASE verdict WHEN 'refund_missing_at_stripe' THEN 'credits' ELSE '' END,
+       CASE WHEN verdict = 'refund_missing_at_stripe' THEN 'refund' ELSE '' END,
+       CASE WHEN verdict = 'refund_missing_at_stripe' THEN taken::text ELSE '' END,
+       CASE WHEN verdict = 'refund_missing_at_stripe' THEN '0' ELSE '' END,
+       CASE WHEN verdict = 'refund_missing_at_stripe' THEN taken ELSE 0 END,
+       CASE WHEN verdict = 'refund_missing_at_stripe' THEN 'credits' ELSE '' END,
        CASE WHEN verdict = 'refund_missing_at_stripe' AND charge_id IS NOT NULL THEN 'charge ' || charge_id ELSE '' END, last_at
 FROM judged

@@ -2,12 +2,12 @@
 -- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
-WITH facts AS (
+WITH known AS MATERIALIZED (
     SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
            coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
            p.completed_at, m.captured_minor, coalesce(o.is_surplus, false) AS is_surplus,
            CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR x.is_covered) THEN x.refundable_minor END AS refundable_minor,
-           o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live, l.taken, l.reversals, a.approved_minor, coalesce(a.denied, false) AS denied,
+           o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live,
            coalesce(d.at_stake, false) AS at_stake,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
                -- A request that had been withdrawn by then asks for nothing.
@@ -20,8 +20,7 @@ WITH facts AS (
                                WHERE q.account_id = p.account_id AND q.purchase_id = p.id AND q.business_date <= @date::date
                                  AND NOT EXISTS (SELECT FROM {{ valid_requests }} w WHERE w.id = q.request_id AND w.status = 'withdrawn'
                                                    AND coalesce(w.decided_at, w.requested_at) <= r.created_at)
-                                 AND q.requested_at <= p.completed_at + make_interval(secs => v.refund_window_seconds)) AS is_late,
-           u.used
+                                 AND q.requested_at <= p.completed_at + make_interval(secs => v.refund_window_seconds)) AS is_late
     FROM reconciler.candidates s
     JOIN {{ refunds_as_of }} r ON r.id = s.subject_id
     LEFT JOIN {{ charges_as_of }} c ON c.id = r.charge_id
@@ -36,26 +35,35 @@ WITH facts AS (
                               (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC) FILTER (WHERE NOT o.is_surplus))[1] AS last_live
                        FROM {{ charge_refunds }} o) o ON true
     LEFT JOIN LATERAL (SELECT {{ payment_covers }} AS is_covered, {{ refundable }} AS refundable_minor FROM (SELECT o.surplus_minor) r) x ON true
-    LEFT JOIN LATERAL (SELECT coalesce(-sum(e.credits), 0) AS taken, count(*) FILTER (WHERE e.kind = 'refund_reversal') AS reversals,
-                              min(e.effective_at) FILTER (WHERE e.kind = 'refund') AS taken_at
-                       FROM {{ entries }} e
-                       WHERE e.account_id = p.account_id AND e.purchase_id = p.id AND e.kind IN ('refund', 'refund_reversal')
-                         AND e.effective_at < @as_of::timestamptz) l ON true
+    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
+                       FROM {{ disputes_as_of }} d WHERE d.charge_id = r.charge_id) d ON true
+    WHERE s.business_date = @date::date AND s.job = @scope::text
+), taken AS MATERIALIZED (
+    SELECT q.id, e.taken, e.reversals, e.taken_at FROM known q CROSS JOIN LATERAL {{ taken_back }} e
+), moment AS MATERIALIZED (
     -- When the refund began to be made, as reconcile.AnswerTo says: by its money, or by the credits where those went first.
-    CROSS JOIN LATERAL (SELECT CASE WHEN l.reversals = 0 THEN least(r.created_at, l.taken_at) ELSE r.created_at END AS at) moment
+    SELECT k.id, k.account_id, k.purchase_id, k.credits,
+           CASE WHEN coalesce(l.reversals, 0) = 0 THEN least(k.created_at, l.taken_at) ELSE k.created_at END AS at
+    FROM known k
+    LEFT JOIN taken l ON l.id = k.id
+), used AS MATERIALIZED (
+    SELECT q.id, u.used FROM moment q CROSS JOIN LATERAL {{ used_at }} u
+), facts AS (
+    SELECT k.*, coalesce(l.taken, 0) AS taken, coalesce(l.reversals, 0) AS reversals, coalesce(u.used, 0) AS used,
+           a.approved_minor, coalesce(a.denied, false) AS denied
+    FROM known k
+    JOIN moment m ON m.id = k.id
+    LEFT JOIN taken l ON l.id = k.id
+    LEFT JOIN used u ON u.id = k.id
     LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve' AND NOT x.withdrawn) AS approved_minor,
                               -- Only what was asked before the refund was made could be answered against the denial; what the customer
                               -- withdrew was never denied, and is not approved any more.
-                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= moment.at) AS denied
+                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= m.at) AS denied
                        FROM reconciler.refund_decisions a
                        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM {{ valid_requests }} w WHERE w.id = a.request_id AND w.status = 'withdrawn'
-                                                            AND coalesce(w.decided_at, w.requested_at) <= r.created_at) AS withdrawn) x
-                       WHERE a.account_id = p.account_id AND a.purchase_id = p.id AND a.business_date <= @date::date
+                                                            AND coalesce(w.decided_at, w.requested_at) <= k.created_at) AS withdrawn) x
+                       WHERE a.account_id = k.account_id AND a.purchase_id = k.purchase_id AND a.business_date <= @date::date
                          AND a.decision IN ('approve', 'deny')) a ON true
-    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
-                       FROM {{ disputes_as_of }} d WHERE d.charge_id = r.charge_id) d ON true
-    LEFT JOIN LATERAL {{ used_at }} u ON true
-    WHERE s.business_date = @date::date AND s.job = @scope::text
 ), expected AS (
     SELECT f.*, is_live AND is_main AND purchase_kind = 'credits' AND NOT at_stake AND NOT is_surplus AS asks_policy,
            coalesce(approved_minor, refundable_minor) AS due_minor
@@ -91,26 +99,26 @@ WITH facts AS (
 SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN '' ELSE ', again' END, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
-       CASE verdict WHEN 'refund_failed' THEN 'status' WHEN 'refund_stuck' THEN 'status' WHEN 'refund_missing_in_ledger' THEN 'credits' WHEN 'refund_against_policy' THEN 'policy'
-                    WHEN 'refund_amount_mismatch' THEN 'amount_minor' ELSE '' END,
-       CASE verdict WHEN 'refund_failed' THEN 'succeeded' WHEN 'refund_stuck' THEN 'succeeded' WHEN 'refund_missing_in_ledger' THEN taken::text WHEN 'refund_against_policy' THEN '0'
-                    WHEN 'refund_amount_mismatch' THEN due_minor::text ELSE '' END,
-       CASE verdict WHEN 'refund_failed' THEN status WHEN 'refund_stuck' THEN status WHEN 'refund_missing_in_ledger' THEN credits::text
-                    WHEN 'refund_against_policy' THEN amount_minor::text WHEN 'refund_amount_mismatch' THEN live_minor::text ELSE '' END,
-       CASE verdict WHEN 'refund_failed' THEN amount_minor WHEN 'refund_stuck' THEN amount_minor WHEN 'refund_missing_in_ledger' THEN taken - credits
-                    WHEN 'refund_against_policy' THEN -amount_minor WHEN 'refund_amount_mismatch' THEN due_minor - live_minor ELSE 0 END,
-       CASE verdict WHEN 'refund_missing_in_ledger' THEN 'credits' WHEN 'matched' THEN '' WHEN 'awaiting' THEN '' ELSE currency END,
-       CASE verdict
-           WHEN 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
-           WHEN 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'))
-           WHEN 'awaiting' THEN CASE WHEN check_name = 'refunds that stood'
-               THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE age.days WHEN 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
-           WHEN 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
-           WHEN 'refund_against_policy' THEN 'purchase ' || purchase_id || ': ' || concat_ws('; ',
+       CASE WHEN verdict = 'refund_failed' THEN 'status' WHEN verdict = 'refund_stuck' THEN 'status' WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'refund_against_policy' THEN 'policy'
+                    WHEN verdict = 'refund_amount_mismatch' THEN 'amount_minor' ELSE '' END,
+       CASE WHEN verdict = 'refund_failed' THEN 'succeeded' WHEN verdict = 'refund_stuck' THEN 'succeeded' WHEN verdict = 'refund_missing_in_ledger' THEN taken::text WHEN verdict = 'refund_against_policy' THEN '0'
+                    WHEN verdict = 'refund_amount_mismatch' THEN due_minor::text ELSE '' END,
+       CASE WHEN verdict = 'refund_failed' THEN status WHEN verdict = 'refund_stuck' THEN status WHEN verdict = 'refund_missing_in_ledger' THEN credits::text
+                    WHEN verdict = 'refund_against_policy' THEN amount_minor::text WHEN verdict = 'refund_amount_mismatch' THEN live_minor::text ELSE '' END,
+       CASE WHEN verdict = 'refund_failed' THEN amount_minor WHEN verdict = 'refund_stuck' THEN amount_minor WHEN verdict = 'refund_missing_in_ledger' THEN taken - credits
+                    WHEN verdict = 'refund_against_policy' THEN -amount_minor WHEN verdict = 'refund_amount_mismatch' THEN due_minor - live_minor ELSE 0 END,
+       CASE WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN '' ELSE currency END,
+       CASE
+           WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
+           WHEN verdict = 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'))
+           WHEN verdict = 'awaiting' THEN CASE WHEN check_name = 'refunds that stood'
+               THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE WHEN age.days = 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
+           WHEN verdict = 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
+           WHEN verdict = 'refund_against_policy' THEN 'purchase ' || purchase_id || ': ' || concat_ws('; ',
                CASE WHEN is_late THEN 'after the refund window (2.3)' END,
                CASE WHEN used > 0 THEN used || ' of ' || credits || ' credits used (2.3)' END,
                CASE WHEN denied THEN 'the request was denied (6)' END)
-           WHEN 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || captured_minor || ' ' || currency
+           WHEN verdict = 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || captured_minor || ' ' || currency
            ELSE '' END,
        amount_minor, currency, created_at
 FROM question

@@ -1,11 +1,13 @@
 -- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since; and all that were still pending
 -- at the end of the night, those that have changed after it among them. With one that failed since, all of its charge: what is due is asked of them together.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
-WITH credited AS (
+WITH taken AS MATERIALIZED (
+    SELECT DISTINCT e.account_id, e.purchase_id FROM {{ entries }} e
+    WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id <> ''
+      AND e.effective_at >= @since::timestamptz AND e.effective_at < @as_of::timestamptz
+), credited AS (
     SELECT f.id
-    FROM (SELECT DISTINCT e.account_id, e.purchase_id FROM {{ entries }} e
-          WHERE e.kind IN ('refund', 'refund_reversal') AND e.purchase_id <> ''
-            AND e.effective_at >= @since::timestamptz AND e.effective_at < @as_of::timestamptz) e
+    FROM taken e
     JOIN {{ valid_purchases }} p ON p.id = e.purchase_id AND p.account_id = e.account_id
     CROSS JOIN LATERAL {{ main_charge }} c
     JOIN reconciler.stripe_refunds f ON f.charge_id = c.id

@@ -1,19 +1,22 @@
 -- Subscriptions whose period, access, plan or invoices something happened to since a counterpart could have been awaited.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}
-SELECT @date::date, @scope::text, '', s.id, true
-FROM subscription s
-WHERE (s.current_period_start >= @since::timestamptz AND s.current_period_start < @as_of::timestamptz)
-   OR (s.current_period_end >= @since::timestamptz AND s.current_period_end < @as_of::timestamptz)
-   OR (s.access_ends_at >= @since::timestamptz AND s.access_ends_at < @as_of::timestamptz)
-   OR (s.cancel_requested_at >= @since::timestamptz AND s.cancel_requested_at < @as_of::timestamptz)
-UNION
-SELECT @date::date, @scope::text, '', h.subscription_id, true
-FROM {{ valid_subscription_changes }} h
-JOIN subscription s ON s.id = h.subscription_id
-WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz
-UNION
-SELECT @date::date, @scope::text, '', s.id, true
-FROM reconciler.stripe_invoices i
-JOIN subscription s ON s.stripe_subscription_id = i.subscription_id
-WHERE i.subscription_id <> '' AND i.created_at >= @since::timestamptz AND i.created_at < @as_of::timestamptz
+SELECT @date::date, @scope::text, '', x.id, true
+FROM (
+    SELECT s.id
+    FROM subscription s
+    WHERE (s.current_period_start >= @since::timestamptz AND s.current_period_start < @as_of::timestamptz)
+       OR (s.current_period_end >= @since::timestamptz AND s.current_period_end < @as_of::timestamptz)
+       OR (s.access_ends_at >= @since::timestamptz AND s.access_ends_at < @as_of::timestamptz)
+       OR (s.cancel_requested_at >= @since::timestamptz AND s.cancel_requested_at < @as_of::timestamptz)
+    UNION
+    SELECT h.subscription_id
+    FROM {{ valid_subscription_changes }} h
+    JOIN subscription s ON s.id = h.subscription_id
+    WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz
+    UNION
+    SELECT s.id
+    FROM reconciler.stripe_invoices i
+    JOIN subscription s ON s.stripe_subscription_id = i.subscription_id
+    WHERE i.subscription_id <> '' AND i.created_at >= @since::timestamptz AND i.created_at < @as_of::timestamptz
+) x

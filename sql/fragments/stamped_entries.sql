@@ -1,5 +1,5 @@
--- The ledger's entries that are stamped before @ends, as totals of them are taken. Late items count elsewhere.
+-- The ledger's entries by their stamps, as totals of them are taken. Late items count elsewhere.
 (SELECT e.account_id, e.id, e.credits, e.created_at AS at
  FROM source.credit_entries e
- WHERE e.created_at < @ends::timestamptz AND {{ entry_is_valid }}
+ WHERE {{ entry_is_valid }}
    AND NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))

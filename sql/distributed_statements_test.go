@@ -1,0 +1,232 @@
+package sql_test
+
+import (
+	"errors"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
+
+// madeUp are values of the types that parameters have; they find nothing.
+var madeUp = map[string]string{
+	"text": "2026-03", "date": "2026-03-02", "timestamp with time zone": "2026-03-02 00:00:00Z", "bigint": "1", "integer": "1", "numeric": "1", "boolean": "true",
+	"json": "[]", "jsonb": "[]", "text[]": "{2026-03-02}", "date[]": "{2026-03-02}", "boolean[]": "{true}", "bigint[]": "{1}", "numeric[]": "{1}", "timestamp with time zone[]": `{"2026-03-02 00:00:00Z"}`,
+}
+
+// trial sends a statement once, as the worker's transactions do, and takes it back.
+type trial struct {
+	tx    *sqlx.Tx
+	text  string
+	args  []any
+	kinds []string // their types
+}
+
+// plannable says whether a statement has a plan: the others are commands, which have no parameters either.
+func plannable(s sql.Statement) bool {
+	body := strings.TrimSpace(s.Text[strings.Index(s.Text, "*/")+2:])
+	return slices.Contains([]string{"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "(SELECT"}, strings.ToUpper(strings.Fields(body)[0]))
+}
+
+func newTrial(t *testing.T, db *testdb.DB, s sql.Statement) trial {
+	t.Helper()
+	tx := db.MustBegin()
+	t.Cleanup(func() { _ = tx.Rollback() })
+	tx.MustExec(sql.Session, "")
+	tx.MustExec("DEALLOCATE ALL") // what a trial before prepared outlives its transaction
+	tx.MustExec("SET LOCAL plan_cache_mode = force_custom_plan")
+	var kinds []string
+	if plannable(s) {
+		tx.MustExec("PREPARE statement AS " + s.Text)
+		if err := tx.Select(&kinds, "SELECT unnest(parameter_types)::text FROM pg_prepared_statements WHERE name = 'statement'"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := trial{tx: tx, text: s.Text, kinds: kinds}
+	for _, kind := range kinds {
+		value, known := madeUp[kind]
+		if !known {
+			t.Fatalf("%s: nothing is made up for a parameter of type %s", s.Name, kind)
+		}
+		made.args = append(made.args, value)
+	}
+	return made
+}
+
+var parameter = regexp.MustCompile(`\$(\d+)`)
+
+// plan is how the statement is run. Its values stand in its text: Citus explains no statement with parameters that writes what it selects.
+func (t trial) plan() (lines []string, err error) {
+	text := parameter.ReplaceAllStringFunc(t.text, func(use string) string {
+		n, _ := strconv.Atoi(use[1:])
+		return pq.QuoteLiteral(t.args[n-1].(string)) + "::" + t.kinds[n-1]
+	})
+	err = t.tx.Select(&lines, "EXPLAIN (COSTS off) "+text)
+	return lines, err
+}
+
+func (t trial) run(before string) error {
+	rows, err := t.tx.Query(before+t.text, t.args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
+// plain is a database as distributed ones are, with nothing distributed.
+func plain(t *testing.T) *testdb.DB {
+	t.Helper()
+	db := testdb.NewUnmigrated(t)
+	if _, err := sql.Migrate(t.Context(), db.As(sql.OwnerRole).DB); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func distributed(t *testing.T) *testdb.DB {
+	t.Helper()
+	db := testdb.New(t)
+	if !db.Distributed() {
+		t.Skip(testdb.CitusVariable + " is not set: nobody looked at a distributed database")
+	}
+	return db
+}
+
+// Every statement that plain PostgreSQL takes is taken distributed, also as the cursor that pages are read from; and of relations whose ids are there twice.
+func TestStatementsRunDistributed(t *testing.T) {
+	nodes := distributed(t)
+	one := plain(t)
+	for _, ambiguous := range [][]string{nil, {"accounts", "credit_entries", "jobs", "purchases", "refund_requests", "subscription_changes", "subscriptions"}} {
+		catalog, err := sql.NewCatalog(sql.DefaultSourceSchema, ambiguous...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range catalog.Names() {
+			s := catalog.Statement(name)
+			t.Run(path.Join(map[bool]string{true: "ids are unique", false: "ids are not unique"}[ambiguous == nil], name), func(t *testing.T) {
+				for _, before := range []string{"", "DECLARE page NO SCROLL CURSOR FOR "} {
+					var refused, refusedToo *pq.Error
+					if err := newTrial(t, one, s).run(before); errors.As(err, &refusedToo) && before != "" {
+						continue // nothing to page through
+					}
+					if err := newTrial(t, nodes, s).run(before); errors.As(err, &refused) && (refusedToo == nil || refused.Code != refusedToo.Code) {
+						t.Errorf("%s%v %s", before, refused, refused.Detail)
+					}
+				}
+			})
+		}
+	}
+}
+
+// besidesNights are topics and statements that no step of a night runs: what people ask, and what is asked of a database beforehand.
+var besidesNights = []string{"bench", "breaks/list", "check", "desk", "dry_run", "explain", "metrics", "month", "morning", "periods", "policy_test", "time_zone", "verify"}
+
+// Why what a night's statements find on the nodes goes through the coordinator, and how much that is. A statement that is not named is read,
+// worked out and written on the nodes, or reads what every node has a copy of.
+const (
+	totals     = "sums of each part of a table, or nothing: a few rows from each"
+	exceptions = "exceptions and late rows, which name jobs, entries and purchases of any account: their ids go to the nodes, what is found is judged together"
+	failed     = "failed jobs: their ids go to the nodes, as entries may name them on other accounts. What their own account has is worked out where it is"
+	credited   = "credit-backs of the night: they become one link of the audit log, in one order"
+	purchases  = "accounts that bought, were refunded or asked for it of late: what grows with purchases is on all nodes, and their entries are added up to it"
+	lots       = "lots of the accounts that moved: some 200 bytes a purchase or grant, which the books value in one order and in several ways"
+	everything = "every account, in the one night that has no night before it"
+	ids        = "ids of the night's rows, as only on one node two that are the same meet: where (account_id, id) is unique, and id alone is not"
+	first      = "at most as many rows of each part as the statement asks for"
+)
+
+var pulled = map[string]string{
+
+	"books/clear": totals, "books/entries_by_kind": totals, "books/forget_later_positions": totals, "books/rows_now": totals,
+	"credit_backs/nightly_totals": totals, "credit_backs/totals": totals, "late/before_changed": totals, "late/changed_nights": totals,
+	"late/forget_totals": totals, "late/note_before": totals, "late/note_reread": totals, "late/record_totals": totals,
+	"late/rows_now": totals, "match_jobs/scanned": totals, "match_jobs/unfinished": totals, "match_purchases/scanned": totals, "refunds/controls": totals,
+	"reading/clear": totals, "rejects/counts": totals, "stripe_match/scanned_refunds": purchases,
+
+	"credit_backs/credited_by_others": exceptions, "credit_backs/note_late": exceptions, "credit_backs/older_jobs": exceptions,
+	"late/changed_accounts": exceptions, "late/changed_accounts_before": exceptions, "match_jobs/judge": exceptions,
+	"match_jobs/rescan": exceptions, "match_jobs/stuck": exceptions,
+	"match_purchases/negative_balances": exceptions, "reading/examine": exceptions, "reading/oddities": exceptions,
+	"reading/scan": exceptions, "reading/set_aside": exceptions, "refund_requests/facts": exceptions,
+	"refund_requests/purchases_then": exceptions, "refund_requests/refund_movements": exceptions, "refunds/due": exceptions,
+	"stripe_match/judge_approved": exceptions, "stripe_match/judge_refunded_purchases": exceptions, "stripe_match/judge_refunds": exceptions,
+	"stripe_match/refund_candidates": exceptions, "stripe_match/refunded_purchase_candidates": exceptions,
+
+	"credit_backs/record": failed,
+
+	"audit/append_credit_backs": credited,
+
+	"books/buying_accounts": purchases, "match_purchases/candidates": purchases, "match_purchases/judge": purchases,
+	"refund_windows/look_at": purchases,
+
+	"books/take_lots": lots, "refund_windows/facts": lots,
+
+	"reading/all_accounts": everything,
+
+	"duplicates/credit_entries": ids, "duplicates/jobs": ids, "duplicates/purchases": ids,
+
+	"books/ledger_is_due": first, "runs/standing": first, "refund_windows/next_accounts": first,
+}
+
+var (
+	subplan    = regexp.MustCompile(`^( *)->  Distributed Subplan`)
+	manyTasks  = regexp.MustCompile(`^ *Task Count: ([2-9]|\d\d)`)
+	pullMethod = regexp.MustCompile(`INSERT/SELECT method: pull to coordinator`)
+)
+
+// isPulled says whether what several nodes have found goes through the coordinator before the statement goes on.
+func isPulled(plan []string) bool {
+	within := -1 // how far the subplan is indented that a line belongs to
+	isInsert := slices.ContainsFunc(plan, pullMethod.MatchString)
+	for _, line := range plan {
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		if indent <= within {
+			within = -1
+		}
+		if match := subplan.FindStringSubmatch(line); match != nil && within < 0 {
+			within = len(match[1])
+		}
+		if manyTasks.MatchString(line) && (within >= 0 || isInsert) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestWhatIsPulledToTheCoordinator(t *testing.T) {
+	nodes := distributed(t)
+	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range catalog.Names() {
+		s := catalog.Statement(name)
+		if !plannable(s) || slices.Contains(besidesNights, path.Dir(name)) || slices.Contains(besidesNights, name) {
+			continue
+		}
+		try := newTrial(t, nodes, s)
+		plan, err := try.plan()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if reason := pulled[name]; isPulled(plan) != (reason != "") {
+			t.Errorf("%s: pulled to the coordinator: %t, listed: %q", name, isPulled(plan), reason)
+		}
+		if err := try.tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
