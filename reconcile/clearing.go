@@ -1,6 +1,9 @@
 package reconcile
 
-import "math/big"
+import (
+	"math/big"
+	"slices"
+)
 
 // PaymentBooks is what the journal has of one payment, in one currency: of a purchase with all its charges, or of a charge that no purchase
 // names. Minor units of the customer's currency; sums of what the journal itself has posted, whatever happened before it began.
@@ -68,7 +71,7 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 	for _, r := range b.Resolved {
 		on, by := r.accounts(b.Payable.Sign() != 0)
 		amount := new(big.Int).Neg(standing[on])
-		if r.Minor != nil && r.Kind != RefundAgainstPolicy && r.Kind != SubscriptionRefunded {
+		if r.Minor != nil && !slices.Contains([]BreakKind{RefundAgainstPolicy, SubscriptionRefunded, DisputedAndRefunded}, r.Kind) {
 			amount = r.Minor
 			if on == PurchaseClearing { // its variance is what the purchase has more
 				amount = new(big.Int).Neg(r.Minor)
@@ -85,7 +88,7 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 	on, by = PurchaseClearing, CreditsTaken
 	switch r.Kind {
-	case RefundFailed, RefundMissingAtStripe, RefundAmountMismatch, RefundAgainstPolicy, RefundMissingInLedger, SubscriptionRefunded:
+	case RefundFailed, RefundMissingAtStripe, RefundAmountMismatch, RefundAgainstPolicy, RefundMissingInLedger, SubscriptionRefunded, DisputedAndRefunded:
 		on = RefundClearing
 		if creditsTaken {
 			by = FeesWithheld
@@ -107,7 +110,8 @@ func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 // PaymentBreaks are the kinds whose resolution says what a difference between a purchase, its charges and its refunds is.
 func PaymentBreaks() []BreakKind {
 	return []BreakKind{PurchaseMissingAtStripe, ChargeAmountMismatch, ChargeStatusMismatch, ChargeMissingInPlatform, DuplicateCharge,
-		RefundMissingInLedger, RefundAmountMismatch, RefundFailed, RefundAgainstPolicy, RefundMissingAtStripe, SubscriptionRefunded}
+		RefundMissingInLedger, RefundAmountMismatch, RefundFailed, RefundAgainstPolicy, RefundMissingAtStripe, SubscriptionRefunded,
+		DisputedAndRefunded}
 }
 
 // within is as much of an amount as another of the same sign has; 0 where their signs differ.
