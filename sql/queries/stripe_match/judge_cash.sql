@@ -26,6 +26,6 @@ SELECT @date::date, @job::text, 'Stripe balances', currency, CASE WHEN field = '
        CASE WHEN field = 'opening' THEN opening_minor - closed_minor WHEN field = 'balance' THEN residual_minor WHEN field = 'available' THEN available - stripe_available_minor ELSE 0 END,
        CASE WHEN field = '' THEN '' ELSE currency END,
        CASE WHEN field = 'opening' THEN 'the night before closed otherwise'
-                  WHEN field = 'balance' THEN 'against the balance of ' || to_char(balance_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                  WHEN field = 'balance' THEN 'against the balance of ' || to_char(balance_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
                   WHEN field = 'available' THEN 'the total ties, what of it is available doesn''t' ELSE '' END
 FROM judged

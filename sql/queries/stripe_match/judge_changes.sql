@@ -40,9 +40,9 @@ SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'changes of p
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
        CASE WHEN verdict = 'upgrade_not_charged' THEN 'invoice' WHEN verdict = 'downgrade_early' THEN 'effective_at' ELSE '' END,
        CASE WHEN verdict = 'upgrade_not_charged' THEN from_plan || ' to ' || coalesce(to_plan, '')
-                    WHEN verdict = 'downgrade_early' THEN to_char(effective_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE '' END,
+                    WHEN verdict = 'downgrade_early' THEN to_char(effective_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE '' END,
        CASE WHEN verdict = 'upgrade_not_charged' THEN coalesce(invoice_status, '')
-                    WHEN verdict = 'downgrade_early' THEN to_char(cycle_end, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE '' END,
+                    WHEN verdict = 'downgrade_early' THEN to_char(cycle_end AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE '' END,
        CASE WHEN verdict = 'downgrade_early' THEN trunc(extract(epoch FROM effective_at - cycle_end)) ELSE 0 END,
        CASE WHEN verdict = 'downgrade_early' THEN 'seconds' ELSE '' END,
        CASE WHEN verdict = 'upgrade_not_charged' THEN coalesce('invoice ' || invoice_id, 'no invoice') ELSE '' END, effective_at
