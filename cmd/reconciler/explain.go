@@ -28,7 +28,7 @@ func newExplainCommand(s *cli.Settings) *cobra.Command {
 entries, what Stripe booked and in which payout it left, the refunds that were planned, approved and sent, and the reports they are in.
 
 Of an account or an e-mail address it tells what a support agent needs: purchases with their refund windows, the balance by grant, the last
-jobs with what was credited back, refund requests with the decision and what the customer was told, disputes and open breaks.`,
+jobs with what was credited back, refund requests with the decision and what the customer was told, what Stripe refunded, disputes and open breaks.`,
 		Example: "  reconciler explain req_5512              why was this refund denied?\n  reconciler explain job_8841              was this failed job credited back?\n" +
 			"  reconciler explain ana@example.com       what does this customer ask about?\n  reconciler explain po_1QxT --json        what is in this payout?",
 		Args: cli.Arguments(cobra.ExactArgs(1)),

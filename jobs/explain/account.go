@@ -28,7 +28,7 @@ func (a account) page(ctx context.Context, store *postgres.Store, now time.Time)
 		Columns: []Column{{"id", "Account"}, {"email", "E-mail"}, {"status", "Status"}, {"created_at", "Since"}, {"credits", "Balance"}},
 		Rows:    [][]Cell{{text(a.ID), text(a.Email), text(a.Status), instant(a.CreatedAt), credits(a.Credits)}}}}
 	lots := func(ctx context.Context, store *postgres.Store) (Section, error) { return a.lots(ctx, store, now) }
-	for _, part := range []func(context.Context, *postgres.Store) (Section, error){a.purchases, lots, a.jobs, a.requests, a.disputes, a.breaks} {
+	for _, part := range []func(context.Context, *postgres.Store) (Section, error){a.purchases, lots, a.jobs, a.requests, a.refunds, a.disputes, a.breaks} {
 		section, err := part(ctx, store)
 		if err != nil {
 			return nil, err
@@ -58,7 +58,7 @@ func rows[T any](ctx context.Context, store *postgres.Store, statement string, a
 
 func (a account) purchases(ctx context.Context, store *postgres.Store) (Section, error) {
 	section := Section{Key: "purchases", Title: "Purchases and their refund windows", Empty: "no purchases", Columns: []Column{{"id", "Purchase"}, {"kind", "Kind"}, {"status", "Status"}, {"completed_at", "Completed"},
-		{"credits", "Credits"}, {"amount", "Paid"}, {"window", "Refund window"}, {"expires_at", "Until"}, {"used", "Used"}, {"refundable", "Refundable"}}}
+		{"credits", "Credits"}, {"amount", "Paid"}, {"window", "Refund window"}, {"expires_at", "Until"}, {"used", "Used by then"}, {"refundable", "Refundable"}}}
 	type purchase struct {
 		ID, Kind, Status, Currency, State string
 		CompletedAt                       *time.Time `db:"completed_at"`
@@ -83,7 +83,7 @@ func (a account) purchases(ctx context.Context, store *postgres.Store) (Section,
 }
 
 func (a account) lots(ctx context.Context, store *postgres.Store, now time.Time) (Section, error) {
-	section := Section{Key: "lots", Title: "Balance by grant: the oldest credits are used first", Empty: "no credits were ever granted", Columns: []Column{{"id", "Granted by"}, {"kind", "Kind"}, {"granted_at", "Granted"},
+	section := Section{Key: "lots", Title: "Balance by grant, newest first; the oldest credits are used first", Empty: "no credits were ever granted", Columns: []Column{{"id", "Granted by"}, {"kind", "Kind"}, {"granted_at", "Granted"},
 		{"credits", "Credits"}, {"used", "Used"}, {"refunded", "Refunded"}, {"remaining", "Left"}}}
 	type lot struct {
 		Kind, ID                           string
@@ -132,6 +132,26 @@ func (a account) requests(ctx context.Context, store *postgres.Store) (Section, 
 			decidedOn = text(r.DecidedOn.String())
 		}
 		return []Cell{text(r.ID), instant(r.RequestedAt), text(r.About), words(r.Status), words(r.Decision), amount(r.Refund, r.Currency), text(r.Clauses), decidedOn, letter(r.Told)}
+	})
+	return section, err
+}
+
+func (a account) refunds(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "refunds", Title: "Refunds at Stripe: where the money is", Empty: "Stripe has refunded nothing", Columns: []Column{{"id", "Refund"}, {"purchase_id", "Purchase"}, {"charge_id", "Charge"},
+		{"created_at", "Made"}, {"amount", "Amount"}, {"status", "At Stripe"}, {"failure_reason", "Failed because of"}}}
+	type refund struct {
+		ID            string
+		PurchaseID    string     `db:"purchase_id"`
+		ChargeID      string     `db:"charge_id"`
+		CreatedAt     *time.Time `db:"created_at"`
+		Status        string
+		FailureReason string `db:"failure_reason"`
+		Amount        string
+		Currency      string
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_refunds", a.args(nil), func(r refund) []Cell {
+		return []Cell{text(r.ID), text(r.PurchaseID), text(r.ChargeID), instant(r.CreatedAt), amount(sql.NullString{String: r.Amount, Valid: true}, r.Currency), words(r.Status), words(r.FailureReason)}
 	})
 	return section, err
 }
