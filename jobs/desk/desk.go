@@ -46,7 +46,7 @@ type Desk struct {
 var files embed.FS
 
 var (
-	templates = template.Must(template.New("").Funcs(template.FuncMap{"words": words, "date": dateText}).ParseFS(files, "desk.gohtml"))
+	templates = template.Must(template.New("").Funcs(template.FuncMap{"words": words, "date": dateText, "about": about}).ParseFS(files, "desk.gohtml"))
 	style     = pages.StyleSheet() + ownStyle()
 )
 
@@ -65,6 +65,19 @@ func dateText(d *reconcile.Date) string {
 		return ""
 	}
 	return d.String()
+}
+
+// about is where more is known of a value of a section: a break has a page, other ids have a story. It is empty of what is no id.
+func about(section, column, id string) string {
+	switch {
+	case id == "" || id == "-" || section == "account":
+		return ""
+	case section == "breaks" && column == "id":
+		return "/breaks/" + url.PathEscape(id)
+	case column == "id", column == "purchase_id", column == "charge_id", column == "subject_id", column == "about":
+		return "/search?" + url.Values{"q": {id}}.Encode()
+	}
+	return ""
 }
 
 // Handler has all pages.

@@ -240,8 +240,8 @@ func TestWhoMayNotGetsNothing(t *testing.T) {
 	if status, page := ana.post("/breaks/brk_00000001/work", url.Values{"seen": {"0"}, "note": {"x"}}); status != http.StatusForbidden || !strings.Contains(page, "only shows") {
 		t.Errorf("as reconciler_readonly: %d", status)
 	}
-	if _, page := ana.get("/breaks/brk_00000001"); strings.Contains(page, "<textarea") {
-		t.Error("a desk that only shows has forms")
+	if _, page := ana.get("/breaks/brk_00000001"); strings.Contains(page, "<textarea") || !strings.Contains(page, "only shown") {
+		t.Error("a desk that only shows has forms, or does not say that it only shows")
 	}
 	for i := range 7 {
 		want := http.StatusUnauthorized
@@ -321,6 +321,9 @@ func TestPagesShowHostileTextsAsText(t *testing.T) {
 		if policy := answer.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'") || answer.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %s, %s", path, policy, answer.Header.Get("Cache-Control"))
 		}
+	}
+	if _, page := ana.get("/search?q=ANA@example.com"); !strings.Contains(page, `<a href="/breaks/brk_00000001">`) || !strings.Contains(page, `<a href="/search?q=job_1`) {
+		t.Errorf("the search of a customer leads nowhere:\n%s", page)
 	}
 	if status, page := ana.get("/2026-03-05/summary.html"); status != 200 || !strings.Contains(page, "the night") {
 		t.Errorf("%d %s", status, page)
