@@ -424,7 +424,7 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		}
 		r.waited = true
 	}
-	if r.status == "withdrawn" {
+	if r.status == "withdrawn" && !answeredOpen(r) {
 		must("deny", "")
 		return
 	}
@@ -551,6 +551,13 @@ func (l *life) told(n int, id, outcome, message string) {
 	if wrong != "" {
 		l.w.fails(l, n, "%s: %s: %d of %s, the customer is told %q", r.label, wrong, paid, r.status, opening)
 	}
+}
+
+// answeredOpen reports whether a refund was made while the request was open: that answers it, whatever becomes of it afterwards.
+func answeredOpen(r *request) bool {
+	return slices.ContainsFunc(r.purchase.refunds, func(f *refund) bool {
+		return !f.surplus && !f.at.Before(r.at) && f.at.Before(r.closed)
+	})
 }
 
 // outBefore are the credits of a purchase that refunds had taken by an instant.

@@ -85,8 +85,9 @@ type request struct {
 	purchase  *purchase
 	at        time.Time
 	status    string
-	decision  string // final once made
-	amount    int64  // approved
+	closed    time.Time // by the customer or staff
+	decision  string    // final once made
+	amount    int64     // approved
 	decidedOn int
 	waited    bool // it was not decided by the first night
 	paidByUs  bool
@@ -501,6 +502,7 @@ func (l *life) answer(verb string, now time.Time) bool {
 	}
 	r := l.requests[len(l.requests)-1]
 	r.status = map[string]string{"withdraw": "withdrawn", "approve": "approved"}[verb]
+	r.closed = now
 	l.w.write("UPDATE platform.refund_requests SET status = $2, decided_at = $3 WHERE id = $1", r.id, r.status, now)
 	return true
 }
