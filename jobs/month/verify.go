@@ -128,7 +128,11 @@ func (o *Office) verifyAgain(ctx context.Context, m reconcile.Month, latest stor
 			return err
 		}
 		for _, name := range prepared.Differs {
-			faults = append(faults, publish.Fault{Where: name, What: "worked out again from the stored nights it comes out otherwise"})
+			what := "worked out again from the stored nights it comes out otherwise"
+			if o.CodeVersion != manifest.CodeVersion {
+				what += fmt.Sprintf("; version %s wrote it, and this is version %s, whose pages and workbooks may look different: verify with that version", manifest.CodeVersion, o.CodeVersion)
+			}
+			faults = append(faults, publish.Fault{Where: name, What: what})
 		}
 		return prepared.Discard()
 	})
