@@ -167,6 +167,46 @@ func TestASecondBackfillLeavesOutWhatIsDone(t *testing.T) {
 	}
 }
 
+// An upgrade changes neither figures nor what was published: a night verifies as before, and what is tampered with is found as before.
+func TestVerifyOfWhatAnotherVersionWrote(t *testing.T) {
+	t.Parallel()
+	b := newSmallBusiness(t, 2)
+	b.play(t)
+	b.run(t, b.date(0), b.date(1))
+	b.worker.CodeVersion = "later"
+	if faults := b.verify(t, b.date(1)); len(faults) > 0 {
+		t.Errorf("nothing but the version has changed, and verification finds %v", faults)
+	}
+	page := filepath.Join(b.folder, b.date(1).String(), "summary.html")
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(page, append(content, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if faults := b.verify(t, b.date(1)); len(faults) != 1 || faults[0].Where != "summary.html" {
+		t.Errorf("the page was changed, and verification finds %v", faults)
+	}
+	if err := os.WriteFile(page, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.statement("UPDATE platform.credit_entries SET credits = credits - 1 WHERE id = (SELECT min(id) FROM platform.credit_entries WHERE kind = 'usage' AND created_at >= $1::date AND created_at < $1::date + 1)",
+		b.date(1))(); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, fault := range b.verify(t, b.date(1)) {
+		found = found || strings.Contains(fault.What, "debit_amount_mismatch")
+		if strings.HasSuffix(fault.Where, ".html") {
+			t.Errorf("%s: another version's page is compared by its looks", fault)
+		}
+	}
+	if !found {
+		t.Error("an entry was changed, and no fault names it")
+	}
+}
+
 func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

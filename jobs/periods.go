@@ -52,7 +52,7 @@ func MissingNights(ctx context.Context, q postgres.Querier, month reconcile.Mont
 // runClosedNight is what running a night of a closed period comes to: it is worked out again, nothing is changed, and where that differs
 // from what was published a difference report says how. A difference is an ErrIntegrity.
 func (w *Worker) runClosedNight(ctx context.Context, date reconcile.Date) error {
-	differences, err := w.recompute(ctx, date)
+	differences, writtenBy, err := w.recompute(ctx, date)
 	if err != nil && !errors.Is(err, storage.ErrNotPublished) {
 		return err
 	}
@@ -62,10 +62,12 @@ func (w *Worker) runClosedNight(ctx context.Context, date reconcile.Date) error 
 	}
 	var report bytes.Buffer
 	fmt.Fprintf(&report, "The night of %s belongs to the closed period %s. Nothing was changed.\nWorked out again it would differ from what was published:\n\n", date, PeriodOf(date))
+	faults := w.otherVersion(writtenBy)
 	for _, d := range differences {
-		for _, fault := range differenceFaults(d) {
-			fmt.Fprintf(&report, "%s: %s\n", fault.Where, fault.What)
-		}
+		faults = append(faults, differenceFaults(d)...)
+	}
+	for _, fault := range faults {
+		fmt.Fprintf(&report, "%s: %s\n", fault.Where, fault.What)
 	}
 	name := "differences-" + date.String() + ".txt"
 	if err := w.Reports.WriteIndex(ctx, name, report.Bytes()); err != nil {

@@ -18,17 +18,40 @@ import (
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
-// recompute works a night out again in a transaction that is rolled back, and says how its files differ from those published.
-func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (differences []reports.FileDifference, err error) {
+// recompute works a night out again in a transaction that is rolled back, and says how its files differ from those published, and which version wrote
+// them. Of another version's files those that only show the others are left out: how they look may have changed, and their hashes prove them.
+func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (differences []reports.FileDifference, writtenBy string, err error) {
+	again := *w
+	if w.Reports != nil {
+		latest, err := w.Reports.Latest(ctx, date)
+		if err != nil {
+			return nil, "", err
+		}
+		// A manifest that can't be read is a fault of its own, and a difference.
+		if manifest, err := reports.ReadManifest(latest.Manifest); err == nil {
+			again.CodeVersion = manifest.CodeVersion
+		}
+	}
 	err = w.Store.Rehearse(ctx, func(ctx context.Context, rehearsal *postgres.Store) error {
 		inspect := func(ctx context.Context, prepared *reports.Prepared) (err error) {
 			differences, err = prepared.Differences(ctx)
 			return err
 		}
 		// Compared exactly: an independent way to the same answer.
-		return w.runNight(ctx, date, runOptions{rehearsal: rehearsal, matching: night.MatchExact, inspect: inspect})
+		return again.runNight(ctx, date, runOptions{rehearsal: rehearsal, matching: night.MatchExact, inspect: inspect})
 	})
-	return differences, err
+	if again.CodeVersion != w.CodeVersion {
+		differences = slices.DeleteFunc(differences, func(d reports.FileDifference) bool { return reports.Shows(d.File) })
+	}
+	return differences, again.CodeVersion, err
+}
+
+// otherVersion says what may lie behind differences from what another version wrote.
+func (w *Worker) otherVersion(writtenBy string) (faults []publish.Fault) {
+	if writtenBy == w.CodeVersion {
+		return nil
+	}
+	return []publish.Fault{{Where: "version", What: fmt.Sprintf("version %s wrote these files, and this is version %s, whose texts may be others: verify with that version, too", writtenBy, w.CodeVersion)}}
 }
 
 // Verify compares a published night with what it was made from: every file against the manifest, the manifest against the database and the
@@ -52,7 +75,7 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 		return nil, fmt.Errorf("verify %s: %w", date, err)
 	}
 	faults = append(faults, tampered...)
-	differences, err := w.recompute(ctx, date)
+	differences, writtenBy, err := w.recompute(ctx, date)
 	switch {
 	case err == nil:
 	case errors.Is(err, night.ErrIntegrity) || len(faults) > 0 && !errors.Is(err, postgres.ErrUnavailable) && ctx.Err() == nil:
@@ -66,7 +89,7 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 		if err != nil {
 			return nil, fmt.Errorf("verify %s: %w", date, err)
 		}
-		faults = append(faults, changed...)
+		faults = slices.Concat(faults, w.otherVersion(writtenBy), changed)
 	}
 	for _, d := range differences {
 		faults = append(faults, differenceFaults(d)...)

@@ -23,6 +23,11 @@ type FileDifference struct {
 	MorePublished, MoreRecomputed int
 }
 
+// Shows says of a file that it shows what other files of its folder hold, and has nothing of its own: a page or a workbook.
+func Shows(name string) bool {
+	return strings.HasSuffix(name, ".html") || strings.HasSuffix(name, ".xlsx")
+}
+
 // maxDifferenceRows is how many rows of a difference are kept of each side.
 const maxDifferenceRows = 50
 

@@ -326,6 +326,9 @@ func (b *business) signs(m reconcile.Month, at time.Time) {
 		t.Errorf("the database takes a review by who closed the month: %v", err)
 	}
 	b.verified(m, "")
+	b.office.CodeVersion = "later"
+	b.verified(m, "") // an upgrade changes nothing that was signed
+	b.office.CodeVersion = "test"
 	reviewed, err := b.office.Review(ctx, m, "Ben", at.Add(time.Hour))
 	b.must(err)
 	if reviewed.Revision != closed.Revision+1 {
