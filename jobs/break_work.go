@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -16,6 +17,57 @@ import (
 
 // WorkStates are the states of an open break: nobody looks into it, or somebody does.
 var WorkStates = []string{"open", "investigating"}
+
+// BreakFilter says which breaks a list has. What is empty doesn't filter.
+type BreakFilter struct {
+	Kind, Severity, Account, Subject string
+	Owner                            string // who works on it
+	Unowned                          bool   // nobody works on it
+	State                            string // one of WorkStates
+	Due                              string // due by this date
+	Overdue                          bool   // due before today
+	MinAge                           int    // in days
+}
+
+// oldest is more days than any break is old, and fits every date.
+const oldest = 100_000
+
+// Faults lists all that is wrong, by field.
+func (f BreakFilter) Faults() map[string]string {
+	faults := map[string]string{}
+	if _, ok := reconcile.BreakKind(f.Kind).Rule(); f.Kind != "" && !ok {
+		faults["kind"] = fmt.Sprintf("%q is no kind of break", f.Kind)
+	}
+	if f.Severity != "" && reconcile.Severity(f.Severity).Rank() < 0 {
+		faults["severity"] = fmt.Sprintf("%q is none of info, warning, error", f.Severity)
+	}
+	for field, text := range map[string]string{"account": f.Account, "subject": f.Subject, "owner": f.Owner} {
+		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			faults[field] = fmt.Sprintf("%q is no text", text)
+		}
+	}
+	if f.Unowned && f.Owner != "" {
+		faults["unowned"] = "excludes an owner"
+	}
+	if f.State != "" && !slices.Contains(WorkStates, f.State) {
+		faults["state"] = fmt.Sprintf("%q is none of %s", f.State, strings.Join(WorkStates, ", "))
+	}
+	if _, err := reconcile.ParseDate(f.Due); f.Due != "" && err != nil {
+		faults["due"] = fmt.Sprintf("%q is no date, YYYY-MM-DD", f.Due)
+	}
+	if f.MinAge < 0 || f.MinAge > oldest {
+		faults["min_age"] = fmt.Sprintf("%d is no number of days from 0 to %d", f.MinAge, oldest)
+	}
+	return faults
+}
+
+// Args are what the statements of lists (break_is_asked_for) take of the filter, and today's business date, which ages count to.
+func (f BreakFilter) Args(today reconcile.Date) postgres.Args {
+	return postgres.Args{
+		"kind": f.Kind, "severity": f.Severity, "account": f.Account, "subject": f.Subject, "owner": f.Owner, "unowned": f.Unowned,
+		"state": f.State, "due": f.Due, "overdue": f.Overdue, "min_age": f.MinAge, "today": today,
+	}
+}
 
 // BreakWork is what a person does about an open break short of closing it. What is empty stays as it is.
 type BreakWork struct {

@@ -24,6 +24,9 @@ var ErrNotOpen = errors.New("no open break of this id")
 // breakID is what ids of breaks look like.
 var breakID = regexp.MustCompile(`^brk_[0-9a-z]{1,64}$`)
 
+// IsBreakID reports whether a text looks like the id of a break.
+func IsBreakID(text string) bool { return breakID.MatchString(text) }
+
 // Resolution is a person's word on one break.
 type Resolution struct {
 	BreakID    string

@@ -3,8 +3,10 @@ package desk
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,49 +45,63 @@ func (b breakLine) Amount() string { return b.Variance.Text(b.Unit) }
 
 // breaksPage is a page of open breaks.
 type breaksPage struct {
-	Kind, Severity, Account, Subject, Owner, MinAge string
-	Unowned                                         bool
-	Kinds, Severities                               []string
-	Breaks                                          []breakLine
-	Next                                            string
-	Fault                                           string
+	Filter                    jobs.BreakFilter
+	MinAge                    string // as it was typed
+	Kinds, Severities, States []string
+	Breaks                    []breakLine
+	Next                      string
+	Fault                     string
 }
 
 func (d *Desk) today() reconcile.Date { return reconcile.DateOf(d.Clock().In(d.Zone)) }
 
+// filterOf reads the filter of an address, and says what of it is wrong.
+func filterOf(query url.Values) (filter jobs.BreakFilter, fault string) {
+	text := func(field string) string { return strings.TrimSpace(query.Get(field)) }
+	filter = jobs.BreakFilter{
+		Kind: text("kind"), Severity: text("severity"), Account: text("account"), Subject: text("subject"), Owner: text("owner"), Unowned: text("unowned") != "",
+		State: text("state"), Due: text("due"), Overdue: text("overdue") != "",
+	}
+	faults := filter.Faults()
+	if age := text("min_age"); age != "" {
+		days, err := strconv.Atoi(age)
+		filter.MinAge = days
+		if faults = filter.Faults(); err != nil {
+			faults["min_age"] = fmt.Sprintf("%q is no whole number of days", age)
+		}
+	}
+	var texts []string
+	for _, field := range slices.Sorted(maps.Keys(faults)) {
+		texts = append(texts, words(field)+" "+faults[field])
+	}
+	return filter, strings.Join(texts, "; ")
+}
+
 func (d *Desk) breaks(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	page := breaksPage{Kind: query.Get("kind"), Severity: query.Get("severity"), Account: strings.TrimSpace(query.Get("account")), Subject: strings.TrimSpace(query.Get("subject")),
-		Owner: strings.TrimSpace(query.Get("owner")), MinAge: strings.TrimSpace(query.Get("min_age")), Unowned: query.Get("unowned") != ""}
+	filter, fault := filterOf(query)
+	page := breaksPage{Filter: filter, MinAge: strings.TrimSpace(query.Get("min_age")), States: jobs.WorkStates,
+		Severities: []string{string(reconcile.Error), string(reconcile.Warning), string(reconcile.Info)}}
 	for _, kind := range reconcile.BreakKinds() {
 		page.Kinds = append(page.Kinds, string(kind))
 	}
-	page.Severities = []string{string(reconcile.Error), string(reconcile.Warning), string(reconcile.Info)}
+	if fault != "" {
+		page.Fault = "Nothing is listed: " + fault + "."
+		d.show(w, r, http.StatusUnprocessableEntity, "breaks", view{Title: "Open breaks", Section: "breaks", Page: page})
+		return
+	}
 	afterDate, afterID := reconcile.Date{Year: 1, Month: 1, Day: 1}, ""
 	if after := query.Get("after"); after != "" {
 		date, id, _ := strings.Cut(after, "_")
-		var err error
-		if afterDate, err = reconcile.ParseDate(date); err != nil {
+		if day, err := reconcile.ParseDate(date); err != nil || !jobs.IsBreakID(id) {
 			page.Fault = "The link to this page is damaged; this is the first page."
 		} else {
-			afterID = id
+			afterDate, afterID = day, id
 		}
 	}
-	minAge := 0
-	if page.MinAge != "" {
-		var err error
-		if minAge, err = strconv.Atoi(page.MinAge); err != nil || minAge < 0 || minAge > 100_000 {
-			page.Fault, minAge = "The least age is a whole number of days.", 0
-		}
-	}
-	if page.Unowned && page.Owner != "" {
-		page.Fault, page.Unowned = "What nobody works on has no owner: the owner was used, the box was not.", false
-	}
-	err := d.Store.Select(r.Context(), &page.Breaks, "desk/breaks", postgres.Args{
-		"after_date": afterDate, "after_id": afterID, "kind": page.Kind, "severity": page.Severity, "account": page.Account, "subject": page.Subject,
-		"owner": page.Owner, "unowned": page.Unowned, "min_age": minAge, "today": d.today(), "most": breaksOnPage + 1,
-	})
-	if err != nil {
+	args := filter.Args(d.today())
+	args["after_date"], args["after_id"], args["most"] = afterDate, afterID, breaksOnPage+1
+	if err := d.Store.Select(r.Context(), &page.Breaks, "desk/breaks", args); err != nil {
 		d.failed(w, r, fmt.Errorf("breaks: %w", err))
 		return
 	}
@@ -148,9 +164,11 @@ func (d *Desk) showBreak(w http.ResponseWriter, r *http.Request) {
 func (d *Desk) breakWith(w http.ResponseWriter, r *http.Request, status int, form url.Values, fault string) {
 	id := r.PathValue("id")
 	var found []fullBreak
-	if err := d.Store.Select(r.Context(), &found, "desk/break", postgres.Args{"break_id": id, "today": d.today()}); err != nil {
-		d.failed(w, r, fmt.Errorf("break: %w", err))
-		return
+	if jobs.IsBreakID(id) {
+		if err := d.Store.Select(r.Context(), &found, "desk/break", postgres.Args{"break_id": id, "today": d.today()}); err != nil {
+			d.failed(w, r, fmt.Errorf("break: %w", err))
+			return
+		}
 	}
 	if len(found) == 0 {
 		d.message(w, r, http.StatusNotFound, "No such break", "No break has this id.")

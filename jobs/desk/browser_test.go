@@ -33,6 +33,21 @@ func TestTheDeskInABrowser(t *testing.T) {
 	run(chromedp.SendKeys("#name", "Ana Ruiz"), chromedp.SendKeys("#password", "wrong\r"), chromedp.WaitVisible(`[role="alert"]`))
 	run(chromedp.SendKeys("#password", "Ana Ruiz's password\r"), chromedp.WaitVisible("#severity"))
 	look("breaks")
+	o.db.MustExec(`INSERT INTO reconciler.break_work (account_id, break_id, work_no, actor, state, due_on, note, at)
+		SELECT account_id, break_id, 1, 'Bo Li', 'investigating', '2026-03-05', '', '2026-03-05' FROM reconciler.breaks WHERE break_id <> 'brk_00000007'`)
+	run(chromedp.SendKeys("#state", "investigating"), chromedp.SendKeys("#due", "2026-03-06"), chromedp.Click(`[name="overdue"]`), chromedp.Click(`form[action="/breaks"] button`), chromedp.WaitVisible(`a[rel="next"]`))
+	run(chromedp.Click(`a[rel="next"]`), chromedp.WaitNotPresent(`a[rel="next"]`), chromedp.WaitVisible("#state"))
+	var state, due string
+	var overdue bool
+	run(chromedp.Value("#state", &state), chromedp.Value("#due", &due), chromedp.Evaluate(`document.querySelector('[name="overdue"]').checked`, &overdue))
+	if got := text(); strings.Count(got, "(investigating)") != 29 || state != "investigating" || due != "2026-03-06" || !overdue {
+		t.Errorf("the second page of what is overdue and looked into, filtered by %q, %q, %v:\n%s", state, due, overdue, got)
+	}
+	run(chromedp.Clear("#due"), chromedp.SendKeys("#due", "soon"), chromedp.Click(`form[action="/breaks"] button`), chromedp.WaitVisible(`[role="alert"]`))
+	if got := text(); !strings.Contains(got, "is no date") {
+		t.Errorf("filtered by what is no date:\n%s", got)
+	}
+	look("filtered by what is no date")
 	run(chromedp.Navigate(o.server.URL + "/"))
 	if got := text(); !strings.Contains(got, "2026-03-05") {
 		t.Errorf("the index:\n%s", got)

@@ -3,6 +3,7 @@ package desk_test
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,7 +23,9 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/crypto/bcrypt"
 
+	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/desk"
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -336,42 +340,140 @@ func TestPagesShowHostileTextsAsText(t *testing.T) {
 	}
 }
 
+// listed are the breaks of a list, on all its pages.
+func (b *browser) listed(path string) (ids []string) {
+	b.Helper()
+	link := regexp.MustCompile(`href="(/breaks\?[^"]*after=[^"]*)"`)
+	for pages := 0; path != ""; pages++ {
+		if pages > 5 {
+			b.Fatal("pages without end")
+		}
+		status, page := b.get(html.UnescapeString(path))
+		if status != http.StatusOK {
+			b.Fatalf("%s: %d\n%s", path, status, page)
+		}
+		for _, id := range regexp.MustCompile(`/breaks/(brk_\d+)`).FindAllStringSubmatch(page, -1) {
+			if slices.Contains(ids, id[1]) {
+				b.Errorf("%s is there twice", id[1])
+			}
+			ids = append(ids, id[1])
+		}
+		path = ""
+		if m := link.FindStringSubmatch(page); m != nil {
+			path = m[1]
+		}
+	}
+	return ids
+}
+
 func TestPagesOfBreaksAreAllOfThem(t *testing.T) {
 	t.Parallel()
 	o := open(t, "reconciler_app")
 	o.fill(250)
 	ana := o.browser()
 	ana.signIn("Ana Ruiz")
-	next, found := "/breaks?severity=error&min_age=5", map[string]bool{}
-	link := regexp.MustCompile(`href="(/breaks\?[^"]*after=[^"]*)"`)
-	for pages := 0; next != ""; pages++ {
-		if pages > 5 {
-			t.Fatal("pages without end")
-		}
-		_, page := ana.get(strings.ReplaceAll(next, "&amp;", "&"))
-		for _, id := range regexp.MustCompile(`/breaks/(brk_\d+)`).FindAllStringSubmatch(page, -1) {
-			if found[id[1]] {
-				t.Errorf("%s is there twice", id[1])
-			}
-			found[id[1]] = true
-		}
-		next = ""
-		if m := link.FindStringSubmatch(page); m != nil {
-			next = m[1]
-		}
-	}
+	found := ana.listed("/breaks?severity=error&min_age=5")
 	if len(found) != 250 {
 		t.Errorf("%d breaks on all pages", len(found))
 	}
 	if _, page := ana.get("/breaks?kind=job_without_debit&account=acc_1" + url.QueryEscape(hostile[0])); strings.Count(page, "<tr>") != 2 {
 		t.Errorf("filtered:\n%s", page)
 	}
-	if _, page := ana.get("/breaks?unowned=1&owner=Ana"); !strings.Contains(page, "No open break is like that") {
+	if _, page := ana.get("/breaks?severity=info"); !strings.Contains(page, "No open break is like that") {
 		t.Errorf("filtered:\n%s", page)
 	}
 }
 
-// BenchmarkDesk is what pages cost at the server, with 1,000 nights and 100,000 open breaks.
+// A filter lets the same breaks through on all pages of the desk and in breaks list: as was said of them last, due through the day, overdue the day after.
+func TestAFilterMeansTheSameOnEveryList(t *testing.T) {
+	t.Parallel()
+	o := open(t, "reconciler_app")
+	o.fill(250)
+	say := func(no, from, to int, owner, state, due string) {
+		t.Helper()
+		o.db.MustExec(`INSERT INTO reconciler.break_work (account_id, break_id, work_no, actor, owner, state, due_on, note, at)
+			SELECT account_id, break_id, $1, 'Bo Li', nullif($4, ''), nullif($5, ''), nullif($6, '')::date, '', '2026-03-05'
+			FROM reconciler.breaks WHERE substr(break_id, 5)::int BETWEEN $2 AND $3`, no, from, to, owner, state, due)
+	}
+	say(1, 1, 120, "Ana Ruiz", "investigating", "2026-03-05")
+	say(2, 1, 1, "", "open", "")
+	say(2, 2, 2, "", "", "2026-03-20")
+	say(2, 3, 3, "Bo Li", "", "")
+	say(1, 121, 130, "", "", "2026-03-06")
+	ana := o.browser()
+	ana.signIn("Ana Ruiz")
+	for _, c := range []struct {
+		address string
+		filter  jobs.BreakFilter
+		want    int
+	}{
+		{"", jobs.BreakFilter{}, 250},
+		{"state=investigating", jobs.BreakFilter{State: "investigating"}, 119},
+		{"state=open", jobs.BreakFilter{State: "open"}, 131},
+		{"overdue=1", jobs.BreakFilter{Overdue: true}, 119},
+		{"due=2026-03-04", jobs.BreakFilter{Due: "2026-03-04"}, 0},
+		{"due=2026-03-05", jobs.BreakFilter{Due: "2026-03-05"}, 119},
+		{"due=2026-03-06", jobs.BreakFilter{Due: "2026-03-06"}, 129},
+		{"due=2026-03-20", jobs.BreakFilter{Due: "2026-03-20"}, 130},
+		{"due=2026-03-20&overdue=1&state=investigating", jobs.BreakFilter{Due: "2026-03-20", Overdue: true, State: "investigating"}, 118},
+		{"state=investigating&owner=Ana+Ruiz", jobs.BreakFilter{State: "investigating", Owner: "Ana Ruiz"}, 118},
+		{"owner=Bo+Li&kind=&severity=&state=&due=", jobs.BreakFilter{Owner: "Bo Li"}, 1},
+		{"unowned=1&state=open", jobs.BreakFilter{Unowned: true, State: "open"}, 130},
+		{"min_age=6", jobs.BreakFilter{MinAge: 6}, 0},
+		{"kind=duplicate_debit&overdue=1", jobs.BreakFilter{Kind: "duplicate_debit", Overdue: true}, 59},
+	} {
+		args := c.filter.Args(reconcile.Date{Year: 2026, Month: 3, Day: 6})
+		args["all"], args["break_id"] = false, ""
+		var lines []struct {
+			BreakID                                                                           string `db:"break_id"`
+			AccountID                                                                         any    `db:"account_id"`
+			SubjectType                                                                       any    `db:"subject_type"`
+			SubjectID                                                                         any    `db:"subject_id"`
+			OpenedOn                                                                          any    `db:"opened_on"`
+			ClosedOn                                                                          any    `db:"closed_on"`
+			AgeDays                                                                           any    `db:"age_days"`
+			WorkState                                                                         any    `db:"work_state"`
+			DueOn                                                                             any    `db:"due_on"`
+			Kind, Severity, Status, Field, Ours, Theirs, Variance, Unit, Detail, Owner, Notes any
+		}
+		if err := o.desk.Store.Select(t.Context(), &lines, "breaks/list", args); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, line := range lines {
+			want = append(want, line.BreakID)
+		}
+		if got := ana.listed("/breaks?" + c.address); len(got) != c.want || !slices.Equal(got, want) {
+			t.Errorf("%s: the desk lists %d breaks, breaks list %d, of %d", c.address, len(got), len(want), c.want)
+		}
+	}
+}
+
+func TestAFilterThatMeansNothingIsSaidToBeWrong(t *testing.T) {
+	t.Parallel()
+	o := open(t, "reconciler_app")
+	o.fill(1)
+	ana := o.browser()
+	ana.signIn("Ana Ruiz")
+	for address, want := range map[string]string{
+		"state=closed": "state &#34;closed&#34; is none of open, investigating", "due=tomorrow": "due &#34;tomorrow&#34; is no date, YYYY-MM-DD", "due=2026-02-30": "is no date",
+		"kind=x": "is no kind of break", "severity=x": "is none of", "min_age=-1": "min age -1 is no number of days from 0", "min_age=x": "is no whole number",
+		"min_age=99999999999999999999": "is no whole number", "unowned=1&owner=Ana": "unowned excludes an owner", "owner=%00": "owner &#34;\\x00&#34; is no text", "account=%ff": "is no text",
+		"state=" + url.QueryEscape(hostile[0]) + "&due=" + url.QueryEscape(hostile[1]): "due &#34;",
+	} {
+		status, page := ana.get("/breaks?" + address)
+		if status != http.StatusUnprocessableEntity || !strings.Contains(page, want) || !strings.Contains(page, `role="alert"`) || !strings.Contains(page, `id="severity"`) ||
+			strings.Contains(page, "brk_") || strings.Contains(page, "No open break") || strings.Contains(page, "<script") || strings.Contains(page, "<img") {
+			t.Errorf("%s: %d\n%s", address, status, page)
+		}
+	}
+	for _, path := range []string{"/search?q=%00", "/search?q=%ff", "/breaks/%00", "/breaks/%ff", "/breaks?after=2026-03-01_%00"} {
+		if status, page := ana.get(path); status >= 500 {
+			t.Errorf("%s: %d\n%s", path, status, page)
+		}
+	}
+}
+
 // BenchmarkDesk serves pages at 1,000 nights, 100,000 open breaks, 100,000 accounts, 200,000 purchases with their charges and 300,000 jobs. live-KiB is
 // what the memory in use has grown by after all requests.
 func BenchmarkDesk(b *testing.B) {

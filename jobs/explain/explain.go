@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
@@ -51,6 +52,9 @@ type Cell struct {
 
 // Tell says all that is known of a query: the page of an account by its id or e-mail address, and the story of any other id.
 func Tell(ctx context.Context, store *postgres.Store, now time.Time, query string) (Told, error) {
+	if !utf8.ValidString(query) || strings.Contains(query, "\x00") {
+		return Told{}, fmt.Errorf("%q: %w", query, ErrUnknown) // no database keeps such a text, and none may be asked for it
+	}
 	var accounts []account
 	if err := store.Select(ctx, &accounts, "explain/accounts", postgres.Args{"query": query}); err != nil {
 		return Told{}, err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -65,59 +66,44 @@ type breakLine struct {
 
 // breakFilter is what list and export have in common.
 type breakFilter struct {
-	kind, severity, account, subject, owner, state, due string
-	minAge                                              int
-	unowned, all                                        bool
+	jobs.BreakFilter
+	all bool
 }
 
 func (f *breakFilter) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.kind, "kind", "", "only breaks of this kind")
-	cmd.Flags().StringVar(&f.severity, "severity", "", "only breaks of this severity: info, warning or error")
+	cmd.Flags().StringVar(&f.Kind, "kind", "", "only breaks of this kind")
+	cmd.Flags().StringVar(&f.Severity, "severity", "", "only breaks of this severity: info, warning or error")
 	cli.Completes(cmd, "severity", "info", "warning", "error")
-	cmd.Flags().StringVar(&f.account, "account", "", "only breaks of this account")
-	cmd.Flags().StringVar(&f.subject, "subject", "", "only breaks of this job, purchase, charge, refund or other subject")
-	cmd.Flags().StringVar(&f.owner, "owner", "", "only breaks that this person works on")
-	cmd.Flags().BoolVar(&f.unowned, "unowned", false, "only breaks that nobody works on")
-	cmd.Flags().StringVar(&f.state, "state", "", "only breaks in this state of work: open or investigating")
-	cli.Completes(cmd, "state", "open", "investigating")
-	cmd.Flags().StringVar(&f.due, "due", "", "only breaks that are due by this date")
-	cmd.Flags().IntVar(&f.minAge, "min-age", 0, "only breaks that are at least this many days old")
+	cmd.Flags().StringVar(&f.Account, "account", "", "only breaks of this account")
+	cmd.Flags().StringVar(&f.Subject, "subject", "", "only breaks of this job, purchase, charge, refund or other subject")
+	cmd.Flags().StringVar(&f.Owner, "owner", "", "only breaks that this person works on")
+	cmd.Flags().BoolVar(&f.Unowned, "unowned", false, "only breaks that nobody works on")
+	cmd.Flags().StringVar(&f.State, "state", "", "only breaks in this state of work: "+strings.Join(jobs.WorkStates, " or "))
+	cli.Completes(cmd, "state", jobs.WorkStates...)
+	cmd.Flags().StringVar(&f.Due, "due", "", "only breaks that are due by this date")
+	cmd.Flags().BoolVar(&f.Overdue, "overdue", false, "only breaks that were due before today")
+	cmd.Flags().IntVar(&f.MinAge, "min-age", 0, "only breaks that are at least this many days old")
 	cmd.Flags().BoolVar(&f.all, "all", false, "closed ones too")
 }
 
 // check says what is wrong with the filter.
 func (f breakFilter) check() error {
-	if f.kind != "" {
-		if _, ok := reconcile.BreakKind(f.kind).Rule(); !ok {
-			return cli.UsageError("--kind: there are no breaks of kind %q", f.kind)
-		}
+	faults := f.Faults()
+	var texts []string
+	for _, field := range slices.Sorted(maps.Keys(faults)) {
+		texts = append(texts, "--"+strings.ReplaceAll(field, "_", "-")+" "+faults[field])
 	}
-	if f.severity != "" && reconcile.Severity(f.severity).Rank() < 0 {
-		return cli.UsageError("--severity: %q is not info, warning or error", f.severity)
-	}
-	if f.state != "" && f.state != "open" && f.state != "investigating" {
-		return cli.UsageError("--state: %q is not open or investigating; closed breaks are listed with --all", f.state)
-	}
-	if f.due != "" {
-		if _, err := reconcile.ParseDate(f.due); err != nil {
-			return cli.UsageError("--due: %q is not a date, YYYY-MM-DD", f.due)
-		}
-	}
-	if f.minAge < 0 {
-		return cli.UsageError("--min-age: %d is below 0", f.minAge)
-	}
-	if f.unowned && f.owner != "" {
-		return cli.UsageError("--owner and --unowned exclude each other")
+	if len(texts) > 0 {
+		return cli.UsageError("%s", strings.Join(texts, "; "))
 	}
 	return nil
 }
 
 // args are the filter's, or those of one break.
 func (f breakFilter) args(today reconcile.Date, breakID string) postgres.Args {
-	return postgres.Args{
-		"kind": f.kind, "severity": f.severity, "account": f.account, "subject": f.subject, "owner": f.owner, "unowned": f.unowned,
-		"state": f.state, "due": f.due, "min_age": f.minAge, "all": f.all, "break_id": breakID, "today": today,
-	}
+	args := f.Args(today)
+	args["all"], args["break_id"] = f.all, breakID
+	return args
 }
 
 // todayIn is the business date that is going on.
@@ -132,6 +118,7 @@ func newBreaksListCommand(s *cli.Settings) *cobra.Command {
 		Example: `  reconciler breaks list --severity error
   reconciler breaks list --kind duplicate_debit --account acc_17
   reconciler breaks list --unowned --min-age 3     what nobody has taken for three days
+  reconciler breaks list --overdue                 what should have been settled before today
   reconciler breaks list --owner "Ana Ruiz" --due 2026-12-04 --json`,
 		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {

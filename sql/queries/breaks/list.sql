@@ -1,4 +1,4 @@
--- Breaks as they are now, oldest first; filters that are empty don't filter. Age counts from the first night to @today.
+-- Breaks as they are now, oldest first. Age counts from the first night to @today.
 SELECT b.break_id, b.kind, b.severity, coalesce(b.closed_as, 'open') AS status, b.account_id, b.subject_type, b.subject_id, b.field, b.opened_on, b.closed_on,
        coalesce(b.closed_on, @today::date) - b.opened_on AS age_days,
        l.ours, l.theirs, l.variance::text AS variance, l.unit, l.detail,
@@ -9,14 +9,6 @@ CROSS JOIN LATERAL (SELECT e.ours, e.theirs, e.variance, e.unit, e.detail FROM r
                     ORDER BY e.business_date DESC, e.event_no DESC LIMIT 1) l
 CROSS JOIN LATERAL {{ break_work_now }} w
 WHERE (@all::boolean OR b.closed_on IS NULL)
-  AND (@kind::text = '' OR b.kind = @kind::text)
-  AND (@severity::text = '' OR b.severity = @severity::text)
-  AND (@account::text = '' OR b.account_id = @account::text)
-  AND (@subject::text = '' OR b.subject_id = @subject::text)
-  AND (@owner::text = '' OR w.owner = @owner::text)
-  AND (NOT @unowned::boolean OR w.owner IS NULL)
-  AND (@state::text = '' OR coalesce(w.state, 'open') = @state::text)
-  AND (@due::text = '' OR w.due_on <= nullif(@due::text, '')::date)
-  AND coalesce(b.closed_on, @today::date) - b.opened_on >= @min_age::int
+  AND {{ break_is_asked_for }}
   AND (@break_id::text = '' OR b.break_id = @break_id::text)
 ORDER BY b.opened_on, b.break_id
