@@ -7,6 +7,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,6 +51,45 @@ func TestWorkbookHasTheContractsSheets(t *testing.T) {
 				t.Errorf("%s: %s: the header isn't frozen (%v)", name, sheet, err)
 			}
 		}
+	}
+}
+
+// A row is as high as its longest sentence takes, for readers that don't work heights out by themselves.
+func TestRowsAreAsHighAsTheirSentences(t *testing.T) {
+	folder, _ := publish(t, busyNight())
+	book := openWorkbook(t, folder)
+	rows, err := book.GetRows("Breaks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := 0
+	for i, name := range rows[0] {
+		if name != "action" && name != "detail" {
+			continue
+		}
+		letter, err := excelize.ColumnNumberToName(i + 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		width, err := book.GetColWidth("Breaks", letter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, row := range rows[1:] {
+			if i >= len(row) {
+				continue
+			}
+			lines := math.Ceil(float64(len([]rune(row[i]))) / width)
+			if height, err := book.GetRowHeight("Breaks", r+2); err != nil || height < min(lines, 27)*15 {
+				t.Errorf("row %d is %g high, %v: %q takes %g lines", r+2, height, err, row[i], lines)
+			}
+			if lines > 1 {
+				wrapped++
+			}
+		}
+	}
+	if wrapped == 0 {
+		t.Error("no sentence takes more than a line")
 	}
 }
 

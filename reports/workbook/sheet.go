@@ -110,14 +110,22 @@ func (s *Sheet) Write(row reflect.Value) error {
 	number := s.rows + 1
 	s.buffer = append(s.buffer[:0], `<row r="`...)
 	s.buffer = strconv.AppendInt(s.buffer, number, 10)
-	s.buffer = append(s.buffer, `">`...)
-	exact := true // no number of the row had to become a text
-	for i := range s.columns {
-		s.scratch = s.columns[i].Text(s.scratch[:0], row)
-		if s.columns[i].Kind == tables.NumberColumn && countDigits(s.scratch) > excelDigits {
-			exact = false
+	exact, lines := true, 1 // no number of the row had to become a text
+	for _, c := range s.columns {
+		switch {
+		case c.Kind == tables.NumberColumn:
+			s.scratch = c.Text(s.scratch[:0], row)
+			exact = exact && countDigits(s.scratch) <= excelDigits
+		case longText(c):
+			lines = max(lines, linesOf(row.Field(c.Field).String(), columnWidth(c)))
 		}
 	}
+	if lines > 1 {
+		s.buffer = append(s.buffer, `" ht="`...)
+		s.buffer = strconv.AppendInt(s.buffer, int64(lines*lineHeight), 10)
+		s.buffer = append(s.buffer, `" customHeight="1`...)
+	}
+	s.buffer = append(s.buffer, `">`...)
 	for i := range s.columns {
 		s.cell(i, number, row, exact)
 	}

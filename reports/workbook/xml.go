@@ -29,7 +29,7 @@ func properties(title string, made time.Time) []byte {
 // columnWidth is in characters: by what a column holds, so that a sheet's columns fit side by side on a printed page.
 func columnWidth(c tables.Column) int {
 	switch c.Name {
-	case "detail", "reason", "reasons", "description", "message":
+	case "detail", "reason", "reasons", "description", "message", "explanation", "what":
 		return 50
 	case "action", "check":
 		return 34
@@ -47,6 +47,18 @@ func columnWidth(c tables.Column) int {
 
 // longText says whether a column's texts are sentences, which are shown over several lines.
 func longText(c tables.Column) bool { return c.Kind == tables.TextColumn && columnWidth(c) >= 34 }
+
+// lineHeight is in points, and maxLines how many lines the highest row that Excel knows (409 points) has.
+const (
+	lineHeight = 15
+	maxLines   = 27
+)
+
+// linesOf is over how many lines a text in a column that wraps is shown, reckoned with characters somewhat wider than digits, in which a column's
+// width is measured. Excel works heights out by itself; others show such a row one line high, and the next row over the text.
+func linesOf(text string, width int) int {
+	return min(maxLines, 1+utf8.RuneCountInString(text)*10/(width*9))
+}
 
 // sheetHead is a sheet's XML up to its first row. Without columns it is the summary's; extent is the cells that are filled, "" where that
 // isn't known yet. A wrong one is worse than none: some readers look no further.
