@@ -413,9 +413,10 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		case decision == "*" || decision == "waiting":
 			v.must(row)
 			v.allow(noticeLine(r.label, "*", "*"))
-			if line := breakLine("review_overdue", r.label, "*", "*"); businessDays(l.w.nightOf(r.at), n) > reviewDays && decision == "waiting" && r.status == "pending" {
+			overdue := businessDays(l.w.nightOf(r.at), n-1) >= reviewDays // its due date is over, be it on a Saturday
+			if line := breakLine("review_overdue", r.label, "*", "*"); overdue && decision == "waiting" && r.status == "pending" {
 				v.must(line)
-			} else if businessDays(l.w.nightOf(r.at), n) > reviewDays {
+			} else if overdue {
 				v.allow(line)
 			}
 		default:
