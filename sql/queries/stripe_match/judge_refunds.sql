@@ -7,7 +7,7 @@ WITH known AS MATERIALIZED (
            coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
            p.completed_at, m.captured_minor, coalesce(o.is_surplus, false) AS is_surplus,
            CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR x.is_covered) THEN x.refundable_minor END AS refundable_minor,
-           o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live,
+           o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live, o.surplus,
            coalesce(d.at_stake, false) AS at_stake,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
                -- A request that had been withdrawn by then asks for nothing.
@@ -32,7 +32,8 @@ WITH known AS MATERIALIZED (
     LEFT JOIN LATERAL (SELECT coalesce(sum(o.amount_minor) FILTER (WHERE NOT o.is_surplus), 0)::bigint AS live_minor,
                               coalesce(sum(o.amount_minor) FILTER (WHERE o.is_surplus), 0)::bigint AS surplus_minor, bool_or(o.is_surplus AND o.id = r.id) AS is_surplus,
                               (array_agg(o.id ORDER BY o.created_at, o.id) FILTER (WHERE NOT o.is_surplus))[1] AS first_live,
-                              (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC) FILTER (WHERE NOT o.is_surplus))[1] AS last_live
+                              (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC) FILTER (WHERE NOT o.is_surplus))[1] AS last_live,
+                              coalesce(array_agg(o.id) FILTER (WHERE o.is_surplus), '{}') AS surplus
                        FROM {{ charge_refunds }} o) o ON true
     LEFT JOIN LATERAL (SELECT {{ payment_covers }} AS is_covered, {{ refundable }} AS refundable_minor FROM (SELECT o.surplus_minor) r) x ON true
     LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
@@ -56,9 +57,15 @@ WITH known AS MATERIALIZED (
     LEFT JOIN taken l ON l.id = k.id
     LEFT JOIN used u ON u.id = k.id
     LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve' AND NOT x.withdrawn) AS approved_minor,
-                              -- Only what was asked before the refund was made could be answered against the denial; what the customer
-                              -- withdrew was never denied, and is not approved any more.
-                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= m.at) AS denied
+                              -- Only what was asked before the refund began could be answered against the denial, or before it was made when other
+                              -- money had gone before the request, which the credits went with. What the customer withdrew was never denied,
+                              -- and is not approved any more.
+                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= k.created_at
+                                      AND (date_trunc('second', a.requested_at) <= m.at
+                                           OR EXISTS (SELECT FROM {{ refunds_as_of }} o
+                                                      WHERE o.charge_id = k.charge_id AND o.id <> ALL (k.surplus)
+                                                        AND o.created_at < date_trunc('second', a.requested_at)
+                                                        AND (o.is_live OR o.status_since > k.created_at)))) AS denied
                        FROM reconciler.refund_decisions a
                        CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM {{ valid_requests }} w WHERE w.id = a.request_id AND w.status = 'withdrawn'
                                                             AND coalesce(w.decided_at, w.requested_at) <= k.created_at) AS withdrawn) x
