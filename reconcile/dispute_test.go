@@ -83,6 +83,17 @@ func TestJudgeDispute(t *testing.T) {
 	}
 }
 
+// Only money that came back in part may have shrunk by its rate: what a dispute that was won brought back explains nothing of another's loss.
+func TestAWonDisputeExplainsNoOtherLoss(t *testing.T) {
+	got := JudgeDisputes(DisputedCharge{CapturedMinor: 5000, RefundedMinor: 1, Disputes: []DisputeFacts{
+		{Status: "won", DisputeMoney: money(2000, 2000, 0), AmountMinor: 2000},
+		{Status: "lost", DisputeMoney: money(5000, 0, 0), AmountMinor: 5000, SameCurrency: true},
+	}})
+	if !got.DisputedAndRefunded || got.GoneMinor != 5001 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What has left a charge is clawed back once, however many refunds and disputes took it.
 func TestClawbackIsOncePerCharge(t *testing.T) {
 	lost := func(amount, back int64) DisputeFacts {

@@ -65,6 +65,9 @@ func TestBugBatchesOfLateRowsOfBusyAccountsWereNotNamed(t *testing.T) {
 		"the first ones":                       span(0, 50),
 		"by id, whatever time they are of":     {9, 90, 91, 92, 900, 901, 902, 903, 904, 905, 906, 907, 908, 909, 910},
 		"numbers that count up, by their size": span(99, 301),
+		"two batches of the same size":         append(span(100, 140), span(900, 940)...),
+		"two batches, the smaller one last":    append(span(100, 140), span(2990, 3000)...),
+		"two batches, the larger one last":     append(span(100, 110), span(2960, 3000)...),
 	} {
 		var want []reconcile.HashedRow
 		for _, i := range late {
@@ -78,8 +81,23 @@ func TestBugBatchesOfLateRowsOfBusyAccountsWereNotNamed(t *testing.T) {
 			t.Errorf("%s: named %d rows of %d (%t)", name, len(got), len(want), ok)
 		}
 	}
-	if late, ok := reconcile.LateRows(many, 40, 42); ok {
-		t.Errorf("a sum that none has: named %v", late)
+	for name, test := range map[string]struct {
+		count int
+		sum   uint64
+	}{
+		"a sum that none has":                          {40, 42},
+		"the same of one":                              {1, 42},
+		"none, and yet another":                        {0, 1},
+		"the same row twice":                           {2, 0},
+		"one row, and another one twice":               {3, many[5].Hash},
+		"more than there are":                          {3001, sumOf(many)},
+		"fewer than before":                            {-1, many[0].Hash},
+		"one batch, and twice the rows on one side":    {60, sumOf(many[1000:1040])},
+		"a batch, of which others are said to be late": {41, sumOf(many[1000:1040])},
+	} {
+		if late, ok := reconcile.LateRows(many, test.count, test.sum); ok {
+			t.Errorf("%s: named %v", name, late)
+		}
 	}
 }
 
@@ -107,6 +125,10 @@ func TestLateRowsThatExplainNothing(t *testing.T) {
 			t.Errorf("%s: named %v", name, late)
 		}
 	}
+	dependent := append(slices.Clone(rows), reconcile.HashedRow{ID: "d", Hash: rows[0].Hash ^ rows[1].Hash})
+	if late, ok := reconcile.LateRows(dependent, -1, rows[0].Hash); ok {
+		t.Errorf("fewer than before, of hashes that depend on each other: named %v", late)
+	}
 	if late, ok := reconcile.LateRows(rows, 0, 0); !ok || len(late) != 0 {
 		t.Errorf("no row at all: %v, %t", late, ok)
 	}
@@ -116,14 +138,18 @@ func TestLateRowsThatExplainNothing(t *testing.T) {
 func TestLateRowsWithDependentHashes(t *testing.T) {
 	a, b := uint64(0x9e3779b97f4a7c15), uint64(0xbf58476d1ce4e5b9)
 	rows := []reconcile.HashedRow{{ID: "a", Hash: a}, {ID: "b", Hash: b}, {ID: "both", Hash: a ^ b}}
-	for count, want := range map[int]string{1: "both", 2: "a b"} {
-		late, ok := reconcile.LateRows(rows, count, a^b)
+	for _, test := range []struct {
+		count int
+		sum   uint64
+		want  string
+	}{{1, a ^ b, "both"}, {2, a ^ b, "a b"}, {2, a, "b both"}} {
+		late, ok := reconcile.LateRows(rows, test.count, test.sum)
 		var ids []string
 		for _, row := range late {
 			ids = append(ids, row.ID)
 		}
-		if got := strings.Join(ids, " "); !ok || got != want {
-			t.Errorf("%d rows: %q, %t; want %q", count, got, ok, want)
+		if got := strings.Join(ids, " "); !ok || got != test.want {
+			t.Errorf("%d rows: %q, %t; want %q", test.count, got, ok, test.want)
 		}
 	}
 }
@@ -141,4 +167,48 @@ func TestLateRowsOfABusyAccountEndTheirSearch(t *testing.T) {
 	if late, ok := reconcile.LateRows(rows, 300, 42); ok {
 		t.Errorf("named %d rows that explain nothing", len(late))
 	}
+}
+
+// Of 48 rows any number is told apart, wherever they stand.
+func TestLateRowsAreNamedOfAsManyAsAreIndependent(t *testing.T) {
+	rows := hashed(11, 48)
+	var want []reconcile.HashedRow
+	for i := 0; i < len(rows); i += 2 {
+		want = append(want, rows[i])
+	}
+	if got, ok := reconcile.LateRows(rows, len(want), sumOf(want)); !ok || !slices.Equal(got, want) {
+		t.Errorf("named %v (%t), want %v", got, ok, want)
+	}
+}
+
+// A search takes 2,000,000 steps and no more: what the last of them finds is named, and what the next would find isn't.
+func TestLateRowsAreSearchedForUpToTheBound(t *testing.T) {
+	const bound = 2_000_000
+	check := func(rows []reconcile.HashedRow, late []int, isNamed bool) {
+		t.Helper()
+		var want []reconcile.HashedRow
+		for _, i := range late {
+			want = append(want, rows[i])
+		}
+		got, ok := reconcile.LateRows(rows, len(want), sumOf(want))
+		if ok != isNamed || ok && !slices.Equal(got, want) {
+			t.Errorf("%d late rows of %d, from the %dth: named %d (%t)", len(want), len(rows), late[0], len(got), ok)
+		}
+	}
+	rows := hashed(3, 3000)
+	first, second, tried := 0, 0, 0 // a step each: the first row of three, then every second one after it
+	for ; tried < bound; first++ {
+		tried++
+		for second = first + 1; second <= len(rows)-2 && tried < bound; second++ {
+			tried++
+		}
+	}
+	first, second = first-1, second-1
+	check(rows, []int{first, second, second + 300}, true)
+	check(rows, []int{first, second + 1, second + 300}, false)
+
+	rows = hashed(5, 2000) // two stretches: a step for each row and each of the two, by the length of the shorter one, from 0 on
+	last := bound/(2*len(rows)) - 1
+	check(rows, append(span(10, 10+last), span(1000, 1000+last)...), true)
+	check(rows, append(span(10, 11+last), span(1000, 1001+last)...), false)
 }

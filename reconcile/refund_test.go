@@ -130,6 +130,20 @@ func TestDecideRefundOfUnusedCredits(t *testing.T) {
 		{"none fits, approved on the platform", func(f *reconcile.RefundFacts) {
 			f.Purchase, f.PurchaseMatches, f.Status = nil, 0, reconcile.RequestApproved
 		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6 approved_on_platform:6", "6", "purchase id"},
+		{"two of three details differ, and the third is missing: no purchase is near", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.Stated.Currency, f.HasPurchases = nil, 0, false, false, true
+			f.Nearest = reconcile.StatedDifferences{Date: true, Amount: true}
+		}, reconcile.DecisionNeedsInformation, 0, 0, "purchase_not_found:6", "6", "purchase currency"},
+		{"another account's e-mail, and no id: nobody's purchases were looked at", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.Stated.Date, f.EmailOfAnother = nil, 0, false, false, true
+		}, reconcile.DecisionNeedsInformation, 0, 0, "email_of_another_account:6", "6", "account email; purchase date"},
+		{"the account's own purchase, an e-mail that no account has", func(f *reconcile.RefundFacts) { f.EmailUnknown = true },
+			reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2", "2.1 2.2", ""},
+		{"the invoice was noted as paid outside of Stripe, and a charge paid it", func(f *reconcile.RefundFacts) { f.Purchase.Payment.PaidOutOfBand = true },
+			reconcile.DecisionApprove, 941, 59, "unused_in_time:2.1 fee_withheld:2.2", "2.1 2.2", ""},
+		{"nothing was to pay, so nothing of it came from the balance", func(f *reconcile.RefundFacts) {
+			f.Purchase.AmountMinor, f.Purchase.Payment.FromBalanceMinor = 0, 300
+		}, reconcile.DecisionApprove, 0, 0, "unused_in_time:2.1 nothing_paid:2.2", "2.1 2.2", ""},
 		{"somebody else's purchase", func(f *reconcile.RefundFacts) { f.Purchase.OtherAccount = true }, reconcile.DecisionNeedsInformation, 0, 0, "other_account:6", "6", "account email of the account that made the purchase"},
 	}
 	for _, test := range tests {
@@ -212,6 +226,30 @@ func TestDecideRefundOfAFailedJob(t *testing.T) {
 	got := reconcile.DecideRefund(reconcile.RefundFacts{Kind: reconcile.RequestFailedJob, Status: reconcile.RequestPending, Stated: reconcile.StatedFacts{Reason: true}})
 	if got.Decision != reconcile.DecisionNeedsInformation || !slices.Equal(got.Missing, []string{reconcile.MissingJobID}) {
 		t.Errorf("without a job id: %+v", got)
+	}
+}
+
+// A request about a job is asked whose it is by what it says of the account, once.
+func TestWhoAsksAboutAFailedJob(t *testing.T) {
+	for name, test := range map[string]struct {
+		otherAccount, emailUnknown, emailOfAnother bool
+		reasons, missing                           string
+	}{
+		"the account's own job":                                  {false, false, false, "nothing_debited:3.1", ""},
+		"the account's own job, an e-mail that no account has":   {false, true, false, "nothing_debited:3.1", ""},
+		"the account's own job, another account's e-mail":        {false, false, true, "email_of_another_account:6", "account email"},
+		"another account's job and its e-mail":                   {true, false, true, "email_of_another_account:6", "account email"},
+		"another account's job, an e-mail that no account has":   {true, true, false, "email_unknown:6", "account email"},
+		"another account's job, the e-mail of the one that asks": {true, false, false, "other_account:6", "account email of the account that ran the job"},
+	} {
+		got := reconcile.DecideRefund(reconcile.RefundFacts{
+			Kind: reconcile.RequestFailedJob, Status: reconcile.RequestPending, Stated: reconcile.StatedFacts{AccountEmail: true, JobID: true, Reason: true},
+			EmailUnknown: test.emailUnknown, EmailOfAnother: test.emailOfAnother,
+			Job: &reconcile.JobFacts{Status: reconcile.JobFailed, Classification: reconcile.Classification{Class: reconcile.FailureSystem}, OtherAccount: test.otherAccount},
+		})
+		if codes, missing := reasonCodes(got), strings.Join(got.Missing, "; "); codes != test.reasons || missing != test.missing {
+			t.Errorf("%s: %s, missing %q; want %s, %q", name, codes, missing, test.reasons, test.missing)
+		}
 	}
 }
 
@@ -419,6 +457,26 @@ We can't decide your refund request yet.
 No purchase of the account fits what the request says. The nearest one has another purchase amount.
 
 Please tell us: purchase amount.
+`},
+		{"needs a purchase, and the account has none", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID = nil, 0, false
+		}, `Your refund request: we need to know more
+
+We can't decide your refund request yet.
+
+The account has no completed purchase.
+
+Please tell us: details that match a purchase of the account.
+`},
+		{"needs a purchase, and none of the account's is near", func(f *reconcile.RefundFacts) {
+			f.Purchase, f.PurchaseMatches, f.Stated.PurchaseID, f.HasPurchases = nil, 0, false, true
+		}, `Your refund request: we need to know more
+
+We can't decide your refund request yet.
+
+No purchase of the account fits what the request says.
+
+Please tell us: details that match a purchase of the account.
 `},
 		{"waiting", func(f *reconcile.RefundFacts) { f.Purchase.Payment.Known = false }, `Your refund request is being reviewed
 

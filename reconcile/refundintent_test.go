@@ -81,6 +81,10 @@ func TestRefusals(t *testing.T) {
 		{"another amount paid", "amount_minor", false, func(c *Current) { c.Purchase.AmountMinor, c.Purchase.Payment.FromBalanceMinor = 9_999, -1 }},
 		{"another fee", "fee_minor", false, func(c *Current) { c.Purchase.Payment.FeeMinor = c.Planned.FeeMinor + 1 }},
 		{"the fee isn't known, or nothing has settled", "fee_minor", false, func(c *Current) { c.Purchase.Payment.SettledMinor = 0 }},
+		{"a fee that can't be converted, where none was withheld", "fee_minor", false, func(c *Current) {
+			c.Planned.AmountMinor, c.Planned.FeeMinor = 10_000, 0
+			c.Purchase.Payment.SettledMinor = 0
+		}},
 		{"a purchase of fewer credits", "credits", false, func(c *Current) { c.Purchase.Credits = 99 }},
 		{"refunded more than was taken back", "amount_refunded", true, func(c *Current) { c.Charge.RefundedMinor, c.ReversedMinor = 500, 400 }},
 		{"taken back more than was refunded", "amount_refunded", true, func(c *Current) { c.Charge.RefundedMinor, c.ReversedMinor = 0, 400 }},
