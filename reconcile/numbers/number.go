@@ -195,7 +195,7 @@ func Amount(n Number, unit string) string {
 // Unit is how a unit is written behind an amount.
 func Unit(unit string) string {
 	if !IsCurrency(unit) {
-		return unit
+		return strings.ReplaceAll(unit, "_", " ")
 	}
 	if _, known := reconcile.Exponent(unit); !known {
 		return strings.ToUpper(unit) + " (minor units)"
@@ -212,7 +212,9 @@ func WithUnit(n Number, unit string) string {
 	switch {
 	case unit == "":
 		return text
-	case n.Abs() == "1" && (unit == "credits" || unit == "days" || unit == "seconds" || unit == "jobs" || unit == "rows"):
+	case unit == Seconds:
+		return strings.Replace(Duration(n), "-", "−", 1)
+	case n.Abs() == "1" && (unit == "credits" || unit == "days" || unit == "jobs" || unit == "rows"):
 		return text + " " + strings.TrimSuffix(unit, "s")
 	default:
 		return text + " " + Unit(unit)
@@ -253,15 +255,43 @@ func (n Number) Text(unit string) string {
 		return ""
 	case IsCurrency(unit):
 		return PlainDecimal(n, Decimals(unit)) + " " + Unit(unit)
+	case unit == Seconds:
+		return Duration(n)
 	default:
-		return strings.TrimSpace(string(n) + " " + unit)
+		return strings.TrimSpace(string(n) + " " + Unit(unit))
 	}
+}
+
+// Seconds is the unit of lengths of time.
+const Seconds = "seconds"
+
+// Duration is a length of time as people read it, in its two largest units: "-26 days 6 hours", "45 seconds".
+func Duration(n Number) string {
+	left, ok := n.Abs().Small()
+	if !ok {
+		return string(n) + " " + Seconds
+	}
+	units := []struct {
+		noun    string
+		seconds int64
+	}{{"day", 24 * 60 * 60}, {"hour", 60 * 60}, {"minute", 60}, {"second", 1}}
+	for len(units) > 1 && left < units[0].seconds {
+		units = units[1:]
+	}
+	text := Plural(left/units[0].seconds, units[0].noun)
+	if len(units) > 1 && left%units[0].seconds >= units[1].seconds {
+		text += " " + Plural(left%units[0].seconds/units[1].seconds, units[1].noun)
+	}
+	if n.IsNegative() {
+		return "-" + text
+	}
+	return text
 }
 
 // AmountOrText is Text where text is a whole number, and text as it is where it is none, such as a status.
 func AmountOrText(text, unit string) string {
 	var n Number
-	if !IsCurrency(unit) || n.Parse(text) != nil {
+	if !IsCurrency(unit) && unit != Seconds || n.Parse(text) != nil {
 		return text
 	}
 	return n.Text(unit)

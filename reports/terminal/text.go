@@ -21,8 +21,8 @@ func WithAmounts(text string) string {
 	for i := range parts {
 		if value, unit, _ := strings.Cut(parts[i], " "); i%2 == 1 {
 			parts[i] = numbers.AmountOrText(value, unit)
-			if !numbers.IsCurrency(unit) {
-				parts[i] = strings.TrimSpace(value + " " + unit)
+			if parts[i] == value && !numbers.IsCurrency(unit) {
+				parts[i] = strings.TrimSpace(value + " " + numbers.Unit(unit))
 			}
 		}
 		parts[i] = OneLine(parts[i])
