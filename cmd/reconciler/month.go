@@ -207,7 +207,7 @@ func describe(out io.Writer, m reconcile.Month, p month.Published) error {
 		fmt.Fprintf(out, "  can't be closed: %s\n", fault)
 	}
 	if p.State == "draft" && off.OpenErrors > 0 {
-		fmt.Fprintf(out, "  to close it, %d open errors have to be accepted with --accept, or resolved\n", off.OpenErrors)
+		fmt.Fprintf(out, "  to close it, %d open errors have to be resolved, or accepted with --accept\n", off.OpenErrors)
 	}
 	fmt.Fprintf(out, "  %s/month.html\n", p.Location)
 	return err

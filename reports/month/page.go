@@ -33,7 +33,7 @@ var pageTemplate = template.Must(template.New("month").Funcs(pages.Funcs()).Func
 	"sentence": sentence,
 	// Tables of one kind have a name each, for who doesn't see where they stand.
 	"labelled": func(label string, rows any) labelled { return labelled{label, rows} },
-	"long":     func(d reconcile.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) },
+	"long":     longDate,
 }).Parse(pageSource))
 
 type labelled struct {
@@ -349,6 +349,8 @@ func balances(was, is []TrialBalance, ofWas, ofIs func(TrialBalance) numbers.Num
 	return list
 }
 
+func longDate(d reconcile.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d.Month, d.Year) }
+
 func monthName(m reconcile.Month) string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
 
 func measureText(measure string) string {
@@ -376,7 +378,11 @@ func (in *Input) headline() string {
 	if faults := in.Faults(); len(faults) > 0 {
 		said = append(said, "This month can't be closed: "+strings.Join(faults[:min(3, len(faults))], "; ")+".")
 	} else {
-		said = append(said, "Every night is there and ties, and every balance is explained item by item.")
+		every := "Every night"
+		if first := in.Nights[0].BusinessDate; first.After(in.Month.First()) {
+			every += fmt.Sprintf(" from %s, where the books begin,", longDate(first))
+		}
+		said = append(said, every+" is there and ties, and every balance is explained item by item.")
 	}
 	s := in.SignOff
 	if open := s.OpenErrors + s.OpenWarnings + s.OpenInfos; open == 0 {
