@@ -396,7 +396,7 @@ func TestNotifyDecision(t *testing.T) {
 	}{
 		{"approved", func(f *reconcile.RefundFacts) {}, `Your refund request was approved
 
-We approved your refund request. We will refund 9.41 USD to your original payment method, and the credits leave your account.
+We will refund 9.41 USD to your original payment method, and the credits leave your account.
 
 None of the credits were used, and the request was made in time.
 Of the 10.00 USD paid, 0.59 USD of transaction fees are not refunded.
@@ -405,7 +405,7 @@ This follows sections 2.1 and 2.2 of our refund policy.
 `},
 		{"approved on the platform before", func(f *reconcile.RefundFacts) { f.Status, f.Purchase.Payment.FeeMinor = reconcile.RequestApproved, 0 }, `Your refund request was approved
 
-We approved your refund request. We will refund 10.00 USD to your original payment method, and the credits leave your account.
+We will refund 10.00 USD to your original payment method, and the credits leave your account.
 
 None of the credits were used, and the request was made in time.
 
@@ -422,7 +422,7 @@ This follows section 2.3 of our refund policy.
 `},
 		{"withdrawn", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestWithdrawn }, `Your refund request is closed
 
-Your refund request is closed, and nothing is refunded.
+Nothing is refunded.
 
 The request was withdrawn.
 
@@ -506,7 +506,7 @@ This follows section 3.1 of our refund policy.
 `},
 		{"a fee that eats it all", func(f *reconcile.RefundFacts) { f.Purchase.Payment.FeeMinor = 1000 }, `Your refund request was approved
 
-We approved your refund request, but there is no money to pay back.
+There is no money to pay back.
 
 None of the credits were used, and the request was made in time.
 The transaction fees come to as much as was paid, so that nothing is left to refund.
@@ -537,13 +537,13 @@ func TestNotificationsOfAnsweredRequests(t *testing.T) {
 		decision reconcile.RefundDecision
 		want     string
 	}{
-		{answered(0, 0, "", true), "We approved your refund request, but there is no money to pay back. The credits have left your account."},
-		{answered(0, 0, "", false), "We approved your refund request, but there is no money to pay back. The credits leave your account."},
-		{answered(941, 0, "", true), "We approved your refund request. We will refund 9.41 USD to your original payment method, and the credits have left your account."},
-		{answered(941, 941, "usd", true), "We approved your refund request. We refunded 9.41 USD to your original payment method, and the credits have left your account."},
-		{answered(941, 941, "eur", true), "We approved your refund request. We refunded 9.41 EUR to your original payment method; by our refund policy it should be 9.41 USD, and we are looking into the difference."},
-		{answered(941, 900, "usd", true), "We approved your refund request. We refunded 9.00 USD to your original payment method; by our refund policy it should be 9.41 USD, and we are looking into the difference."},
-		{answered(0, 900, "usd", true), "We approved your refund request. We refunded 9.00 USD to your original payment method; by our refund policy it should be 0.00 USD, and we are looking into the difference."},
+		{answered(0, 0, "", true), "There is no money to pay back. The credits have left your account."},
+		{answered(0, 0, "", false), "There is no money to pay back. The credits leave your account."},
+		{answered(941, 0, "", true), "We will refund 9.41 USD to your original payment method, and the credits have left your account."},
+		{answered(941, 941, "usd", true), "We refunded 9.41 USD to your original payment method, and the credits have left your account."},
+		{answered(941, 941, "eur", true), "We refunded 9.41 EUR to your original payment method; by our refund policy it should be 9.41 USD, and we are looking into the difference."},
+		{answered(941, 900, "usd", true), "We refunded 9.00 USD to your original payment method; by our refund policy it should be 9.41 USD, and we are looking into the difference."},
+		{answered(0, 900, "usd", true), "We refunded 9.00 USD to your original payment method; by our refund policy it should be 0.00 USD, and we are looking into the difference."},
 	} {
 		n := reconcile.NotifyDecision(reconcile.RequestUnusedCredits, test.decision)
 		if opening, _, _ := strings.Cut(n.Body, "\n"); opening != test.want || strings.Contains(n.Body, "for ") {

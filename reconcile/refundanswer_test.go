@@ -80,7 +80,7 @@ func TestDecideRefundAnsweredByRefund(t *testing.T) {
 		{"the credits only", func(*reconcile.RefundFacts) {}, 0, reconcile.DecisionApprove, reconcile.ReasonUnusedInTime, "We will refund 9.41 USD to your original payment method, and the credits have left", "refunded 9.41"},
 		{"withdrawn before the refund", func(f *reconcile.RefundFacts) {
 			f.Status, f.StatusSince = reconcile.RequestWithdrawn, f.Answer.At.Add(-time.Second)
-		}, 941, reconcile.DecisionDeny, reconcile.ReasonWithdrawn, "is closed. We refunded 9.41 USD", "nothing is refunded"},
+		}, 941, reconcile.DecisionDeny, reconcile.ReasonWithdrawn, "We refunded 9.41 USD to your original payment method.", "othing is refunded"},
 		{"withdrawn after the refund", func(f *reconcile.RefundFacts) { f.Status, f.StatusSince = reconcile.RequestWithdrawn, f.Answer.At }, 941, reconcile.DecisionApprove, reconcile.ReasonUnusedInTime, "We refunded 9.41 USD", "closed"},
 		{"denied on the platform after the refund", func(f *reconcile.RefundFacts) {
 			f.Status, f.StatusSince = reconcile.RequestDenied, f.Answer.At.Add(time.Hour)

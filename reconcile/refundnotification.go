@@ -58,16 +58,16 @@ func notificationOpening(kind RequestKind, d RefundDecision) string {
 	case d.Decision == DecisionApprove && d.Answer != nil:
 		return answeredOpening(d)
 	case d.Decision == DecisionApprove && d.RefundMinor == 0:
-		return "We approved your refund request, but there is no money to pay back."
+		return "There is no money to pay back."
 	case d.Decision == DecisionApprove:
-		return fmt.Sprintf("We approved your refund request. We will refund %s to your original payment method, and the credits leave your account.",
+		return fmt.Sprintf("We will refund %s to your original payment method, and the credits leave your account.",
 			FormatMinor(d.RefundMinor, d.Currency))
 	case d.Decision == DecisionDeny && paidMinor(d) > 0 && withdrawn(d):
-		return fmt.Sprintf("Your refund request is closed. We refunded %s to your original payment method.", paidText(d))
+		return fmt.Sprintf("We refunded %s to your original payment method.", paidText(d))
 	case d.Decision == DecisionDeny && paidMinor(d) > 0:
 		return fmt.Sprintf("Our refund policy does not provide for what you asked for. We refunded %s to your original payment method all the same.", paidText(d))
 	case d.Decision == DecisionDeny && withdrawn(d):
-		return "Your refund request is closed, and nothing is refunded."
+		return "Nothing is refunded."
 	case d.Decision == DecisionDeny:
 		return "We can't refund what you asked for."
 	case d.Decision == DecisionNeedsInformation:
@@ -87,13 +87,13 @@ func answeredOpening(d RefundDecision) string {
 	due := FormatMinor(d.RefundMinor, d.Currency)
 	switch {
 	case paidMinor(d) == 0 && d.RefundMinor == 0:
-		return fmt.Sprintf("We approved your refund request, but there is no money to pay back. The credits %s your account.", credits)
+		return fmt.Sprintf("There is no money to pay back. The credits %s your account.", credits)
 	case paidMinor(d) == 0:
-		return fmt.Sprintf("We approved your refund request. We will refund %s to your original payment method, and the credits %s your account.", due, credits)
+		return fmt.Sprintf("We will refund %s to your original payment method, and the credits %s your account.", due, credits)
 	case paidMinor(d) == d.RefundMinor && d.Answer.Currency == d.Currency:
-		return fmt.Sprintf("We approved your refund request. We refunded %s to your original payment method, and the credits %s your account.", due, credits)
+		return fmt.Sprintf("We refunded %s to your original payment method, and the credits %s your account.", due, credits)
 	default:
-		return fmt.Sprintf("We approved your refund request. We refunded %s to your original payment method; by our refund policy it should be %s, and we are looking into the difference.",
+		return fmt.Sprintf("We refunded %s to your original payment method; by our refund policy it should be %s, and we are looking into the difference.",
 			paidText(d), due)
 	}
 }
