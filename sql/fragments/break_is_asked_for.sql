@@ -10,6 +10,6 @@ AND (@state::text IN ('', 'open') OR b.break_id IN (SELECT d.break_id FROM recon
 AND (@due::text = '' AND NOT @overdue::boolean OR b.break_id IN (SELECT d.break_id FROM reconciler.break_work d WHERE d.due_on IS NOT NULL))
 AND (@owner::text = '' OR w.owner = @owner::text)
 AND (NOT @unowned::boolean OR w.owner IS NULL)
-AND (@state::text = '' OR coalesce(w.state, 'open') = @state::text)
+AND (@state::text = '' OR b.closed_on IS NULL AND coalesce(w.state, 'open') = @state::text) -- a closed one is in no state of work
 AND (@due::text = '' OR w.due_on <= nullif(@due::text, '')::date)
 AND (NOT @overdue::boolean OR w.due_on < @today::date)

@@ -59,7 +59,7 @@ type breakLine struct {
 	Detail      string          `json:"detail"`
 	Action      string          `db:"-" json:"action"`
 	Owner       string          `json:"owner"`
-	WorkState   string          `db:"work_state" json:"state"` // open or investigating
+	WorkState   string          `db:"work_state" json:"state"` // open or investigating; "" once it is closed
 	DueOn       *reconcile.Date `db:"due_on" json:"due_on,omitempty"`
 	Notes       int             `json:"notes"` // how many there are; breaks show has them
 }
@@ -78,7 +78,7 @@ func (f *breakFilter) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.Subject, "subject", "", "only breaks of this job, purchase, charge, refund or other subject")
 	cmd.Flags().StringVar(&f.Owner, "owner", "", "only breaks that this person works on")
 	cmd.Flags().BoolVar(&f.Unowned, "unowned", false, "only breaks that nobody works on")
-	cmd.Flags().StringVar(&f.State, "state", "", "only breaks in this state of work: "+strings.Join(jobs.WorkStates, " or "))
+	cmd.Flags().StringVar(&f.State, "state", "", "only open breaks in this state of work: "+strings.Join(jobs.WorkStates, " or "))
 	cli.Completes(cmd, "state", jobs.WorkStates...)
 	cmd.Flags().StringVar(&f.Due, "due", "", "only breaks that are due by this date")
 	cmd.Flags().BoolVar(&f.Overdue, "overdue", false, "only breaks that were due before today")
