@@ -91,6 +91,10 @@ func (d *Desk) Handler() http.Handler {
 	mux.HandleFunc("POST /sign-out", d.signOut)
 	pages := http.NewServeMux()
 	pages.HandleFunc("GET /{$}", d.index)
+	pages.Handle("GET /index.html", http.RedirectHandler("/", http.StatusSeeOther)) // where published pages lead back to
+	pages.HandleFunc("GET /{folder}/{$}", d.folder)
+	pages.HandleFunc("GET /{folder}", d.folder)
+	pages.HandleFunc("GET /", d.nowhere)
 	pages.HandleFunc("GET /search", d.search)
 	pages.HandleFunc("GET /breaks", d.breaks)
 	pages.HandleFunc("GET /breaks/{id}", d.showBreak)
@@ -239,6 +243,25 @@ func folderOf(text string) (fmt.Stringer, error) {
 	return reconcile.ParseDate(text)
 }
 
+// folder leads to the page of a night or a month.
+func (d *Desk) folder(w http.ResponseWriter, r *http.Request) {
+	name := folderName.FindStringSubmatch(r.PathValue("folder"))
+	if name == nil {
+		d.nowhere(w, r)
+		return
+	}
+	page := "summary.html"
+	if len(name[1]) == len("2006-01") {
+		page = "month.html"
+	}
+	http.Redirect(w, r, "/"+name[0]+"/"+page, http.StatusSeeOther)
+}
+
+// nowhere is the answer to an address that means nothing.
+func (d *Desk) nowhere(w http.ResponseWriter, r *http.Request) {
+	d.message(w, r, http.StatusNotFound, "No such page", "Nights are at /YYYY-MM-DD/summary.html, months at /YYYY-MM/month.html; the first page lists them.")
+}
+
 // publishedFile is what names of published files look like.
 var publishedFile = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,80}\.(csv|html|json|xlsx|hledger)$`)
 
@@ -248,7 +271,7 @@ const publishedPolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri
 func (d *Desk) published(w http.ResponseWriter, r *http.Request) {
 	folder, name := folderName.FindStringSubmatch(r.PathValue("folder")), r.PathValue("file")
 	if folder == nil || !publishedFile.MatchString(name) {
-		d.message(w, r, http.StatusNotFound, "No such page", "Nights are at /YYYY-MM-DD/summary.html, months at /YYYY-MM/month.html; the first page lists them.")
+		d.nowhere(w, r)
 		return
 	}
 	of, err := folderOf(folder[1])

@@ -525,3 +525,24 @@ func live() int64 {
 	runtime.ReadMemStats(&now)
 	return int64(now.HeapAlloc)
 }
+
+// Published pages lead back to index.html, and people shorten addresses: neither ends in a page that says nothing.
+func TestAddressesOfFoldersLeadToTheirPage(t *testing.T) {
+	o := open(t, "reconciler_readonly")
+	o.desk.People = nil
+	for path, want := range map[string]string{"/index.html": "/", "/2026-03-05": "/2026-03-05/summary.html", "/2026-03-05/": "/2026-03-05/summary.html", "/2026-03": "/2026-03/month.html",
+		"/2026-03.r2/": "/2026-03.r2/month.html", "/2026-03-05.r1": "/2026-03-05.r1/summary.html"} {
+		answer := httptest.NewRecorder()
+		o.desk.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		if answer.Code != http.StatusSeeOther || answer.Header().Get("Location") != want {
+			t.Errorf("%s: %d to %q, want %s", path, answer.Code, answer.Header().Get("Location"), want)
+		}
+	}
+	for _, path := range []string{"/nonsense", "/nonsense/", "/a/b/c", "/2026-3"} {
+		answer := httptest.NewRecorder()
+		o.desk.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		if answer.Code != http.StatusNotFound || !strings.Contains(answer.Body.String(), "No such page") {
+			t.Errorf("%s: %d %s", path, answer.Code, answer.Body)
+		}
+	}
+}
