@@ -27,8 +27,9 @@ func newExplainCommand(s *cli.Settings) *cobra.Command {
 		Long: `explain tells everything the books know about an id, in chronological order: the source rows, the decisions with their clauses, the ledger
 entries, what Stripe booked and in which payout it left, the refunds that were planned, approved and sent, and the reports they are in.
 
-Of an account or an e-mail address it tells what a support agent needs: purchases with their refund windows, the balance by grant, the last
-jobs with what was credited back, refund requests with the decision and what the customer was told, what Stripe refunded, disputes and open breaks.`,
+Of an account or an e-mail address it tells what a support agent needs: purchases with their refund windows, what Stripe charged and for what,
+the balance by grant, the last jobs with what was credited back, refund requests with the decision, what the customer was told and what the money waits
+for, what Stripe refunded, disputes and open breaks. Of an address that no account has it tells the charges that were paid with it.`,
 		Example: "  reconciler explain req_5512              why was this refund denied?\n  reconciler explain job_8841              was this failed job credited back?\n" +
 			"  reconciler explain ana@example.com       what does this customer ask about?\n  reconciler explain po_1QxT --json        what is in this payout?",
 		Args: cli.Arguments(cobra.ExactArgs(1)),
@@ -36,7 +37,7 @@ jobs with what was credited back, refund requests with the decision and what the
 			return wiring.WithReader(cmd, s, func(_ cli.Config, store *postgres.Store) error {
 				told, err := explain.Tell(cmd.Context(), store, time.Now(), args[0])
 				if errors.Is(err, explain.ErrUnknown) && strings.Contains(args[0], "@") { // standard error never shows an address
-					return cli.UsageError("nothing is known of this e-mail address: no account has it")
+					return cli.UsageError("nothing is known of this e-mail address: no account has it, and no charge that the platform does not know was paid with it")
 				}
 				if errors.Is(err, explain.ErrUnknown) {
 					return cli.UsageError("nothing is known of %w", err)

@@ -98,7 +98,7 @@ func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
 	}
 	for _, query := range []string{trail.Account, strings.ToUpper(trail.Email)} {
 		told := explained(query)
-		for _, want := range []string{trail.Account, trail.Purchase, "Balance by grant", "Last jobs", "Refund requests", "Refunds at Stripe", "Disputes", "Open breaks"} {
+		for _, want := range []string{trail.Account, trail.Purchase, "Charges at Stripe", "Balance by grant", "Last jobs", "Refund requests", "Refunds at Stripe", "Disputes", "Open breaks"} {
 			if !strings.Contains(told, want) {
 				t.Errorf("explain %s lacks %q:\n%s", query, want, told)
 			}
@@ -126,6 +126,9 @@ func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
 		RETURNING b.break_id AS break, c.id AS charge, c.customer_id AS customer`); err != nil {
 		t.Fatal(err)
 	}
+	if told := explained("KIM@example.org"); !strings.Contains(told, found.Charge) {
+		t.Errorf("who paid a charge without an account is not found by the address:\n%s", told)
+	}
 	shown, _ := runWith(t, cli.ExitDone, db.URL, folder, "breaks", "show", found.Break)
 	for args, told := range map[string]string{"breaks show": shown, "explain": explained(found.Charge)} {
 		for _, want := range []string{"kim@example.org", "order A-17", found.Customer} {
@@ -134,4 +137,66 @@ func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
 			}
 		}
 	}
+	// "I was charged twice" is answered from the customer's page.
+	var twice struct{ Account, Charge, Purchase string }
+	if err := db.Get(&twice, `SELECT b.account_id AS account, c.id AS charge, c.metadata_purchase_id AS purchase FROM reconciler.breaks b JOIN reconciler.stripe_charges c ON c.id = b.subject_id
+		WHERE b.kind = 'duplicate_charge' AND c.metadata_purchase_id <> '' ORDER BY b.break_id LIMIT 1`); err != nil {
+		t.Fatal(err)
+	}
+	var charges []map[string]any
+	for _, row := range told(t, explained(twice.Account, "--json"), "charges") {
+		if row["purchase_id"] == twice.Purchase {
+			charges = append(charges, row)
+		}
+	}
+	if len(charges) != 2 || charges[0]["id"] != twice.Charge && charges[1]["id"] != twice.Charge {
+		t.Fatalf("charges of %s, charged twice: %v", twice.Purchase, charges)
+	}
+	for _, charge := range charges {
+		want := "pays for the purchase"
+		if charge["id"] == twice.Charge {
+			want = "charged again for the same purchase"
+		}
+		if what, _ := charge["what"].(string); !strings.HasPrefix(what, want) {
+			t.Errorf("charge %s: %q, want %q", charge["id"], what, want)
+		}
+	}
+	// An approval that nobody has planned says so, and what is to be done.
+	var unpaid struct{ Request, Account string }
+	if err := db.Get(&unpaid, `SELECT d.request_id AS request, d.account_id AS account FROM reconciler.refund_decisions d JOIN platform.refund_requests r ON r.id = d.request_id
+		WHERE d.decision = 'approve' AND d.kind = 'unused_credits' AND d.refund_minor > 0 AND r.status NOT IN ('withdrawn', 'denied')
+		AND NOT EXISTS (SELECT FROM reconciler.refund_intents i WHERE i.request_id = d.request_id) AND NOT EXISTS (SELECT FROM reconciler.stripe_refunds f WHERE f.charge_id = d.charge_id)
+		AND NOT EXISTS (SELECT FROM reconciler.stripe_disputes f WHERE f.charge_id = d.charge_id) ORDER BY 1 LIMIT 1`); err != nil {
+		t.Fatal(err)
+	}
+	const next = "nobody has planned this refund: reconciler refunds plan"
+	if story := strings.Join(strings.Fields(explained(unpaid.Request)), " "); !strings.Contains(story, next) {
+		t.Errorf("explain %s does not say %q:\n%s", unpaid.Request, next, story)
+	}
+	for _, row := range told(t, explained(unpaid.Account, "--json"), "requests") {
+		if want := map[bool]string{true: next}[row["id"] == unpaid.Request]; row["next"] != want {
+			t.Errorf("request %s of %s waits for %q, want %q", row["id"], unpaid.Account, row["next"], want)
+		}
+	}
+}
+
+// told are the rows of a section of explain --json.
+func told(t *testing.T, page, section string) []map[string]any {
+	t.Helper()
+	var all struct {
+		Sections []struct {
+			Section string
+			Rows    []map[string]any
+		}
+	}
+	if err := json.Unmarshal([]byte(page), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all.Sections {
+		if s.Section == section {
+			return s.Rows
+		}
+	}
+	t.Fatalf("no section %s in %s", section, page)
+	return nil
 }

@@ -28,7 +28,8 @@ func (a account) page(ctx context.Context, store *postgres.Store, now time.Time)
 		Columns: []Column{{"id", "Account"}, {"email", "E-mail"}, {"status", "Status"}, {"created_at", "Since"}, {"credits", "Balance"}},
 		Rows:    [][]Cell{{text(a.ID), text(a.Email), text(a.Status), instant(a.CreatedAt), credits(a.Credits)}}}}
 	lots := func(ctx context.Context, store *postgres.Store) (Section, error) { return a.lots(ctx, store, now) }
-	for _, part := range []func(context.Context, *postgres.Store) (Section, error){a.purchases, lots, a.jobs, a.requests, a.refunds, a.disputes, a.breaks} {
+	requests := func(ctx context.Context, store *postgres.Store) (Section, error) { return a.requests(ctx, store, now) }
+	for _, part := range []func(context.Context, *postgres.Store) (Section, error){a.purchases, a.charges, lots, a.jobs, requests, a.refunds, a.disputes, a.breaks} {
 		section, err := part(ctx, store)
 		if err != nil {
 			return nil, err
@@ -82,6 +83,23 @@ func (a account) purchases(ctx context.Context, store *postgres.Store) (Section,
 	return section, err
 }
 
+// charges answer a customer who says that he was charged twice.
+func (a account) charges(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "charges", Title: "Charges at Stripe: what was taken, and for what", Empty: "Stripe has charged nothing", Columns: []Column{{"id", "Charge"}, {"purchase_id", "Purchase"},
+		{"created_at", "Made"}, {"method", "By"}, {"amount", "Amount"}, {"refunded", "Refunded"}, {"what", "What it is"}}}
+	type charge struct {
+		ID, Method, Currency, Amount, What string
+		PurchaseID                         string     `db:"purchase_id"`
+		CreatedAt                          *time.Time `db:"created_at"`
+		Refunded                           sql.NullString
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_charges", a.args(postgres.Args{"email": a.Email}), func(c charge) []Cell {
+		return []Cell{text(c.ID), text(c.PurchaseID), instant(c.CreatedAt), words(c.Method), amount(sql.NullString{String: c.Amount, Valid: true}, c.Currency), amount(c.Refunded, c.Currency), text(c.What)}
+	})
+	return section, err
+}
+
 func (a account) lots(ctx context.Context, store *postgres.Store, now time.Time) (Section, error) {
 	section := Section{Key: "lots", Title: "Balance by grant, newest first; the oldest credits are used first", Empty: "no credits were ever granted", Columns: []Column{{"id", "Granted by"}, {"kind", "Kind"}, {"granted_at", "Granted"},
 		{"credits", "Credits"}, {"used", "Used"}, {"refunded", "Refunded"}, {"remaining", "Left"}}}
@@ -116,22 +134,22 @@ func (a account) jobs(ctx context.Context, store *postgres.Store) (Section, erro
 	return section, err
 }
 
-func (a account) requests(ctx context.Context, store *postgres.Store) (Section, error) {
+func (a account) requests(ctx context.Context, store *postgres.Store, now time.Time) (Section, error) {
 	section := Section{Key: "requests", Title: "Refund requests, decisions, and what the customer was told", Empty: "no refund requests", Columns: []Column{{"id", "Request"}, {"requested_at", "Requested"}, {"about", "About"},
-		{"status", "Status"}, {"decision", "Decision"}, {"refund", "Refund"}, {"clauses", "Clauses"}, {"decided_on", "Night"}, {"told", "Told the customer"}}}
+		{"status", "Status"}, {"decision", "Decision"}, {"refund", "Refund"}, {"clauses", "Clauses"}, {"decided_on", "Night"}, {"told", "Told the customer"}, {"next", "What the money waits for"}}}
 	type request struct {
-		ID, Kind, About, Status, Decision, Currency, Clauses, Told string
-		RequestedAt                                                *time.Time `db:"requested_at"`
-		Refund                                                     sql.NullString
-		DecidedOn                                                  *reconcile.Date `db:"decided_on"`
+		ID, Kind, About, Status, Decision, Currency, Clauses, Told, Next string
+		RequestedAt                                                      *time.Time `db:"requested_at"`
+		Refund                                                           sql.NullString
+		DecidedOn                                                        *reconcile.Date `db:"decided_on"`
 	}
 	var err error
-	section.Rows, err = rows(ctx, store, "explain/account_requests", a.args(postgres.Args{"email": a.Email}), func(r request) []Cell {
+	section.Rows, err = rows(ctx, store, "explain/account_requests", a.args(postgres.Args{"email": a.Email, "as_of": now}), func(r request) []Cell {
 		var decidedOn Cell
 		if r.DecidedOn != nil {
 			decidedOn = text(r.DecidedOn.String())
 		}
-		return []Cell{text(r.ID), instant(r.RequestedAt), text(r.About), words(r.Status), words(r.Decision), amount(r.Refund, r.Currency), text(r.Clauses), decidedOn, letter(r.Told)}
+		return []Cell{text(r.ID), instant(r.RequestedAt), text(r.About), words(r.Status), words(r.Decision), amount(r.Refund, r.Currency), text(r.Clauses), decidedOn, letter(r.Told), text(r.Next)}
 	})
 	return section, err
 }

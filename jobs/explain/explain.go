@@ -73,9 +73,14 @@ func Tell(ctx context.Context, store *postgres.Store, now time.Time, query strin
 			told.Sections = append(told.Sections, sections...)
 		}
 	}
-	story, charges, cited, err := tellStory(ctx, store, query)
+	story, charges, cited, err := tellStory(ctx, store, now, query)
 	if err != nil {
 		return Told{}, err
+	}
+	if len(accounts) == 0 && strings.Contains(query, "@") { // somebody whom the platform doesn't know may have paid all the same
+		if err := store.Select(ctx, &charges, "explain/paid_by", postgres.Args{"email": query, "most": mostRows}); err != nil {
+			return Told{}, err
+		}
 	}
 	if len(story.Rows) > 0 {
 		if told.Title == "" {
@@ -87,6 +92,9 @@ func Tell(ctx context.Context, store *postgres.Store, now time.Time, query strin
 		paid, err := WhoPaid(ctx, store, charges)
 		if err != nil {
 			return Told{}, err
+		}
+		if told.Title == "" {
+			told.Title = "No account has this e-mail address; these charges were paid with it"
 		}
 		if len(paid.Rows) > 0 {
 			told.Sections = append(told.Sections, paid)
@@ -112,7 +120,7 @@ type storyLine struct {
 }
 
 // tellStory gathers what happened to an id and all that belongs to it, in order of time, the charges among that, and the clauses that it cites.
-func tellStory(ctx context.Context, store *postgres.Store, id string) (section Section, charges, cited []string, err error) {
+func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id string) (section Section, charges, cited []string, err error) {
 	section = Section{Key: "story", Title: "What happened (times are UTC)", Columns: []Column{{"at", "When"}, {"says", "What"}, {"source", "Where it is recorded"}, {"clause", "Clause"}}}
 	lines, about, err := journalEntry(ctx, store, id)
 	if err != nil {
@@ -137,13 +145,17 @@ func tellStory(ctx context.Context, store *postgres.Store, id string) (section S
 	}{
 		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/transactions", append(ids["transaction"], ids["charge"]...)}, {"explain/payouts", ids["payout"]},
 		{"explain/invoices", ids["invoice"]}, {"explain/intents", ids["intent"]}, {"explain/subscriptions", ids["subscription"]}, {"explain/jobs", ids["job"]}, {"explain/entries", ids["entry"]},
-		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", all},
+		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/refund_next", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", all},
 	} {
 		if len(part.ids) == 0 {
 			continue
 		}
 		var found []storyLine
-		if err := store.Select(ctx, &found, part.statement, postgres.Args{"ids": part.ids}); err != nil {
+		args := postgres.Args{"ids": part.ids}
+		if part.statement == "explain/refund_next" {
+			args["as_of"] = now
+		}
+		if err := store.Select(ctx, &found, part.statement, args); err != nil {
 			return section, nil, nil, err
 		}
 		lines = append(lines, found...)

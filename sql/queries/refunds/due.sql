@@ -8,11 +8,7 @@ WITH approved AS MATERIALIZED (
                                coalesce(bool_or(i.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')), false) AS live
                         FROM reconciler.refund_intents i WHERE i.account_id = d.account_id AND i.request_id = d.request_id) tried
     WHERE d.decision = 'approve' AND d.refund_minor > 0 AND d.kind = 'unused_credits' AND d.business_date <= @date::date AND NOT tried.live
-      AND NOT EXISTS (SELECT FROM {{ charges_as_of }} c
-                      LEFT JOIN {{ valid_purchases }} p ON p.id = d.purchase_id AND p.account_id = d.account_id
-                      LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
-                      CROSS JOIN LATERAL {{ charge_refunds }} f
-                      WHERE c.id = d.charge_id AND d.charge_id <> '' AND NOT f.is_surplus)
+      AND NOT {{ decision_answered }}
 ), taken AS MATERIALIZED (
     SELECT d.request_id, e.taken
     FROM approved d
