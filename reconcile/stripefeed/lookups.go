@@ -113,29 +113,33 @@ func (s *syncer) readEach(ctx context.Context, ids named, why lookup) error {
 
 // breakDownPayouts reads which balance transactions each automatic payout paid out.
 func (s *syncer) breakDownPayouts(ctx context.Context) error {
-	var ids []string
+	var payouts []struct {
+		ID         string `db:"id"`
+		BrokenDown bool   `db:"broken_down"`
+	}
 	again := s.upper // payouts since then are broken down even if they were before
 	if s.o.Again {
 		again -= monthDays * day
 	}
-	if err := s.o.Store.Select(ctx, &ids, "stripe/payouts_to_break_down", postgres.Args{"again": again}); err != nil {
+	if err := s.o.Store.Select(ctx, &payouts, "stripe/payouts_to_break_down", postgres.Args{"again": again}); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.client.options.SyncParallel)
-	for _, id := range ids {
-		group.Go(func() error { return s.breakDown(ctx, id) })
+	for _, p := range payouts {
+		group.Go(func() error { return s.breakDown(ctx, p.ID, p.BrokenDown) })
 	}
 	return group.Wait()
 }
 
-func (s *syncer) breakDown(ctx context.Context, payoutID string) error {
+func (s *syncer) breakDown(ctx context.Context, payoutID string, before bool) error {
 	l := transactions.listing
 	l.query = url.Values{"payout": {payoutID}}
 	batch := newBatch(s, transactions)
-	batch.payout = payoutID
+	batch.payout = true
 	err := pages(ctx, s.client, l, func(rows []*balanceTransaction, at time.Time) error {
 		for _, row := range rows {
+			row.payout = payoutID
 			if err := batch.add(ctx, row, at); err != nil {
 				return err
 			}
@@ -148,6 +152,9 @@ func (s *syncer) breakDown(ctx context.Context, payoutID string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("break down payout %s: %w", payoutID, err)
+	}
+	if before {
+		return nil
 	}
 	_, err = s.o.Store.Exec(ctx, "stripe/mark_broken_down", postgres.Args{"payout_id": payoutID})
 	return err

@@ -44,6 +44,8 @@ type balanceTransaction struct {
 	Status            string       `json:"status"`
 	Source            ref          `json:"source"`
 	AvailableOn       int64        `json:"available_on"`
+
+	payout string // the automatic payout that it was asked for by
 }
 
 type feeDetail struct {
@@ -313,6 +315,7 @@ func (t *balanceTransaction) store(c columns) error {
 	c.text("source_id", string(t.Source))
 	c.number("created_at", t.Created)
 	c.number("available_on", t.AvailableOn)
+	c.text("payout_id", t.payout)
 	return nil
 }
 

@@ -102,8 +102,8 @@ func streamByName(name string) stream {
 type batch struct {
 	s      *syncer
 	stream stream
-	payout string // the payout that the balance transactions are part of, if that is how they were asked for
-	final  bool   // they are read again although they are held as final
+	payout bool // they are asked for by the payout that paid them out
+	final  bool // they are read again although they are held as final
 	rows   int
 	seenAt int64 // the earliest clock of its pages: what is in it was so then
 	table  columns
@@ -230,17 +230,13 @@ func (b *batch) commit(ctx context.Context) error {
 		if b.stream.name == "invoices" {
 			return b.commitLines(ctx, tx)
 		}
-		if b.payout != "" {
-			_, err := tx.Exec(ctx, "stripe/assign_payout", postgres.Args{"payout_id": b.payout, "ids": b.table.texts["id"]})
-			return err
-		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	name := b.stream.name
-	if b.payout != "" {
+	if b.payout {
 		name = "payout_transactions"
 	}
 	b.s.count(name, b.rows)

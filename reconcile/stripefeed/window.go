@@ -16,6 +16,9 @@ func windowSeconds(from, to int64) int64 {
 	return min(max((to-from)/100, day), 30*day)
 }
 
+// againSeconds is how long the windows are of what is read once more: most of it has nothing new, and a window costs a request at least.
+const againSeconds = 8 * day
+
 // window is a part of a stream, and whether all of it is committed.
 type window struct {
 	from, to int64
@@ -25,6 +28,7 @@ type window struct {
 // windows are the parts of one stream that a sync reads, oldest first.
 type windows struct {
 	stream stream
+	mark   int64 // the stream's watermark when the sync began
 	mu     sync.Mutex
 	parts  []window
 	marked int // parts[:marked] are behind the watermark
@@ -38,10 +42,14 @@ func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, o
 		if err != nil {
 			return err
 		}
-		w := &windows{stream: stream}
+		w := &windows{stream: stream, mark: watermarks[stream.name]}
 		step := windowSeconds(from, s.upper)
-		if _, marked := watermarks[stream.name]; marked && stream.mayReturn {
+		_, marked := watermarks[stream.name]
+		switch {
+		case marked && stream.mayReturn:
 			step = max(step, (monthDays+2)*day) // there are few of them, and they are read every time
+		case marked && s.o.Again:
+			step = max(step, againSeconds)
 		}
 		for ; from < s.upper; from += step {
 			w.parts = append(w.parts, window{from: from, to: min(from+step, s.upper)})
@@ -109,7 +117,7 @@ func (s *syncer) readWindow(ctx context.Context, w *windows, index int) error {
 	s.windowsDone++
 	s.mu.Unlock()
 	s.count(w.stream.name, 0)
-	if w.marked == before {
+	if w.marked == before || w.parts[w.marked-1].to <= w.mark {
 		return nil
 	}
 	return s.advance(ctx, w.stream.name, w.parts[w.marked-1].to)
