@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -136,6 +138,9 @@ func (d *demo) configure(s *cli.Settings, nightsGiven bool) error {
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(math.MaxInt64) // the whole business is held in memory, and the worker's goal is no measure for that
+	}
 	business, err := d.business()
 	if err != nil {
 		return err
@@ -201,8 +206,8 @@ func (d *demo) openDatabase(ctx context.Context) (closeDatabase func() error, er
 	}
 	const database = "postgres"
 	server, err := localpg.Start(ctx, localpg.Options{
-		// Autovacuum keeps the planner informed, as on any real server.
-		Settings: map[string]string{"autovacuum": "on", "autovacuum_naptime": "1s"},
+		// Autovacuum keeps the planner informed, as on any real server; as often as there: with each new statistics plans are made anew.
+		Settings: map[string]string{"autovacuum": "on"},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w\nor let the demo play in an empty database of yours: --database-url", err)
