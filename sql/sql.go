@@ -167,7 +167,7 @@ const withoutSurplus = "(SELECT s.* FROM %[1]s s WHERE NOT EXISTS (SELECT FROM "
 	" UNION ALL SELECT k.* FROM (SELECT DISTINCT d.row_id FROM " + surplusIDs + ") d" +
 	" CROSS JOIN LATERAL (SELECT s.* FROM (SELECT s.* FROM %[1]s s WHERE s.id = d.row_id OFFSET 0) s ORDER BY s.%[3]s, s::text COLLATE \"C\" LIMIT 1) k)"
 
-const surplusIDs = "reconciler.rejects d WHERE d.relation = '%[2]s' AND d.field = 'id' AND d.problem LIKE 'is not unique%%'"
+const surplusIDs = "reconciler.rejects d WHERE d.relation = '%[2]s' AND d.cause = 'duplicate'"
 
 // Statement returns the statement of that name. Asking for one that doesn't exist is a programming error, as is an unknown fragment, hence the panics;
 // a test prepares every name that the code uses.

@@ -1,4 +1,5 @@
--- What breaks the contract among the newest rows, by field and problem, with the three values that most of them have. Personal values are not repeated.
+-- What breaks the contract among the newest rows, by field and problem, with the three values that most of them have. Personal values are not
+-- repeated.
 WITH sample AS MATERIALIZED (
     SELECT e.* FROM source.[[ .Name ]] e ORDER BY e.[[ .FirstSeen ]] DESC NULLS FIRST LIMIT @rows::int
 ), looked_at_[[ .Name ]] AS MATERIALIZED (

@@ -1,6 +1,6 @@
 -- What of the ids in twice is to be said, with how many rows there are of each as of the night; and how many there are too many in all.
 kept AS (
-    INSERT INTO reconciler.rejects (account_id, business_date, relation, row_id, field, value, problem)
-    SELECT account_id, @date::date, @relation::text, id, 'id', id, 'is not unique: ' || rows || ' rows' FROM twice
+    INSERT INTO reconciler.rejects (account_id, business_date, cause, relation, row_id, field, value, problem)
+    SELECT account_id, @date::date, 'duplicate', @relation::text, id, 'id', id, 'is not unique: ' || rows || ' rows' FROM twice
 )
 SELECT count(*) AS ids, coalesce(sum(rows - 1), 0)::text AS surplus FROM twice

@@ -1,1 +1,1 @@
-DELETE FROM reconciler.rejects WHERE business_date = @date::date AND field = 'id' AND problem LIKE 'is not unique%'
+DELETE FROM reconciler.rejects WHERE business_date = @date::date AND cause = 'duplicate'

@@ -1,1 +1,1 @@
-DELETE FROM reconciler.rejects WHERE business_date = @date::date AND problem LIKE 'turned up late%'
+DELETE FROM reconciler.rejects WHERE business_date = @date::date AND cause = 'late'
