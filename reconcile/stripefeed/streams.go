@@ -13,6 +13,7 @@ import (
 // stream is one kind of objects: where it is listed and where it is kept.
 type stream struct {
 	name    string // of its table, and of its watermark
+	upsert  string // the statement that keeps its objects
 	listing listing
 	// mayReturn: an object of it may fail weeks after it had succeeded, so that the last month is read every time. There are few of them.
 	mayReturn bool
@@ -23,8 +24,8 @@ type stream struct {
 func newStream[T any, P interface {
 	object[T]
 	stored
-}](name string, l listing) stream {
-	st := stream{name: name, listing: l}
+}](name, upsert string, l listing) stream {
+	st := stream{name: name, upsert: upsert, listing: l}
 	st.read = func(ctx context.Context, s *syncer, l listing) error {
 		batch := newBatch(s, st)
 		err := pages(ctx, s.client, l, func(rows []P, at time.Time) error {
@@ -67,19 +68,19 @@ func newStream[T any, P interface {
 }
 
 var (
-	transactions  = newStream[balanceTransaction]("balance_transactions", listing{path: "/v1/balance_transactions", object: "balance_transaction"})
-	subscriptions = newStream[subscription]("subscriptions", listing{path: "/v1/subscriptions", object: "subscription", query: url.Values{"status": {"all"}}})
-	intents       = newStream[paymentIntent]("payment_intents", listing{path: "/v1/payment_intents", object: "payment_intent"})
+	transactions  = newStream[balanceTransaction]("balance_transactions", "stripe/upsert_balance_transactions", listing{path: "/v1/balance_transactions", object: "balance_transaction"})
+	subscriptions = newStream[subscription]("subscriptions", "stripe/upsert_subscriptions", listing{path: "/v1/subscriptions", object: "subscription", query: url.Values{"status": {"all"}}})
+	intents       = newStream[paymentIntent]("payment_intents", "stripe/upsert_payment_intents", listing{path: "/v1/payment_intents", object: "payment_intent"})
 	invoiceLines  = listing{object: "line_item", undated: true}
 
 	// streams are those that are read by windows of created.
 	streams = []stream{
 		transactions,
-		newStream[charge]("charges", listing{path: "/v1/charges", object: "charge"}),
-		returning(newStream[refund]("refunds", listing{path: "/v1/refunds", object: "refund"})),
-		newStream[dispute]("disputes", listing{path: "/v1/disputes", object: "dispute"}),
-		returning(newStream[payout]("payouts", listing{path: "/v1/payouts", object: "payout"})),
-		newStream[invoice]("invoices", listing{path: "/v1/invoices", object: "invoice"}),
+		newStream[charge]("charges", "stripe/upsert_charges", listing{path: "/v1/charges", object: "charge"}),
+		returning(newStream[refund]("refunds", "stripe/upsert_refunds", listing{path: "/v1/refunds", object: "refund"})),
+		newStream[dispute]("disputes", "stripe/upsert_disputes", listing{path: "/v1/disputes", object: "dispute"}),
+		returning(newStream[payout]("payouts", "stripe/upsert_payouts", listing{path: "/v1/payouts", object: "payout"})),
+		newStream[invoice]("invoices", "stripe/upsert_invoices", listing{path: "/v1/invoices", object: "invoice"}),
 		subscriptions,
 	}
 )
@@ -220,7 +221,7 @@ func (b *batch) commit(ctx context.Context) error {
 	err := b.s.o.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
 		args := b.table.args()
 		args["seen_at"] = b.seenAt
-		if _, err := tx.Exec(ctx, "stripe/upsert_"+b.stream.name, args); err != nil {
+		if _, err := tx.Exec(ctx, b.stream.upsert, args); err != nil {
 			return err
 		}
 		if b.final {
