@@ -76,7 +76,7 @@ func TestDryRunOfARangeSaysWhatTheBackfillDoes(t *testing.T) {
 			}
 		}
 	}
-	// Something turns up that would change what is published: it is named, row by row.
+	// Something arrives that would change what is published: it is named, row by row.
 	if err := b.lateJob("job_zz_late", reconcile.NightOf(b.date(2), time.UTC).Begin.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}

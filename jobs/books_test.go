@@ -108,7 +108,7 @@ func (m *booksOfAMonth) play(purchases int) {
 				m.entry(p, "refund", -p.credits)
 			}
 		case 8:
-			if m.date().Day%4 == 0 { // it turns up a day late
+			if m.date().Day%4 == 0 { // it arrives a day late
 				late := m.clock().AddDate(0, 0, -1)
 				m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) VALUES ($1, $2, 'usage', -4, $3)", m.id("late"), p.account, late)
 			}
@@ -422,7 +422,7 @@ func (m *booksOfAMonth) rolled(night reconcile.Night, measure string) map[string
 	return nil
 }
 
-// A purchase that turns up in a reported night is booked as a late item of the open one; the reported night stays as it is.
+// A purchase that arrives in a reported night is booked as a late item of the open one; the reported night stays as it is.
 func TestLatePurchaseIsBookedOnce(t *testing.T) {
 	t.Parallel()
 	m := newBooks(t)

@@ -296,7 +296,7 @@ window      p2 account=acct-0 open used=0 of 9223372036854775807 paid=1000 usd c
 	}
 }
 
-// late is the entry as one that turns up only before the given night.
+// late is the entry as one that arrives only before the given night.
 func late(e entry, turn int) entry {
 	e.Turn = turn
 	return e

@@ -522,7 +522,8 @@ func TestEvidenceThatIsDueIsInTheSummary(t *testing.T) {
 }
 
 // Nights of every such life come out the same whether they are done one by one or as a backfill; a dry run of them changes
-// nothing and finds nothing to change afterwards, nor does a verification of each. What is awaited, stuck, residual, won late or in part, returned or failed is told by all of them alike.
+// nothing and finds nothing to change afterwards, nor does a verification of each. What is awaited, stuck, residual, won late or in part, returned
+// or failed is told by all of them alike.
 func TestEveryWayToDoANightAgreesOnTheseLives(t *testing.T) {
 	t.Parallel()
 	l := newLives(t)

@@ -87,7 +87,7 @@ func TestEveryRowTwiceCountsOnce(t *testing.T) {
 	}
 }
 
-// TestSecondRowOfAnIDIsNotCreditedAgain: another row of a job that was credited back, purchase or request turns up on a later night.
+// TestSecondRowOfAnIDIsNotCreditedAgain: another row of a job that was credited back, purchase or request arrives on a later night.
 func TestSecondRowOfAnIDIsNotCreditedAgain(t *testing.T) {
 	t.Parallel()
 	s := stage{First: date("2026-03-05"), Nights: 3, Zone: time.UTC}

@@ -322,8 +322,8 @@ grant_without_purchase entry:e7 -5 5 credits granted; the entry names no purchas
 	}
 }
 
-// TestRowsThatBreakTheContractAndTurnUpLateAreNamedOnce: by the night that is open when they turn up, whatever is run again afterwards.
-func TestRowsThatBreakTheContractAndTurnUpLateAreNamedOnce(t *testing.T) {
+// TestRowsThatBreakTheContractAndArriveLateAreNamedOnce: by the night that is open when they arrive, whatever is run again afterwards.
+func TestRowsThatBreakTheContractAndArriveLateAreNamedOnce(t *testing.T) {
 	t.Parallel()
 	broken := ran("j1", "exploded", "", 5, "2026-03-05 12:00:00")
 	unsigned := entered("e1", "usage", 5, "j1", "2026-03-05 12:00:00")

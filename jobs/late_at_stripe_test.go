@@ -25,8 +25,8 @@ func TestTheBooksDoNotDependOnWhenStripeTells(t *testing.T) {
 	}
 }
 
-// disputesAndPayouts are what the journal came to by account, over nights in which disputes and payouts take random ways. Late: of what moved since the
-// night before, each night only comes to know some; the rest, the next night.
+// disputesAndPayouts are what the journal came to by account, over nights in which disputes and payouts take random ways. Late: of what moved since
+// the night before, each night only comes to know some; the rest, the next night.
 func disputesAndPayouts(t *testing.T, seed uint64, late bool) map[string]int64 {
 	t.Helper()
 	r, hides := rand.New(rand.NewPCG(seed, 1)), rand.New(rand.NewPCG(seed, 2))

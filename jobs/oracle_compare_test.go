@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	oracleCases = flag.Int("oracle.cases", testdb.Cases(240, 120), "how many random platforms the worker is held against the oracle with")
+	oracleCases = flag.Int("oracle.cases", testdb.Cases(240, 120), "how many random platforms the worker is compared with the oracle on")
 	oracleSeed  = flag.Int("oracle.seed", 1, "the seed of the first of them; the others follow it")
 	oracleAll   = flag.Bool("oracle.all", false, "show every difference as it is found, uncut, instead of cutting the first one down")
 	oracleBatch = flag.Int("oracle.batch", 60, "how many platforms share a database: their rows don't meet, and a night costs little more for many than for one")

@@ -89,7 +89,7 @@ func (g *generating) amount() int64 {
 	return draw[int64](g, "credits", 1, 3, 5, 10, 10, 10, 20, 100)
 }
 
-// turn is the night before which a row stamped t turns up: in time, but now and then after its night has been reported.
+// turn is the night before which a row stamped t arrives: in time, but now and then after its night has been reported.
 func (g *generating) turn(t time.Time) int {
 	if t.Before(g.night(0).Begin) || !g.chance(12) {
 		return 0
@@ -102,7 +102,7 @@ func (g *generating) turn(t time.Time) int {
 	return 0
 }
 
-// turnInBooks is the same for entries and purchases, which may also turn up late when they are stamped before the first night: the books opened with
+// turnInBooks is the same for entries and purchases, which may also arrive late when they are stamped before the first night: the books opened with
 // what there was of them.
 func (g *generating) turnInBooks(t time.Time) int {
 	if t.Before(g.night(0).Begin) && g.chance(12) {

@@ -38,7 +38,7 @@ type purchase struct {
 	InvoiceID   *string
 	CreatedAt   *time.Time
 	CompletedAt *time.Time
-	// Turn is the night, counted from 0, before which the row turns up in the table.
+	// Turn is the night, counted from 0, before which the row arrives in the table.
 	Turn int
 }
 
@@ -173,7 +173,7 @@ func (p platform) prefixed(prefix string) platform {
 	return out
 }
 
-// turn holds the rows that turn up before the given night, and the accounts before the first.
+// turn holds the rows that arrive before the given night, and the accounts before the first.
 func (p platform) turn(night int) platform {
 	var out platform
 	if night == 0 {

@@ -20,9 +20,9 @@ type oracle struct {
 	isHoliday func(reconcile.Date) bool
 	zone      *time.Location
 
-	books    platform             // all rows that have turned up, and what the nights posted
+	books    platform             // all rows that have arrived, and what the nights posted
 	reported []reconcile.Night    // in the order they ran
-	lateAt   map[string]time.Time // when an entry or a purchase that turned up late counts, by its id
+	lateAt   map[string]time.Time // when an entry or a purchase that arrived late counts, by its id
 	final    map[string]string    // approve or deny, by request
 	finalAt  map[string]time.Time // when that was decided
 	open     map[string]breakRow  // by breakRow.fault
@@ -282,7 +282,7 @@ func (o *oracle) rejects(n reconcile.Night) []rejectRow {
 	return rows
 }
 
-// lateRejects break the contract too, and turn up when the night that they are stamped in has been reported: the open one names them.
+// lateRejects break the contract too, and arrive when the night that they are stamped in has been reported: the open one names them.
 func (o *oracle) lateRejects(n reconcile.Night, turnedUp platform) []rejectRow {
 	late := func(stamps ...*time.Time) bool {
 		was := func(t *time.Time) bool {
@@ -315,7 +315,7 @@ func (o *oracle) lateRejects(n reconcile.Night, turnedUp platform) []rejectRow {
 	return rows
 }
 
-// night is the whole night of a business date, with the rows that have turned up before it. Nights are asked for in order.
+// night is the whole night of a business date, with the rows that have arrived before it. Nights are asked for in order.
 func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	o.books.add(more)
 	o.bookLateItems(n, more)
@@ -333,7 +333,7 @@ func (o *oracle) night(n reconcile.Night, more platform) verdict {
 	return v
 }
 
-// bookLateItems: a row that turns up in an already reported period, or in the time before, is booked in the open one.
+// bookLateItems: a row that arrives in an already reported period, or in the time before, is booked in the open one.
 func (o *oracle) bookLateItems(n reconcile.Night, turnedUp platform) {
 	if len(o.reported) == 0 {
 		return
@@ -372,7 +372,7 @@ func (o *oracle) post(n reconcile.Night, v verdict) {
 	}
 }
 
-// allEntries are those that have turned up so far, whatever their time.
+// allEntries are those that have arrived so far, whatever their time.
 func (o *oracle) allEntries() []posting { return o.entries(endOfTime) }
 
 var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)

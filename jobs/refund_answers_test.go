@@ -150,7 +150,7 @@ func TestRequestsAnsweredByRefunds(t *testing.T) {
 	play(first.End)
 	b.now.Store(first.End.Add(5 * time.Minute).Unix())
 
-	if err := b.worker.RunNight(context.Background(), first.Date, "sync-stripe"); err != nil { // a dry run goes by what is known of Stripe
+	if err := b.worker.RunNight(context.Background(), first.Date, "sync-stripe"); err != nil { // a dry run uses what is known of Stripe
 		t.Fatal(err)
 	}
 	var said bytes.Buffer

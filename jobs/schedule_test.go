@@ -191,7 +191,7 @@ func (w *worker) caughtUp(t testing.TB) (dates []string) {
 	return dates
 }
 
-// ticking is a clock that goes on from a night's end.
+// ticking is a clock that continues from a night's end.
 func ticking(n reconcile.Night) func() time.Time {
 	var ticks atomic.Int64 // jobs side by side look at it
 	return func() time.Time { return n.End.Add(time.Hour + time.Duration(ticks.Add(1))*time.Millisecond) }

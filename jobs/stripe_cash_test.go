@@ -14,7 +14,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-// A balance transaction that turns up when later nights are closed already: the night that learns of it does not go on from their closing,
+// A balance transaction that arrives when later nights are closed already: the night that learns of it does not continue from their closing,
 // says that it opens otherwise than the night before closed, and the one after is clean.
 func TestCashDoesNotGoOnFromAClosingThatNoLongerHolds(t *testing.T) {
 	t.Parallel()
@@ -57,7 +57,7 @@ func TestCashDoesNotGoOnFromAClosingThatNoLongerHolds(t *testing.T) {
 	}
 }
 
-// What turns up at Stripe for a night already reported is booked by the newest night that knows of it, once: the books tie again and stay so,
+// What arrives at Stripe for a night already reported is booked by the newest night that knows of it, once: the books tie again and stay so,
 // and a rerun of any night finds what it had found.
 func TestTransactionsThatTurnUpLateAreBookedOnce(t *testing.T) {
 	t.Parallel()
@@ -98,7 +98,7 @@ func TestTransactionsThatTurnUpLateAreBookedOnce(t *testing.T) {
 	}
 }
 
-// A night goes on from the closing before it and reads no older transaction; verification adds up all of them, and finds one that was
+// A night continues from the closing before it and reads no older transaction; verification adds up all of them, and finds one that was
 // altered in our tables.
 func TestVerifyFindsAnOldTransactionThatWasAltered(t *testing.T) {
 	t.Parallel()
@@ -129,8 +129,8 @@ func TestVerifyFindsAnOldTransactionThatWasAltered(t *testing.T) {
 	}
 }
 
-// Stripe dates by the second and its balance not at all: of what happens in the very second of its reading, before it or after it, the balance may have
-// any part. None of that is a residual, in that night or when it is run again with all of it known; what is missing beside it still is one.
+// Stripe dates by the second and its balance not at all: of what happens in the very second of its reading, before it or after it, the balance may
+// have any part. None of that is a residual, in that night or when it is run again with all of it known; what is missing beside it still is one.
 func TestTheSecondOfTheReadingIsOnEitherSide(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

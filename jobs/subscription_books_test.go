@@ -110,7 +110,7 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	night = close() // 13 January
 	require(night, "the balance was used", map[reconcile.AccountRole]int64{owed: 2900 - 841 + 2900 - 561 + 500 + 500, earned: 841 - 187 + 561 + 2500 - 500 + 500, tax: 500, balances: 0})
 
-	// Repeating an older night changes neither it nor what went on from it.
+	// Repeating an older night changes neither it nor what continued from it.
 	lines := func() (text string) {
 		t.Helper()
 		if err := b.db.QueryRow(`SELECT md5(string_agg(md5(l::text), '' ORDER BY l.business_date, l.entry_id, l.line_no)) || (SELECT md5(string_agg(md5(p::text), '' ORDER BY p.business_date, p.subject_id))
@@ -182,8 +182,8 @@ func TestCreditsOfARefundedSubscriptionClearTheRefund(t *testing.T) {
 	}
 }
 
-// What an invoice names as tax is owed to the tax office from the start: it is no part of what credits are worth, is never earned, and a refund takes it
-// back in proportion, the withheld fee's part excepted.
+// What an invoice names as tax is owed to the tax office from the start: it is no part of what credits are worth, is never earned, and a refund
+// takes it back in proportion, the withheld fee's part excepted.
 func TestTaxIsNoPartOfWhatCreditsAreWorth(t *testing.T) {
 	t.Parallel()
 	b := newBothBooks(t)

@@ -76,7 +76,7 @@ var SourceRelations = []SourceRelation{
 			required("status", typeText, noneOf("active, suspended or closed", "active", "suspended", "closed")),
 			required("created_at", typeTime, isNoTime),
 		}, Indexes: []SourceIndex{
-			{Column: "id", Cost: "every refund request is held against all accounts"},
+			{Column: "id", Cost: "every refund request is compared with all accounts"},
 			{Column: "lower(email)", Cost: "looking a customer up by e-mail address reads all accounts"},
 		}},
 	{Name: "purchases", ValuesStatement: "check/values_purchases", DuplicatesStatement: "duplicates/purchases",

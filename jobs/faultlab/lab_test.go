@@ -92,7 +92,7 @@ var (
 	worldErr  error
 )
 
-// clock is a simulated instant that everything of a lab goes by.
+// clock is a simulated instant that everything in a lab uses.
 type clock struct{ at atomic.Int64 }
 
 func (c *clock) now() time.Time   { return time.UnixMicro(c.at.Load()).UTC() }

@@ -451,7 +451,7 @@ func (l *life) finishJob(e event, now time.Time) bool {
 	return true
 }
 
-// lookback is how old what turns up may be for the next night to notice it.
+// lookback is how old what arrives may be for the next night to notice it.
 const lookback = 6 * 24 * time.Hour
 
 // postOnJob posts an entry about the last job: "debit N", "credit-back N" by staff, "adjust N"; "late" is one that says it is from when the job

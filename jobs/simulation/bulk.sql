@@ -1,6 +1,7 @@
 -- name: function
 -- What row number n of a night is, from a hash of it and the seed: the same on every server.
--- The parameters of all statements: $1 night as YYYYMMDD, $2 begin, $3 end, $4 jobs, $5 accounts, $6 seed, $7 failures a million, $8 faults a million.
+-- The parameters of all statements: $1 night as YYYYMMDD, $2 begin, $3 end, $4 jobs, $5 accounts, $6 seed, $7 failures a million, $8 faults a
+-- million.
 CREATE OR REPLACE FUNCTION pg_temp.bulk_row(night text, begin_at timestamptz, end_at timestamptz, jobs bigint, accounts bigint, seed bigint, failures bigint, faults bigint, n bigint)
 RETURNS TABLE (id text, account_id text, kind text, model text, status text, failure_code text, credit_cost bigint, created_at timestamptz, finished_at timestamptz, fault text)
 LANGUAGE sql IMMUTABLE AS $body$

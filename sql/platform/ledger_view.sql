@@ -18,7 +18,7 @@ CREATE FUNCTION platform.add_credit_entry() RETURNS trigger LANGUAGE plpgsql SEC
 BEGIN
     INSERT INTO billing.ledger (reconciler_id, account_id, kind, credits, purchase_id, job_id, idempotency_key, memo, created_at)
     VALUES (NEW.id, NEW.account_id::bigint, NEW.kind, NEW.credits, NEW.purchase_id::bigint, NEW.job_id::bigint, NEW.idempotency_key, NEW.memo, NEW.created_at);
-    RETURN NEW; -- a duplicate must stay an error: the worker goes by it
+    RETURN NEW; -- a duplicate must stay an error: the worker relies on it
 END
 $$;
 REVOKE ALL ON FUNCTION platform.add_credit_entry() FROM PUBLIC;

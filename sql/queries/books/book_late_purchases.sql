@@ -1,4 +1,4 @@
--- Completed purchases that turned up in a night already reported.
+-- Completed purchases that arrived in a night already reported.
 INSERT INTO reconciler.booked_purchases (account_id, purchase_id, kind, credits, amount_minor, tax_minor, currency, completed_at, booked_at, is_late)
 SELECT p.account_id, p.id, p.kind, p.credits, p.amount_minor, {{ invoice_tax }}, p.currency, p.completed_at, @begin::timestamptz, true
 FROM reconciler.rescans r

@@ -17,7 +17,7 @@ SELECT 'refund liability ties to open windows', s.measure, s.refundable_closing:
 FROM reconciler.liability_split s WHERE s.business_date = @date::date AND s.measure <> 'credits'
 UNION ALL
 SELECT 'journal ties to the balance at Stripe', c.currency,
-       -- A night run again sees what turned up since, which a later night has booked.
+       -- A night run again sees what arrived since, which a later night has booked.
        (c.closing_minor - coalesce((SELECT sum(t.net_minor) FROM reconciler.stripe_late l JOIN reconciler.stripe_balance_transactions t ON t.id = l.id
                                     WHERE l.created_at < k.stripe_through AND t.currency = c.currency AND (l.booked_on IS NULL OR l.booked_on > @date::date)), 0))::text,
        coalesce((SELECT b.closing FROM reconciler.ledger_balances b

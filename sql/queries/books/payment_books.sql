@@ -92,7 +92,7 @@ WITH resolved_since AS MATERIALIZED (
                         WHERE r.charge_id = c.id) t
     CROSS JOIN LATERAL {{ presented }} o
     WHERE t.created_at >= @books_begin::timestamptz AND t.created_at < @as_of::timestamptz
-      -- What turned up late counts from the night on that books it.
+      -- What arrived late counts from the night on that books it.
       AND NOT EXISTS (SELECT FROM reconciler.stripe_late x WHERE x.id = t.id AND (x.booked_on IS NULL OR x.booked_on > @date::date))
     UNION ALL
     SELECT s.account_id, s.purchase_id, l.currency, 0, 0, -l.amount_minor, 0, 0, 0

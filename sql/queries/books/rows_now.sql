@@ -1,4 +1,5 @@
--- How many rows of the ledger the night has read, with how many credits, and how many there are now: counted plainly, from an index where there is one.
+-- How many rows of the ledger the night has read, with how many credits, and how many there are now: counted plainly, from an index where there is
+-- one.
 SELECT (SELECT coalesce(sum(m.credits), 0) FROM reconciler.account_moves m WHERE m.business_date = @date::date)::text AS credits,
        (SELECT coalesce(sum(l.seen), 0) FROM reconciler.account_ledger l WHERE l.business_date = @date::date)::text AS read,
        ((SELECT count(*) FROM source.credit_entries e WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz)

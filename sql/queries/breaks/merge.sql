@@ -1,9 +1,8 @@
--- What a job has found tonight becomes the life of its breaks: new ones open, those that an earlier run of this night cleared open again, changed values are
--- noted, what isn't found any more clears; the findings are gone after. A break has one event at most, so that no branch depends on what
+-- What a job has found tonight becomes the life of its breaks: new ones open, those that an earlier run of this night cleared open again, changed
+-- values are noted, what isn't found any more clears; the findings are gone after. A break has one event at most, so that no branch depends on what
 -- another one writes: all see what was there before. Where a finding is of a break that stands on another account (moved), nothing is done unless
--- accounts_kept says that breaks/keep_account has seen to it.
--- What a person has resolved stays resolved while the values that say what is wrong stay what they were; which those are, by_ours and the others tell
--- of each kind.
+-- accounts_kept says that breaks/keep_account has seen to it. What a person has resolved stays resolved while the values that say what is wrong stay
+-- what they were; which those are, by_ours and the others tell of each kind.
 WITH moved AS MATERIALIZED (
     SELECT NOT @accounts_kept::boolean AND EXISTS (
         SELECT FROM reconciler.findings f

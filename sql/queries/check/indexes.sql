@@ -1,5 +1,5 @@
--- Every valid index on the platform's tables by its leading column or expression, and the part of the rows that are in it, where that leaves out more than rows
--- without a value; of a partitioned table those that each partition has. Views have none of their own, so they are not judged.
+-- Every valid index on the platform's tables by its leading column or expression, and the part of the rows that are in it, where that leaves out
+-- more than rows without a value; of a partitioned table those that each partition has. Views have none of their own, so they are not judged.
 WITH relations AS (
     SELECT c.oid, c.relname, c.relkind,
            CASE WHEN c.relkind = 'p' THEN ARRAY(SELECT p.relid::oid FROM pg_partition_tree(c.oid) p WHERE p.isleaf) ELSE ARRAY[c.oid] END AS parts

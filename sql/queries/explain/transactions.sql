@@ -1,4 +1,5 @@
--- Balance transactions by their ids, and those of charges, with their refunds and disputes: what Stripe's balance got of them, and in which payout it left.
+-- Balance transactions by their ids, and those of charges, with their refunds and disputes: what Stripe's balance got of them, and in which payout
+-- it left.
 SELECT t.created_at AS at, 'Stripe balance transaction ' || t.id AS source, '' AS clause,
        t.reporting_category || ' of ' || coalesce(nullif(t.source_id, ''), 'no object') || ': ' || {{ amount_mark }} || t.amount_minor || ' ' || t.currency || {{ amount_mark }} || ', fee ' || {{ amount_mark }} || t.fee_minor || ' ' || t.currency || {{ amount_mark }}
        || ', net ' || {{ amount_mark }} || t.net_minor || ' ' || t.currency || {{ amount_mark }}

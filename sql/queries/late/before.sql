@@ -1,5 +1,5 @@
--- The newest closed night that found no night before to go on from, with how many entries the ledger had before it; and whether the newest
--- closing up to this night that was held against the ledger did not tie.
+-- The newest closed night that found no night before to continue from, with how many entries the ledger had before it; and whether the newest
+-- closing up to this night that was compared with the ledger did not tie.
 SELECT b.business_date, b.entries,
        coalesce((SELECT c.difference <> 0 FROM reconciler.control_totals c
                  WHERE c.business_date <= @date::date AND c.check_name = @check::text

@@ -1,4 +1,4 @@
--- A rerun of an older night reads the jobs and purchases that have turned up in it since.
+-- A rerun of an older night reads the jobs and purchases that have arrived in it since.
 UPDATE reconciler.input_totals t
 SET reread_rows = now.rows, reread_amount = now.amount, reread_id_hash = now.id_hash
 FROM (SELECT 'jobs' AS relation, coalesce(sum(j.jobs), 0) AS rows, coalesce(sum(j.cost), 0) AS amount, coalesce(bit_xor(j.id_hash), 0) AS id_hash

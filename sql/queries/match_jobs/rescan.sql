@@ -1,4 +1,4 @@
--- Jobs of nights in which more rows have turned up since they were reported: looked at exactly.
+-- Jobs of nights in which more rows have arrived since they were reported: looked at exactly.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id)
 SELECT @date::date, @job::text, '', {{ job_subject }}
 FROM reconciler.rescans r

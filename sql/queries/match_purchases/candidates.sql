@@ -24,7 +24,7 @@ FROM (
     JOIN {{ valid_purchases }} p ON p.completed_at >= r.begins AND p.completed_at < r.ends
     WHERE r.business_date = @date::date AND r.relation = 'purchases'
     UNION ALL
-    -- Those that turned up from before the first night are booked already.
+    -- Those that arrived from before the first night are booked already.
     SELECT p.account_id, {{ purchase_subject }}, false, 0, 0
     FROM reconciler.booked_purchases b
     JOIN {{ valid_purchases }} p ON p.account_id = b.account_id AND p.id = b.purchase_id

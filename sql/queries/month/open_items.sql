@@ -1,6 +1,6 @@
 -- What the accounts of roles @roles held at the end of night @date, item by item: purchases with their charges and refunds, charges and refunds
--- that no purchase names, disputes, payouts, transactions that no rule knows, customers, months of tax. What was posted for one thing is one item for as long
--- as it doesn't add up to 0. Charges are posted as sums: they are taken apart into the balance transactions that the night booked.
+-- that no purchase names, disputes, payouts, transactions that no rule knows, customers, months of tax. What was posted for one thing is one item
+-- for as long as it doesn't add up to 0. Charges are posted as sums: they are taken apart into the balance transactions that the night booked.
 WITH nights AS MATERIALIZED (
     SELECT k.business_date, k.books_begin, k.stripe_from, k.stripe_through,
            -- The night that opens the balance at Stripe has what is from before the books in that.

@@ -1,4 +1,4 @@
--- Failure codes of the jobs under examination that have not been held against the policy yet.
+-- Failure codes of the jobs under examination that have not been compared with the policy yet.
 -- DISTINCT ON: looked up one by one, whatever the planner thinks of a table that was filled a moment ago.
 SELECT DISTINCT v.version, v.effective_from, j.status, coalesce(j.failure_code, '') AS failure_code
 FROM {{ subjects }} s

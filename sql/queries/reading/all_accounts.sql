@@ -1,5 +1,5 @@
--- Every account, where there is no night before to go on from. A night that is still open notes what it goes on from, for later nights to tell by
--- what turns up there.
+-- Every account, where there is no night before to continue from. A night that is still open notes what it continues from, for later nights to tell by
+-- what arrives there.
 WITH before AS MATERIALIZED (
     SELECT e.account_id, coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.credits <= 0), 0) AS net_usage,
            sum(e.credits) AS balance,

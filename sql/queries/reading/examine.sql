@@ -1,4 +1,5 @@
--- The rows of accounts that don't agree, and the late items, compared exactly, job by job. What is not plainly clean comes out; the totals have no job.
+-- The rows of accounts that don't agree, and the late items, compared exactly, job by job. What is not plainly clean comes out; the totals have no
+-- job.
 WITH looked_at AS MATERIALIZED (
     SELECT account_id, job_id, count(cost) AS jobs, coalesce(sum(cost), 0) AS cost, bool_and(plain) AS plain,
            coalesce(sum(net), 0) AS net, coalesce(sum(debit), 0) AS debits, count(*) - count(cost) AS entries, count(debit) AS usages

@@ -1,10 +1,9 @@
 -- The night's jobs, once: what there is of each account, and two fingerprints of the debits that should be there for its finished ones. A
 -- fingerprint is the exclusive or of a hash of each (job, credits), with a seed that nobody knew before. Where an account's debits are as many
 -- as its jobs ask for and both fingerprints are the same, they are those jobs' debits, each once, but for a chance of 2^-128 an account (random
--- functions assumed): below 2^-100 a night for up to 2^28 accounts. A job that one debit of its cost does not settle asks for a debit that can't be. A job
--- of no cost asks for none. What is added up how, and in which order,
--- is explained in reading/ledger. The union with nothing keeps the rules from being worked out again for
--- every sum, as OFFSET 0 would, with which no node could read its accounts by itself.
+-- functions assumed): below 2^-100 a night for up to 2^28 accounts. A job that one debit of its cost does not settle asks for a debit that can't be.
+-- A job of no cost asks for none. What is added up how, and in which order, is explained in reading/ledger. The union with nothing keeps the rules
+-- from being worked out again for every sum, as OFFSET 0 would, with which no node could read its accounts by itself.
 INSERT INTO reconciler.account_jobs (account_id, business_date, seen, kept, jobs, cost, id_hash, debits, first, second)
 SELECT account_id, @date::date, seen, seen - broken, seen - broken - elsewhere, small_cost + large_cost, id_hash, seen - broken - elsewhere - free, first, second
 FROM (

@@ -1,7 +1,8 @@
 -- The night's ledger, once, account by account; see reading/jobs for the fingerprints. Entries that are booked in another night are of that one.
 -- debit is null for a row that breaks the contract, and 0 for one that is no debit. Our own credit-backs come after, by reading/own_credit_backs.
 -- What it costs is the memory that each row touches of its account: so what nearly every row adds to comes first and is little, and what is few is
--- counted, and taken off. Debits are added up as int4, whose sum the server keeps within the group, and only those that are too large for it as bigint.
+-- counted, and taken off. Debits are added up as int4, whose sum the server keeps within the group, and only those that are too large for it as
+-- bigint.
 INSERT INTO reconciler.account_ledger (account_id, business_date, seen, kept, credits, taken, usage, credit_backs, id_hash, debits, first, second)
 SELECT account_id, @date::date, seen, seen - broken, others - small_usage - large_usage, taken, small_usage + large_usage, credit_backs, id_hash,
        seen - broken - no_debits, first, second

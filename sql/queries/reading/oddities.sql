@@ -1,4 +1,4 @@
--- Of the night's jobs, the few that did not succeed or were created before it: failure codes that have not been held against the policy
+-- Of the night's jobs, the few that did not succeed or were created before it: failure codes that have not been compared with the policy
 -- yet, and jobs that an entry older than the night names.
 WITH older AS MATERIALIZED (
     SELECT j.account_id, j.id FROM {{ valid_jobs }} j

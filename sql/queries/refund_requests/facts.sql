@@ -25,7 +25,7 @@ WITH request AS MATERIALIZED (
     JOIN same_email s ON s.request_id = r.id
     GROUP BY 1
 ), nearest AS MATERIALIZED (
-    -- Where nothing fits the details that a request goes by: the purchase that the fewest of them are wrong for.
+    -- Where nothing fits the details that a request gives: the purchase that the fewest of them are wrong for.
     SELECT DISTINCT ON (r.id) r.id AS request_id, x.other_date, x.other_amount, x.other_currency
     FROM request r
     JOIN same_email s ON s.request_id = r.id AND (coalesce(r.account_id, '') = '' OR s.account_id = r.account_id)

@@ -1,4 +1,5 @@
--- Takes out what an earlier run of the night has left and found, and says whether Stripe was looked at for it; where it wasn't, what was counted goes too.
+-- Takes out what an earlier run of the night has left and found, and says whether Stripe was looked at for it; where it wasn't, what was counted
+-- goes too.
 WITH look AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM reconciler.stripe_syncs y WHERE y.business_date = @date::date AND y.status = 'complete') AS complete
 ), found AS (DELETE FROM reconciler.findings WHERE business_date = @date::date AND job = @job::text),

@@ -1,4 +1,4 @@
--- Opening to closing per currency; and Stripe's Balance object, where one was read within a day after the night. It goes on from the newest
+-- Opening to closing per currency; and Stripe's Balance object, where one was read within a day after the night. It continues from the newest
 -- night before whose closing still holds, or with @from_the_first from the first balance transaction that there ever was: the sum is the
 -- same, and verification asks for it.
 INSERT INTO reconciler.stripe_cash (business_date, currency, opening_minor, activity_minor, payouts_minor, available_minor, pending_minor,
@@ -38,7 +38,8 @@ WITH RECURSIVE taken AS (
 ), theirs AS (
     SELECT b.currency, b.available_minor, b.pending_minor FROM reconciler.stripe_balances b JOIN taken ON taken.taken_at = b.taken_at
 ), second AS MATERIALIZED (
-    -- Stripe dates by the second, and its balance not at all: of what was created in the very second of the reading nobody knows whether the balance has it.
+    -- Stripe dates by the second, and its balance not at all: of what was created in the very second of the reading nobody knows whether the balance
+    -- has it.
     SELECT t.currency, t.net_minor, row_number() OVER (PARTITION BY t.currency ORDER BY t.id COLLATE "C") AS n
     FROM reconciler.stripe_balance_transactions t JOIN taken ON t.created_at = taken.taken_at
 ), possible (currency, n, minor) AS (

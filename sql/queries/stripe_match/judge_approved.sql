@@ -15,7 +15,7 @@ WITH overdue AS (
     SELECT q.account_id, q.purchase_id, e.taken FROM approved q CROSS JOIN LATERAL {{ taken_back }} e
 ), facts AS (
     SELECT s.in_scan, d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date, r.failed_on, d.refund_minor, d.currency,
-           -- A version that the policy file has no more goes by the strictest that it has.
+           -- A version that the policy file has no more is judged by the strictest that it has.
            greatest(d.business_date, r.failed_on) <= coalesce(o.through, (SELECT min(through) FROM overdue)) AS is_overdue,
            coalesce(r.is_paid, false) AS is_paid, coalesce(l.taken, 0) AS taken, coalesce(c.open, false) AS disputed, c.disputes, coalesce(c.gone_minor, 0) AS gone_minor,
            coalesce(q.status IN ('withdrawn', 'denied') AND coalesce(q.decided_at, q.requested_at) < @as_of::timestamptz, false) AS called_off,

@@ -1,4 +1,4 @@
--- Purchases to hold against Stripe: those completed since a counterpart could have been awaited, and those whose payment moved since.
+-- Purchases to compare with Stripe: those completed since a counterpart could have been awaited, and those whose payment moved since.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 SELECT @date::date, @scope::text, '', x.id, x.in_scan
 FROM (
