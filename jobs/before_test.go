@@ -13,9 +13,9 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 )
 
-// turnedUp is a business from before a night, and the entries of three of its accounts that turn up later: of one that the crowd knows, of one that has
-// a purchase without its grant by then, and of one without anything.
-func turnedUp(s stage, night int) (business, late platform) {
+// lateBusiness is a business from before a night, and the entries of three of its accounts that arrive later: of one that the crowd knows, of one that
+// has a purchase without its grant by then, and of one without anything.
+func lateBusiness(s stage, night int) (business, late platform) {
 	dayBefore, yearBefore := s.night(night-1).Begin.Add(12*time.Hour), s.night(night-365).Begin.Add(time.Hour)
 	business = crowd(s, 500, 30)
 	p := purchase{ID: "bought", AccountID: ref("buyer"), Kind: ref("credits"), Credits: ref[int64](50), AmountMinor: ref[int64](5000), Currency: ref("usd"),
@@ -45,7 +45,7 @@ func (w *worker) lateItems(t testing.TB) []string {
 }
 
 func bookedLate(s stage, first, night int) (items []string) {
-	_, late := turnedUp(s, first)
+	_, late := lateBusiness(s, first)
 	for _, e := range late.Entries {
 		items = append(items, fmt.Sprintf("%s of %s on %s", e.ID, e.CreatedAt.Format("2006-01-02"), s.night(night).Date))
 	}
@@ -81,14 +81,14 @@ func (w *worker) ties(t testing.TB, s stage, nights ...int) {
 	}
 }
 
-// The newest closing is held against the whole ledger: entries from before the first night that turned up after it were in no night's books, and
+// The newest closing is compared with the whole ledger: entries from before the first night that arrived after it were in no night's books, and
 // no later night ever tied.
 func TestBugEntriesFromBeforeTheFirstNightLeftAllNightsUntied(t *testing.T) {
 	for name, matching := range map[string]night.Matching{"fast": night.MatchFast, "exact": night.MatchExact} {
 		t.Run(name, func(t *testing.T) {
 			w, s := newWorker(t), testStage
 			w.matching = matching
-			business, late := turnedUp(s, 0)
+			business, late := lateBusiness(s, 0)
 			w.play(t, s, business, 0, 1, 2)
 			late.load(t, w.db.DB)
 			w.again(t, s, 3)
@@ -120,7 +120,7 @@ func TestBugEntriesFromBeforeTheFirstNightLeftAllNightsUntied(t *testing.T) {
 // An earlier night that is run after the first one is not in whose books its late rows are: the night that is still open has them.
 func TestBugNightBeforeTheFirstOneTookLateEntriesForItsOwn(t *testing.T) {
 	w, s := newWorker(t), testStage
-	business, late := turnedUp(s, 2)
+	business, late := lateBusiness(s, 2)
 	w.play(t, s, business, 2, 3)
 	before := w.rolled(t, s, 2, 3)
 	late.load(t, w.db.DB) // some stamped in night 1
@@ -128,7 +128,7 @@ func TestBugNightBeforeTheFirstOneTookLateEntriesForItsOwn(t *testing.T) {
 	compareLines(t, s.night(1).Date, bookedLate(s, 2, 4), w.lateItems(t))
 	w.again(t, s, 4)
 	w.ties(t, s, 1, 4)
-	_, again := turnedUp(s, 1)
+	_, again := lateBusiness(s, 1)
 	for i := range again.Entries {
 		again.Entries[i].ID += "-again"
 	}
@@ -148,7 +148,7 @@ func TestBugNightBeforeTheFirstOneTookLateEntriesForItsOwn(t *testing.T) {
 // The night that opens the books reads what is before it anew for as long as it is the newest.
 func TestFirstNightRunAgainReadsWhatIsBeforeIt(t *testing.T) {
 	w, s := newWorker(t), testStage
-	business, late := turnedUp(s, 0)
+	business, late := lateBusiness(s, 0)
 	w.play(t, s, business, 0)
 	late.load(t, w.db.DB)
 	w.again(t, s, 0, 1, 2)
@@ -161,7 +161,7 @@ func TestFirstNightRunAgainReadsWhatIsBeforeIt(t *testing.T) {
 // The first night run again after a later one: what is new before it belongs to the open night.
 func TestBugFirstNightRunAgainTookLateEntriesForItsOpening(t *testing.T) {
 	w, s := newWorker(t), testStage
-	business, late := turnedUp(s, 0)
+	business, late := lateBusiness(s, 0)
 	w.play(t, s, business, 0, 1)
 	before := w.rolled(t, s, 0)
 	late.load(t, w.db.DB)
@@ -177,7 +177,7 @@ func TestBugFirstNightRunAgainTookLateEntriesForItsOpening(t *testing.T) {
 // A night that was left out is in nobody's books either; nor is what a night noted that was stopped before it was reported.
 func TestBugEntriesOfNightsThatWereLeftOutLeftAllLaterOnesUntied(t *testing.T) {
 	w, s := newWorker(t), testStage
-	business, late := turnedUp(s, 3)
+	business, late := lateBusiness(s, 3)
 	w.play(t, s, business, 0, 1, 3)
 	late.load(t, w.db.DB) // some stamped in night 2
 	w.again(t, s, 4)
@@ -205,13 +205,13 @@ func TestBugEntriesOfNightsThatWereLeftOutLeftAllLaterOnesUntied(t *testing.T) {
 	}
 }
 
-// A ledger too long for that is not gone through from its beginning before it doesn't tie; then the same night books what has turned up.
+// A ledger too long for that is not gone through from its beginning before it doesn't tie; then the same night books what has arrived.
 func TestLongLedgerThatDoesNotTieIsSearchedFromItsBeginning(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = night.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{LookBackRows: 1, ShareRows: 1, LedgerRows: 1}
 	s.First = date("2026-03-28")
-	business, late := turnedUp(s, 0)
+	business, late := lateBusiness(s, 0)
 	w.play(t, s, business, 0, 1)
 	late.load(t, w.db.DB)
 	w.again(t, s, 2)
@@ -227,7 +227,7 @@ func TestLongLedgerThatDoesNotTieIsSearchedFromItsBeginning(t *testing.T) {
 // Earlier versions noted nothing of what was before the first night. The error says what helps, and it does.
 func TestUntiedLedgerNamesTheWayOut(t *testing.T) {
 	w, s := newWorker(t), testStage
-	business, late := turnedUp(s, 0)
+	business, late := lateBusiness(s, 0)
 	w.play(t, s, business, 0, 1)
 	w.db.MustExec("DELETE FROM reconciler.ledger_before")
 	w.db.MustExec("DELETE FROM reconciler.account_entries_before")
@@ -245,7 +245,7 @@ func TestUntiedLedgerNamesTheWayOut(t *testing.T) {
 	w.again(t, s, 4, 5)
 }
 
-// A purchase from before the first night that turns up with its grant was in nobody's money.
+// A purchase from before the first night that arrives with its grant was in nobody's money.
 func TestBugPurchaseFromBeforeTheFirstNightWasInNoBooks(t *testing.T) {
 	w, s := newWorker(t), testStage
 	p := platform{Purchases: []purchase{bought("p1", 50, "2026-03-04 12:00:00")}}
@@ -267,8 +267,8 @@ window      p1 account=acct-0 open used=0 of 50 paid=1000 usd completed=2026-03-
 	w.ties(t, s, 2, 3)
 }
 
-// Whatever nights are run, left out, run again and run too late, and whichever of them entries turn up for meanwhile: all totals tie, and each entry is
-// in the books once.
+// Whatever nights are run, left out, run again and run too late, and whichever of them entries arrive for meanwhile: all totals tie, and each entry
+// is in the books once.
 func TestBooksTieWheneverEntriesTurnUp(t *testing.T) {
 	w, s := newWorker(t), testStage
 	for seed := range uint64(4) {

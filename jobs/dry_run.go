@@ -60,7 +60,7 @@ func (w *Worker) rehearseNight(ctx context.Context, out io.Writer, rehearsal *po
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	published := rehearsedReports{}
-	runErr := w.runNight(ctx, date, runOptions{only: only, hasTurn: true, rehearsal: rehearsal, inspect: published.look})
+	runErr := w.runNight(ctx, date, runOptions{only: only, turnTaken: true, rehearsal: rehearsal, inspect: published.look})
 	if runErr != nil && !errors.Is(runErr, night.ErrIntegrity) {
 		return runErr // the transaction may have ended with it
 	}
@@ -82,12 +82,12 @@ func (w *Worker) rehearseNight(ctx context.Context, out io.Writer, rehearsal *po
 const maxRehearsalLines = 20
 
 type rehearsedCreditBack struct {
-	JobID       string `db:"job_id"`
-	AccountID   string `db:"account_id"`
-	FailureCode string `db:"failure_code"`
-	CreditBack  int64  `db:"credit_back"`
-	Clause      string `db:"clause"`
-	EntryID     string `db:"entry_id"`
+	JobID       string
+	AccountID   string
+	FailureCode string
+	CreditBack  int64
+	Clause      string
+	EntryID     string
 }
 
 func (w *Worker) tellCreditBacks(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date) error {
@@ -158,10 +158,10 @@ func (w *Worker) newCreditBacks(ctx context.Context, rehearsal *postgres.Store, 
 // tellDecisions lists the refund requests that would be decided for good and are not yet.
 func (w *Worker) tellDecisions(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date) error {
 	type decision struct {
-		RequestID   string `db:"request_id"`
-		AccountID   string `db:"account_id"`
+		RequestID   string
+		AccountID   string
 		Decision    string
-		RefundMinor int64 `db:"refund_minor"`
+		RefundMinor int64
 		Currency    string
 		Credits     int64
 		Clauses     string
@@ -202,14 +202,14 @@ func (w *Worker) tellDecisions(ctx context.Context, out io.Writer, rehearsal *po
 // tellRefunds lists what approved plans have left to send, and says whether this worker would send it. Only the newest night would.
 func (w *Worker) tellRefunds(ctx context.Context, out io.Writer, rehearsal *postgres.Store, date reconcile.Date) error {
 	var plans []struct {
-		PlanID      string `db:"plan_id"`
-		ApprovedBy  string `db:"approved_by"`
+		PlanID      string
+		ApprovedBy  string
 		Currency    string
 		Refunds     int64
-		AmountMinor numbers.Number `db:"amount_minor"`
+		AmountMinor numbers.Number
 		Credits     string
 	}
-	if err := w.Store.Select(ctx, &plans, "dry_run/refunds", postgres.Args{}); err != nil {
+	if err := w.Store.Select(ctx, &plans, "dry_run/refunds", nil); err != nil {
 		return err
 	}
 	if len(plans) == 0 {

@@ -27,8 +27,8 @@ func loadPeriod(ctx context.Context, q postgres.Querier, period string) (state p
 }
 
 type reportedNight struct {
-	BusinessDate reconcile.Date `db:"business_date"`
-	Before       bool           // before the period
+	BusinessDate reconcile.Date
+	Before       bool // before the period
 }
 
 // MissingNights are those of a month that have not been reported; before the very first night ever there was nothing to report.

@@ -57,18 +57,18 @@ func (w *Worker) TestPolicy(ctx context.Context, policies reconcile.Policies, fr
 }
 
 type replayedCreditBack struct {
-	BusinessDate  reconcile.Date `db:"business_date"`
-	AccountID     string         `db:"account_id"`
-	JobID         string         `db:"job_id"`
-	Status        string         `db:"status"`
-	FailureCode   string         `db:"failure_code"`
-	FinishedAt    time.Time      `db:"finished_at"`
-	Class         string         `db:"class"`
-	Debited       int64          `db:"debited"`
-	CreditedEver  int64          `db:"credited_ever"`
-	Decision      string         `db:"decision"`
-	CreditBack    int64          `db:"credit_back"`
-	PolicyVersion string         `db:"policy_version"`
+	BusinessDate  reconcile.Date
+	AccountID     string
+	JobID         string
+	Status        string
+	FailureCode   string
+	FinishedAt    time.Time
+	Class         string
+	Debited       int64
+	CreditedEver  int64
+	Decision      string
+	CreditBack    int64
+	PolicyVersion string
 }
 
 func (r replayedCreditBack) replay(policies reconcile.Policies) (change PolicyChange, differs bool, err error) {
@@ -89,12 +89,12 @@ func (r replayedCreditBack) replay(policies reconcile.Policies) (change PolicyCh
 }
 
 type replayedDecision struct {
-	RequestID   string `db:"request_id"`
-	AccountID   string `db:"account_id"`
-	Decision    string `db:"decision"`
-	RefundMinor *int64 `db:"refund_minor"`
-	Currency    string `db:"currency"`
-	Reasons     string `db:"reasons"`
+	RequestID   string
+	AccountID   string
+	Decision    string
+	RefundMinor *int64
+	Currency    string
+	Reasons     string
 }
 
 func (d replayedDecision) refund() int64 {

@@ -133,12 +133,12 @@ func TestNightThatIsStillWrittenTo(t *testing.T) {
 	w.again(t, s, 1, 2, 3)
 }
 
-// Of a history too long to be added up again every night, rows that turn up are found all the same: of the last nights at once, of older ones
+// Of a history too long to be added up again every night, rows that arrive are found all the same: of the last nights at once, of older ones
 // when it is their turn.
 func TestLateEntriesOfALongHistory(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = night.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{LookBackRows: 1, ShareRows: 1, LedgerRows: 1}
 	p := crowd(s, 900, 30)
 	var late []entry
 	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
@@ -180,7 +180,7 @@ func TestBugEmptyNightsBeforeTheLookBackStoppedAllLaterOnes(t *testing.T) {
 func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = night.Sizes{TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{ShareRows: 1, LedgerRows: 1}
 	w.play(t, s, crowd(s, 900, 30), 0, 1, 2, 3)
 	w.Settings.LateLookbackNights = 1
 	change := func(by int) {
@@ -222,13 +222,13 @@ func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
 func TestLongLedgerIsSummedWhenAMonthEnds(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = night.Sizes{LookBackRows: 1, TurnRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{LookBackRows: 1, ShareRows: 1, LedgerRows: 1}
 	s.First = date("2026-03-28")
 	w.play(t, s, crowd(s, 900, 30), 0, 1)
 	w.Settings.LateLookbackNights = 1
 	change := `UPDATE platform.credit_entries SET credits = credits + 7 WHERE id = (
 		SELECT id FROM platform.credit_entries WHERE kind = 'promo' AND credits > 0 AND credits < 100 AND created_at < $1 ORDER BY id LIMIT 1) RETURNING id`
-	var changed string // unlike one that turns up, it can't be booked
+	var changed string // unlike one that arrives, it can't be booked
 	if err := w.db.Get(&changed, change, s.night(0).Begin); err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ func TestSetsAreRecognizedByTheRuleOfTheCore(t *testing.T) {
 		night, books := reconcile.NightOf(date, zone), reconcile.NightOf(begins, zone).Begin
 		err := store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
 			_, err := tx.Exec(ctx, "books/recognize", postgres.Args{"date": date, "begin": night.Begin, "end": night.End, "begin_date": begins, "books_begin": books,
-				"goes_on": date != begins, "from": night.Begin, "as_of": night.End, "opens": date == begins, "zone": zone.String()})
+				"continues": date != begins, "from": night.Begin, "as_of": night.End, "opens": date == begins, "zone": zone.String()})
 			return err
 		})
 		if err != nil {

@@ -111,7 +111,7 @@ func (w *Worker) RefundDesk() *refunds.Desk {
 type runOptions struct {
 	only       []string        // the jobs to do; none: all, and the night is reported at the end
 	unlessDone bool            // a night that is found completed once its lock is taken is left out
-	hasTurn    bool            // the caller has taken the turn, for several nights
+	turnTaken  bool            // by the caller, for several nights
 	rehearsal  *postgres.Store // when set, everything is done in its transaction, which is rolled back
 	matching   night.Matching  // "": as the settings say
 	// inspect, in a rehearsal, looks at the prepared reports before they are thrown away.
@@ -149,9 +149,10 @@ func (w *Worker) runOpenNight(ctx context.Context, date reconcile.Date, o runOpt
 	return w.runNight(ctx, date, o)
 }
 
-// night is what the steps of a night are handed.
-func (w *Worker) night(date reconcile.Date, zone *time.Location, o runOptions) *night.Night {
-	n := &night.Night{
+// night is what the steps of a night are handed: it finds out where the night stands, which stays so while the worker has the turn, and has the
+// database keep what several of its statements need: their settings, and where there are few rows their plans too.
+func (w *Worker) night(ctx context.Context, date reconcile.Date, zone *time.Location, o runOptions) (*night.Night, error) {
+	n := night.Night{
 		Night: reconcile.NightOf(date, zone), Store: w.Store, Policies: w.Policies, Settings: w.Settings.Defaults(),
 		Run: night.Run{CodeVersion: w.CodeVersion, Whole: len(o.only) == 0, Rehearsal: o.rehearsal != nil, Clock: w.now, Step: w.step},
 	}
@@ -163,7 +164,22 @@ func (w *Worker) night(date reconcile.Date, zone *time.Location, o runOptions) *
 		n.Settings.Matching = o.matching
 	}
 	n.Log = w.Log.With().Stringer("business_date", date).Time("as_of", n.AsOf()).Logger()
-	return n
+	var standing struct {
+		Revision int
+		Reported reconcile.Date
+		Rows     int64
+	}
+	limit := n.Settings.Sizes.PlannedRows
+	if err := n.Store.Get(ctx, &standing, "runs/standing", postgres.Args{"date": date, "begin": n.Begin, "end": n.End, "limit": limit}); err != nil {
+		return nil, err
+	}
+	n.Revision, n.Run.Reported = standing.Revision, standing.Reported
+	if standing.Rows > limit {
+		standing.Rows = 0
+	}
+	n.Run.Few = standing.Rows > 0
+	w.Store.KeepSessions(night.MatchingTx.Setting(map[string]any{"work_mem": night.MatchingTx.WorkMem}).Settings, standing.Rows)
+	return night.New(n), nil
 }
 
 func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions) (err error) {
@@ -179,7 +195,7 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	if !o.hasTurn {
+	if !o.turnTaken {
 		turn, err2 := w.takeTurn(ctx)
 		if errors.Is(err2, postgres.ErrLockHeld) {
 			err2 = w.atWork(ctx, err2)
@@ -194,13 +210,13 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 	if err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
 	}
-	n := w.night(date, zone, o)
 	if o.unlessDone {
-		if done, err := isDone(ctx, n); err != nil || done {
+		if done, err := isDone(ctx, store, date); err != nil || done {
 			return err
 		}
 	}
-	if err := w.stand(ctx, n); err != nil {
+	n, err := w.night(ctx, date, zone, o)
+	if err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
 	}
 	if n.Run.Whole {
@@ -221,26 +237,6 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 	return err
 }
 
-// stand finds out where the night stands, which stays so while it has its turn, and has the database keep what several of its statements need: their
-// settings, and where there are few rows their plans too.
-func (w *Worker) stand(ctx context.Context, n *night.Night) error {
-	var standing struct {
-		Revision int
-		Reported reconcile.Date
-		Rows     int64
-	}
-	if err := n.Store.Get(ctx, &standing, "runs/standing", n.Span(postgres.Args{"date": n.Date, "limit": n.Settings.Sizes.PlannedRows})); err != nil {
-		return err
-	}
-	n.Revision, n.Run.Reported = standing.Revision, standing.Reported
-	if standing.Rows > n.Settings.Sizes.PlannedRows {
-		standing.Rows = 0
-	}
-	n.Run.Few = standing.Rows > 0
-	w.Store.KeepSessions(night.With(night.MatchingTx.Settings, postgres.Args{"work_mem": night.MatchingTx.WorkMem}), standing.Rows)
-	return nil
-}
-
 // tellIndex has the index page say that the run has failed. It was written while the run was still under way.
 func (w *Worker) tellIndex(ctx context.Context, n *night.Night) {
 	if n.Run.Rehearsal || w.Reports == nil || ctx.Err() != nil {
@@ -258,7 +254,7 @@ func tellAuditHead(ctx context.Context, n *night.Night) {
 		return
 	}
 	var head night.AuditHead
-	err := n.Store.Get(ctx, &head, "audit/last_link", postgres.Args{})
+	err := n.Store.Get(ctx, &head, "audit/last_link", nil)
 	switch {
 	case errors.Is(err, sql.ErrNoRows): // nothing was ever changed
 	case err != nil:
@@ -289,10 +285,10 @@ func (w *Worker) takeTurn(ctx context.Context) (*postgres.Lock, error) {
 }
 
 // isDone says whether the whole night is completed.
-func isDone(ctx context.Context, n *night.Night) (bool, error) {
+func isDone(ctx context.Context, store *postgres.Store, date reconcile.Date) (bool, error) {
 	var completed []reconcile.Date
-	if err := n.Store.Select(ctx, &completed, "runs/completed_nights", postgres.Args{"from": n.Date, "to": n.Date}); err != nil {
-		return false, fmt.Errorf("night %s: %w", n.Date, err)
+	if err := store.Select(ctx, &completed, "runs/completed_nights", postgres.Args{"from": date, "to": date}); err != nil {
+		return false, fmt.Errorf("night %s: %w", date, err)
 	}
 	return len(completed) > 0, nil
 }
@@ -300,20 +296,20 @@ func isDone(ctx context.Context, n *night.Night) (bool, error) {
 // runSteps does the steps, and starts over when the platform was still writing rows of this night: all of its steps must use the same rows.
 func (w *Worker) runSteps(ctx context.Context, n *night.Night, o runOptions) error {
 	const attempts = 3
-	synced, lookBehind := false, false
+	synced, checkBaseline := false, false
 	for attempt := 1; ; attempt++ {
-		err := w.trySteps(ctx, n, o, lookBehind, &synced)
+		err := w.trySteps(ctx, n, o, checkBaseline, &synced)
 		if !errors.Is(err, source.ErrStillWritten) || attempt == attempts {
 			return err
 		}
-		lookBehind = lookBehind || errors.Is(err, source.ErrLookBehind)
-		n.Log.Warn().Err(err).Msg("starting over: rows of this night have turned up since it was read")
+		checkBaseline = checkBaseline || errors.Is(err, source.ErrBaselineChanged)
+		n.Log.Warn().Err(err).Msg("starting over: rows of this night have arrived since it was read")
 	}
 }
 
 // trySteps does the steps but for a sync that is done already.
-func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, lookBehind bool, synced *bool) (err error) {
-	n, read, err := w.open(ctx, base, lookBehind)
+func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, checkBaseline bool, synced *bool) (err error) {
+	n, read, err := w.open(ctx, base, checkBaseline)
 	if err != nil {
 		return fmt.Errorf("night %s: open: %w", base.Date, err)
 	}
@@ -341,9 +337,9 @@ func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, 
 }
 
 // open reads the night. What it returns reads the first row alone of an id that is there more than once.
-func (w *Worker) open(ctx context.Context, base *night.Night, lookBehind bool) (n *night.Night, read *source.Reading, err error) {
+func (w *Worker) open(ctx context.Context, base *night.Night, checkBaseline bool) (n *night.Night, read *source.Reading, err error) {
 	defer catchPanic(base, "open", &err)
-	return source.Open(ctx, base, lookBehind)
+	return source.Open(ctx, base, checkBaseline)
 }
 
 // runStep records how the step before ended when it begins its own; it returns how that ended, to be recorded.
@@ -412,11 +408,11 @@ func logJob(n *night.Night, job string, counts night.Counts, took time.Duration,
 func (w *Worker) atWork(ctx context.Context, held error) error {
 	var worker struct {
 		Worker       string
-		BusinessDate reconcile.Date `db:"business_date"`
+		BusinessDate reconcile.Date
 		Job          string
-		StartedAt    time.Time `db:"started_at"`
+		StartedAt    time.Time
 	}
-	if err := w.Store.Get(ctx, &worker, "runs/at_work", postgres.Args{}); err != nil {
+	if err := w.Store.Get(ctx, &worker, "runs/at_work", nil); err != nil {
 		return held // it says enough without
 	}
 	return fmt.Errorf("%w; begun last: %s of %s, by %s at %s", held, worker.Job, worker.BusinessDate, worker.Worker, worker.StartedAt.UTC().Format(time.RFC3339))

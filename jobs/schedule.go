@@ -13,7 +13,6 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
 // Schedule says when something is due, as cron does, but by the clock on the wall: a local time that the clocks skip in spring comes when
@@ -209,7 +208,7 @@ func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) 
 // NightsOnRecord reads from the database where the worker is.
 func (w *Worker) NightsOnRecord(ctx context.Context) (record NightsOnRecord, err error) {
 	var nights struct{ Completed, Begun sql.NullTime }
-	if err := w.Store.Get(ctx, &nights, "runs/nights_on_record", postgres.Args{}); err != nil {
+	if err := w.Store.Get(ctx, &nights, "runs/nights_on_record", nil); err != nil {
 		return record, fmt.Errorf("find the nights on record: %w", err)
 	}
 	if nights.Completed.Valid {

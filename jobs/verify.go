@@ -51,7 +51,7 @@ func (w *Worker) otherVersion(writtenBy string) (faults []publish.Fault) {
 	if writtenBy == w.CodeVersion {
 		return nil
 	}
-	return []publish.Fault{{Where: "version", What: fmt.Sprintf("version %s wrote these files, and this is version %s, whose texts may be others: verify with that version, too", writtenBy, w.CodeVersion)}}
+	return []publish.Fault{{Where: "version", What: publish.OtherTexts(writtenBy, "these files", w.CodeVersion)}}
 }
 
 // Verify compares a published night with what it was made from: every file against the manifest, the manifest against the database and the
@@ -119,14 +119,14 @@ var correctedInPlace = []string{
 // which differs names.
 func (w *Worker) changedPurchases(ctx context.Context, date reconcile.Date, differences []reports.FileDifference) (faults []publish.Fault, err error) {
 	var fields []struct {
-		PurchaseID string `db:"purchase_id"`
+		PurchaseID string
 		Field      string
 		Was        string
 		Now        string
-		IsGone     bool       `db:"is_gone"`
-		IsOfNight  bool       `db:"is_of_night"`
-		SeenAsOf   *time.Time `db:"seen_as_of"`
-		AskedBy    string     `db:"asked_by"`
+		IsGone     bool
+		IsOfNight  bool
+		SeenAsOf   *time.Time
+		AskedBy    string
 	}
 	span := reconcile.NightOf(date, w.Settings.Defaults().Zone)
 	if err := w.Store.Select(ctx, &fields, "verify/purchases_changed", postgres.Args{"begin": span.Begin, "as_of": span.End, "corrected_kinds": correctedInPlace}); err != nil {
@@ -186,8 +186,8 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 	}
 	var recorded struct {
 		Revision       int
-		ManifestSHA256 string `db:"manifest_sha256"`
-		PreviousSHA256 string `db:"previous_sha256"`
+		ManifestSHA256 string
+		PreviousSHA256 string
 	}
 	switch err := w.Store.Get(ctx, &recorded, "verify/publication", postgres.Args{"date": date}); {
 	case errors.Is(err, sql.ErrNoRows):
@@ -213,11 +213,11 @@ const maxPostedFaults = 100
 // verifyPosted compares the entries that the night posted with the ledger.
 func (w *Worker) verifyPosted(ctx context.Context, date reconcile.Date) (faults []publish.Fault, err error) {
 	var differences []struct {
-		EntryID  string `db:"entry_id"`
+		EntryID  string
 		Field    string
 		Expected string
 		Found    string
-		IsGone   bool `db:"is_gone"`
+		IsGone   bool
 	}
 	if err := w.Store.Select(ctx, &differences, "verify/posted_entries", postgres.Args{"date": date, "limit": maxPostedFaults + 1}); err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ type ZoneOfNights struct {
 
 type begunNight struct {
 	Date reconcile.Date `db:"business_date"`
-	AsOf time.Time      `db:"as_of"`
+	AsOf time.Time
 }
 
 // FindZone is the zone of the nights that the database has, under the name that it was given first; the configured one where there are none.
@@ -41,9 +41,9 @@ type begunNight struct {
 func FindZone(ctx context.Context, store *postgres.Store, sink storage.Storage, configured *time.Location) (found ZoneOfNights, err error) {
 	var kept struct {
 		Zone       string
-		FirstNight reconcile.Date `db:"first_night"`
+		FirstNight reconcile.Date
 	}
-	err = store.Get(ctx, &kept, "time_zone/kept", postgres.Args{})
+	err = store.Get(ctx, &kept, "time_zone/kept", nil)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return found, err
 	}
@@ -82,7 +82,7 @@ func FindZone(ctx context.Context, store *postgres.Store, sink storage.Storage, 
 }
 
 func begunNights(ctx context.Context, store *postgres.Store) (nights []begunNight, err error) {
-	err = store.Select(ctx, &nights, "time_zone/nights", postgres.Args{})
+	err = store.Select(ctx, &nights, "time_zone/nights", nil)
 	return nights, err
 }
 
@@ -106,7 +106,7 @@ func publishedZone(ctx context.Context, store *postgres.Store, sink storage.Stor
 		return "", nil
 	}
 	var published reconcile.Date
-	if err := store.Get(ctx, &published, "time_zone/first_published", postgres.Args{}); err != nil || published.IsZero() {
+	if err := store.Get(ctx, &published, "time_zone/first_published", nil); err != nil || published.IsZero() {
 		return "", err
 	}
 	latest, err := sink.Latest(ctx, published)
@@ -167,7 +167,7 @@ func learnZone(ctx context.Context, store *postgres.Store, nights []begunNight, 
 		return found, nil
 	}
 	var names, best []string
-	if err := store.Select(ctx, &names, "time_zone/names", postgres.Args{}); err != nil {
+	if err := store.Select(ctx, &names, "time_zone/names", nil); err != nil {
 		return ZoneOfNights{}, err
 	}
 	fewest := len(nights) + 1

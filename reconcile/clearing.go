@@ -43,9 +43,9 @@ var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// First what a lost dispute has paid of what was payable, which is no loss, and the platform's correction of the purchase, then what somebody has resolved,
-// each as far as it explains what stands; and what then stands against each other on the two accounts is offset: money that was charged beyond the purchase and given back, credits that were refunded
-// without a payment.
+// First what a lost dispute has paid of what was payable, which is no loss, and the platform's correction of the purchase, then what somebody has
+// resolved, each as far as it explains what stands; and what then stands against each other on the two accounts is offset: money that was charged
+// beyond the purchase and given back, credits that were refunded without a payment.
 func (b PaymentBooks) Clearing() PaymentClearing {
 	standing := map[AccountRole]*big.Int{PurchaseClearing: new(big.Int).Sub(b.Sold, b.Brought), RefundClearing: new(big.Int).Sub(b.Refunded, b.Payable)}
 	c := PaymentClearing{}

@@ -80,7 +80,7 @@ type Classification struct {
 	Match string
 	// Clause of the policy: 3.1 for system, 3.2 for user, 3 while unknown.
 	Clause string
-	// Reason in plain words, fit for the customer, to go on from "because" or a colon.
+	// Reason in plain words, fit for the customer, to follow "because" or a colon.
 	Reason string
 }
 

@@ -172,8 +172,8 @@ func (p BookedPurchase) IsLot() bool { return p.Kind == "credits" || p.Credits >
 // HasWindow says whether it can be refunded while it is unused: subscriptions can't (clause 4.1).
 func (p BookedPurchase) HasWindow() bool { return p.Kind == "credits" }
 
-// PostPurchase books a sale: it is owed to the customer, as a refund while its window is open, and its tax to the tax office. What the customer's balance paid was owed to
-// the customer before, and no charge will bring it.
+// PostPurchase books a sale: it is owed to the customer, as a refund while its window is open, and its tax to the tax office. What the customer's
+// balance paid was owed to the customer before, and no charge will bring it.
 func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
 	kind, description := EntryPurchase, fmt.Sprintf("Purchase %s of %d credits", p.PurchaseID, p.Credits)
 	if p.Late {

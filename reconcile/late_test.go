@@ -32,7 +32,7 @@ func sumOf(rows []reconcile.HashedRow) (sum uint64) {
 	return sum
 }
 
-// Whichever rows turned up late are named: any number of few, and a few of many.
+// Whichever rows arrived late are named: any number of few, and a few of many.
 func TestLateRowsAreNamed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rows := hashed(rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 200).Draw(t, "rows"))
@@ -53,7 +53,7 @@ func TestLateRowsAreNamed(t *testing.T) {
 	})
 }
 
-// Rows that were written together turn up together: a batch of a busy account used to be beyond the search.
+// Rows that were written together arrive together: a batch of a busy account used to be beyond the search.
 func TestBugBatchesOfLateRowsOfBusyAccountsWereNotNamed(t *testing.T) {
 	many := hashed(7, 3000)
 	for name, late := range map[string][]int{

@@ -11,21 +11,21 @@ import (
 
 // PlannedRefund is one refund of a plan: what an approved decision calls for. Amounts are minor units of Currency.
 type PlannedRefund struct {
-	AccountID   string `json:"account_id" db:"account_id"`
-	RequestID   string `json:"request_id" db:"request_id"`
-	PurchaseID  string `json:"purchase_id" db:"purchase_id"`
-	ChargeID    string `json:"charge_id" db:"charge_id"`
-	DecidedOn   Date   `json:"decided_on" db:"decided_on"` // the night of the decision
-	AmountMinor int64  `json:"amount_minor" db:"amount_minor"`
+	AccountID   string `json:"account_id"`
+	RequestID   string `json:"request_id"`
+	PurchaseID  string `json:"purchase_id"`
+	ChargeID    string `json:"charge_id"`
+	DecidedOn   Date   `json:"decided_on"` // the night of the decision
+	AmountMinor int64  `json:"amount_minor"`
 	// FeeMinor is withheld: amount and fee together are what was paid.
-	FeeMinor int64  `json:"fee_minor" db:"fee_minor"`
-	Currency string `json:"currency" db:"currency"`
+	FeeMinor int64  `json:"fee_minor"`
+	Currency string `json:"currency"`
 	// Credits leave the account.
-	Credits       int64  `json:"credits" db:"credits"`
-	Clauses       string `json:"clauses" db:"clauses"`
-	PolicyVersion string `json:"policy_version" db:"policy_version"`
+	Credits       int64  `json:"credits"`
+	Clauses       string `json:"clauses"`
+	PolicyVersion string `json:"policy_version"`
 	// Attempt counts the tries to pay this request; those before have definitely come to nothing.
-	Attempt int `json:"attempt" db:"attempt"`
+	Attempt int `json:"attempt"`
 }
 
 // IntentID names this try to pay this request, and nothing else: the idempotency key at Stripe comes from it.

@@ -3,6 +3,6 @@
 // and into the figures, so that all of them say the same by construction and memory doesn't grow with the night.
 //
 // It must never decide anything, read a clock, or know where the rows come from: whatever it writes was handed in, and the same
-// rows give the same bytes. Where files end up is the business of package storage; what is in them, of the packages beside it: tables, figures, pages,
-// workbook and journal.
+// rows give the same bytes. Where files end up is the business of package storage; what is in them, of the packages beside it: tables, figures,
+// pages, workbook and journal.
 package reports

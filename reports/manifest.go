@@ -44,17 +44,17 @@ type Inputs struct {
 
 // SourceTotal is what a night read of one relation of the platform.
 type SourceTotal struct {
-	Relation string         `db:"relation" json:"relation"`
-	Rows     int64          `db:"rows" json:"rows"`
-	Amount   numbers.Number `db:"amount" json:"amount"`
-	IDHash   numbers.Number `db:"id_hash" json:"id_hash"` // sum of the row ids' hashes
+	Relation string         `json:"relation"`
+	Rows     int64          `json:"rows"`
+	Amount   numbers.Number `json:"amount"`
+	IDHash   numbers.Number `json:"id_hash"` // sum of the row ids' hashes
 }
 
 // PreviousNight is the newest night that was published before this one.
 type PreviousNight struct {
-	BusinessDate   reconcile.Date `db:"business_date" json:"business_date"`
-	Revision       int            `db:"revision" json:"revision"`
-	ManifestSHA256 string         `db:"manifest_sha256" json:"manifest_sha256"`
+	BusinessDate   reconcile.Date `json:"business_date"`
+	Revision       int            `json:"revision"`
+	ManifestSHA256 string         `json:"manifest_sha256"`
 }
 
 func (b *built) manifest(revision int) Manifest {

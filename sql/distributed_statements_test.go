@@ -106,7 +106,8 @@ func distributed(t *testing.T) *testdb.DB {
 	return db
 }
 
-// Every statement that plain PostgreSQL takes is taken distributed, also as the cursor that pages are read from; and of relations whose ids are there twice.
+// Every statement that plain PostgreSQL takes is taken distributed, also as the cursor that pages are read from; and of relations whose ids are
+// there twice.
 func TestStatementsRunDistributed(t *testing.T) {
 	nodes := distributed(t)
 	one := plain(t)
@@ -132,8 +133,8 @@ func TestStatementsRunDistributed(t *testing.T) {
 	}
 }
 
-// besidesNights are topics and statements that no step of a night runs: what people ask, and what is asked of a database beforehand.
-var besidesNights = []string{"bench", "breaks/list", "check", "desk", "dry_run", "explain", "metrics", "month", "morning", "periods", "policy_test", "time_zone", "verify"}
+// outsideNights are topics and statements that no step of a night runs: what people ask, and what is asked of a database beforehand.
+var outsideNights = []string{"bench", "breaks/list", "check", "desk", "dry_run", "explain", "metrics", "month", "morning", "periods", "policy_test", "time_zone", "verify"}
 
 // Why what a night's statements find on the nodes goes through the coordinator, and how much that is. A statement that is not named is read,
 // worked out and written on the nodes, or reads what every node has a copy of.
@@ -215,7 +216,7 @@ func TestWhatIsPulledToTheCoordinator(t *testing.T) {
 	}
 	for _, name := range catalog.Names() {
 		s := catalog.Statement(name)
-		if !plannable(s) || slices.Contains(besidesNights, path.Dir(name)) || slices.Contains(besidesNights, name) {
+		if !plannable(s) || slices.Contains(outsideNights, path.Dir(name)) || slices.Contains(outsideNights, name) {
 			continue
 		}
 		try := newTrial(t, nodes, s)

@@ -4,8 +4,8 @@
 //
 // A statement is one file below queries/, named by its path ("match_jobs/find_breaks"), or made of the table SourceRelations and a template
 // of contract/. It says @name for a parameter,
-// source.jobs for a relation of the platform (whatever schema that is; see Catalog for every_row_of.jobs), and {{ name }} for a fragment of fragments/, so that
-// a rule that several statements share is written once.
+// source.jobs for a relation of the platform (whatever schema that is; see Catalog for every_row_of.jobs), and {{ name }} for a fragment of
+// fragments/, so that a rule that several statements share is written once.
 package sql
 
 import (
@@ -169,8 +169,8 @@ const withoutSurplus = "(SELECT s.* FROM %[1]s s WHERE NOT EXISTS (SELECT FROM "
 
 const surplusIDs = "reconciler.rejects d WHERE d.relation = '%[2]s' AND d.cause = 'duplicate'"
 
-// Statement returns the statement of that name. Asking for one that doesn't exist is a programming error, as is an unknown fragment, hence the panics;
-// a test prepares every name that the code uses.
+// Statement returns the statement of that name. Asking for one that doesn't exist is a programming error, as is an unknown fragment, hence the
+// panics; a test prepares every name that the code uses.
 func (c *Catalog) Statement(name string) Statement {
 	if bound, ok := c.bound.Load(name); ok {
 		return bound.(Statement)
@@ -255,6 +255,14 @@ func numberParams(text string) (string, []string) {
 	}
 	return out.String(), params
 }
+
+// ColumnOf is the column that a field of a Go struct is read from.
+func ColumnOf(field string) string {
+	return strings.ToLower(wordEnd.ReplaceAllString(field, "${1}${3}_${2}${4}"))
+}
+
+// wordEnd is where a word of a field's name ends: before a capital, or before the last capital of several.
+var wordEnd = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
 func isNameStart(b byte) bool {
 	return b == '_' || b >= 'a' && b <= 'z'

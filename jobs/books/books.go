@@ -13,7 +13,7 @@ import (
 )
 
 // closingTx is one snapshot: entries and lots are read by several statements, and must be of the same instant to tie.
-var closingTx = postgres.TxOptions{Snapshot: true, WorkMem: night.MatchingTx.WorkMem, Settings: night.MatchingTx.Settings}
+var closingTx = night.MatchingTx
 
 // Close closes the night's books in one transaction. When they don't tie, or there is no journal because the refund windows are
 // missing, the error comes with the books as they are: they must be seen.
@@ -42,19 +42,19 @@ func Close(ctx context.Context, n *night.Night, read *source.Reading) (counts ni
 // from the lots, and fails with ErrIntegrity where the two differ or where the night doesn't open with what the one before closed with.
 // It is a step of the job reports, and leaves the same rows whenever it is repeated.
 func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "books/clear", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "books/clear", nil); err != nil {
 		return nil, err
 	}
-	if err := bookPurchases(ctx, n, tx, read.GoesOn); err != nil {
+	if err := bookPurchases(ctx, n, tx, read.Continues); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	counts, ledger, err := rollForward(ctx, n, tx, read.GoesOn, read.SomeMoved)
+	counts, ledger, err := rollForward(ctx, n, tx, read.Continues, read.SomeMoved)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
 	n.Step("books/rolled")
 	var missing error
-	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, read.GoesOn)
+	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, read.Continues)
 	switch {
 	case errors.Is(err, errWindowsMissing):
 		missing = err
@@ -78,70 +78,69 @@ func (u UntiedBooks) Error() string { return u.problem.Error() }
 func (u UntiedBooks) Unwrap() error { return u.problem }
 
 // bookPurchases enters the night's purchases into the subledger. What a night had booked before a later one was reported stays.
-func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, goesOn bool) error {
+func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, continues bool) error {
 	var frozen bool
-	if err := tx.Get(ctx, &frozen, "books/is_frozen", postgres.Args{"date": n.Date}); err != nil || frozen {
+	if err := tx.Get(ctx, &frozen, "books/is_frozen", nil); err != nil || frozen {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "books/unbook_purchases", n.Span(nil)); err != nil {
+	if _, err := tx.Exec(ctx, "books/unbook_purchases", nil); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "books/book_late_purchases", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+	if _, err := tx.Exec(ctx, "books/book_late_purchases", nil); err != nil {
 		return err
 	}
 	from := n.Begin
-	if !goesOn {
+	if !continues {
 		from = time.Time{}
 	}
-	_, err := tx.Exec(ctx, "books/book_purchases", postgres.Args{"from": from, "end": n.End, "as_of": n.AsOf()})
+	_, err := tx.Exec(ctx, "books/book_purchases", postgres.Args{"from": from})
 	return err
 }
 
-func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, goesOn, someMoved bool) (counts night.Counts, ledger ledgerEntries, err error) {
-	span := n.Span(postgres.Args{"date": n.Date})
-	if _, err := tx.Exec(ctx, "books/buying_accounts", night.With(span, postgres.Args{"goes_on": goesOn})); err != nil {
+func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, continues, someMoved bool) (counts night.Counts, ledger ledgerEntries, err error) {
+	if _, err := tx.Exec(ctx, "books/buying_accounts", postgres.Args{"continues": continues}); err != nil {
 		return nil, ledger, err
 	}
 	var lots struct {
 		Accounts         int64
 		Opening, Closing string
 	}
-	if err := tx.Get(ctx, &lots, "books/take_lots", span); err != nil {
+	if err := tx.Get(ctx, &lots, "books/take_lots", nil); err != nil {
 		return nil, ledger, err
 	}
 	ledgerBefore := "0"
-	if !goesOn {
-		if err := tx.Get(ctx, &ledgerBefore, "books/ledger_before", postgres.Args{"begin": n.Begin}); err != nil {
+	if !continues {
+		if err := tx.Get(ctx, &ledgerBefore, "books/ledger_before", nil); err != nil {
 			return nil, ledger, err
 		}
 	}
-	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", n.Span(postgres.Args{"date": n.Date, "some_moved": someMoved})); err != nil {
+	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", postgres.Args{"some_moved": someMoved}); err != nil {
 		return nil, ledger, err
 	}
 	if err := sameLedger(ctx, n, tx, ledger); err != nil {
 		return nil, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
-		"date": n.Date, "goes_on": goesOn, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
+		"continues": continues, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
 		"purchases": ledger.Purchases, "promotions": ledger.Promotions, "usage": ledger.Usage, "credit_backs": ledger.CreditBacks,
 		"refunds": ledger.Refunds, "adjustments": ledger.Adjustments, "late_items": ledger.LateItems,
 	}); err != nil {
 		return nil, ledger, err
 	}
-	if _, err := tx.Exec(ctx, "books/roll_money", n.Span(postgres.Args{"date": n.Date, "goes_on": goesOn})); err != nil {
+	if _, err := tx.Exec(ctx, "books/roll_money", postgres.Args{"continues": continues}); err != nil {
 		return nil, ledger, err
 	}
-	if _, err := tx.Exec(ctx, "books/forget_later_positions", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "books/forget_later_positions", nil); err != nil {
 		return nil, ledger, err
 	}
-	_, err = tx.Exec(ctx, "reading/clear", postgres.Args{"date": n.Date})
+	_, err = tx.Exec(ctx, "reading/clear", nil)
 	return night.Counts{"accounts_moved": lots.Accounts}, ledger, err
 }
 
 // sameLedger compares the ledger as it is when the books are closed with what the night has read and used.
 func sameLedger(ctx context.Context, n *night.Night, tx *postgres.Tx, now ledgerEntries) error {
 	var rows struct{ Credits, Read, Now numbers.Number }
-	if err := tx.Get(ctx, &rows, "books/rows_now", n.Span(postgres.Args{"date": n.Date})); err != nil {
+	if err := tx.Get(ctx, &rows, "books/rows_now", nil); err != nil {
 		return err
 	}
 	var all numbers.Sum
@@ -161,11 +160,11 @@ func controlBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *so
 	var ties []struct {
 		Measure         string
 		Closing         numbers.Number
-		ClosingFromLots string `db:"closing_from_lots"`
+		ClosingFromLots string
 		Opening         string
-		PreviousClosing string `db:"previous_closing"`
+		PreviousClosing string
 	}
-	if err := tx.Select(ctx, &ties, "books/ties", postgres.Args{"date": n.Date}); err != nil {
+	if err := tx.Select(ctx, &ties, "books/ties", nil); err != nil {
 		return err
 	}
 	c := night.NewControls(n, "reports")
@@ -183,10 +182,10 @@ func controlBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *so
 		}
 	}
 	var journal []struct {
-		CheckName              string `db:"check_name"`
+		CheckName              string
 		Unit, Scanned, Matched string
 	}
-	if err := tx.Select(ctx, &journal, "books/journal_ties", postgres.Args{"date": n.Date}); err != nil {
+	if err := tx.Select(ctx, &journal, "books/journal_ties", nil); err != nil {
 		return err
 	}
 	for _, t := range journal {
@@ -205,8 +204,8 @@ const wayOut = "entries from before this night were changed or removed, or added
 	"a created_at within the next night to be run"
 
 // ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that no night has looked for, or that was
-// changed or removed after its night, shows in the difference: what turned up from before the first night is then looked for, and verify names the night
-// that changed. An older night says again what it said: what has turned up since is booked in the open one. A long ledger is only summed when a
+// changed or removed after its night, shows in the difference: what arrived from before the first night is then looked for, and verify names the
+// night that changed. An older night says again what it said: what has arrived since is booked in the open one. A long ledger is only summed when a
 // month ends, before anybody closes it; when a night that was looked back at has changed; and for as long as it doesn't tie.
 func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, closing numbers.Number) (numbers.Number, error) {
 	if n.IsOlder() {
@@ -214,14 +213,14 @@ func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sou
 	}
 	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !read.LedgerChanged {
 		var due bool
-		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "check": night.ClosingIsLedger, "many": n.Settings.Sizes.LedgerRows})
+		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"check": night.ClosingIsLedger, "many": n.Settings.Sizes.LedgerRows})
 		if err != nil || !due {
 			return closing, err
 		}
 	}
 	var ledger numbers.Number
-	if err := tx.Get(ctx, &ledger, "books/ledger_total", postgres.Args{"as_of": n.AsOf()}); err != nil || ledger.Compare(closing) == 0 {
+	if err := tx.Get(ctx, &ledger, "books/ledger_total", nil); err != nil || ledger.Compare(closing) == 0 {
 		return ledger, err
 	}
-	return ledger, source.LookBehind(ctx, n, tx, read.LookedBehind)
+	return ledger, source.CheckBaseline(ctx, n, tx, read.BaselineChecked)
 }

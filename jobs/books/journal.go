@@ -18,11 +18,11 @@ import (
 // ledgerEntries is what the ledger's entries of a night say by kind, in credits, and how many there are.
 type ledgerEntries struct {
 	Purchases, Promotions, Usage, Refunds, Adjustments string
-	CreditBacks                                        string `db:"credit_backs"`
-	LateItems                                          string `db:"late_items"`
+	CreditBacks                                        string
+	LateItems                                          string
 	Debits                                             int64
-	CreditBackEntries                                  int64 `db:"credit_back_entries"`
-	LateEntries                                        int64 `db:"late_entries"`
+	CreditBackEntries                                  int64
+	LateEntries                                        int64
 }
 
 // journal writes a night's entries in batches, checked one by one.
@@ -78,76 +78,78 @@ func (j *journal) flush(ctx context.Context) error {
 		return err
 	}
 	j.rows = j.rows[:0]
-	_, err = j.tx.Exec(ctx, "books/add_lines", postgres.Args{"date": j.night.Date, "rows": string(encoded)})
+	_, err = j.tx.Exec(ctx, "books/add_lines", postgres.Args{"rows": string(encoded)})
 	return err
 }
 
 // reach is where a night's journal takes over from the one before.
 type reach struct {
-	BooksBegin    time.Time `db:"books_begin"`
-	StripeThrough time.Time `db:"stripe_through"`
-	StripeOpened  bool      `db:"stripe_opened"`
+	BooksBegin    time.Time
+	StripeThrough time.Time
+	StripeOpened  bool
 }
 
 // keepJournal writes the night's double-entry journal from its roll-forward, its refund windows, and Stripe's balance transactions. It
 // needs the night's refund windows: without them it writes nothing, and errWindowsMissing says so.
 func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger ledgerEntries, rollsOn bool) (int64, error) {
-	if _, err := tx.Exec(ctx, "books/clear_journal", postgres.Args{"date": n.Date, "end": n.End}); err != nil {
+	if _, err := tx.Exec(ctx, "books/clear_journal", nil); err != nil {
 		return 0, err
 	}
 	var stated bool
-	if err := tx.Get(ctx, &stated, "books/windows_stated", postgres.Args{"date": n.Date}); err != nil {
+	if err := tx.Get(ctx, &stated, "books/windows_stated", nil); err != nil {
 		return 0, err
 	}
 	if !stated {
 		return 0, errWindowsMissing
 	}
-	goesOn := rollsOn
+	continues := rollsOn
 	var from reach
-	switch err := tx.Get(ctx, &from, "books/previous_journal", postgres.Args{"date": n.Date}); {
+	switch err := tx.Get(ctx, &from, "books/previous_journal", nil); {
 	case errors.Is(err, sql.ErrNoRows):
-		goesOn = false
+		continues = false
 	case err != nil:
 		return 0, err
 	}
-	if !goesOn {
+	if !continues {
 		from = reach{BooksBegin: n.Begin, StripeThrough: n.Begin}
 	}
 	var around struct {
-		BeginsAfter bool `db:"begins_after"`
+		BeginsAfter bool
 		Recognizes  bool
 	}
-	if err := tx.Get(ctx, &around, "books/next_begins", postgres.Args{"date": n.Date, "next_begin": n.End}); err != nil {
+	if err := tx.Get(ctx, &around, "books/next_begins", postgres.Args{"next_begin": n.End}); err != nil {
 		return 0, err
 	}
 	if around.BeginsAfter {
 		n.Log.Warn().Stringer("next", n.Date.AddDays(1)).Msg("the journal of the night after was begun before this one's: repeat that night, so that it goes on from here")
 	}
-	j := &journal{night: n, tx: tx}
-	span := n.Span(postgres.Args{"date": n.Date, "goes_on": goesOn})
+	j := &journal{night: n, tx: tx.With(postgres.Args{
+		"continues": continues, "books_begin": from.BooksBegin, "begin_date": n.DateOf(from.BooksBegin), "from": from.StripeThrough, "opens": !from.StripeOpened,
+		"moved_since": from.StripeThrough.AddDate(0, 0, -clearedFor),
+	})}
 	for _, step := range []func() error{
 		func() error {
-			if goesOn {
+			if continues {
 				return nil
 			}
-			return j.opening(ctx, span)
+			return j.opening(ctx)
 		},
 		func() error { return j.purchases(ctx) },
-		func() error { return j.windows(ctx, span) },
-		func() error { return j.refunds(ctx, span) },
+		func() error { return j.windows(ctx) },
+		func() error { return j.refunds(ctx) },
 		func() error { return j.movements(ctx, ledger) },
 		func() error { return j.credits(ctx, ledger) },
-		func() error { return j.stripe(ctx, from, goesOn, around.Recognizes) },
+		func() error { return j.stripe(ctx, from, around.Recognizes) },
 		func() error { return j.flush(ctx) },
 	} {
 		if err := step(); err != nil {
 			return 0, err
 		}
 	}
-	if err := balanceAccounts(ctx, n, tx, goesOn); err != nil {
+	if err := j.balanceAccounts(ctx); err != nil {
 		return 0, err
 	}
-	_, err := tx.Exec(ctx, "books/split_liability", span)
+	_, err := j.tx.Exec(ctx, "books/split_liability", nil)
 	return j.count, err
 }
 
@@ -176,12 +178,12 @@ func bigInts(texts []string, into ...**big.Int) error {
 }
 
 // opening brings in what was owed before the first night.
-func (j *journal) opening(ctx context.Context, span postgres.Args) error {
+func (j *journal) opening(ctx context.Context) error {
 	var refundable, rolled []struct{ Currency, Opening, Closing string }
-	if err := j.tx.Select(ctx, &refundable, "books/refundable", span); err != nil {
+	if err := j.tx.Select(ctx, &refundable, "books/refundable", nil); err != nil {
 		return err
 	}
-	if err := j.tx.Select(ctx, &rolled, "books/openings", postgres.Args{"date": j.night.Date}); err != nil {
+	if err := j.tx.Select(ctx, &rolled, "books/openings", nil); err != nil {
 		return err
 	}
 	credits := new(big.Int)
@@ -212,25 +214,25 @@ func (j *journal) purchases(ctx context.Context) error {
 	after := ""
 	for more := true; more; {
 		var batch []struct {
-			AccountID   string    `db:"account_id"`
-			PurchaseID  string    `db:"purchase_id"`
-			Kind        string    `db:"kind"`
-			Credits     int64     `db:"credits"`
-			AmountMinor int64     `db:"amount_minor"`
-			FromBalance int64     `db:"from_balance_minor"`
-			TaxMinor    int64     `db:"tax_minor"`
-			Currency    string    `db:"currency"`
-			CompletedAt time.Time `db:"completed_at"`
-			Late        bool      `db:"is_late"`
+			AccountID   string
+			PurchaseID  string
+			Kind        string
+			Credits     int64
+			AmountMinor int64
+			FromBalance int64 `db:"from_balance_minor"`
+			TaxMinor    int64
+			Currency    string
+			CompletedAt time.Time
+			Late        bool `db:"is_late"`
 		}
-		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", j.night.Span(postgres.Args{"as_of": j.night.AsOf(), "after": after, "limit": night.BatchRows})); err != nil || len(batch) == 0 {
+		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", postgres.Args{"after": after, "limit": night.BatchRows}); err != nil || len(batch) == 0 {
 			return err
 		}
 		after, more = batch[len(batch)-1].PurchaseID, len(batch) == night.BatchRows
 		for _, p := range batch {
 			entries := reconcile.PostPurchase(j.night.Date, reconcile.BookedPurchase{
 				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor,
-				TaxMinor: p.TaxMinor, FromBalanceMinor: p.FromBalance, Currency: p.Currency, CompletedOn: reconcile.DateOf(p.CompletedAt.In(j.night.Settings.Zone)), Late: p.Late,
+				TaxMinor: p.TaxMinor, FromBalanceMinor: p.FromBalance, Currency: p.Currency, CompletedOn: j.night.DateOf(p.CompletedAt), Late: p.Late,
 			})
 			if err := j.post(ctx, entries...); err != nil {
 				return err
@@ -240,13 +242,13 @@ func (j *journal) purchases(ctx context.Context) error {
 	return nil
 }
 
-func (j *journal) windows(ctx context.Context, span postgres.Args) error {
+func (j *journal) windows(ctx context.Context) error {
 	var changes []struct {
 		Currency, State, Amount string
 		Closed                  bool
 		Count                   int64
 	}
-	if err := j.tx.Select(ctx, &changes, "books/window_changes", span); err != nil {
+	if err := j.tx.Select(ctx, &changes, "books/window_changes", nil); err != nil {
 		return err
 	}
 	for _, c := range changes {
@@ -264,22 +266,22 @@ func (j *journal) windows(ctx context.Context, span postgres.Args) error {
 	return nil
 }
 
-func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
+func (j *journal) refunds(ctx context.Context) error {
 	var rows []struct {
-		AccountID     string `db:"account_id"`
-		PurchaseID    string `db:"purchase_id"`
-		Currency      string `db:"currency"`
-		AmountMinor   int64  `db:"amount_minor"`
-		TaxMinor      int64  `db:"tax_minor"`
-		FromBalance   int64  `db:"from_balance_minor"`
-		Direction     int    `db:"direction"`
-		Late          bool   `db:"is_late"`
-		ValueBefore   string `db:"value_before"`
-		ValueAfter    string `db:"value_after"`
-		WasRefundable bool   `db:"was_refundable"`
-		WithheldMinor int64  `db:"withheld_minor"`
+		AccountID     string
+		PurchaseID    string
+		Currency      string
+		AmountMinor   int64
+		TaxMinor      int64
+		FromBalance   int64 `db:"from_balance_minor"`
+		Direction     int
+		Late          bool `db:"is_late"`
+		ValueBefore   string
+		ValueAfter    string
+		WasRefundable bool
+		WithheldMinor int64
 	}
-	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", night.With(span, postgres.Args{"as_of": j.night.AsOf(), "policy": j.night.PolicyHash()})); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/journal_refunds", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -300,10 +302,10 @@ func (j *journal) refunds(ctx context.Context, span postgres.Args) error {
 func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
 	var rows []struct {
 		Currency, Usage, Adjustments, Reallocated string
-		CreditBacks                               string `db:"credit_backs"`
-		LateItems                                 string `db:"late_items"`
+		CreditBacks                               string
+		LateItems                                 string
 	}
-	if err := j.tx.Select(ctx, &rows, "books/movements", j.night.Span(postgres.Args{"date": j.night.Date})); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/movements", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -329,66 +331,58 @@ func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
 	return j.post(ctx, reconcile.PostCredits(j.night.Date, m)...)
 }
 
-// stripe books the day of subscriptions, and what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be looked at for.
-func (j *journal) stripe(ctx context.Context, from reach, goesOn, recognizes bool) error {
+// stripe books the day of subscriptions, and what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be
+// looked at for.
+func (j *journal) stripe(ctx context.Context, from reach, recognizes bool) error {
 	looked, err := stripefeed.LookedAt(ctx, j.tx, j.night.Date)
 	if err != nil {
 		return err
 	}
-	through, opened := from.StripeThrough, from.StripeOpened
+	reached := reach{StripeThrough: from.StripeThrough, StripeOpened: from.StripeOpened}
+	steps := []func(context.Context) error{}
 	if looked.Complete() {
-		through, opened = j.night.End, true
-	}
-	recognize := func(context.Context, postgres.Args, time.Time) error {
-		if !recognizes {
-			return nil
-		}
-		return j.subscriptions(ctx, from, through, goesOn)
-	}
-	if !looked.Complete() {
-		if err := recognize(ctx, nil, from.BooksBegin); err != nil {
-			return err
-		}
-	} else {
-		if _, err := j.tx.Exec(ctx, "books/take_late_stripe", postgres.Args{"date": j.night.Date, "through": through}); err != nil {
-			return err
-		}
+		reached = reach{StripeThrough: j.night.End, StripeOpened: true}
+		steps = append(steps, j.takeLate)
 		if !from.StripeOpened {
-			if err := j.stripeBefore(ctx, from.BooksBegin); err != nil {
-				return err
-			}
+			steps = append(steps, j.stripeBefore)
 		}
-		window := postgres.Args{"from": from.StripeThrough, "through": through, "opens": !from.StripeOpened}
-		for _, step := range []func(context.Context, postgres.Args, time.Time) error{j.stripeActivity, j.payoutsMoved, j.disputesMoved, recognize, j.paymentsCleared} {
-			if err := step(ctx, window, from.BooksBegin); err != nil {
-				return err
-			}
+		steps = append(steps, j.stripeActivity, j.payoutsMoved, j.disputesMoved)
+	}
+	if recognizes {
+		steps = append(steps, func(ctx context.Context) error { return j.subscriptions(ctx, reached.StripeThrough) })
+	}
+	if looked.Complete() {
+		steps = append(steps, func(ctx context.Context) error { return j.paymentsCleared(ctx, from.StripeThrough) })
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
 		}
 	}
-	_, err = j.tx.Exec(ctx, "books/close_journal", postgres.Args{
-		"date": j.night.Date, "books_begin": from.BooksBegin, "from": from.StripeThrough, "through": through, "stripe_opened": opened,
-	})
+	_, err = j.tx.Exec(ctx, "books/close_journal", postgres.Args{"through": reached.StripeThrough, "stripe_opened": reached.StripeOpened})
+	return err
+}
+
+// takeLate has the night book what arrived late at Stripe.
+func (j *journal) takeLate(ctx context.Context) error {
+	_, err := j.tx.Exec(ctx, "books/take_late_stripe", nil)
 	return err
 }
 
 // subscriptions earns the night's day of subscription charges, and books what refunds take back of them.
-func (j *journal) subscriptions(ctx context.Context, from reach, through time.Time, goesOn bool) error {
-	n := j.night
-	begin := postgres.Args{"date": n.Date, "begin_date": reconcile.DateOf(from.BooksBegin.In(n.Settings.Zone))}
-	if _, err := j.tx.Exec(ctx, "books/recognize", n.Span(night.With(begin, postgres.Args{
-		"goes_on": goesOn, "books_begin": from.BooksBegin, "from": from.StripeThrough, "as_of": through, "opens": !from.StripeOpened, "zone": n.Settings.Zone.String(),
-	}))); err != nil {
+func (j *journal) subscriptions(ctx context.Context, through time.Time) error {
+	if _, err := j.tx.Exec(ctx, "books/recognize", postgres.Args{"as_of": through}); err != nil {
 		return err
 	}
 	var rows []struct {
-		AccountID                              string `db:"account_id"`
-		SubjectID                              string `db:"subject_id"`
-		IsPurchase                             bool   `db:"is_purchase"`
+		AccountID                              string
+		SubjectID                              string
+		IsPurchase                             bool
 		Earning, Opening                       int64
 		Currency, Opened, Settled, Tax, Earned string
-		GivenBack                              string `db:"given_back"`
+		GivenBack                              string
 	}
-	if err := j.tx.Select(ctx, &rows, "books/recognized", begin); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/recognized", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -396,16 +390,16 @@ func (j *journal) subscriptions(ctx context.Context, from reach, through time.Ti
 		if err := bigInts([]string{r.Opened, r.Settled, r.Tax, r.Earned, r.GivenBack}, &m.Opened, &m.Settled, &m.Tax, &m.Earned, &m.GivenBack); err != nil {
 			return err
 		}
-		if err := j.post(ctx, reconcile.PostRecognized(n.Date, m)...); err != nil {
+		if err := j.post(ctx, reconcile.PostRecognized(j.night.Date, m)...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (j *journal) stripeBefore(ctx context.Context, booksBegin time.Time) error {
+func (j *journal) stripeBefore(ctx context.Context) error {
 	var balances []struct{ Currency, Net string }
-	if err := j.tx.Select(ctx, &balances, "books/stripe_before", postgres.Args{"date": j.night.Date, "books_begin": booksBegin}); err != nil {
+	if err := j.tx.Select(ctx, &balances, "books/stripe_before", nil); err != nil {
 		return err
 	}
 	for _, b := range balances {
@@ -420,15 +414,14 @@ func (j *journal) stripeBefore(ctx context.Context, booksBegin time.Time) error 
 	return nil
 }
 
-func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+func (j *journal) stripeActivity(ctx context.Context) error {
 	var rows []struct {
 		Category, Source, Currency, Amount, Fee, Presented string
-		PresentedCurrency                                  string         `db:"presented_currency"`
-		AtChargeRate                                       sql.NullString `db:"at_charge_rate"`
+		PresentedCurrency                                  string
+		AtChargeRate                                       sql.NullString
 		Count                                              int64
 	}
-	args := postgres.Args{"date": j.night.Date, "from": window["from"], "as_of": window["through"], "books_begin": booksBegin, "opens": window["opens"]}
-	if err := j.tx.Select(ctx, &rows, "books/stripe_activity", args); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/stripe_activity", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -450,17 +443,16 @@ func (j *journal) stripeActivity(ctx context.Context, window postgres.Args, book
 	return nil
 }
 
-func (j *journal) payoutsMoved(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+func (j *journal) payoutsMoved(ctx context.Context) error {
 	var rows []struct {
-		PayoutID    string `db:"payout_id"`
+		PayoutID    string
 		Currency    string
-		AmountMinor int64 `db:"amount_minor"`
+		AmountMinor int64
 		Returned    bool
-		WasPaid     bool `db:"was_paid"`
+		WasPaid     bool
 		Beforehand  bool
 	}
-	args := j.since(window, booksBegin, postgres.Args{"through": window["through"]})
-	if err := j.tx.Select(ctx, &rows, "books/payouts_moved", args); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/payouts_moved", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -475,24 +467,23 @@ func (j *journal) payoutsMoved(ctx context.Context, window postgres.Args, booksB
 
 // disputesMoved writes off what of disputes' money is no longer to come back, and takes that back where it came after all: what the night says
 // less what was said before.
-func (j *journal) disputesMoved(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+func (j *journal) disputesMoved(ctx context.Context) error {
 	var rows []struct {
-		DisputeID           string `db:"dispute_id"`
+		DisputeID           string
 		Currency            string
-		AmountMinor         int64 `db:"amount_minor"`
-		SameCurrency        bool  `db:"same_currency"`
+		AmountMinor         int64
+		SameCurrency        bool
 		Status              string
 		Withdrawn           int64
 		Returned            int64
-		LossWas             int64 `db:"loss_was"`
-		ExchangeWas         int64 `db:"exchange_was"`
-		BeforehandWas       int64 `db:"beforehand_was"`
-		WithdrawnBeforehand int64 `db:"withdrawn_beforehand"`
-		ReturnedBeforehand  int64 `db:"returned_beforehand"`
-		SettledMinor        int64 `db:"settled_minor"`
+		LossWas             int64
+		ExchangeWas         int64
+		BeforehandWas       int64
+		WithdrawnBeforehand int64
+		ReturnedBeforehand  int64
+		SettledMinor        int64
 	}
-	args := j.since(window, booksBegin, postgres.Args{"as_of": window["through"]})
-	if err := j.tx.Select(ctx, &rows, "books/disputes_moved", args); err != nil {
+	if err := j.tx.Select(ctx, &rows, "books/disputes_moved", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
@@ -514,31 +505,19 @@ func (j *journal) disputesMoved(ctx context.Context, window postgres.Args, books
 // clearedFor is for how many days what has been settled is looked at every night; what is older when something happens to it.
 const clearedFor = 60
 
-// since are the arguments of what is held against what the journal has posted before tonight: of what happened in the last days, as Stripe may tell it late.
-func (j *journal) since(window postgres.Args, booksBegin time.Time, args postgres.Args) postgres.Args {
-	return night.With(args, postgres.Args{
-		"date": j.night.Date, "books_begin": booksBegin, "begin_date": reconcile.DateOf(booksBegin.In(j.night.Settings.Zone)),
-		"moved_since": window["from"].(time.Time).AddDate(0, 0, -clearedFor),
-	})
-}
-
 // paymentsCleared clears the payments that something happened to since the journal had got there.
-func (j *journal) paymentsCleared(ctx context.Context, window postgres.Args, booksBegin time.Time) error {
+func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 	if err := j.flush(ctx); err != nil { // the night's refunds are among what a payment comes to
 		return err
 	}
 	var rows []struct {
-		AccountID                                                 string `db:"account_id"`
-		SubjectID                                                 string `db:"subject_id"`
+		AccountID                                                 string
+		SubjectID                                                 string
 		Currency, Sold, Brought, Payable, Refunded, Changed, Lost string
 		Posted, Resolved                                          string // JSON
 	}
-	n := j.night
-	dateOf := func(at time.Time) reconcile.Date { return reconcile.DateOf(at.In(n.Settings.Zone)) }
 	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
-		"from": window["from"], "as_of": window["through"], "opens": window["opens"], "books_begin": booksBegin, "date": n.Date, "begin_date": dateOf(booksBegin),
-		"from_date": dateOf(window["from"].(time.Time)), "cleared_since": n.Date.AddDays(-clearedFor), "cleared": reconcile.EntryClearing,
-		"kinds": reconcile.PaymentBreaks(),
+		"from_date": j.night.DateOf(from), "cleared_since": j.night.Date.AddDays(-clearedFor), "cleared": reconcile.EntryClearing, "kinds": reconcile.PaymentBreaks(),
 	})
 	if err != nil {
 		return err
@@ -552,7 +531,7 @@ func (j *journal) paymentsCleared(ctx context.Context, window postgres.Args, boo
 		if err != nil {
 			return fmt.Errorf("payment of %s: %w", r.SubjectID, err)
 		}
-		if err := j.post(ctx, reconcile.PostPaymentClearing(n.Date, b, before)...); err != nil {
+		if err := j.post(ctx, reconcile.PostPaymentClearing(j.night.Date, b, before)...); err != nil {
 			return err
 		}
 	}
@@ -560,13 +539,14 @@ func (j *journal) paymentsCleared(ctx context.Context, window postgres.Args, boo
 }
 
 // balanceAccounts carries the balances of the balance sheet through the night.
-func balanceAccounts(ctx context.Context, n *night.Night, tx *postgres.Tx, goesOn bool) error {
+func (j *journal) balanceAccounts(ctx context.Context) error {
+	chart := j.night.Settings.Chart
 	var roles, names []string
-	for _, role := range n.Settings.Chart.Roles() {
+	for _, role := range chart.Roles() {
 		if role.IsPermanent() {
-			roles, names = append(roles, string(role)), append(names, n.Settings.Chart.Account(role).Name)
+			roles, names = append(roles, string(role)), append(names, chart.Account(role).Name)
 		}
 	}
-	_, err := tx.Exec(ctx, "books/balance_accounts", postgres.Args{"date": n.Date, "goes_on": goesOn, "roles": roles, "names": names})
+	_, err := j.tx.Exec(ctx, "books/balance_accounts", postgres.Args{"roles": roles, "names": names})
 	return err
 }

@@ -40,7 +40,7 @@ func CreditBacks(ctx context.Context, n *night.Night, read *source.Reading) (cou
 
 // PostingTx decides, posts and counts in one snapshot. It looks up one job after the other. Its statements are planned while tables are empty that
 // may be full before they end: a plan that reads such a table from end to end, because it is short yet, would do so for every job.
-var PostingTx = postgres.TxOptions{Snapshot: true, WorkMem: night.MatchingTx.WorkMem, Settings: night.With(night.MatchingTx.Settings, postgres.Args{"enable_seqscan": "off"})}
+var PostingTx = night.MatchingTx.Setting(map[string]any{"enable_seqscan": "off"})
 
 // findFailedJobs puts the jobs to decide about that are not the night's own among the candidates.
 func findFailedJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
@@ -48,7 +48,7 @@ func findFailedJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job st
 		return err
 	}
 	for _, others := range []string{"credit_backs/older_jobs", "credit_backs/credited_by_others"} {
-		if _, err := tx.Exec(ctx, others, n.Span(n.Args(job, nil))); err != nil {
+		if _, err := tx.Exec(ctx, others, postgres.Args{"job": job}); err != nil {
 			return err
 		}
 	}
@@ -56,7 +56,7 @@ func findFailedJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job st
 }
 
 func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", nil); err != nil {
 		return nil, err
 	}
 	booking := n.Booking()
@@ -64,13 +64,13 @@ func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 		return nil, err
 	}
 	n.Step("credit-backs/recorded")
-	posted, err := tx.Exec(ctx, "credit_backs/post", postgres.Args{"date": n.Date})
+	posted, err := tx.Exec(ctx, "credit_backs/post", nil)
 	if err != nil {
 		return nil, err
 	}
 	n.Step("credit-backs/posted")
 	if n.IsOlder() {
-		if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "booked_on": booking.On}); err != nil {
+		if _, err := tx.Exec(ctx, "credit_backs/note_late", postgres.Args{"booked_on": booking.On}); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +81,7 @@ func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 	if err := checkCreditBackLimits(ctx, n, tx, total); err != nil {
 		return nil, err
 	}
-	_, err = tx.Exec(ctx, "candidates/clear", n.Args(job, nil))
+	_, err = tx.Exec(ctx, "candidates/clear", postgres.Args{"job": job})
 	return night.Counts{"credit_backs_posted": posted}, err
 }
 
@@ -92,14 +92,12 @@ func recordCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "credit_backs/record", n.Args(job, postgres.Args{
-		"policy": n.PolicyHash(), "begin": n.Begin, "as_of": n.AsOf(), "booked_at": bookedAt, "cases": string(cases),
-	}))
+	_, err = tx.Exec(ctx, "credit_backs/record", postgres.Args{"job": job, "booked_at": bookedAt, "cases": string(cases)})
 	return err
 }
 
 func controlCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (total creditBackTotals, err error) {
-	if err := tx.Get(ctx, &total, "credit_backs/totals", n.Span(postgres.Args{"date": n.Date})); err != nil {
+	if err := tx.Get(ctx, &total, "credit_backs/totals", nil); err != nil {
 		return total, err
 	}
 	c := night.NewControls(n, job)
@@ -132,10 +130,10 @@ func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx,
 		return nil
 	}
 	var nights []struct {
-		BusinessDate reconcile.Date `db:"business_date"`
+		BusinessDate reconcile.Date
 		Credits      numbers.Number
 	}
-	if err := tx.Select(ctx, &nights, "credit_backs/nightly_totals", postgres.Args{"date": n.Date}); err != nil {
+	if err := tx.Select(ctx, &nights, "credit_backs/nightly_totals", nil); err != nil {
 		return err
 	}
 	if len(nights) < minAnomalyNights {

@@ -32,14 +32,14 @@ func findAnswers(ctx context.Context, n *night.Night, tx *postgres.Tx, facts []r
 		return nil
 	}
 	var movements []struct {
-		RequestID   string       `db:"request_id"`
-		StatusSince sql.NullTime `db:"status_since"`
+		RequestID   string
+		StatusSince sql.NullTime
 		At          time.Time
-		AmountMinor int64 `db:"amount_minor"`
+		AmountMinor int64
 		Currency    string
 		Credits     int64
 	}
-	if err := tx.Select(ctx, &movements, "refund_requests/refund_movements", postgres.Args{"as_of": n.AsOf(), "requests": requests, "purchases": purchases}); err != nil {
+	if err := tx.Select(ctx, &movements, "refund_requests/refund_movements", postgres.Args{"requests": requests, "purchases": purchases}); err != nil {
 		return err
 	}
 	made := map[string][]reconcile.RefundMovement{}
@@ -62,12 +62,12 @@ func findAnswers(ctx context.Context, n *night.Night, tx *postgres.Tx, facts []r
 		return nil
 	}
 	var then []struct {
-		RequestID   string `db:"request_id"`
-		UsedCredits int64  `db:"used_credits"`
+		RequestID   string
+		UsedCredits int64
 		Disputed    bool
 	}
 	err := tx.Select(ctx, &then, "refund_requests/purchases_then", postgres.Args{
-		"as_of": n.AsOf(), "requests": answered, "purchases": answeredPurchases, "moments": moments,
+		"requests": answered, "purchases": answeredPurchases, "moments": moments,
 	})
 	if err != nil {
 		return err

@@ -26,48 +26,48 @@ func RefundRequests(ctx context.Context, n *night.Night) (counts night.Counts, e
 }
 
 type requestFacts struct {
-	RequestID       string         `db:"request_id"`
-	Kind            string         `db:"kind"`
-	DecidedByNight  reconcile.Date `db:"decided_by_night"` // a later one that has decided already; nights may be run out of order
-	Status          string         `db:"status"`
-	RequestedAt     time.Time      `db:"requested_at"`
-	AccountID       string         `db:"account_id"`
-	StatesEmail     bool           `db:"states_email"`
-	StatesPurchase  bool           `db:"states_purchase"`
-	StatesInvoice   bool           `db:"states_invoice"`
-	StatesJob       bool           `db:"states_job"`
-	StatesDate      bool           `db:"states_date"`
-	StatesAmount    bool           `db:"states_amount"`
-	StatesCurrency  bool           `db:"states_currency"`
-	StatesReason    bool           `db:"states_reason"`
-	EmailUnknown    bool           `db:"email_unknown"`
-	EmailOfAnother  bool           `db:"email_of_another"`
-	HasPurchases    bool           `db:"has_purchases"`
-	OtherDate       bool           `db:"other_date"`
-	OtherAmount     bool           `db:"other_amount"`
-	OtherCurrency   bool           `db:"other_currency"`
-	PurchaseMatches int            `db:"purchase_matches"`
-	PurchaseID      string         `db:"purchase_id"`
-	PurchaseKind    string         `db:"purchase_kind"`
-	PurchaseStatus  string         `db:"purchase_status"`
-	AmountMinor     int64          `db:"amount_minor"`
-	Currency        string         `db:"currency"`
-	CompletedAt     sql.NullTime   `db:"completed_at"`
-	Credits         int64          `db:"credits"`
-	UsedCredits     int64          `db:"used_credits"`
-	Disputed        bool           `db:"disputed"`
-	Refunded        bool           `db:"refunded"`
-	ChargeID        string         `db:"charge_id"`
+	RequestID       string
+	Kind            string
+	DecidedByNight  reconcile.Date // a later one that has decided already; nights may be run out of order
+	Status          string
+	RequestedAt     time.Time
+	AccountID       string
+	StatesEmail     bool
+	StatesPurchase  bool
+	StatesInvoice   bool
+	StatesJob       bool
+	StatesDate      bool
+	StatesAmount    bool
+	StatesCurrency  bool
+	StatesReason    bool
+	EmailUnknown    bool
+	EmailOfAnother  bool
+	HasPurchases    bool
+	OtherDate       bool
+	OtherAmount     bool
+	OtherCurrency   bool
+	PurchaseMatches int
+	PurchaseID      string
+	PurchaseKind    string
+	PurchaseStatus  string
+	AmountMinor     int64
+	Currency        string
+	CompletedAt     sql.NullTime
+	Credits         int64
+	UsedCredits     int64
+	Disputed        bool
+	Refunded        bool
+	ChargeID        string
 	night.PaymentFacts
-	OtherAccount    bool         `db:"other_account"`
-	JobID           string       `db:"job_id"`
-	JobStatus       string       `db:"job_status"`
-	FailureCode     string       `db:"failure_code"`
-	JobFinishedAt   sql.NullTime `db:"job_finished_at"`
-	JobDebited      int64        `db:"job_debited"`
-	JobCredited     int64        `db:"job_credited"`
-	JobDebitedAside int64        `db:"job_debited_elsewhere"`
-	OtherAccountJob bool         `db:"other_account_job"`
+	OtherAccount    bool
+	JobID           string
+	JobStatus       string
+	FailureCode     string
+	JobFinishedAt   sql.NullTime
+	JobDebited      int64
+	JobCredited     int64
+	JobDebitedAside int64 `db:"job_debited_elsewhere"`
+	OtherAccountJob bool
 	answer          requestAnswer
 }
 
@@ -103,7 +103,7 @@ type notificationRow struct {
 }
 
 func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "refund_requests/begin", n.Args(job, nil)); err != nil {
+	if _, err := tx.Exec(ctx, "refund_requests/begin", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
 	undecided, err := matchRequests(ctx, n, tx, job)
@@ -117,7 +117,7 @@ func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job stri
 		}
 	}
 	var total struct{ Scanned, Decided, Waiting string }
-	if err := tx.Get(ctx, &total, "refund_requests/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+	if err := tx.Get(ctx, &total, "refund_requests/counts", nil); err != nil {
 		return nil, err
 	}
 	c := night.NewControls(n, job)
@@ -141,15 +141,13 @@ func decideAll(ctx context.Context, n *night.Night, tx *postgres.Tx, job string,
 		return err
 	}
 	var accounts []string
-	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", n.Args(job, nil)); err != nil {
+	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", postgres.Args{"job": job}); err != nil {
 		return err
 	}
 	after := ""
 	for more := true; more; {
 		var facts []requestFacts
-		err := tx.Select(ctx, &facts, "refund_requests/facts", n.Args(job, postgres.Args{
-			"begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash(), "accounts": accounts, "after": after, "limit": night.BatchRows, "zone": n.Settings.Zone.String(),
-		}))
+		err := tx.Select(ctx, &facts, "refund_requests/facts", postgres.Args{"job": job, "accounts": accounts, "after": after, "limit": night.BatchRows})
 		if err != nil {
 			return err
 		}
@@ -165,7 +163,7 @@ func decideAll(ctx context.Context, n *night.Night, tx *postgres.Tx, job string,
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, "refund_requests/overdue", n.Args(job, postgres.Args{"zone": n.Settings.Zone.String()}))
+	_, err := tx.Exec(ctx, "refund_requests/overdue", postgres.Args{"job": job})
 	return err
 }
 
@@ -187,7 +185,7 @@ func decideRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, facts 
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "refund_requests/record", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "rows": string(encoded)}); err != nil {
+	if _, err := tx.Exec(ctx, "refund_requests/record", postgres.Args{"rows": string(encoded)}); err != nil {
 		return err
 	}
 	if len(notifications) == 0 {
@@ -196,7 +194,7 @@ func decideRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, facts 
 	if encoded, err = json.Marshal(notifications); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, "refund_requests/notify", postgres.Args{"date": n.Date, "as_of": n.AsOf(), "rows": string(encoded)})
+	_, err = tx.Exec(ctx, "refund_requests/notify", postgres.Args{"rows": string(encoded)})
 	return err
 }
 

@@ -25,22 +25,22 @@ func RefundWindows(ctx context.Context, n *night.Night) (counts night.Counts, er
 }
 
 type windowFacts struct {
-	PurchaseID      string       `db:"purchase_id"`
-	AccountID       string       `db:"account_id"`
-	CompletedAt     time.Time    `db:"completed_at"`
-	Credits         int64        `db:"credits"`
-	AmountMinor     int64        `db:"amount_minor"`
-	Currency        string       `db:"currency"`
-	ExpiresAt       time.Time    `db:"expires_at"`
-	PolicyVersion   string       `db:"policy_version"`
-	UsedBefore      int64        `db:"used_before"`
-	UsedNow         int64        `db:"used_now"`
-	RefundedBefore  bool         `db:"refunded_before"`
-	RefundedNow     bool         `db:"refunded_now"`
-	DisputedBefore  bool         `db:"disputed_before"`
-	DisputedNow     bool         `db:"disputed_now"`
-	RequestedBefore sql.NullTime `db:"requested_before"`
-	RequestedNow    sql.NullTime `db:"requested_now"`
+	PurchaseID      string
+	AccountID       string
+	CompletedAt     time.Time
+	Credits         int64
+	AmountMinor     int64
+	Currency        string
+	ExpiresAt       time.Time
+	PolicyVersion   string
+	UsedBefore      int64
+	UsedNow         int64
+	RefundedBefore  bool
+	RefundedNow     bool
+	DisputedBefore  bool
+	DisputedNow     bool
+	RequestedBefore sql.NullTime
+	RequestedNow    sql.NullTime
 	night.PaymentFacts
 }
 
@@ -62,7 +62,7 @@ type windowRow struct {
 }
 
 func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "refund_windows/begin", n.Args(job, nil)); err != nil {
+	if _, err := tx.Exec(ctx, "refund_windows/begin", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
 	if _, err := matchRequests(ctx, n, tx, job); err != nil {
@@ -78,7 +78,7 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 			Through  string
 			Accounts int64
 		}
-		if err := tx.Get(ctx, &next, "refund_windows/next_accounts", postgres.Args{"date": n.Date, "after": after, "limit": accountBatch}); err != nil {
+		if err := tx.Get(ctx, &next, "refund_windows/next_accounts", postgres.Args{"after": after, "limit": accountBatch}); err != nil {
 			return nil, err
 		}
 		if next.Accounts == 0 {
@@ -90,7 +90,7 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 		after, more = next.Through, next.Accounts == accountBatch
 	}
 	var opened struct{ Scanned, Recorded string }
-	if err := tx.Get(ctx, &opened, "refund_windows/counts", postgres.Args{"date": n.Date, "begin": n.Begin, "as_of": n.AsOf()}); err != nil {
+	if err := tx.Get(ctx, &opened, "refund_windows/counts", nil); err != nil {
 		return nil, err
 	}
 	c := night.NewControls(n, job)
@@ -107,17 +107,13 @@ func lookAtWindows(ctx context.Context, n *night.Night, tx *postgres.Tx, job str
 	for _, version := range n.Policies.Versions() {
 		longest = max(longest, version.RefundWindow)
 	}
-	_, err := tx.Exec(ctx, "refund_windows/look_at", n.Args(job, postgres.Args{
-		"begin": n.Begin, "as_of": n.AsOf(), "longest_window_seconds": int64(longest / time.Second),
-	}))
+	_, err := tx.Exec(ctx, "refund_windows/look_at", postgres.Args{"job": job, "longest_window_seconds": int64(longest / time.Second)})
 	return err
 }
 
 // windowsOf states the windows of the accounts after one and through another.
 func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterAccount, throughAccount string, counts night.Counts) error {
-	args := n.Args(job, postgres.Args{
-		"begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash(), "after_account": afterAccount, "through_account": throughAccount,
-	})
+	args := postgres.Args{"job": job, "after_account": afterAccount, "through_account": throughAccount}
 	return postgres.InPages(ctx, tx, "refund_windows/facts", args, night.BatchRows, func(page []windowFacts) error {
 		var rows []windowRow
 		for _, facts := range page {
@@ -133,7 +129,7 @@ func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterA
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "refund_windows/record", postgres.Args{"date": n.Date, "rows": string(encoded)})
+		_, err = tx.Exec(ctx, "refund_windows/record", postgres.Args{"rows": string(encoded)})
 		return err
 	})
 }

@@ -24,19 +24,19 @@ const breaksOnPage = 100
 
 // breakLine is an open break in a list.
 type breakLine struct {
-	BreakID     string `db:"break_id"`
+	BreakID     string
 	Kind        string
 	Severity    string
-	AccountID   string `db:"account_id"`
-	SubjectType string `db:"subject_type"`
-	SubjectID   string `db:"subject_id"`
+	AccountID   string
+	SubjectType string
+	SubjectID   string
 	Variance    numbers.Number
 	Unit        string
-	OpenedOn    reconcile.Date `db:"opened_on"`
-	AgeDays     int            `db:"age_days"`
+	OpenedOn    reconcile.Date
+	AgeDays     int
 	Owner       string
-	WorkState   string          `db:"work_state"`
-	DueOn       *reconcile.Date `db:"due_on"`
+	WorkState   string
+	DueOn       *reconcile.Date
 	Notes       int
 }
 
@@ -124,17 +124,17 @@ type fullBreak struct {
 type workLine struct {
 	At                        time.Time
 	Actor, Owner, State, Note string
-	DueOn                     *reconcile.Date `db:"due_on"`
+	DueOn                     *reconcile.Date
 }
 
 // When is the instant as people read it.
 func (w workLine) When() string { return w.At.UTC().Format("2006-01-02 15:04 UTC") }
 
 type historyLine struct {
-	BusinessDate                        reconcile.Date `db:"business_date"`
+	BusinessDate                        reconcile.Date
 	Event, Ours, Theirs, Variance, Unit string
 	Detail, Actor, Resolution, Reason   string
-	RecordedAt                          time.Time `db:"recorded_at"`
+	RecordedAt                          time.Time
 }
 
 // DetailText is the detail as people read it.

@@ -109,7 +109,7 @@ func (d *Desk) Handler() http.Handler {
 // ready says whether the database answers.
 func (d *Desk) ready(w http.ResponseWriter, r *http.Request) {
 	var may bool
-	if err := d.Store.Get(r.Context(), &may, "desk/may_work", postgres.Args{}); err != nil {
+	if err := d.Store.Get(r.Context(), &may, "desk/may_work", nil); err != nil {
 		d.Log.Warn().Err(err).Msg("desk: not ready")
 		http.Error(w, "the database can't be asked", http.StatusServiceUnavailable)
 		return
@@ -212,7 +212,7 @@ func (d *Desk) index(w http.ResponseWriter, r *http.Request) {
 	var stored []figures.NightFigure
 	err := d.Store.Select(r.Context(), &stored, "desk/nights", postgres.Args{"before": before, "most": nightsOnPage})
 	if err == nil {
-		err = d.Store.Select(r.Context(), &page.Months, "desk/months", postgres.Args{})
+		err = d.Store.Select(r.Context(), &page.Months, "desk/months", nil)
 	}
 	var nights []figures.NightFigures
 	if err == nil {

@@ -384,7 +384,8 @@ func TestPagesOfBreaksAreAllOfThem(t *testing.T) {
 	}
 }
 
-// A filter lets the same breaks through on all pages of the desk and in breaks list: as was said of them last, due through the day, overdue the day after.
+// A filter lets the same breaks through on all pages of the desk and in breaks list: as was said of them last, due through the day, overdue the day
+// after.
 func TestAFilterMeansTheSameOnEveryList(t *testing.T) {
 	t.Parallel()
 	o := open(t, "reconciler_app")
@@ -474,8 +475,8 @@ func TestAFilterThatMeansNothingIsSaidToBeWrong(t *testing.T) {
 	}
 }
 
-// BenchmarkDesk serves pages at 1,000 nights, 100,000 open breaks, 100,000 accounts, 200,000 purchases with their charges and 300,000 jobs. live-KiB is
-// what the memory in use has grown by after all requests.
+// BenchmarkDesk serves pages at 1,000 nights, 100,000 open breaks, 100,000 accounts, 200,000 purchases with their charges and 300,000 jobs. live-KiB
+// is what the memory in use has grown by after all requests.
 func BenchmarkDesk(b *testing.B) {
 	o := open(b, "reconciler_readonly")
 	o.desk.People = nil

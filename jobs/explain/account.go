@@ -18,7 +18,7 @@ const mostRows = 25
 
 type account struct {
 	ID, Email, Status string
-	CreatedAt         *time.Time `db:"created_at"`
+	CreatedAt         *time.Time
 	Credits           string
 }
 
@@ -62,11 +62,11 @@ func (a account) purchases(ctx context.Context, store *postgres.Store) (Section,
 		{"credits", "Credits"}, {"amount", "Paid"}, {"window", "Refund window"}, {"expires_at", "Until"}, {"used", "Used by then"}, {"refundable", "Refundable"}}}
 	type purchase struct {
 		ID, Kind, Status, Currency, State string
-		CompletedAt                       *time.Time `db:"completed_at"`
+		CompletedAt                       *time.Time
 		Credits                           int64
 		Amount                            sql.NullString
-		ExpiresAt                         *time.Time    `db:"expires_at"`
-		UsedCredits                       sql.NullInt64 `db:"used_credits"`
+		ExpiresAt                         *time.Time
+		UsedCredits                       sql.NullInt64
 		Refundable                        sql.NullString
 	}
 	var err error
@@ -89,8 +89,8 @@ func (a account) charges(ctx context.Context, store *postgres.Store) (Section, e
 		{"created_at", "Made"}, {"method", "By"}, {"amount", "Amount"}, {"refunded", "Refunded"}, {"what", "What it is"}}}
 	type charge struct {
 		ID, Method, Currency, Amount, What string
-		PurchaseID                         string     `db:"purchase_id"`
-		CreatedAt                          *time.Time `db:"created_at"`
+		PurchaseID                         string
+		CreatedAt                          *time.Time
 		Refunded                           sql.NullString
 	}
 	var err error
@@ -105,7 +105,7 @@ func (a account) lots(ctx context.Context, store *postgres.Store, now time.Time)
 		{"credits", "Credits"}, {"used", "Used"}, {"refunded", "Refunded"}, {"remaining", "Left"}}}
 	type lot struct {
 		Kind, ID                           string
-		GrantedAt                          *time.Time `db:"granted_at"`
+		GrantedAt                          *time.Time
 		Credits, Refunded, Used, Remaining string
 	}
 	var err error
@@ -120,9 +120,9 @@ func (a account) jobs(ctx context.Context, store *postgres.Store) (Section, erro
 		{"finished_at", "Finished"}, {"cost", "Cost"}, {"debited", "Taken"}, {"credited", "Credited back"}, {"reason", "Why"}}}
 	type job struct {
 		ID, Kind, Model, Status string
-		FailureCode             string     `db:"failure_code"`
-		CreatedAt               *time.Time `db:"created_at"`
-		FinishedAt              *time.Time `db:"finished_at"`
+		FailureCode             string
+		CreatedAt               *time.Time
+		FinishedAt              *time.Time
 		Cost                    sql.NullString
 		Debited, Credited       string
 		Reason                  string
@@ -139,9 +139,9 @@ func (a account) requests(ctx context.Context, store *postgres.Store, now time.T
 		{"status", "Status"}, {"decision", "Decision"}, {"refund", "Refund"}, {"clauses", "Clauses"}, {"decided_on", "Night"}, {"told", "Told the customer"}, {"next", "What the money waits for"}}}
 	type request struct {
 		ID, Kind, About, Status, Decision, Currency, Clauses, Told, Next string
-		RequestedAt                                                      *time.Time `db:"requested_at"`
+		RequestedAt                                                      *time.Time
 		Refund                                                           sql.NullString
-		DecidedOn                                                        *reconcile.Date `db:"decided_on"`
+		DecidedOn                                                        *reconcile.Date
 	}
 	var err error
 	section.Rows, err = rows(ctx, store, "explain/account_requests", a.args(postgres.Args{"email": a.Email, "as_of": now}), func(r request) []Cell {
@@ -159,11 +159,11 @@ func (a account) refunds(ctx context.Context, store *postgres.Store) (Section, e
 		{"created_at", "Made"}, {"amount", "Amount"}, {"status", "At Stripe"}, {"failure_reason", "Failed because of"}}}
 	type refund struct {
 		ID            string
-		PurchaseID    string     `db:"purchase_id"`
-		ChargeID      string     `db:"charge_id"`
-		CreatedAt     *time.Time `db:"created_at"`
+		PurchaseID    string
+		ChargeID      string
+		CreatedAt     *time.Time
 		Status        string
-		FailureReason string `db:"failure_reason"`
+		FailureReason string
 		Amount        string
 		Currency      string
 	}
@@ -194,11 +194,11 @@ func (a account) disputes(ctx context.Context, store *postgres.Store) (Section, 
 		{"reason", "Reason"}, {"opened_at", "Opened"}, {"evidence_due_by", "Evidence due"}, {"amount", "Amount"}}}
 	type dispute struct {
 		ID                                      string
-		ChargeID                                string `db:"charge_id"`
-		PurchaseID                              string `db:"purchase_id"`
+		ChargeID                                string
+		PurchaseID                              string
 		Phase, Status, Reason, Amount, Currency string
-		OpenedAt                                *time.Time `db:"opened_at"`
-		EvidenceDueBy                           *time.Time `db:"evidence_due_by"`
+		OpenedAt                                *time.Time
+		EvidenceDueBy                           *time.Time
 	}
 	var err error
 	section.Rows, err = rows(ctx, store, "explain/account_disputes", a.args(nil), func(d dispute) []Cell {
@@ -213,8 +213,8 @@ func (a account) breaks(ctx context.Context, store *postgres.Store) (Section, er
 		{"variance", "Difference"}, {"owner", "Owner"}}}
 	type openBreak struct {
 		ID, Kind, Severity    string
-		SubjectID             string         `db:"subject_id"`
-		OpenedOn              reconcile.Date `db:"opened_on"`
+		SubjectID             string
+		OpenedOn              reconcile.Date
 		Variance, Unit, Owner string
 	}
 	var err error

@@ -16,11 +16,11 @@ func WhoPaid(ctx context.Context, store *postgres.Store, charges []string) (Sect
 		{"account_emails", "Their e-mail"}}}
 	type customer struct {
 		ID, Method, Currency, Amount, Email, Metadata, Accounts string
-		CreatedAt                                               *time.Time `db:"created_at"`
-		PaymentIntentID                                         string     `db:"payment_intent_id"`
-		InvoiceID                                               string     `db:"invoice_id"`
-		CustomerID                                              string     `db:"customer_id"`
-		AccountEmails                                           string     `db:"account_emails"`
+		CreatedAt                                               *time.Time
+		PaymentIntentID                                         string
+		InvoiceID                                               string
+		CustomerID                                              string
+		AccountEmails                                           string
 	}
 	var err error
 	section.Rows, err = rows(ctx, store, "explain/customers", postgres.Args{"ids": charges}, func(c customer) []Cell {

@@ -40,31 +40,31 @@ const disputesJob = "disputes"
 
 // disputeRow is a dispute as of the night.
 type disputeRow struct {
-	DisputeID          string     `db:"dispute_id"`
-	ChargeID           string     `db:"charge_id"`
-	PurchaseID         string     `db:"purchase_id"`
-	AccountID          string     `db:"account_id"`
-	AccountStatus      string     `db:"account_status"`
-	Status             string     `db:"status"`
-	StatusSince        time.Time  `db:"status_since"`
-	IsDue              bool       `db:"is_due"`
-	MovedAt            time.Time  `db:"moved_at"` // when its status or its money changed last
-	Reason             string     `db:"reason"`
-	CreatedAt          time.Time  `db:"created_at"`
-	EvidenceDueBy      *time.Time `db:"evidence_due_by"`
-	AmountMinor        int64      `db:"amount_minor"`
-	Currency           string     `db:"currency"`
-	CapturedMinor      int64      `db:"captured_minor"`
-	RefundedMinor      int64      `db:"refunded_minor"`
-	WithdrawnMinor     int64      `db:"withdrawn_minor"`
-	ReturnedMinor      int64      `db:"returned_minor"`
-	FeesMinor          int64      `db:"fees_minor"`
-	SettlementCurrency string     `db:"settlement_currency"`
+	DisputeID          string
+	ChargeID           string
+	PurchaseID         string
+	AccountID          string
+	AccountStatus      string
+	Status             string
+	StatusSince        time.Time
+	IsDue              bool
+	MovedAt            time.Time // when its status or its money changed last
+	Reason             string
+	CreatedAt          time.Time
+	EvidenceDueBy      *time.Time
+	AmountMinor        int64
+	Currency           string
+	CapturedMinor      int64
+	RefundedMinor      int64
+	WithdrawnMinor     int64
+	ReturnedMinor      int64
+	FeesMinor          int64
+	SettlementCurrency string
 }
 
 func judgeDisputes(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	var rows []disputeRow
-	err := tx.Select(ctx, &rows, "stripe_match/dispute_facts", postgres.Args{"date": n.Date, "job": disputesJob, "begin": n.Begin, "as_of": n.AsOf(),
+	err := tx.Select(ctx, &rows, "stripe_match/dispute_facts", postgres.Args{"job": disputesJob,
 		"settling_since": n.Begin.Add(-max(n.Settings.RefundStuckAfter, n.Settings.AwaitingFor))})
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func disputeMoney(n *night.Night, d disputeRow, facts reconcile.DisputeFacts, o 
 
 func addDispute(ctx context.Context, n *night.Night, tx *postgres.Tx, d disputeRow, o reconcile.DisputeOutcome) error {
 	_, err := tx.Exec(ctx, "stripe_match/add_dispute", postgres.Args{
-		"account_id": d.AccountID, "date": n.Date, "dispute_id": d.DisputeID, "charge_id": d.ChargeID, "purchase_id": d.PurchaseID,
+		"account_id": d.AccountID, "dispute_id": d.DisputeID, "charge_id": d.ChargeID, "purchase_id": d.PurchaseID,
 		"account_status": d.AccountStatus, "phase": string(o.Phase), "status": d.Status, "reason": d.Reason, "opened_at": d.CreatedAt,
 		"evidence_due_by": d.EvidenceDueBy, "amount_minor": d.AmountMinor, "currency": d.Currency, "withdrawn_minor": d.WithdrawnMinor,
 		"returned_minor": d.ReturnedMinor, "fees_minor": d.FeesMinor, "settlement_currency": d.SettlementCurrency,

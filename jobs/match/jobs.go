@@ -17,7 +17,7 @@ func Jobs(ctx context.Context, n *night.Night, read *source.Reading) (counts nig
 	const job = "match-jobs"
 	err = n.Store.InTx(ctx, night.MatchingTx, func(inTx context.Context, tx *postgres.Tx) error {
 		// The night was read before this snapshot is taken, and what there is will be counted after it: what arrives in between shows in the count.
-		if _, err := tx.Exec(inTx, "breaks/clear_findings", n.Args(job, nil)); err != nil {
+		if _, err := tx.Exec(inTx, "breaks/clear_findings", postgres.Args{"job": job}); err != nil {
 			return err
 		}
 		judged, err := judgeJobs(inTx, n, tx, job)
@@ -38,11 +38,11 @@ func Jobs(ctx context.Context, n *night.Night, read *source.Reading) (counts nig
 
 // judgeJobs applies the exact rules to what is not plainly clean.
 func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (outcomes []source.Totals, err error) {
-	if _, err := tx.Exec(ctx, "match_jobs/rescan", n.Args(job, nil)); err != nil {
+	if _, err := tx.Exec(ctx, "match_jobs/rescan", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
 	except := []string{string(reconcile.JobStuck)}
-	if _, err := tx.Exec(ctx, "candidates/carry_over", n.Args(job, postgres.Args{"except_kinds": except})); err != nil {
+	if _, err := tx.Exec(ctx, "candidates/carry_over", postgres.Args{"job": job, "except_kinds": except}); err != nil {
 		return nil, err
 	}
 	outcomes, unclassified, err := judgeCandidates(ctx, n, tx, job)
@@ -53,7 +53,7 @@ func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string)
 	if err := source.ClassifyFailures(ctx, n, tx, job); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.Args(job, nil)); err != nil {
+	if _, err := tx.Exec(ctx, "breaks/clear_findings", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
 	outcomes, _, err = judgeCandidates(ctx, n, tx, job)
@@ -66,7 +66,7 @@ func judgeCandidates(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 		source.Totals
 		Unclassified bool
 	}
-	if err := tx.Select(ctx, &rows, "match_jobs/judge", n.Args(job, postgres.Args{"begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash()})); err != nil {
+	if err := tx.Select(ctx, &rows, "match_jobs/judge", postgres.Args{"job": job}); err != nil {
 		return nil, false, err
 	}
 	for _, row := range rows {
@@ -78,7 +78,7 @@ func judgeCandidates(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 // concludeJobs proves that no row was lost between reading and judging, and gives the findings to the breaks.
 func concludeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals) (night.Counts, error) {
 	stuckAfter := int64(n.Settings.JobStuckAfter / time.Second)
-	stuck, err := tx.Exec(ctx, "match_jobs/stuck", n.Args(job, postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter}))
+	stuck, err := tx.Exec(ctx, "match_jobs/stuck", postgres.Args{"job": job, "stuck_after_seconds": stuckAfter})
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func concludeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job stri
 
 func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals, stuck, stuckAfter int64) (jobs night.Tally, err error) {
 	var unfinished struct{ Unfinished, Young, Again string }
-	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", n.Args(job, postgres.Args{"as_of": n.AsOf(), "stuck_after_seconds": stuckAfter})); err != nil {
+	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"job": job, "stuck_after_seconds": stuckAfter}); err != nil {
 		return nil, err
 	}
 	clean.Outcome, clean.Carried = "matched", "0"

@@ -32,22 +32,22 @@ func matchGrants(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 	if err := n.ClearStaging(ctx, tx, job); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "match_purchases/candidates", n.Span(n.Args(job, nil))); err != nil {
+	if _, err := tx.Exec(ctx, "match_purchases/candidates", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
 	except := []string{string(reconcile.NegativeBalance), string(reconcile.LateItem)}
-	if _, err := tx.Exec(ctx, "candidates/carry_over", n.Args(job, postgres.Args{"except_kinds": except})); err != nil {
+	if _, err := tx.Exec(ctx, "candidates/carry_over", postgres.Args{"job": job, "except_kinds": except}); err != nil {
 		return nil, err
 	}
 	var outcomes []source.Totals
-	if err := tx.Select(ctx, &outcomes, "match_purchases/judge", n.Args(job, postgres.Args{"as_of": n.AsOf()})); err != nil {
+	if err := tx.Select(ctx, &outcomes, "match_purchases/judge", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
 	var balances struct{ Accounts, Matched, Breaks string }
-	if err := tx.Get(ctx, &balances, "match_purchases/negative_balances", n.Args(job, postgres.Args{"begin": n.Begin})); err != nil {
+	if err := tx.Get(ctx, &balances, "match_purchases/negative_balances", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "match_purchases/late_items", n.Args(job, nil)); err != nil {
+	if _, err := tx.Exec(ctx, "match_purchases/late_items", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
 	if err := controlMatchPurchases(ctx, n, tx, job, outcomes, balances.Matched, balances.Breaks); err != nil {
@@ -57,13 +57,13 @@ func matchGrants(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 	if err != nil {
 		return nil, err
 	}
-	_, err = tx.Exec(ctx, "candidates/clear", n.Args(job, nil))
+	_, err = tx.Exec(ctx, "candidates/clear", postgres.Args{"job": job})
 	return counts, err
 }
 
 func controlMatchPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, outcomes []source.Totals, balancesOK, balancesNegative string) error {
 	var scanned struct{ Purchases, Credits, Granted, Again, Accounts string }
-	if err := tx.Get(ctx, &scanned, "match_purchases/scanned", n.Span(n.Args(job, nil))); err != nil {
+	if err := tx.Get(ctx, &scanned, "match_purchases/scanned", postgres.Args{"job": job}); err != nil {
 		return err
 	}
 	purchases, credits, grants, again := night.Tally{}, night.Tally{}, night.Tally{}, night.Tally{}

@@ -47,7 +47,5 @@ func unpaidArgs(n *night.Night) (postgres.Args, error) {
 		}
 		versions, through = append(versions, version.Version), append(through, last.String())
 	}
-	return postgres.Args{
-		"versions": versions, "overdue_through": through, "approved_since": n.Date.AddDays(-approvedWithin), "zone": n.Settings.Zone.String(),
-	}, nil
+	return postgres.Args{"versions": versions, "overdue_through": through, "approved_since": n.Date.AddDays(-approvedWithin)}, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
@@ -35,7 +34,7 @@ func addCheck(ctx context.Context, n *night.Night, tx *postgres.Tx, c stripeChec
 		outcome = "awaiting"
 	}
 	_, err := tx.Exec(ctx, "stripe_match/add_check", postgres.Args{
-		"account_id": c.account, "date": n.Date, "job": c.job, "check_name": c.check, "subject_id": c.subject, "outcome": outcome,
+		"account_id": c.account, "job": c.job, "check_name": c.check, "subject_id": c.subject, "outcome": outcome,
 		"kind": string(c.kind), "field": c.field, "ours": c.ours, "theirs": c.theirs, "variance": c.variance, "unit": c.unit,
 		"detail": c.detail, "amount_minor": c.amount, "currency": c.currency, "since": sql.NullTime{Time: c.since, Valid: !c.since.IsZero()},
 	})
@@ -51,8 +50,8 @@ type stripeJob struct {
 	more  func(ctx context.Context, tx *postgres.Tx) error
 	// scanned counts the objects once more, apart from the matching; outcomes, apart from those in stripe_checks, is what was counted in bulk.
 	scanned, outcomes string
-	// record are statements that keep what the checks came to.
-	record []string
+	// record is a statement that keeps what the checks of the first scope came to; "": none.
+	record string
 	// args are parameters of its own.
 	args postgres.Args
 }
@@ -81,40 +80,37 @@ func (j stripeJob) reconcile(ctx context.Context, n *night.Night) (counts night.
 }
 
 func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
-	s := stripeStatements{night: n, tx: tx, args: night.With(stripeArgs(n, j.name), j.args)}
 	var scopes []string
 	for _, scope := range j.scopes {
 		scopes = append(scopes, scope.name)
 	}
-	s.args["scopes"] = scopes
+	tx = tx.With(stripeArgs(n)).With(j.args).With(postgres.Args{"job": j.name, "scopes": scopes})
 	var looked bool
-	if err := tx.Get(ctx, &looked, "stripe_match/begin", n.Args(j.name, postgres.Args{"scopes": scopes})); err != nil {
+	if err := tx.Get(ctx, &looked, "stripe_match/begin", nil); err != nil {
 		return nil, err
 	}
 	if !looked {
 		return night.Counts{"skipped": 1}, nil
 	}
 	for _, scope := range j.scopes {
-		s.args["scope"], s.args["subject_type"] = scope.name, scope.subjectType
 		steps := []string{scope.statement}
 		if scope.subjectType != "" {
 			steps = append(steps, "stripe_match/carry_over")
 		}
-		if err := s.exec(ctx, steps...); err != nil {
+		if err := execAll(ctx, scope.in(tx), steps...); err != nil {
 			return nil, err
 		}
 	}
 	for _, scope := range j.scopes {
-		s.args["scope"], s.args["gone"] = scope.name, scope.gone
 		steps := []string{scope.judge}
 		if scope.gone != "" {
 			steps = append(steps, "stripe_match/judge_gone")
 		}
-		if err := s.exec(ctx, steps...); err != nil {
+		if err := execAll(ctx, scope.in(tx), steps...); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.exec(ctx, j.judge...); err != nil {
+	if err := execAll(ctx, tx, j.judge...); err != nil {
 		return nil, err
 	}
 	if j.more != nil {
@@ -123,40 +119,56 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (ni
 		}
 	}
 	n.Step(j.name + "/judged")
-	if err := j.control(ctx, s); err != nil {
+	if err := j.control(ctx, n, tx); err != nil {
 		return nil, err
 	}
-	if len(j.scopes) > 0 {
-		s.args["scope"] = j.scopes[0].name
+	if j.record != "" {
+		if err := execAll(ctx, j.scopes[0].in(tx), j.record); err != nil {
+			return nil, err
+		}
 	}
-	if err := s.exec(ctx, append(slices.Clone(j.record), "stripe_match/findings")...); err != nil {
+	if err := execAll(ctx, tx, "stripe_match/findings"); err != nil {
 		return nil, err
 	}
 	counts, err := n.MergeBreaks(ctx, tx, j.name)
 	if err != nil {
 		return nil, err
 	}
-	return counts, s.exec(ctx, "stripe_match/drop_matched", "stripe_match/clear_candidates")
+	return counts, execAll(ctx, tx, "stripe_match/drop_matched", "stripe_match/clear_candidates")
+}
+
+// in is the transaction for statements of the scope.
+func (s stripeScope) in(tx *postgres.Tx) *postgres.Tx {
+	return tx.With(postgres.Args{"scope": s.name, "subject_type": s.subjectType, "gone": s.gone})
+}
+
+func execAll(ctx context.Context, tx *postgres.Tx, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := tx.Exec(ctx, statement, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // control compares what the checks came to with what was counted apart from them.
-func (j stripeJob) control(ctx context.Context, s stripeStatements) error {
+func (j stripeJob) control(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	type sum struct {
-		CheckName string `db:"check_name"`
+		CheckName string
 		Unit      string
 		Outcome   string
 		Amount    numbers.Number
 	}
 	var outcomes, bulk, scanned []sum
-	if err := s.tx.Select(ctx, &outcomes, "stripe_match/outcomes", s.pick("stripe_match/outcomes")); err != nil {
+	if err := tx.Select(ctx, &outcomes, "stripe_match/outcomes", nil); err != nil {
 		return err
 	}
 	if j.outcomes != "" {
-		if err := s.tx.Select(ctx, &bulk, j.outcomes, s.pick(j.outcomes)); err != nil {
+		if err := tx.Select(ctx, &bulk, j.outcomes, nil); err != nil {
 			return err
 		}
 	}
-	if err := s.tx.Select(ctx, &scanned, j.scanned, s.pick(j.scanned)); err != nil {
+	if err := tx.Select(ctx, &scanned, j.scanned, nil); err != nil {
 		return err
 	}
 	type key struct{ check, unit string }
@@ -182,7 +194,7 @@ func (j stripeJob) control(ctx context.Context, s stripeStatements) error {
 			order = append(order, k)
 		}
 	}
-	c := night.NewControls(s.night, j.name)
+	c := night.NewControls(n, j.name)
 	for _, k := range order {
 		unit := k.unit
 		if unit == "" {
@@ -191,39 +203,12 @@ func (j stripeJob) control(ctx context.Context, s stripeStatements) error {
 		by := tallies[k]
 		c.Add(k.check, unit, string(counted[k]), by.Text("matched"), by.Text("awaiting"), by.Text("break"))
 	}
-	return c.Record(ctx, s.tx)
-}
-
-// stripeStatements runs statements of the topic with those of the job's parameters that each takes.
-type stripeStatements struct {
-	night *night.Night
-	tx    *postgres.Tx
-	args  postgres.Args
-}
-
-func (s stripeStatements) pick(statement string) postgres.Args {
-	picked := postgres.Args{}
-	for _, name := range s.night.Store.Catalog().Statement(statement).Params {
-		if value, ok := s.args[name]; ok {
-			picked[name] = value
-		}
-	}
-	return picked
-}
-
-func (s stripeStatements) exec(ctx context.Context, statements ...string) error {
-	for _, statement := range statements {
-		if _, err := s.tx.Exec(ctx, statement, s.pick(statement)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.Record(ctx, tx)
 }
 
 // stripeArgs are the parameters that statements about Stripe may take.
-func stripeArgs(n *night.Night, job string) postgres.Args {
+func stripeArgs(n *night.Night) postgres.Args {
 	return postgres.Args{
-		"date": n.Date, "job": job, "begin": n.Begin, "as_of": n.AsOf(), "policy": n.PolicyHash(),
 		// A counterpart of what happened before grace_before is overdue; so the night looks at all since then and its own.
 		"since":                    n.Begin.Add(-n.Settings.AwaitingFor),
 		"grace_before":             n.AsOf().Add(-n.Settings.AwaitingFor),

@@ -34,30 +34,29 @@ func reconcileBooks(ctx context.Context, n *night.Night) (night.Counts, error) {
 
 // payoutRow is a payout as of the night, with the sums of its transactions.
 type payoutRow struct {
-	PayoutID      string         `db:"payout_id"`
-	Currency      string         `db:"currency"`
-	Status        string         `db:"status"`
-	Automatic     bool           `db:"automatic"`
-	Method        string         `db:"method"`
-	Type          string         `db:"type"`
-	CreatedAt     time.Time      `db:"created_at"`
-	ArrivalDate   reconcile.Date `db:"arrival_date"`
-	AmountMinor   int64          `db:"amount_minor"`
-	Itemised      bool           `db:"itemised"`
-	InScan        bool           `db:"in_scan"`
-	Overdue       bool           `db:"overdue"`
-	OwnMinor      int64          `db:"own_minor"`
-	ReturnedMinor int64          `db:"returned_minor"`
-	Transactions  int64          `db:"transactions"`
-	GrossMinor    int64          `db:"gross_minor"`
-	FeeMinor      int64          `db:"fee_minor"`
-	NetMinor      int64          `db:"net_minor"`
+	PayoutID      string
+	Currency      string
+	Status        string
+	Automatic     bool
+	Method        string
+	Type          string
+	CreatedAt     time.Time
+	ArrivalDate   reconcile.Date
+	AmountMinor   int64
+	Itemised      bool
+	InScan        bool
+	Overdue       bool
+	OwnMinor      int64
+	ReturnedMinor int64
+	Transactions  int64
+	GrossMinor    int64
+	FeeMinor      int64
+	NetMinor      int64
 }
 
 func tieOutPayouts(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
-	s := stripeStatements{night: n, tx: tx, args: stripeArgs(n, booksJob)}
 	var rows []payoutRow
-	if err := tx.Select(ctx, &rows, "stripe_match/payout_facts", s.pick("stripe_match/payout_facts")); err != nil {
+	if err := tx.Select(ctx, &rows, "stripe_match/payout_facts", nil); err != nil {
 		return err
 	}
 	for _, p := range rows {
@@ -66,7 +65,7 @@ func tieOutPayouts(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 			Itemised: p.Itemised, NetMinor: p.NetMinor, Overdue: p.Overdue,
 		})
 		_, err := tx.Exec(ctx, "stripe_match/add_payout", postgres.Args{
-			"date": n.Date, "payout_id": p.PayoutID, "currency": p.Currency, "status": p.Status, "automatic": p.Automatic,
+			"payout_id": p.PayoutID, "currency": p.Currency, "status": p.Status, "automatic": p.Automatic,
 			"method": p.Method, "type": p.Type, "created_at": p.CreatedAt, "arrival_date": p.ArrivalDate, "amount_minor": p.AmountMinor,
 			"transactions": p.Transactions, "gross_minor": p.GrossMinor, "fee_minor": p.FeeMinor, "net_minor": p.NetMinor,
 			"returned_minor": p.ReturnedMinor, "residual_minor": residual, "tie_out": string(tieOut),

@@ -18,6 +18,6 @@ func Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
 			{"refunds of subscriptions", "stripe_match/subscription_refund_candidates", "refund", "stripe_match/judge_subscription_refunds", ""},
 		},
 		scanned: "stripe_match/scanned_subscriptions",
-		record:  []string{"stripe_match/record_subscriptions"},
+		record:  "stripe_match/record_subscriptions",
 	}.reconcile(ctx, n)
 }

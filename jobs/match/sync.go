@@ -28,7 +28,7 @@ func Sync(ctx context.Context, n *night.Night, stripe StripeSource) (night.Count
 	}
 	// A residual may be what an earlier sync has missed: read it again, further back than usual.
 	var residuals bool
-	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"date": n.Date, "job": booksJob}); err != nil {
+	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"job": booksJob}); err != nil {
 		return nil, err
 	}
 	result, err := stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals})

@@ -81,7 +81,7 @@ type gathering struct {
 
 type balanceRow struct {
 	month.TrialBalance
-	ThisYear numbers.Number `db:"this_year"`
+	ThisYear numbers.Number
 	Carried  numbers.Number
 }
 
@@ -132,10 +132,10 @@ func (g *gathering) cash(ctx context.Context) error {
 type itemRow struct {
 	month.OpenItem
 	Booked    numbers.Number
-	AtStripe  numbers.Number `db:"at_stripe"`
+	AtStripe  numbers.Number
 	Cleared   numbers.Number
 	Objects   string
-	BreakKind string `db:"break_kind"`
+	BreakKind string
 }
 
 // items are what the balances of the accounts with open items consist of.
@@ -167,7 +167,7 @@ func (g *gathering) items(ctx context.Context) error {
 }
 
 type owedRow struct {
-	SoldMonth string `db:"sold_month"`
+	SoldMonth string
 	Kind      string
 	Currency  string
 	Sold      numbers.Number

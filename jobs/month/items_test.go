@@ -13,8 +13,8 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-// attribution says a second time what balances consist of, sharing nothing with the worker: what moved is read in the published journals of the nights, what a
-// movement at Stripe was about at Stripe itself, and which purchase a charge paid in the platform's rows.
+// attribution says a second time what balances consist of, sharing nothing with the worker: what moved is read in the published journals of the
+// nights, what a movement at Stripe was about at Stripe itself, and which purchase a charge paid in the platform's rows.
 type attribution struct {
 	moves     map[string]move // by balance transaction
 	charges   map[string]charge

@@ -48,20 +48,20 @@ type Published struct {
 
 // action is what was done to a period.
 type action struct {
-	No             int    `db:"action_no"`
-	Action         string `db:"action"`
-	Actor          string `db:"actor"`
+	No             int `db:"action_no"`
+	Action         string
+	Actor          string
 	Reason         string
 	At             time.Time
-	ManifestSHA256 string `db:"manifest_sha256"`
+	ManifestSHA256 string
 }
 
 // record is a revision of a month that is on record.
 type record struct {
 	Revision       int
 	State          string
-	ActionNo       int    `db:"action_no"`
-	ManifestSHA256 string `db:"manifest_sha256"`
+	ActionNo       int
+	ManifestSHA256 string
 }
 
 // status is where a month stands.

@@ -134,7 +134,7 @@ func (o *Office) verifyAgain(ctx context.Context, m reconcile.Month, latest stor
 			}
 			what := "worked out again from the stored nights it comes out otherwise"
 			if other {
-				what += fmt.Sprintf("; version %s wrote it, and this is version %s, whose texts may be others: verify with that version, too", manifest.CodeVersion, o.CodeVersion)
+				what += "; " + publish.OtherTexts(manifest.CodeVersion, "it", o.CodeVersion)
 			}
 			faults = append(faults, publish.Fault{Where: name, What: what})
 		}

@@ -77,9 +77,9 @@ func (c *Courier) Deliver(ctx context.Context, troubled []string) {
 
 // due is a revision to tell an address of.
 type due struct {
-	BusinessDate reconcile.Date `db:"business_date"`
+	BusinessDate reconcile.Date
 	Revision     int
-	AttemptNo    int `db:"attempt_no"`
+	AttemptNo    int
 }
 
 func (c *Courier) deliverTo(ctx context.Context, address Address, troubled []string) error {

@@ -61,7 +61,7 @@ func OpenAudit(ctx context.Context, tx *postgres.Tx, actor, run string, at time.
 		Link   int64
 		Sha256 string
 	}
-	err := tx.Get(ctx, &last, "audit/last_link", postgres.Args{})
+	err := tx.Get(ctx, &last, "audit/last_link", nil)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
@@ -105,17 +105,16 @@ func (a *Audit) AddBreakWork(ctx context.Context, id string) error {
 
 // AddPeriodActions appends closings and reopenings that the log doesn't have yet.
 func (a *Audit) AddPeriodActions(ctx context.Context) error {
-	return a.exec(ctx, "audit/add_period_actions", postgres.Args{})
+	return a.exec(ctx, "audit/add_period_actions", nil)
 }
 
 // AddMonthSignatures appends reviews of months, and errors accepted at their closing, that the log doesn't have yet.
 func (a *Audit) AddMonthSignatures(ctx context.Context) error {
-	return a.exec(ctx, "audit/add_month_signatures", postgres.Args{})
+	return a.exec(ctx, "audit/add_month_signatures", nil)
 }
 
 func (a *Audit) exec(ctx context.Context, statement string, args postgres.Args) error {
-	args["link"], args["offset"] = a.link, a.changes
-	added, err := a.tx.Exec(ctx, statement, args)
+	added, err := a.tx.Exec(ctx, statement, args.And(postgres.Args{"link": a.link, "offset": a.changes}))
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -152,7 +151,7 @@ func (n *Night) appendAudit(ctx context.Context, tx *postgres.Tx, statement stri
 	if err := lockAudit(ctx, tx); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, statement, With(args, postgres.Args{"actor": actor, "run": run, "at": n.Now().UTC().Truncate(time.Microsecond)}))
+	_, err := tx.Exec(ctx, statement, args.And(postgres.Args{"actor": actor, "run": run, "at": n.Now().UTC().Truncate(time.Microsecond)}))
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -164,12 +163,12 @@ const NightActor = "reconciler"
 
 // auditBreaks appends the events of one job's breaks in the night: to be called last in the job's transaction.
 func (n *Night) auditBreaks(ctx context.Context, tx *postgres.Tx, job string) error {
-	return n.appendAudit(ctx, tx, "audit/append_break_events", postgres.Args{"date": n.Date, "job": job})
+	return n.appendAudit(ctx, tx, "audit/append_break_events", postgres.Args{"job": job})
 }
 
 // AuditCreditBacks appends the credit-backs that were posted in the night: to be called last in the job's transaction.
 func (n *Night) AuditCreditBacks(ctx context.Context, tx *postgres.Tx) error {
-	return n.appendAudit(ctx, tx, "audit/append_credit_backs", postgres.Args{"date": n.Date})
+	return n.appendAudit(ctx, tx, "audit/append_credit_backs", nil)
 }
 
 // AuditProblem is something wrong with the audit log.
@@ -191,7 +190,7 @@ const maxAuditProblems = 20
 // VerifyAudit recomputes every hash of the log, follows the chain from its first link to its last, and looks for changes of state that the
 // log doesn't have. head is the newest link, zero when the log is empty.
 func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, problems []AuditProblem, err error) {
-	err = q.Get(ctx, &head, "audit/last_link", postgres.Args{})
+	err = q.Get(ctx, &head, "audit/last_link", nil)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return head, nil, err
 	}
@@ -214,7 +213,7 @@ func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, probl
 		{"audit/unrecorded_signatures", "period", ""},
 	} {
 		var rows []struct {
-			SubjectID string `db:"subject_id"`
+			SubjectID string
 			Problem   string
 		}
 		if err := q.Select(ctx, &rows, unrecorded.statement, postgres.Args{"limit": maxAuditProblems}); err != nil {

@@ -18,13 +18,12 @@ func (n *Night) MergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (C
 		values := rule.Kind.FaultValues()
 		byOurs, byTheirs, byVariance = append(byOurs, values.Ours), append(byTheirs, values.Theirs), append(byVariance, values.Variance)
 	}
-	args := n.Args(job, postgres.Args{
-		"as_of": n.AsOf(), "kinds": kinds, "severities": severities, "subject_types": subjectTypes, "by_ours": byOurs, "by_theirs": byTheirs, "by_variance": byVariance,
-	})
+	args := postgres.Args{"job": job, "kinds": kinds, "severities": severities, "subject_types": subjectTypes,
+		"by_ours": byOurs, "by_theirs": byTheirs, "by_variance": byVariance}
 	var kept int64
 	merged, err := mergeFound(ctx, tx, args, false)
 	if err == nil && merged.Moved {
-		if kept, err = tx.Exec(ctx, "breaks/keep_account", n.Args(job, nil)); err == nil {
+		if kept, err = tx.Exec(ctx, "breaks/keep_account", postgres.Args{"job": job}); err == nil {
 			merged, err = mergeFound(ctx, tx, args, true)
 		}
 	}
@@ -48,11 +47,11 @@ type mergedBreaks struct {
 }
 
 func mergeFound(ctx context.Context, tx *postgres.Tx, args postgres.Args, accountsKept bool) (merged mergedBreaks, err error) {
-	return merged, tx.Get(ctx, &merged, "breaks/merge", With(args, postgres.Args{"accounts_kept": accountsKept}))
+	return merged, tx.Get(ctx, &merged, "breaks/merge", args.And(postgres.Args{"accounts_kept": accountsKept}))
 }
 
 // ClearStaging empties what an interrupted run of the job may have left.
 func (n *Night) ClearStaging(ctx context.Context, tx *postgres.Tx, job string) error {
-	_, err := tx.Exec(ctx, "breaks/clear_staging", n.Args(job, nil))
+	_, err := tx.Exec(ctx, "breaks/clear_staging", postgres.Args{"job": job})
 	return err
 }

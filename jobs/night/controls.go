@@ -25,13 +25,13 @@ func (c *controls) Add(check, unit, scanned, matched, awaiting, breaks string) {
 // Record writes the totals, reads them back, and fails with ErrIntegrity naming every check that doesn't tie.
 func (c *controls) Record(ctx context.Context, tx *postgres.Tx) error {
 	var stored []struct {
-		CheckName  string `db:"check_name"`
+		CheckName  string
 		Unit       string
 		Difference string
 	}
-	err := tx.Select(ctx, &stored, "controls/record", c.night.Args(c.job, postgres.Args{
+	err := tx.Select(ctx, &stored, "controls/record", postgres.Args{"job": c.job,
 		"checks": c.checks, "units": c.units, "scanned": c.scanned, "matched": c.matched, "awaiting": c.awaiting, "breaks": c.breaks,
-	}))
+	})
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,14 @@ type Night struct {
 	Log      zerolog.Logger
 }
 
+// New is a night whose store gives its statements what is the same for all of them.
+func New(n Night) *Night {
+	n.Store = n.Store.With(postgres.Args{
+		"date": n.Date, "begin": n.Begin, "end": n.End, "as_of": n.AsOf(), "zone": n.Settings.Zone.String(), "policy": n.Policies.Hash(),
+	})
+	return &n
+}
+
 // Run says how, when and by whom a night is run.
 type Run struct {
 	Name, Actor string // for the audit log: by default the night's own run id, and the worker
@@ -42,25 +50,7 @@ type Run struct {
 
 func (n *Night) Now() time.Time { return n.Run.Clock() }
 
+// DateOf is the business date of an instant.
+func (n *Night) DateOf(at time.Time) reconcile.Date { return reconcile.DateOf(at.In(n.Settings.Zone)) }
+
 func (n *Night) Step(name string) { n.Run.Step(name) }
-
-// PolicyHash is what failure classes and versions are stored under.
-func (n *Night) PolicyHash() string { return n.Policies.Hash() }
-
-// Args are the parameters nearly every statement of a job takes, and the given ones.
-func (n *Night) Args(job string, more postgres.Args) postgres.Args {
-	args := postgres.Args{"date": n.Date, "job": job}
-	for name, value := range more {
-		args[name] = value
-	}
-	return args
-}
-
-// Span are the parameters of the night's interval.
-func (n *Night) Span(more postgres.Args) postgres.Args {
-	args := postgres.Args{"begin": n.Begin, "end": n.End}
-	for name, value := range more {
-		args[name] = value
-	}
-	return args
-}

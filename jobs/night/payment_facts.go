@@ -8,15 +8,15 @@ import (
 
 // PaymentFacts are the columns that a reconcile.Payment is made of.
 type PaymentFacts struct {
-	ChargeCurrency   string        `db:"charge_currency"`
-	CapturedMinor    int64         `db:"captured_minor"`
-	SurplusMinor     int64         `db:"surplus_minor"`
-	SettledMinor     sql.NullInt64 `db:"settled_minor"` // null while Stripe has not said
-	FeeMinor         sql.NullInt64 `db:"fee_minor"`     // likewise
-	InvoiceID        string        `db:"invoice_id"`
-	FromBalanceMinor int64         `db:"from_balance_minor"`
-	PaidOutOfBand    bool          `db:"paid_out_of_band"`
-	PaymentAccepted  bool          `db:"payment_accepted"`
+	ChargeCurrency   string
+	CapturedMinor    int64
+	SurplusMinor     int64
+	SettledMinor     sql.NullInt64 // null while Stripe has not said
+	FeeMinor         sql.NullInt64 // likewise
+	InvoiceID        string
+	FromBalanceMinor int64
+	PaidOutOfBand    bool
+	PaymentAccepted  bool
 }
 
 func (f PaymentFacts) Payment() reconcile.Payment {

@@ -22,7 +22,7 @@ func (n *Night) NoteStates(ctx context.Context, job string) error {
 	if !ok {
 		return nil
 	}
-	if _, err := n.Store.Exec(ctx, statement, postgres.Args{"as_of": n.AsOf(), "only_unknown": n.Run.Rehearsal || n.IsOlder()}); err != nil {
+	if _, err := n.Store.Exec(ctx, statement, postgres.Args{"only_unknown": n.Run.Rehearsal || n.IsOlder()}); err != nil {
 		return fmt.Errorf("note states: %w", err)
 	}
 	return nil

@@ -27,7 +27,7 @@ func (n *Night) BeginRun(ctx context.Context, job string, before EndedRun) error
 		host = "unknown"
 	}
 	_, err = n.Store.Exec(ctx, "runs/begin", n.endArgs(before, postgres.Args{
-		"job": job, "as_of": n.AsOf(), "worker": fmt.Sprintf("%s/%d", host, os.Getpid()),
+		"job": job, "worker": fmt.Sprintf("%s/%d", host, os.Getpid()),
 		"code_version": n.Run.CodeVersion, "policy_version": n.PolicyVersion(), "began_at": n.Now(),
 	}))
 	if err != nil {
@@ -70,8 +70,8 @@ func (n *Night) endArgs(ended EndedRun, more postgres.Args) postgres.Args {
 	if ended.counts == "" {
 		ended.counts = "{}"
 	}
-	return With(postgres.Args{"date": n.Date, "revision": n.Revision,
-		"ended": ended.job, "status": ended.status, "counts": ended.counts, "error": ended.problem, "ended_at": ended.at}, more)
+	return more.And(postgres.Args{"revision": n.Revision,
+		"ended": ended.job, "status": ended.status, "counts": ended.counts, "error": ended.problem, "ended_at": ended.at})
 }
 
 // PolicyVersion is the version in force at the night's end; an earlier one may apply to jobs and purchases of the night.

@@ -38,8 +38,8 @@ type Settings struct {
 type Sizes struct {
 	// LookBackRows in the nights that are looked back at, from which they are only counted. Default 2,000,000.
 	LookBackRows int64
-	// TurnRows of nights before the look-back, which are looked at in one night; or one night. Default 10,000.
-	TurnRows int64
+	// ShareRows of nights before the look-back, which are looked at in one night; or one of those nights. Default 10,000.
+	ShareRows int64
 	// LedgerRows from which the whole ledger is not summed every night. Default 100,000.
 	LedgerRows int64
 	// PlannedRows up to which, this night's and all earlier ones' together, statements are planned once and not every night. Default 100,000.
@@ -65,7 +65,7 @@ func (s Settings) Defaults() Settings {
 	}
 	s.Refund = s.Refund.Defaults()
 	s.Sizes.LookBackRows = cmp.Or(s.Sizes.LookBackRows, 2_000_000)
-	s.Sizes.TurnRows = cmp.Or(s.Sizes.TurnRows, 10_000)
+	s.Sizes.ShareRows = cmp.Or(s.Sizes.ShareRows, 10_000)
 	s.Sizes.LedgerRows = cmp.Or(s.Sizes.LedgerRows, 100_000)
 	s.Sizes.PlannedRows = cmp.Or(s.Sizes.PlannedRows, 100_000)
 	if s.Chart.IsZero() {

@@ -37,10 +37,10 @@ func (n *Night) IsOlder() bool { return n.Run.Reported.After(n.Date) }
 // LastReported is the latest night whose report has been made; zero when there is none.
 func LastReported(ctx context.Context, q postgres.Querier) (reconcile.Date, error) {
 	var last struct {
-		BusinessDate reconcile.Date `db:"business_date"`
-		AsOf         sql.NullTime   `db:"as_of"`
+		BusinessDate reconcile.Date
+		AsOf         sql.NullTime
 	}
-	err := q.Get(ctx, &last, "runs/last_reported", postgres.Args{})
+	err := q.Get(ctx, &last, "runs/last_reported", nil)
 	if errors.Is(err, sql.ErrNoRows) {
 		return reconcile.Date{}, nil
 	}

@@ -14,7 +14,7 @@ const nightMissing = "missing"
 // TroubledNight is one that is not what it should be: its last run did not complete though it has been reported, or though later nights are
 // completed; or nobody ever began it. check, /readyz, the metrics, run --catch-up and the index page all tell of the same ones.
 type TroubledNight struct {
-	BusinessDate reconcile.Date `db:"business_date"`
+	BusinessDate reconcile.Date
 	Last         reconcile.Date // of nights in a row that are missing; otherwise the same
 	Status       string         // failed, stopped, running (and nobody is at it) or missing
 	Error        string         // of the last run
@@ -53,7 +53,7 @@ func (t TroubledNight) Fix() string {
 // TroubledNights are all of them, oldest first, missing ones in a row as one. A night that a worker is at is none.
 func TroubledNights(ctx context.Context, store *postgres.Store) (troubled []TroubledNight, err error) {
 	var found []TroubledNight
-	if err := store.Select(ctx, &found, "runs/troubled_nights", postgres.Args{}); err != nil {
+	if err := store.Select(ctx, &found, "runs/troubled_nights", nil); err != nil {
 		return nil, fmt.Errorf("look for troubled nights: %w", err)
 	}
 	for _, night := range found {

@@ -1,16 +1,12 @@
 package night
 
-import (
-	"maps"
-
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
-)
+import "github.com/hummingbytes/reconciler/reconcile/postgres"
 
 // BatchRows is how many rows travel in one statement.
 const BatchRows = 2000
 
 // MatchingTx gives the night's big joins room, for their transaction alone.
-var MatchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: postgres.Args{"hash_mem_multiplier": "2"}}
+var MatchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2"}}
 
 // TxForReading is how the night's readings are done.
 func (n *Night) TxForReading() postgres.TxOptions {
@@ -22,14 +18,4 @@ func (n *Night) TxForReading() postgres.TxOptions {
 
 // ReadingTx is for the statements that look at every row of a night. Compiling one takes 0.2 s, which pays from about a million rows on; all other
 // statements take less than that. A server that has it switched off is left alone.
-var ReadingTx = postgres.TxOptions{Snapshot: true, WorkMem: MatchingTx.WorkMem, Settings: With(MatchingTx.Settings, postgres.Args{
-	"jit_above_cost": "140000", "jit_optimize_above_cost": "140000", "jit_inline_above_cost": "-1",
-})}
-
-func With(args, more postgres.Args) postgres.Args {
-	all := postgres.Args{}
-	for _, from := range []postgres.Args{args, more} {
-		maps.Copy(all, from)
-	}
-	return all
-}
+var ReadingTx = MatchingTx.Setting(map[string]any{"jit_above_cost": "140000", "jit_optimize_above_cost": "140000", "jit_inline_above_cost": "-1"})

@@ -40,7 +40,7 @@ func Index(ctx context.Context, store *postgres.Store, sink storage.Storage) err
 		}
 	}
 	var months []pages.MonthState
-	if err := store.Select(ctx, &months, "periods/months", postgres.Args{}); err != nil {
+	if err := store.Select(ctx, &months, "periods/months", nil); err != nil {
 		return err
 	}
 	var page bytes.Buffer

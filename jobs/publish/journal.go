@@ -19,18 +19,21 @@ var ErrNoJournal = errors.New("the night has no journal")
 
 // LedgerOf is a night's journal as it was kept, for the writers of its files. ErrNoJournal comes with an empty one.
 func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart reconcile.Chart) (journal.Ledger, error) {
-	l := journal.Ledger{Date: date, Chart: chart, Lines: rowsOf[tables.JournalLine](q, "reports/journal", date)}
+	of := postgres.Args{"date": date}
+	l := journal.Ledger{Date: date, Chart: chart, Lines: func(ctx context.Context, fn func(tables.JournalLine) error) error {
+		return postgres.Each(ctx, q, "reports/journal", of, fn)
+	}}
 	var kept bool
-	if err := q.Get(ctx, &kept, "books/journal_kept", postgres.Args{"date": date}); err != nil {
+	if err := q.Get(ctx, &kept, "books/journal_kept", of); err != nil {
 		return l, err
 	}
 	if !kept {
 		return l, fmt.Errorf("%s: %w", date, ErrNoJournal)
 	}
-	if err := q.Select(ctx, &l.Balances, "books/balances", postgres.Args{"date": date}); err != nil {
+	if err := q.Select(ctx, &l.Balances, "books/balances", of); err != nil {
 		return l, err
 	}
-	return l, q.Select(ctx, &l.Accounts, "books/accounts", postgres.Args{"date": date})
+	return l, q.Select(ctx, &l.Accounts, "books/accounts", of)
 }
 
 // journalWriters are the files of the night's journal beside journal.csv.
@@ -43,7 +46,7 @@ func journalWriters(ctx context.Context, n *night.Night, q postgres.Querier) ([]
 		return nil, err
 	}
 	var split []journal.LiabilitySplit
-	if err := q.Select(ctx, &split, "books/split", postgres.Args{"date": n.Date}); err != nil {
+	if err := q.Select(ctx, &split, "books/split", nil); err != nil {
 		return nil, err
 	}
 	return []reports.Writer{

@@ -87,17 +87,17 @@ func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps 
 	if in.Jobs, err = jobRuns(ctx, n, q, steps); err != nil {
 		return in, err
 	}
-	if err := q.Select(ctx, &in.Sources, "reports/source_totals", postgres.Args{"date": n.Date}); err != nil {
+	if err := q.Select(ctx, &in.Sources, "reports/source_totals", nil); err != nil {
 		return in, err
 	}
-	if err := q.Select(ctx, &in.Awaited, "reports/awaited", postgres.Args{"date": n.Date}); err != nil {
+	if err := q.Select(ctx, &in.Awaited, "reports/awaited", nil); err != nil {
 		return in, err
 	}
 	if in.Before, err = NightFigures(ctx, q, n.Date.AddDays(-trendNights), n.Date.AddDays(-1)); err != nil {
 		return in, err
 	}
 	var previous reports.PreviousNight
-	switch err := q.Get(ctx, &previous, "reports/previous_night", postgres.Args{"date": n.Date}); {
+	switch err := q.Get(ctx, &previous, "reports/previous_night", nil); {
 	case err == nil:
 		in.Previous = &previous
 	case !errors.Is(err, sql.ErrNoRows):
@@ -107,44 +107,33 @@ func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps 
 		return in, err
 	}
 	in.Tables = reports.Tables{
-		RollForward:     rowsOf[tables.RollForward](q, "reports/roll_forward", n.Date),
-		Breaks:          withActions(rowsOf[tables.Break](q, "reports/breaks", n.Date)),
-		CreditBacks:     rowsOf[tables.CreditBack](q, "reports/credit_backs", n.Date),
-		RefundWindows:   rowsOf[tables.RefundWindow](q, "reports/refund_windows", n.Date),
-		RefundDecisions: rowsOf[tables.RefundDecision](q, "reports/refund_decisions", n.Date),
-		Notifications:   rowsOf[tables.Notification](q, "reports/notifications", n.Date),
-		Journal:         rowsOf[tables.JournalLine](q, "reports/journal", n.Date),
-		ControlTotals:   rowsOf[tables.ControlTotal](q, "reports/control_totals", n.Date),
-		Rejects:         rowsOf[tables.Reject](q, "reports/rejects", n.Date),
+		RollForward:     rowsOf[tables.RollForward](q, "reports/roll_forward"),
+		Breaks:          withActions(rowsOf[tables.Break](q, "reports/breaks")),
+		CreditBacks:     rowsOf[tables.CreditBack](q, "reports/credit_backs"),
+		RefundWindows:   rowsOf[tables.RefundWindow](q, "reports/refund_windows"),
+		RefundDecisions: rowsOf[tables.RefundDecision](q, "reports/refund_decisions"),
+		Notifications:   rowsOf[tables.Notification](q, "reports/notifications"),
+		Journal:         rowsOf[tables.JournalLine](q, "reports/journal"),
+		ControlTotals:   rowsOf[tables.ControlTotal](q, "reports/control_totals"),
+		Rejects:         rowsOf[tables.Reject](q, "reports/rejects"),
 	}
 	if !in.Stripe.Looked {
 		return in, nil // there is nothing of Stripe's, and a bridge would lead to nowhere
 	}
-	in.Tables.StripeActivity = rowsOf[tables.StripeActivity](q, "reports/stripe_activity", n.Date)
-	in.Tables.StripeCash = rowsOf[tables.StripeCash](q, "reports/stripe_cash", n.Date)
-	in.Tables.Payouts = rowsOf[tables.Payout](q, "reports/payouts", n.Date)
-	in.Tables.PayoutItems = rowsWith[tables.PayoutItem](q, "reports/payout_items", postgres.Args{"date": n.Date, "as_of": n.AsOf()})
-	in.Tables.Disputes = rowsOf[tables.Dispute](q, "reports/disputes", n.Date)
-	in.Tables.Subscriptions = rowsOf[tables.Subscription](q, "reports/subscriptions", n.Date)
-	sold := postgres.Args{"begin": n.Begin, "as_of": n.AsOf()}
-	in.Tables.Bridge = rowsWith[tables.BridgeItem](q, "reports/bridge", sold)
-	if err := q.Select(ctx, &in.BridgeEnds, "reports/bridge_ends", sold); err != nil {
-		return in, err
-	}
-	return in, nil
+	in.Tables.StripeActivity = rowsOf[tables.StripeActivity](q, "reports/stripe_activity")
+	in.Tables.StripeCash = rowsOf[tables.StripeCash](q, "reports/stripe_cash")
+	in.Tables.Payouts = rowsOf[tables.Payout](q, "reports/payouts")
+	in.Tables.PayoutItems = rowsOf[tables.PayoutItem](q, "reports/payout_items")
+	in.Tables.Disputes = rowsOf[tables.Dispute](q, "reports/disputes")
+	in.Tables.Subscriptions = rowsOf[tables.Subscription](q, "reports/subscriptions")
+	in.Tables.Bridge = rowsOf[tables.BridgeItem](q, "reports/bridge")
+	return in, q.Select(ctx, &in.BridgeEnds, "reports/bridge_ends", nil)
 }
 
-// rowsWith streams a statement.
-func rowsWith[T any](q postgres.Querier, statement string, args postgres.Args) tables.Rows[T] {
+// rowsOf streams a statement of the night.
+func rowsOf[T any](q postgres.Querier, statement string) tables.Rows[T] {
 	return func(ctx context.Context, fn func(T) error) error {
-		return postgres.Each(ctx, q, statement, args, fn)
-	}
-}
-
-// rowsOf streams a statement that takes the night's date and nothing else.
-func rowsOf[T any](q postgres.Querier, statement string, date reconcile.Date) tables.Rows[T] {
-	return func(ctx context.Context, fn func(T) error) error {
-		return postgres.Each(ctx, q, statement, postgres.Args{"date": date}, fn)
+		return postgres.Each(ctx, q, statement, nil, fn)
 	}
 }
 
@@ -180,10 +169,10 @@ func stripeFacts(ctx context.Context, n *night.Night, q postgres.Querier) (figur
 // jobRuns are how the jobs of this night ended, in their order.
 func jobRuns(ctx context.Context, n *night.Night, q postgres.Querier, steps []string) ([]figures.JobRun, error) {
 	var rows []struct {
-		Job    string `db:"job"`
-		Status string `db:"status"`
+		Job    string
+		Status string
 	}
-	if err := q.Select(ctx, &rows, "reports/job_runs", postgres.Args{"date": n.Date, "revision": n.Revision}); err != nil {
+	if err := q.Select(ctx, &rows, "reports/job_runs", postgres.Args{"revision": n.Revision}); err != nil {
 		return nil, err
 	}
 	status := map[string]string{}
@@ -212,8 +201,8 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 	}
 	err := n.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
 		var onRecord string
-		if err := tx.Get(ctx, &onRecord, "reports/record_publication", postgres.Args{"date": n.Date, "revision": p.Revision, "as_of": n.AsOf(),
-			"manifest_sha256": p.ManifestSHA256, "previous_sha256": previous, "location": p.Location, "at": n.Now()}); err != nil {
+		if err := tx.Get(ctx, &onRecord, "reports/record_publication", postgres.Args{"revision": p.Revision, "manifest_sha256": p.ManifestSHA256,
+			"previous_sha256": previous, "location": p.Location, "at": n.Now()}); err != nil {
 			return err
 		}
 		if onRecord != p.ManifestSHA256 {
@@ -227,11 +216,11 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 			return nil
 		}
 		for revision := n.Revision + 1; revision <= p.Revision; revision++ {
-			if _, err := tx.Exec(ctx, "runs/add_revision", postgres.Args{"date": n.Date, "revision": revision}); err != nil {
+			if _, err := tx.Exec(ctx, "runs/add_revision", postgres.Args{"revision": revision}); err != nil {
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, "reports/settle_earlier_runs", postgres.Args{"date": n.Date, "revision": p.Revision, "at": n.Now()})
+		_, err := tx.Exec(ctx, "reports/settle_earlier_runs", postgres.Args{"revision": p.Revision, "at": n.Now()})
 		return err
 	})
 	if err == nil {
@@ -241,13 +230,13 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 }
 
 func recordFigures(ctx context.Context, n *night.Night, tx *postgres.Tx, night figures.NightFigures) error {
-	if _, err := tx.Exec(ctx, "reports/forget_figures", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "reports/forget_figures", nil); err != nil {
 		return err
 	}
 	var measures, units, values []string
 	for _, figure := range night.Figures() {
 		measures, units, values = append(measures, figure.Measure), append(units, figure.Unit), append(values, string(figure.Value))
 	}
-	_, err := tx.Exec(ctx, "reports/record_figures", postgres.Args{"date": n.Date, "measures": measures, "units": units, "values": values})
+	_, err := tx.Exec(ctx, "reports/record_figures", postgres.Args{"measures": measures, "units": units, "values": values})
 	return err
 }

@@ -22,6 +22,11 @@ type Fault struct {
 	What  string
 }
 
+// OtherTexts says what may lie behind a difference from what another version wrote: that version, what it wrote, and this one.
+func OtherTexts(writer, written, version string) string {
+	return fmt.Sprintf("version %s wrote %s, and this is version %s, whose texts may be others: verify with that version, too", writer, written, version)
+}
+
 // ChangedFiles are the published files of a revision that are not what its manifest says.
 func ChangedFiles(ctx context.Context, published storage.Storage, date reconcile.Date, revision int, manifest reports.Manifest) (faults []Fault, err error) {
 	for _, file := range manifest.Files {
@@ -61,7 +66,7 @@ func checkPublished(ctx context.Context, n *night.Night, published storage.Stora
 		}
 	}
 	var previous reports.PreviousNight
-	switch err := n.Store.Get(ctx, &previous, "reports/previous_night", postgres.Args{"date": n.Date}); {
+	switch err := n.Store.Get(ctx, &previous, "reports/previous_night", nil); {
 	case errors.Is(err, sql.ErrNoRows):
 		return faults, nil
 	case err != nil:

@@ -47,10 +47,10 @@ func haltedTrip(err error) tripRow {
 
 // sentToday is what refunds have come to on this day so far: how many, and their amounts in one currency, in minor units.
 type sentToday struct {
-	DayCount      int64 `db:"day_count"`
-	CustomerCount int64 `db:"customer_count"`
-	DayMinor      int64 `db:"day_minor"`
-	CustomerMinor int64 `db:"customer_minor"`
+	DayCount      int64
+	CustomerCount int64
+	DayMinor      int64
+	CustomerMinor int64
 }
 
 // sentToday sums up the day in a currency, and one customer's part of it; an empty account is no customer.
@@ -119,7 +119,7 @@ type dayTotal struct {
 type dayBefore struct {
 	Day         reconcile.Date
 	Refunds     int64
-	AmountMinor int64 `db:"amount_minor"`
+	AmountMinor int64
 }
 
 // compareWithDaysBefore trips when the day's total is too many times the median of the 30 days before it, counted in one currency or, where

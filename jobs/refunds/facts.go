@@ -16,29 +16,29 @@ import (
 // factsNow is what the database says of a planned refund right now: its decision, request, purchase and ledger.
 type factsNow struct {
 	Decision             string
-	DecidedMinor         int64        `db:"decided_minor"`
-	DecidedFeeMinor      int64        `db:"decided_fee_minor"`
-	DecidedCurrency      string       `db:"decided_currency"`
-	DecidedChargeID      string       `db:"decided_charge_id"`
-	DecidedPurchaseID    string       `db:"decided_purchase_id"`
-	DecidedCredits       int64        `db:"decided_credits"`
-	DecidedClauses       string       `db:"decided_clauses"`
-	DecidedPolicyVersion string       `db:"decided_policy_version"`
-	RequestStatus        string       `db:"request_status"`
-	RequestedAt          time.Time    `db:"requested_at"`
-	PurchaseKind         string       `db:"purchase_kind"`
-	PurchaseStatus       string       `db:"purchase_status"`
-	AmountMinor          int64        `db:"amount_minor"`
-	Currency             string       `db:"currency"`
-	Credits              int64        `db:"credits"`
-	CompletedAt          sql.NullTime `db:"completed_at"`
-	GrantedCredits       int64        `db:"granted_credits"`
-	TakenCredits         int64        `db:"taken_credits"`
-	UsedCredits          int64        `db:"used_credits"`
+	DecidedMinor         int64
+	DecidedFeeMinor      int64
+	DecidedCurrency      string
+	DecidedChargeID      string
+	DecidedPurchaseID    string
+	DecidedCredits       int64
+	DecidedClauses       string
+	DecidedPolicyVersion string
+	RequestStatus        string
+	RequestedAt          time.Time
+	PurchaseKind         string
+	PurchaseStatus       string
+	AmountMinor          int64
+	Currency             string
+	Credits              int64
+	CompletedAt          sql.NullTime
+	GrantedCredits       int64
+	TakenCredits         int64
+	UsedCredits          int64
 	// The payment as the last sync saw it, and the refunds that only took back what a partial capture had left.
 	night.PaymentFacts
 	Reversals     string // ids, by blanks
-	ReversedMinor int64  `db:"reversed_minor"`
+	ReversedMinor int64
 }
 
 func (w *Desk) refundFacts(ctx context.Context, q postgres.Querier, planned reconcile.PlannedRefund) (facts factsNow, err error) {
@@ -87,9 +87,9 @@ func (w *Desk) refusalsBySync(ctx context.Context, q postgres.Querier, planned r
 	}
 	var c struct {
 		Status, Currency string
-		AmountMinor      int64 `db:"amount_minor"`
-		CapturedMinor    int64 `db:"captured_minor"`
-		RefundedMinor    int64 `db:"refunded_minor"`
+		AmountMinor      int64
+		CapturedMinor    int64
+		RefundedMinor    int64
 		Captured         bool
 		Disputed         bool
 		Refunds          string // ids, by blanks

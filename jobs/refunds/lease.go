@@ -43,7 +43,7 @@ func takeRefundLease(ctx context.Context, store *postgres.Store, length time.Dur
 	var current struct {
 		Holder    string
 		Token     int64
-		ExpiresAt time.Time `db:"expires_at"`
+		ExpiresAt time.Time
 	}
 	if err := store.Get(ctx, &current, "refunds/lease", postgres.Args{"name": refundLeaseName}); err != nil {
 		return nil, fmt.Errorf("take the lease on refunds: %w", err)

@@ -16,31 +16,31 @@ import (
 
 // PlanView is a plan as it is stored, with where its refunds stand.
 type PlanView struct {
-	PlanID         string         `db:"plan_id" json:"plan_id"`
-	PlanSha256     string         `db:"plan_sha256" json:"plan_sha256"`
-	BusinessDate   reconcile.Date `db:"business_date" json:"business_date"`
-	Refunds        int            `db:"refunds" json:"refunds"`
-	MadeBy         string         `db:"made_by" json:"made_by"`
-	MadeAt         time.Time      `db:"made_at" json:"made_at"`
-	ApprovedSha256 string         `db:"approved_sha256" json:"approved_sha256,omitempty"`
-	ApprovedBy     string         `db:"approved_by" json:"approved_by,omitempty"`
-	ApprovedAt     *time.Time     `db:"approved_at" json:"approved_at,omitempty"`
+	PlanID         string         `json:"plan_id"`
+	PlanSha256     string         `json:"plan_sha256"`
+	BusinessDate   reconcile.Date `json:"business_date"`
+	Refunds        int            `json:"refunds"`
+	MadeBy         string         `json:"made_by"`
+	MadeAt         time.Time      `json:"made_at"`
+	ApprovedSha256 string         `json:"approved_sha256,omitempty"`
+	ApprovedBy     string         `json:"approved_by,omitempty"`
+	ApprovedAt     *time.Time     `json:"approved_at,omitempty"`
 	Items          []Item         `db:"-" json:"items"`
 }
 
 // Item is one refund of a stored plan.
 type Item struct {
 	reconcile.PlannedRefund
-	PlanID         string                `db:"plan_id" json:"plan_id"`
+	PlanID         string                `json:"plan_id"`
 	StoredIntentID string                `db:"intent_id" json:"intent_id"`
-	State          reconcile.IntentState `db:"state" json:"state"`
-	Version        int                   `db:"version" json:"-"`
-	HoldEntryID    string                `db:"hold_entry_id" json:"hold_entry_id,omitempty"`
-	ReleaseEntryID string                `db:"release_entry_id" json:"release_entry_id,omitempty"`
-	RefundID       string                `db:"refund_id" json:"refund_id,omitempty"`
-	FirstSentAt    *time.Time            `db:"first_sent_at" json:"first_sent_at,omitempty"`
-	SentOn         reconcile.Date        `db:"sent_on" json:"sent_on,omitempty"`
-	Reason         string                `db:"reason" json:"reason,omitempty"`
+	State          reconcile.IntentState `json:"state"`
+	Version        int                   `json:"-"`
+	HoldEntryID    string                `json:"hold_entry_id,omitempty"`
+	ReleaseEntryID string                `json:"release_entry_id,omitempty"`
+	RefundID       string                `json:"refund_id,omitempty"`
+	FirstSentAt    *time.Time            `json:"first_sent_at,omitempty"`
+	SentOn         reconcile.Date        `json:"sent_on,omitempty"`
+	Reason         string                `json:"reason,omitempty"`
 	overtaken      bool
 }
 
@@ -295,7 +295,7 @@ func (w *Desk) Cancel(ctx context.Context, planID, by, reason string) (cancelled
 
 // Switch is the last action on the kill switch; ActionNo 0 when there was none.
 type Switch struct {
-	ActionNo int `db:"action_no"`
+	ActionNo int
 	Action   string
 	Actor    string
 	Reason   string
@@ -307,7 +307,7 @@ func (s Switch) Halted() bool { return s.Action == "halted" }
 
 // SwitchNow reads the kill switch.
 func SwitchNow(ctx context.Context, q postgres.Querier) (s Switch, err error) {
-	err = q.Get(ctx, &s, "refunds/switch", postgres.Args{})
+	err = q.Get(ctx, &s, "refunds/switch", nil)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Switch{}, nil
 	}

@@ -56,7 +56,7 @@ func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, shownOn reconc
 	var plans []string
 	// While Stripe could not be looked at, the night doesn't send money there either: it is made up for by the run that can.
 	if n.Settings.Refund.Execute && desk.Gateway != nil && look.Complete() {
-		if err := n.Store.Select(ctx, &plans, "refunds/executable_plans", postgres.Args{}); err != nil {
+		if err := n.Store.Select(ctx, &plans, "refunds/executable_plans", nil); err != nil {
 			return err
 		}
 	}
@@ -106,12 +106,12 @@ func waitForRefundLease(ctx context.Context, store *postgres.Store, length, pati
 
 type unsettledRefund struct {
 	Item
-	StripeStatus  string `db:"stripe_status"`
-	FailureReason string `db:"failure_reason"`
+	StripeStatus  string
+	FailureReason string
 }
 
 func unsettledRefunds(ctx context.Context, n *night.Night) (rows []unsettledRefund, err error) {
-	return rows, n.Store.Select(ctx, &rows, "refunds/unsettled", postgres.Args{"as_of": n.AsOf()})
+	return rows, n.Store.Select(ctx, &rows, "refunds/unsettled", nil)
 }
 
 // settleRefunds follows what has become of refunds at Stripe. One that failed gives the credits back, and its request may be planned anew.
@@ -135,7 +135,7 @@ func (x *executor) settleRefunds(ctx context.Context, rows []unsettledRefund, co
 // controlRefunds accounts for every refund ever planned, and for the credits that they hold.
 func controlRefunds(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	var total struct{ Planned, Matched, Awaiting, Ended, Ledger, Held string }
-	if err := tx.Get(ctx, &total, "refunds/controls", postgres.Args{"date": n.Date}); err != nil {
+	if err := tx.Get(ctx, &total, "refunds/controls", nil); err != nil {
 		return err
 	}
 	c := night.NewControls(n, refundsJob)
@@ -154,11 +154,11 @@ func (x *executor) reportBreaks(ctx context.Context) error {
 	if span.End.Before(span.Begin) {
 		span.End = span.Begin
 	}
-	n := &night.Night{
+	n := night.New(night.Night{
 		Night: span, Store: x.w.Store, Policies: x.w.Policies, Settings: x.w.Settings, Log: x.w.Log,
 		Run: night.Run{Name: x.run, Actor: x.actor, Clock: x.w.Clock, Step: x.w.Step},
-	}
-	return x.w.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
+	})
+	return n.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
 		_, err := findRefundBreaks(ctx, n, tx)
 		return err
 	})
@@ -166,12 +166,10 @@ func (x *executor) reportBreaks(ctx context.Context) error {
 
 // findRefundBreaks finds what stands in the way of refunds as of the night, and merges it into the breaks.
 func findRefundBreaks(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "breaks/clear_findings", n.Args(refundsJob, nil)); err != nil {
+	if _, err := tx.Exec(ctx, "breaks/clear_findings", postgres.Args{"job": refundsJob}); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "refunds/findings", n.Args(refundsJob, postgres.Args{
-		"as_of": n.AsOf(), "grace_before": n.AsOf().Add(-n.Settings.AwaitingFor),
-	})); err != nil {
+	if _, err := tx.Exec(ctx, "refunds/findings", postgres.Args{"job": refundsJob, "grace_before": n.AsOf().Add(-n.Settings.AwaitingFor)}); err != nil {
 		return nil, err
 	}
 	return n.MergeBreaks(ctx, tx, refundsJob)

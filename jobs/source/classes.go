@@ -14,7 +14,7 @@ import (
 // ClassifyFailures compares every failure code among the job's candidates against the policy version in force when the job finished.
 func ClassifyFailures(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
 	var unknown []unknownCode
-	if err := tx.Select(ctx, &unknown, "policy/unknown_codes", n.Args(job, postgres.Args{"policy": n.PolicyHash(), "as_of": n.AsOf()})); err != nil {
+	if err := tx.Select(ctx, &unknown, "policy/unknown_codes", postgres.Args{"job": job}); err != nil {
 		return err
 	}
 	return addClasses(ctx, n, tx, unknown)
@@ -23,9 +23,9 @@ func ClassifyFailures(ctx context.Context, n *night.Night, tx *postgres.Tx, job 
 // unknownCode is a failure code that no version of the policy has been asked about yet.
 type unknownCode struct {
 	Version       string
-	EffectiveFrom time.Time `db:"effective_from"`
+	EffectiveFrom time.Time
 	Status        string
-	FailureCode   string `db:"failure_code"`
+	FailureCode   string
 }
 
 func addClasses(ctx context.Context, n *night.Night, tx *postgres.Tx, unknown []unknownCode) error {
@@ -36,7 +36,7 @@ func addClasses(ctx context.Context, n *night.Night, tx *postgres.Tx, unknown []
 		}
 		c := version.Failures.Classify(reconcile.JobStatus(u.Status), u.FailureCode)
 		_, err = tx.Exec(ctx, "policy/add_class", postgres.Args{
-			"policy": n.PolicyHash(), "version": u.Version, "status": u.Status, "failure_code": u.FailureCode,
+			"version": u.Version, "status": u.Status, "failure_code": u.FailureCode,
 			"class": string(c.Class), "rule": c.Rule, "clause": c.Clause, "reason": c.Reason,
 		})
 		if err != nil {
@@ -49,7 +49,7 @@ func addClasses(ctx context.Context, n *night.Night, tx *postgres.Tx, unknown []
 func registerPolicy(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	for _, v := range n.Policies.Versions() {
 		_, err := tx.Exec(ctx, "policy/register_version", postgres.Args{
-			"policy": n.PolicyHash(), "version": v.Version, "effective_from": v.EffectiveFrom,
+			"version": v.Version, "effective_from": v.EffectiveFrom,
 			"effective_to":          sql.NullTime{Time: v.EffectiveTo, Valid: !v.EffectiveTo.IsZero()},
 			"refund_window_seconds": int64(v.RefundWindow / time.Second), "other_fees_withheld": append([]string{}, v.OtherFeesWithheld...),
 		})

@@ -30,7 +30,7 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 		if surplus, err = rejectDuplicates(ctx, n, tx, ambiguous); err != nil || len(ambiguous) == 0 {
 			return err
 		}
-		return tx.Select(ctx, &known, "duplicates/known", postgres.Args{})
+		return tx.Select(ctx, &known, "duplicates/known", nil)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -48,23 +48,18 @@ type surplusRows struct{ relation, rows string }
 
 // rejectDuplicates names the ids of which the night sees more than one row. One row of each counts, the first; the others are rejects.
 func rejectDuplicates(ctx context.Context, n *night.Night, tx *postgres.Tx, ambiguous []string) (surplus []surplusRows, err error) {
-	if _, err := tx.Exec(ctx, "duplicates/clear", postgres.Args{"date": n.Date}); err != nil {
+	if _, err := tx.Exec(ctx, "duplicates/clear", nil); err != nil {
 		return nil, err
 	}
 	for _, relation := range queries.SourceRelations {
 		if !slices.Contains(ambiguous, relation.Name) {
 			continue
 		}
-		args := postgres.Args{"date": n.Date, "relation": relation.Name, "end": n.End}
-		switch relation.Name {
-		case "jobs", "credit_entries", "purchases":
-			args["begin"] = n.Begin
-		}
 		var found struct {
 			IDs     int64 `db:"ids"`
 			Surplus string
 		}
-		if err := tx.Get(ctx, &found, relation.DuplicatesStatement, args); err != nil {
+		if err := tx.Get(ctx, &found, relation.DuplicatesStatement, postgres.Args{"relation": relation.Name}); err != nil {
 			return nil, err
 		}
 		if found.IDs > 0 {

@@ -24,50 +24,48 @@ const (
 	maxSuspects, maxExceptions = 20_000, 50_000
 )
 
-// ErrLookBehind is an ErrStillWritten of the time before the night that opened the books, which has to be looked at.
-var ErrLookBehind = fmt.Errorf("%w", ErrStillWritten)
+// ErrBaselineChanged is an ErrStillWritten of what there was before the night that opened the books, which has to be looked at.
+var ErrBaselineChanged = fmt.Errorf("%w", ErrStillWritten)
 
-// ErrStillWritten says that rows of the night turned up, or were changed, between its reading and a later look: it has to be read again.
+// ErrStillWritten says that rows of the night arrived, or were changed, between its reading and a later look: it has to be read again.
 var ErrStillWritten = errors.New("the platform was still writing rows of this night while it was worked on; run it again")
 
 // Reading is what a night knows, before any of its jobs begins, of what it has read.
 type Reading struct {
 	known     []string // failures that the policy knows, as status:code
 	named     []comparedJob
-	GoesOn    bool           // the night has one before it to continue from
+	Continues bool           // the night has one before it to continue from
 	SomeMoved bool           // entries of this night count in another one, or the other way round
 	all       Totals         // stamped in the night
 	entries   numbers.Number // of the ledger, stamped in the night
 	credits   numbers.Number // theirs
 	Clean     Totals         // plainly clean
-	// ledgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
-	LedgerChanged bool
-	// lookedBehind: what turned up in the time before the night that opened the books has been looked for.
-	LookedBehind bool
-	counted      *Totals // what count has found
+	// LedgerChanged: an earlier night's ledger is no longer what was read, and no late entry explains it.
+	LedgerChanged   bool
+	BaselineChecked bool    // what arrived from before the night that opened the books has been looked for
+	counted         *Totals // what count has found
 }
 
 // read reads the night's jobs and ledger once, account by account; all that any step of the night needs of all the rows follows from this.
 // Each is read in a transaction of its own: what changes in between shows when exceptions are judged.
-func (n *opening) read(ctx context.Context) error {
+func (n *reader) read(ctx context.Context) error {
 	seeds, err := newSeeds()
 	if err != nil {
 		return err
 	}
-	args := n.Span(postgres.Args{"date": n.Date, "first_seed": seeds[0], "second_seed": seeds[1]})
 	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.Exec(ctx, "reading/jobs", night.With(args, postgres.Args{"known_failures": n.Reading.known}))
+		_, err := tx.Exec(ctx, "reading/jobs", seeds.And(postgres.Args{"known_failures": n.Reading.known}))
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "reading/ledger", night.With(args, postgres.Args{"some_moved": n.Reading.SomeMoved})); err != nil {
+		if _, err := tx.Exec(ctx, "reading/ledger", seeds.And(postgres.Args{"some_moved": n.Reading.SomeMoved})); err != nil {
 			return err
 		}
 		// And what the night before has posted.
-		_, err := tx.Exec(ctx, "reading/own_credit_backs", n.Span(postgres.Args{"date": n.Date, "some_moved": n.Reading.SomeMoved}))
+		_, err := tx.Exec(ctx, "reading/own_credit_backs", postgres.Args{"some_moved": n.Reading.SomeMoved})
 		return err
 	})
 }
@@ -75,20 +73,20 @@ func (n *opening) read(ctx context.Context) error {
 // oddity is a failure code that has not been classified yet, a job that an entry older than the night names, or both.
 type oddity struct {
 	Version       sql.NullString
-	EffectiveFrom sql.NullTime `db:"effective_from"`
+	EffectiveFrom sql.NullTime
 	Status        sql.NullString
-	FailureCode   sql.NullString `db:"failure_code"`
-	AccountID     sql.NullString `db:"account_id"`
-	JobID         sql.NullString `db:"job_id"`
+	FailureCode   sql.NullString
+	AccountID     sql.NullString
+	JobID         sql.NullString
 }
 
 // prepareReading finds out what the reading has to know before.
-func (n *opening) prepareReading(ctx context.Context, tx *postgres.Tx) error {
-	if err := tx.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", n.Span(postgres.Args{"date": n.Date})); err != nil {
+func (n *reader) prepareReading(ctx context.Context, tx *postgres.Tx) error {
+	if err := tx.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", nil); err != nil {
 		return err
 	}
 	codes := map[unknownCode]bool{}
-	err := postgres.Each(ctx, tx, "reading/oddities", n.Span(postgres.Args{"policy": n.PolicyHash()}), func(o oddity) error {
+	err := postgres.Each(ctx, tx, "reading/oddities", nil, func(o oddity) error {
 		if o.JobID.Valid {
 			n.Reading.named = append(n.Reading.named, comparedJob{AccountID: o.AccountID.String, JobID: &o.JobID.String, Cost: "0", Debits: "0"})
 		}
@@ -103,43 +101,43 @@ func (n *opening) prepareReading(ctx context.Context, tx *postgres.Tx) error {
 	if err := addClasses(ctx, n.Night, tx, slices.Collect(maps.Keys(codes))); err != nil {
 		return err
 	}
-	return tx.Select(ctx, &n.Reading.known, "reading/known_failures", n.Span(postgres.Args{"policy": n.PolicyHash()}))
+	return tx.Select(ctx, &n.Reading.known, "reading/known_failures", nil)
 }
 
 // findMoves works out which accounts the night has moved, and where they stood before.
-func (n *opening) findMoves(ctx context.Context, tx *postgres.Tx) error {
-	goesOn := n.Reading.GoesOn
+func (n *reader) findMoves(ctx context.Context, tx *postgres.Tx) error {
+	continues := n.Reading.Continues
 	isOpen := n.IsOpen()
 	if isOpen {
-		if _, err := tx.Exec(ctx, "late/forget_before", postgres.Args{"date": n.Date, "goes_on": goesOn}); err != nil {
+		if _, err := tx.Exec(ctx, "late/forget_before", postgres.Args{"continues": continues}); err != nil {
 			return err
 		}
 	}
 	var err error
-	if goesOn {
-		_, err = tx.Exec(ctx, "reading/moved_accounts", n.Span(postgres.Args{"date": n.Date}))
+	if continues {
+		_, err = tx.Exec(ctx, "reading/moved_accounts", nil)
 	} else {
-		_, err = tx.Exec(ctx, "reading/all_accounts", n.Span(postgres.Args{"date": n.Date, "is_open": isOpen}))
+		_, err = tx.Exec(ctx, "reading/all_accounts", postgres.Args{"is_open": isOpen})
 	}
 	if err != nil {
 		return err
 	}
-	if isOpen && !goesOn {
-		if _, err := tx.Exec(ctx, "late/note_before", postgres.Args{"date": n.Date}); err != nil {
+	if isOpen && !continues {
+		if _, err := tx.Exec(ctx, "late/note_before", nil); err != nil {
 			return err
 		}
 	}
 	if n.Run.Few {
 		return nil
 	}
-	_, err = tx.Exec(ctx, "reading/analyze_moves", postgres.Args{})
+	_, err = tx.Exec(ctx, "reading/analyze_moves", nil)
 	return err
 }
 
 // comparedJob is a job that is not plainly clean; the first row that a comparison returns has no job, and the totals.
 type comparedJob struct {
-	AccountID string         `db:"account_id" json:"account_id"`
-	JobID     *string        `db:"job_id" json:"job_id"`
+	AccountID string         `json:"account_id"`
+	JobID     *string        `json:"job_id"`
 	Jobs      int64          `json:"-"`
 	InScan    bool           `json:"in_scan"`
 	Cost      numbers.Number `json:"cost"`
@@ -147,18 +145,18 @@ type comparedJob struct {
 }
 
 // compareJobs leaves the jobs and debits that aren't plainly clean in the candidates of match-jobs, and totals up the rest.
-func (n *opening) compareJobs(ctx context.Context, tx *postgres.Tx) error {
+func (n *reader) compareJobs(ctx context.Context, tx *postgres.Tx) error {
 	const job = "match-jobs"
 	var agreement struct {
 		Jobs, Cost, Debits numbers.Number
-		AllJobs            numbers.Number `db:"all_jobs"`
-		AllCost            numbers.Number `db:"all_cost"`
-		AllDebits          numbers.Number `db:"all_debits"`
-		AllEntries         numbers.Number `db:"all_entries"`
-		AllCredits         numbers.Number `db:"all_credits"`
+		AllJobs            numbers.Number
+		AllCost            numbers.Number
+		AllDebits          numbers.Number
+		AllEntries         numbers.Number
+		AllCredits         numbers.Number
 		Suspects           pq.StringArray
 	}
-	if err := tx.Get(ctx, &agreement, "reading/agreement", postgres.Args{"date": n.Date, "limit": maxSuspects + 1}); err != nil {
+	if err := tx.Get(ctx, &agreement, "reading/agreement", postgres.Args{"limit": maxSuspects + 1}); err != nil {
 		return err
 	}
 	n.Reading.all = Totals{Jobs: agreement.AllJobs, Cost: agreement.AllCost, Debits: agreement.AllDebits}
@@ -174,27 +172,27 @@ func (n *opening) compareJobs(ctx context.Context, tx *postgres.Tx) error {
 		if !errors.Is(err, errTooManyExceptions) {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "candidates/clear", n.Args(job, nil)); err != nil {
+		if _, err := tx.Exec(ctx, "candidates/clear", postgres.Args{"job": job}); err != nil {
 			return err
 		}
 	}
-	return tx.Get(ctx, &n.Reading.Clean, "reading/scan", n.Span(n.Args(job, nil)))
+	return tx.Get(ctx, &n.Reading.Clean, "reading/scan", postgres.Args{"job": job})
 }
 
 var errTooManyExceptions = errors.New("too many exceptions to carry")
 
 // examine compares the jobs of suspect accounts exactly, and sets aside what fingerprints say nothing of.
-func (n *opening) examine(ctx context.Context, tx *postgres.Tx, job string, suspects []string) (clean Totals, err error) {
-	if _, err := tx.Exec(ctx, "reading/set_aside", n.Span(n.Args(job, nil))); err != nil {
+func (n *reader) examine(ctx context.Context, tx *postgres.Tx, job string, suspects []string) (clean Totals, err error) {
+	if _, err := tx.Exec(ctx, "reading/set_aside", postgres.Args{"job": job}); err != nil {
 		return clean, err
 	}
 	if err := n.keepExceptions(ctx, tx, job, n.Reading.named); err != nil {
 		return clean, err
 	}
 	var compared []comparedJob
-	err = tx.Select(ctx, &compared, "reading/examine", n.Span(postgres.Args{
+	err = tx.Select(ctx, &compared, "reading/examine", postgres.Args{
 		"known_failures": n.Reading.known, "suspects": suspects, "some_moved": n.Reading.SomeMoved, "limit": maxExceptions + 1,
-	}))
+	})
 	if err != nil {
 		return clean, err
 	}
@@ -205,7 +203,7 @@ func (n *opening) examine(ctx context.Context, tx *postgres.Tx, job string, susp
 	return Totals{Jobs: numbers.Int(totals.Jobs), Cost: totals.Cost, Debits: totals.Debits}, n.keepExceptions(ctx, tx, job, exceptions)
 }
 
-func (n *opening) keepExceptions(ctx context.Context, tx *postgres.Tx, job string, exceptions []comparedJob) error {
+func (n *reader) keepExceptions(ctx context.Context, tx *postgres.Tx, job string, exceptions []comparedJob) error {
 	for len(exceptions) > 0 {
 		batch := exceptions[:min(night.BatchRows, len(exceptions))]
 		exceptions = exceptions[len(batch):]
@@ -216,7 +214,7 @@ func (n *opening) keepExceptions(ctx context.Context, tx *postgres.Tx, job strin
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "reading/keep", n.Args(job, postgres.Args{"rows": string(encoded)})); err != nil {
+		if _, err := tx.Exec(ctx, "reading/keep", postgres.Args{"job": job, "rows": string(encoded)}); err != nil {
 			return err
 		}
 	}
@@ -231,10 +229,10 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 	}
 	var now struct {
 		Jobs, Cost, Entries, Credits, Debits numbers.Number
-		LateDebits                           numbers.Number `db:"late_debits"`
+		LateDebits                           numbers.Number
 	}
 	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		return tx.Get(ctx, &now, "match_jobs/scanned", n.Span(postgres.Args{"some_moved": r.SomeMoved}))
+		return tx.Get(ctx, &now, "match_jobs/scanned", postgres.Args{"some_moved": r.SomeMoved})
 	})
 	if err != nil {
 		return scanned, err
@@ -259,12 +257,10 @@ func StillTheSame(what string, read, counted numbers.Number) error {
 }
 
 // newSeeds are two numbers that nobody can have prepared rows for.
-func newSeeds() (seeds [2]int64, err error) {
+func newSeeds() (postgres.Args, error) {
 	var raw [16]byte
-	if _, err := rand.Read(raw[:]); err != nil {
-		return seeds, err
-	}
-	return [2]int64{int64(binary.LittleEndian.Uint64(raw[:8])), int64(binary.LittleEndian.Uint64(raw[8:]))}, nil
+	_, err := rand.Read(raw[:])
+	return postgres.Args{"first_seed": int64(binary.LittleEndian.Uint64(raw[:8])), "second_seed": int64(binary.LittleEndian.Uint64(raw[8:]))}, err
 }
 
 // Totals is one outcome of a matching statement, or its clean part.

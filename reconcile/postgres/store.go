@@ -8,7 +8,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +42,7 @@ type Store struct {
 	verifies     bool
 	kept         *atomic.Pointer[keptSession]
 	rehearsal    *sqlx.Tx // set in a rehearsal: everything happens in it, and nothing of it stays
+	given        Args     // what its statements may take besides their own
 	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
 	// and may fail it: fault sweeps hook in here.
 	Intercept func(ctx context.Context, statement string, done bool) error
@@ -77,6 +80,7 @@ func Open(o Options) (*Store, error) {
 	}
 	kept := &atomic.Pointer[keptSession]{}
 	db := sqlx.NewDb(sql.OpenDB(preparing{connector, kept, len(config.Multi) > 0, o.StatementTimeout}), "postgres")
+	db.MapperFunc(queries.ColumnOf)
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -110,14 +114,30 @@ func (s *Store) WithAmbiguous(relations []string) (*Store, error) {
 	return &guarded, nil
 }
 
-// Args are a statement's parameters by name. Every parameter of the statement must be there and no other: both are mistakes.
+// With is the same store for statements that may take these parameters too: what is the same for many of them is said once.
+func (s *Store) With(given Args) *Store {
+	with := *s
+	with.given = s.given.And(given)
+	return &with
+}
+
+// Args are a statement's parameters by name. Every parameter of the statement must be there, or be given by the store, and no other: both are
+// mistakes.
 type Args map[string]any
+
+// And is both; of a parameter that is in both, the other's value.
+func (a Args) And(other Args) Args {
+	both := make(Args, len(a)+len(other))
+	maps.Copy(both, a)
+	maps.Copy(both, other)
+	return both
+}
 
 // Querier runs named statements, within a transaction or without.
 type Querier interface {
 	// Exec returns how many rows the statement changed.
 	Exec(ctx context.Context, statement string, args Args) (int64, error)
-	// Get scans exactly one row into dest (a struct by db tags, or a scalar); sql.ErrNoRows when there is none.
+	// Get scans exactly one row into dest (a struct by its fields' names, or db tags; or a scalar); sql.ErrNoRows when there is none.
 	Get(ctx context.Context, dest any, statement string, args Args) error
 	// Select scans all rows into dest, a pointer to a slice. Only for what is known to be few; otherwise Each.
 	Select(ctx context.Context, dest any, statement string, args Args) error
@@ -252,16 +272,18 @@ func (r *runner) query(ctx context.Context, statement string, args Args) (*sqlx.
 
 func (r *runner) bind(statement string, args Args) (string, []any, error) {
 	s := r.store.catalog.Statement(statement)
-	values := make([]any, len(s.Params))
+	values, own := make([]any, len(s.Params)), 0
 	for i, name := range s.Params {
 		value, ok := args[name]
-		if !ok {
+		if ok {
+			own++
+		} else if value, ok = r.store.given[name]; !ok {
 			return "", nil, fmt.Errorf("statement %s: parameter %s is missing", statement, name)
 		}
 		values[i] = bindable(value)
 	}
-	if len(args) != len(s.Params) {
-		return "", nil, fmt.Errorf("statement %s: takes %v, was given %d parameters", statement, s.Params, len(args))
+	if own != len(args) {
+		return "", nil, fmt.Errorf("statement %s: takes %v, was given %v", statement, s.Params, slices.Sorted(maps.Keys(args)))
 	}
 	return s.Text, values, nil
 }

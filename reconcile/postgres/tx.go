@@ -25,11 +25,25 @@ type TxOptions struct {
 	Settings         map[string]any // further settings, by name
 }
 
+// Setting is the same with further settings.
+func (o TxOptions) Setting(further map[string]any) TxOptions {
+	o.Settings = maps.Clone(o.Settings)
+	maps.Copy(o.Settings, further)
+	return o
+}
+
 // Tx is a running transaction.
 type Tx struct {
 	*runner
 	tx       *sqlx.Tx
 	fewInAll bool // rows for any statement to look at
+}
+
+// With is the same transaction for statements that may take these parameters too.
+func (tx *Tx) With(given Args) *Tx {
+	with := *tx
+	with.runner = tx.store.With(given).on(tx.handle)
+	return &with
 }
 
 type txKey struct{}

@@ -31,9 +31,9 @@ func (l Look) Complete() bool { return l.Status == Complete }
 // LookedAt says whether Stripe was looked at for a night.
 func LookedAt(ctx context.Context, q postgres.Querier, date reconcile.Date) (Look, error) {
 	var rows []struct {
-		Status          Status     `db:"status"`
-		Problem         string     `db:"problem"`
-		CompleteThrough *time.Time `db:"complete_through"`
+		Status          Status
+		Problem         string
+		CompleteThrough *time.Time
 	}
 	if err := q.Select(ctx, &rows, "stripe/looked_at", postgres.Args{"date": date}); err != nil {
 		return Look{}, err

@@ -34,8 +34,8 @@ type named map[string][]string
 func (s *syncer) named(ctx context.Context, statement string, args postgres.Args) (named, error) {
 	ids := named{}
 	err := postgres.Each(ctx, s.o.Store, statement, args, func(row struct {
-		Stream string `db:"stream"`
-		ID     string `db:"id"`
+		Stream string
+		ID     string
 	}) error {
 		ids[row.Stream] = append(ids[row.Stream], row.ID)
 		return nil

@@ -47,7 +47,7 @@ const allStreams = "all"
 var earliest = time.Date(2011, 9, 1, 0, 0, 0, 0, time.UTC)
 
 // Sync brings the tables up to Stripe's clock, less the lag, and notes that for the night. When it returns an error, the night is
-// noted as one that Stripe was not looked at for, and what had been read stays: the next sync goes on from there.
+// noted as one that Stripe was not looked at for, and what had been read stays: the next sync continues from there.
 func (c *Client) Sync(ctx context.Context, o SyncOptions) (Result, error) {
 	s := &syncer{client: c, o: o, log: c.options.Log, rows: map[string]int64{}}
 	s.result.Livemode = c.livemode
@@ -162,8 +162,8 @@ func (s *syncer) identify(ctx context.Context) (opened int64, err error) {
 	}
 	s.started = at.Unix()
 	var known []struct {
-		StripeAccount string `db:"stripe_account"`
-		Livemode      bool   `db:"livemode"`
+		StripeAccount string
+		Livemode      bool
 	}
 	if err := s.o.Store.Select(ctx, &known, "stripe/accounts", nil); err != nil {
 		return 0, err
@@ -185,8 +185,8 @@ func (s *syncer) identify(ctx context.Context) (opened int64, err error) {
 
 func (s *syncer) watermarks(ctx context.Context) (map[string]int64, error) {
 	var rows []struct {
-		Stream        string `db:"stream"`
-		SyncedThrough int64  `db:"synced_through"`
+		Stream        string
+		SyncedThrough int64
 	}
 	err := s.o.Store.Select(ctx, &rows, "stripe/watermarks", postgres.Args{"stripe_account": s.result.Account, "livemode": s.client.livemode})
 	marks := map[string]int64{}

@@ -260,7 +260,7 @@ func TestSyncKeepsWhatStripeSaid(t *testing.T) {
 	}
 }
 
-// A sync that is stopped says so, keeps what it has read, and the next one goes on from there.
+// A sync that is stopped says so, keeps what it has read, and the next one continues from there.
 func TestStoppedSyncGoesOnLater(t *testing.T) {
 	f := newFixture(t)
 	for n := range 5 {

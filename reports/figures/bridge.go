@@ -19,11 +19,11 @@ var BridgeSteps = []struct{ Key, Title string }{
 
 // BridgeEnds are what was sold and what was charged in a night in one currency, each counted by itself.
 type BridgeEnds struct {
-	Currency       string         `db:"currency"`
-	Purchases      int64          `db:"purchases"`
-	PurchasesMinor numbers.Number `db:"purchases_minor"`
-	Charges        int64          `db:"charges"`
-	ChargesMinor   numbers.Number `db:"charges_minor"`
+	Currency       string
+	Purchases      int64
+	PurchasesMinor numbers.Number
+	Charges        int64
+	ChargesMinor   numbers.Number
 }
 
 // BridgeFigures lead from the purchases of a night to its charges in one currency: purchases + steps = charges, and what is missing to that

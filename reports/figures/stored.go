@@ -11,10 +11,10 @@ import (
 // NightFigure is one figure of a night as it is stored: trends and the index are made of these.
 type NightFigure struct {
 	Date     reconcile.Date `db:"business_date"`
-	Measure  string         `db:"measure"`
-	Unit     string         `db:"unit"`
-	Value    numbers.Number `db:"value"`
-	Revision int            `db:"revision"`
+	Measure  string
+	Unit     string
+	Value    numbers.Number
+	Revision int
 }
 
 // storedStatuses are the night's status as a number: the place in this list.

@@ -30,16 +30,16 @@ type Ledger struct {
 
 // LedgerAccount is an account that occurs in a night's journal.
 type LedgerAccount struct {
-	Account  string `db:"account"`
-	Currency string `db:"currency"`
+	Account  string
+	Currency string
 }
 
 // LedgerBalance is what an account of the balance sheet held; debits are above 0.
 type LedgerBalance struct {
-	Account  string         `db:"account"`
-	Currency string         `db:"currency"`
-	Opening  numbers.Number `db:"opening"`
-	Closing  numbers.Number `db:"closing"`
+	Account  string
+	Currency string
+	Opening  numbers.Number
+	Closing  numbers.Number
 }
 
 // LiabilitySplit is a row of liability_split.csv: what of a closing in roll_forward.csv may still be refunded, because a refund window

@@ -20,7 +20,7 @@ import (
 	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
-// ledgerOf makes a night's ledger of entries, going on from the balances of the night before.
+// ledgerOf makes a night's ledger of entries, continuing from the balances of the night before.
 func ledgerOf(t testing.TB, date reconcile.Date, before []LedgerBalance, groups ...[]reconcile.JournalEntry) Ledger {
 	t.Helper()
 	chart := reconcile.DefaultChart()

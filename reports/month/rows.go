@@ -38,8 +38,8 @@ type OpenItem struct {
 }
 
 // Waterfall is a row of revenue_waterfall.csv: what was sold in a month, and what has become of it. Sold = refunded + earned before this month
-// + earned in it + remaining, which is still owed. What an invoice moves between a subscription and the customer's balance, a proration, is sold in the
-// month of that invoice; a month is "" where something was opened with the books and no purchase says when it was sold.
+// + earned in it + remaining, which is still owed. What an invoice moves between a subscription and the customer's balance, a proration, is sold in
+// the month of that invoice; a month is "" where something was opened with the books and no purchase says when it was sold.
 type Waterfall struct {
 	SoldMonth    string         `db:"sold_month"`
 	Kind         string         `db:"kind"` // credits, subscription

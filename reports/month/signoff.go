@@ -40,21 +40,21 @@ type Signature struct {
 
 // Acceptance is an open error that somebody has let stay.
 type Acceptance struct {
-	BreakID     string              `db:"break_id" json:"break_id"`
-	Kind        reconcile.BreakKind `db:"kind" json:"kind"`
-	SubjectType string              `db:"subject_type" json:"subject_type"`
-	SubjectID   string              `db:"subject_id" json:"subject_id"`
-	AcceptedBy  string              `db:"accepted_by" json:"accepted_by"`
-	Reason      string              `db:"reason" json:"reason"`
-	At          time.Time           `db:"at" json:"at"`
+	BreakID     string              `json:"break_id"`
+	Kind        reconcile.BreakKind `json:"kind"`
+	SubjectType string              `json:"subject_type"`
+	SubjectID   string              `json:"subject_id"`
+	AcceptedBy  string              `json:"accepted_by"`
+	Reason      string              `json:"reason"`
+	At          time.Time           `json:"at"`
 }
 
 // Action is a closing, review or reopening.
 type Action struct {
-	Action string    `db:"action" json:"action"`
+	Action string    `json:"action"`
 	By     string    `db:"actor" json:"by"`
-	At     time.Time `db:"at" json:"at"`
-	Reason string    `db:"reason" json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 // Manifest holds a month's files together, and names every night that the month is made of by the hash of its manifest.

@@ -58,9 +58,9 @@ type MonthState struct {
 	Period     string
 	Revision   int    // the newest that is published; 0: none
 	State      string // draft, closed, reviewed
-	ClosedBy   string `db:"closed_by"`
-	ReviewedBy string `db:"reviewed_by"`
-	Late       int64  // items that belong to it and arrived after it was closed; they are in a later month
+	ClosedBy   string
+	ReviewedBy string
+	Late       int64 // items that belong to it and arrived after it was closed; they are in a later month
 }
 
 // Text is that in words.
@@ -189,8 +189,8 @@ func (n *indexNight) Row() template.HTML {
 	return template.HTML(b.String())
 }
 
-// WriteIndex writes the page over all nights, with the months that have a state; troubled says what is the matter with nights whose last run did not complete, and folder names a
-// revision's folder. Nights may come in any order, each once.
+// WriteIndex writes the page over all nights, with the months that have a state; troubled says what is the matter with nights whose last run did not
+// complete, and folder names a revision's folder. Nights may come in any order, each once.
 func WriteIndex(out io.Writer, nights []figures.NightFigures, states []MonthState, troubled []string, folder func(night fmt.Stringer, revision, latest int) string) error {
 	p := indexPage{Policy: contentPolicy(styleSource), Style: template.CSS(styleSource), Count: int64(len(nights)), Troubled: troubled}
 	nights = slices.Clone(nights)

@@ -49,6 +49,9 @@ func ColumnsOf[T any]() Columns {
 		default:
 			c.Name = field.Tag.Get("csv")
 		}
+		if c.Name == "" {
+			panic(fmt.Sprintf("reports: %s.%s: no column name", rowType, field.Name))
+		}
 		switch reflect.New(field.Type).Interface().(type) {
 		case *numbers.Number, *int64:
 			c.Kind = NumberColumn

@@ -335,7 +335,7 @@ func TestFetchWithNPM(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.requests.Load() != c.requests {
-				t.Errorf("%d requests to the registry besides npm, want %d", r.requests.Load(), c.requests)
+				t.Errorf("%d requests to the registry but npm, want %d", r.requests.Load(), c.requests)
 			}
 			tree, err := os.ReadDir(filepath.Join(i.binDir, "..", ".."))
 			if err != nil || len(tree) != 1 {

@@ -85,6 +85,7 @@ func (db *DB) As(role string) *sqlx.DB {
 	if err != nil {
 		db.test.Fatal("testdb:", err)
 	}
+	pool.MapperFunc(reconcilersql.ColumnOf)
 	db.test.Cleanup(func() { _ = pool.Close() })
 	return pool
 }
@@ -446,6 +447,7 @@ func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, errors.Join(err, s.drop(name)))
 	}
+	db.MapperFunc(reconcilersql.ColumnOf)
 	db.SetMaxOpenConns(connectionsPerTest)
 	db.SetMaxIdleConns(connectionsPerTest) // of more than two at work at once, the others would be closed and opened again all the time
 	return &DB{URL: urlOf(reconcilersql.AppRole), DB: db, urlOf: urlOf}, nil

@@ -30,7 +30,7 @@ func unixAddress(address, dir string) (socket, redirected string, err error) {
 }
 
 // prepared makes a database with a night of so many jobs, and a small one before it with as many failures, reconciled: so that
-// the measured night goes on from books, and sees the credit-backs of the night before.
+// the measured night continues from books, and sees the credit-backs of the night before.
 func (l *lab) prepared(ctx context.Context, name string, nightJobs, historyJobs int64, historyNights int) (*bed, error) {
 	l.say("filling %s: %d jobs", name, nightJobs+historyJobs)
 	b, err := l.newBed(ctx, name, "")
@@ -113,8 +113,8 @@ func (b *bed) textbook(ctx context.Context) (took time.Duration, found []string,
 	started := time.Now()
 	err = b.worker.Store.InTx(ctx, night.ReadingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		type row struct {
-			AccountID string `db:"account_id"`
-			JobID     string `db:"job_id"`
+			AccountID string
+			JobID     string
 			Cost      *int64
 			Debited   *string
 		}

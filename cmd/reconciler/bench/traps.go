@@ -20,7 +20,7 @@ import (
 // Trap is a state of a platform's database that makes planners choose badly.
 type Trap struct {
 	Name string
-	// set are settings of the database, which the worker's own have to hold against.
+	// set are settings of the database, which the worker's own have to prevail over.
 	set []string
 	// lay are statements that change the platform's tables, or put views before them.
 	Lay []string

@@ -41,26 +41,26 @@ resolution, reason and actor, import.`,
 
 // breakLine is a break as it is now. As JSON it has the names of breaks.csv, amounts in minor units.
 type breakLine struct {
-	BreakID     string          `db:"break_id" json:"break_id"`
+	BreakID     string          `json:"break_id"`
 	Kind        string          `json:"kind"`
 	Severity    string          `json:"severity"`
 	Status      string          `json:"status"`
-	AccountID   string          `db:"account_id" json:"account_id"`
-	SubjectType string          `db:"subject_type" json:"subject_type"`
-	SubjectID   string          `db:"subject_id" json:"subject_id"`
-	Field       string          `db:"field" json:"field"`
+	AccountID   string          `json:"account_id"`
+	SubjectType string          `json:"subject_type"`
+	SubjectID   string          `json:"subject_id"`
+	Field       string          `json:"field"`
 	Ours        string          `json:"ours"`
 	Theirs      string          `json:"theirs"`
 	Variance    numbers.Number  `json:"variance"`
 	Unit        string          `json:"unit"`
-	OpenedOn    reconcile.Date  `db:"opened_on" json:"first_seen"`
-	ClosedOn    *reconcile.Date `db:"closed_on" json:"closed_on,omitempty"`
-	AgeDays     int             `db:"age_days" json:"age_days"`
+	OpenedOn    reconcile.Date  `json:"first_seen"`
+	ClosedOn    *reconcile.Date `json:"closed_on,omitempty"`
+	AgeDays     int             `json:"age_days"`
 	Detail      string          `json:"detail"`
 	Action      string          `db:"-" json:"action"`
 	Owner       string          `json:"owner"`
-	WorkState   string          `db:"work_state" json:"state"` // open or investigating; "" once it is closed
-	DueOn       *reconcile.Date `db:"due_on" json:"due_on,omitempty"`
+	WorkState   string          `json:"state"` // open or investigating; "" once it is closed
+	DueOn       *reconcile.Date `json:"due_on,omitempty"`
 	Notes       int             `json:"notes"` // how many there are; breaks show has them
 }
 
@@ -222,7 +222,7 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 		return err
 	}
 	var history []struct {
-		BusinessDate reconcile.Date `db:"business_date"`
+		BusinessDate reconcile.Date
 		Event        string
 		Ours         string
 		Theirs       string
@@ -232,7 +232,7 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 		Actor        string
 		Resolution   string
 		Reason       string
-		RecordedAt   time.Time `db:"recorded_at"`
+		RecordedAt   time.Time
 	}
 	if err := store.Select(cmd.Context(), &history, "breaks/history", postgres.Args{"break_id": id}); err != nil {
 		return err

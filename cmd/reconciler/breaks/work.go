@@ -110,7 +110,7 @@ func showBreakWork(ctx context.Context, store *postgres.Store, id string, out io
 	var work []struct {
 		At                        time.Time
 		Actor, Owner, State, Note string
-		DueOn                     *reconcile.Date `db:"due_on"`
+		DueOn                     *reconcile.Date
 	}
 	if err := store.Select(ctx, &work, "breaks/work", postgres.Args{"break_id": id}); err != nil || len(work) == 0 {
 		return err

@@ -90,8 +90,8 @@ func Misplaced(tables []sql.Placed) string {
 // utcNames are what servers call the one time zone that all of the worker's sessions have.
 var utcNames = []string{"UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Etc/UCT", "Zulu", "Etc/Zulu", "Universal", "Etc/Universal"}
 
-// nodeSettings is how texts are read and written, as sessions of the worker have it on the coordinator: their settings don't reach the nodes, those of
-// the role do.
+// nodeSettings is how texts are read and written, as sessions of the worker have it on the coordinator: their settings don't reach the nodes, those
+// of the role do.
 var nodeSettings = map[string]string{
 	"datestyle": "ISO, MDY", "intervalstyle": "postgres", "bytea_output": "hex", "extra_float_digits": "1", "standard_conforming_strings": "on",
 	"array_nulls": "on", "transform_null_equals": "off",

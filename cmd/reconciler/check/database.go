@@ -22,20 +22,20 @@ import (
 // serverFacts are what a server says of itself and of the connection.
 type serverFacts struct {
 	Version             string
-	VersionNum          int `db:"version_num"`
+	VersionNum          int
 	Role                string
 	Database            string
 	Replica             bool
-	ReadOnly            string `db:"read_only"`
-	StatementTimeout    string `db:"statement_timeout"`
+	ReadOnly            string
+	StatementTimeout    string
 	TLS                 bool
 	Client              string // its address; empty on a socket
 	Superuser           bool
-	MayCreateRoles      bool `db:"may_create_roles"`
-	BypassesRowSecurity bool `db:"bypasses_row_security"`
+	MayCreateRoles      bool
+	BypassesRowSecurity bool
 	Replicates          bool
-	RoleConnections     int `db:"role_connections"` // -1: no limit
-	ServerConnections   int `db:"server_connections"`
+	RoleConnections     int // -1: no limit
+	ServerConnections   int
 	Size                string
 }
 
@@ -49,7 +49,7 @@ func (c *checkup) database(ctx context.Context) {
 	}
 	defer store.Close()
 	var server serverFacts
-	if err := store.Get(ctx, &server, "check/server", postgres.Args{}); err != nil {
+	if err := store.Get(ctx, &server, "check/server", nil); err != nil {
 		c.fail("database", cmp.Or(postgres.Remedy(err), "see the message"), "check host and port, and that the server accepts connections from here", err)
 		return
 	}
@@ -77,7 +77,7 @@ func (c *checkup) database(ctx context.Context) {
 // both say the same.
 func (c *checkup) reliedOn(ctx context.Context, store *postgres.Store) {
 	var server serverFacts
-	if err := store.Get(ctx, &server, "check/server", postgres.Args{}); err != nil {
+	if err := store.Get(ctx, &server, "check/server", nil); err != nil {
 		c.failed("database", err)
 		return
 	}
@@ -154,7 +154,7 @@ const maxClockSkew = 5 * time.Second
 func (c *checkup) clock(ctx context.Context, store *postgres.Store) {
 	var theirs time.Time
 	asked := time.Now()
-	if err := store.Get(ctx, &theirs, "check/clock", postgres.Args{}); err != nil {
+	if err := store.Get(ctx, &theirs, "check/clock", nil); err != nil {
 		c.failed("clock", err)
 		return
 	}
@@ -285,7 +285,7 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 		c.add(check, Failed, migrateFirst, "lacks %s", cli.Counted(pending, "migration"))
 	default:
 		var lacking []string
-		if err := store.Select(ctx, &lacking, "check/own_rights", postgres.Args{}); err != nil {
+		if err := store.Select(ctx, &lacking, "check/own_rights", nil); err != nil {
 			c.failed(check, err)
 			return false
 		}
@@ -304,12 +304,12 @@ func (c *checkup) migrations(ctx context.Context, store *postgres.Store) (curren
 func (c *checkup) approving(ctx context.Context, store *postgres.Store) {
 	const check = "approvals"
 	var facts struct {
-		ApproverExists bool `db:"approver_exists"`
-		ApproverMay    bool `db:"approver_may"`
-		MayApprove     bool `db:"may_approve"`
-		MayBecome      bool `db:"may_become"`
+		ApproverExists bool
+		ApproverMay    bool
+		MayApprove     bool
+		MayBecome      bool
 	}
-	if err := store.Get(ctx, &facts, "check/approving", postgres.Args{}); err != nil {
+	if err := store.Get(ctx, &facts, "check/approving", nil); err != nil {
 		c.failed(check, err)
 		return
 	}
@@ -343,9 +343,9 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 		c.add("nights", Warning, night.Fix(), "%s", found)
 	}
 	var newest struct {
-		BusinessDate reconcile.Date `db:"business_date"`
-		StartedAt    time.Time      `db:"started_at"`
-		FinishedAt   time.Time      `db:"finished_at"`
+		BusinessDate reconcile.Date
+		StartedAt    time.Time
+		FinishedAt   time.Time
 	}
 	if c.nightsZone != nil {
 		strays, err := jobs.StrayNights(ctx, store, c.nightsZone)
@@ -361,7 +361,7 @@ func (c *checkup) nights(ctx context.Context, store *postgres.Store) {
 			c.add("nights", Warning, "reconciler run --date "+night.String(), "%s was run in another time zone than %s", night, c.nightsZone)
 		}
 	}
-	err = store.Get(ctx, &newest, "metrics/newest_night", postgres.Args{})
+	err = store.Get(ctx, &newest, "metrics/newest_night", nil)
 	switch {
 	case errors.Is(err, dbsql.ErrNoRows):
 		c.add("nights", OK, "", "none completed yet")

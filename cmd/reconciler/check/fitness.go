@@ -90,9 +90,9 @@ func Schema(ctx context.Context, store *postgres.Store) error {
 func Writable(ctx context.Context, store *postgres.Store) error {
 	var server struct {
 		Standby  bool
-		ReadOnly bool `db:"read_only"`
+		ReadOnly bool
 	}
-	if err := store.Get(ctx, &server, "check/writable", postgres.Args{}); err != nil {
+	if err := store.Get(ctx, &server, "check/writable", nil); err != nil {
 		return err
 	}
 	switch {

@@ -50,7 +50,7 @@ func (c *checkup) replica(ctx context.Context) {
 // replicaState is how fresh a replica is.
 type replicaState struct {
 	Standby       bool
-	SecondsBehind *float64 `db:"seconds_behind"`
+	SecondsBehind *float64
 	Streaming     bool
 }
 
@@ -61,7 +61,7 @@ const replicaPatience = 5 * time.Second
 func AskReplica(ctx context.Context, store *postgres.Store) (state replicaState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replicaPatience)
 	defer cancel()
-	return state, store.Get(ctx, &state, "check/replica", postgres.Args{})
+	return state, store.Get(ctx, &state, "check/replica", nil)
 }
 
 // Stale says whether it is so far behind that it misleads.

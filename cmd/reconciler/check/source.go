@@ -22,7 +22,7 @@ func (c *checkup) source(ctx context.Context, store *postgres.Store) {
 	args := postgres.Args{"schema": store.SourceSchema(), "relations": names}
 	var columns []struct {
 		Relation, Column, Type string
-		IsVirtual              bool `db:"is_virtual"`
+		IsVirtual              bool
 	}
 	if err := store.Select(ctx, &columns, "check/columns", args); err != nil {
 		c.failed("source", err)
@@ -169,7 +169,7 @@ func (c *checkup) rowSecurity(ctx context.Context, store *postgres.Store, args p
 		return
 	}
 	var none []int
-	switch err := store.Select(ctx, &none, "check/readable", postgres.Args{}); {
+	switch err := store.Select(ctx, &none, "check/readable", nil); {
 	case postgres.HidesRows(err):
 		c.add(check, Failed, fix, "row_security_active behind a view: %v", err)
 	case errors.Is(err, postgres.ErrSetup): // a relation or right that is lacking has a line of its own
@@ -186,7 +186,7 @@ func (c *checkup) collations(ctx context.Context, store *postgres.Store, args po
 	const check = "collations"
 	var found []struct {
 		Relation, Column, Collation string
-		IsDeterministic             bool `db:"is_deterministic"`
+		IsDeterministic             bool
 	}
 	if err := store.Select(ctx, &found, "check/collations", args); err != nil {
 		c.failed(check, err)
@@ -219,8 +219,8 @@ func (c *checkup) collations(ctx context.Context, store *postgres.Store, args po
 func (c *checkup) ledger(ctx context.Context, store *postgres.Store) {
 	const check = "ledger"
 	var ledger struct {
-		IsView         bool `db:"is_view"`
-		IsMaterialized bool `db:"is_materialized"`
+		IsView         bool
+		IsMaterialized bool
 		Invokers       pq.StringArray
 	}
 	if err := store.Get(ctx, &ledger, "check/ledger", postgres.Args{"schema": store.SourceSchema()}); err != nil {
@@ -230,7 +230,7 @@ func (c *checkup) ledger(ctx context.Context, store *postgres.Store) {
 		return
 	}
 	var plan []string
-	err := store.Select(ctx, &plan, "check/postable", postgres.Args{})
+	err := store.Select(ctx, &plan, "check/postable", nil)
 	switch {
 	case err == nil && len(ledger.Invokers) == 0:
 		c.add(check, OK, "", "credit_entries takes the worker's entries")
@@ -259,13 +259,13 @@ func ledgerView(schema string) string {
 func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postgres.Args, virtual []string) {
 	var found []struct {
 		Relation           string
-		IsView             bool `db:"is_view"`
-		IsPartitioned      bool `db:"is_partitioned"`
+		IsView             bool
+		IsPartitioned      bool
 		Indexes            pq.StringArray
-		UniqueKey          bool `db:"unique_key"`
-		UniqueID           bool `db:"unique_id"`
-		UniqueKeyInParts   bool `db:"unique_key_in_parts"`
-		UniqueKeyByAccount bool `db:"unique_key_by_account"`
+		UniqueKey          bool
+		UniqueID           bool
+		UniqueKeyInParts   bool
+		UniqueKeyByAccount bool
 	}
 	if err := store.Select(ctx, &found, "check/indexes", args); err != nil {
 		c.failed("indexes", err)
@@ -350,8 +350,8 @@ func (c *checkup) values(ctx context.Context, store *postgres.Store) {
 		var found []struct {
 			Field, Problem, Value string
 			Rows                  int64
-			AllRows               int64 `db:"all_rows"`
-			AllValues             int64 `db:"all_values"`
+			AllRows               int64
+			AllValues             int64
 			Sampled               int64
 		}
 		err := store.Select(ctx, &found, relation.ValuesStatement, postgres.Args{"rows": sampledRows})

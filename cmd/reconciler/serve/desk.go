@@ -15,7 +15,6 @@ import (
 	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs/desk"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
 // NewDeskCommand is the command desk.
@@ -121,7 +120,7 @@ func serveDesk(ctx context.Context, c cli.Config, people *desk.People, listener 
 	}
 	defer closeReader()
 	d := &desk.Desk{Store: w.Store, Published: w.Reports, People: people, Zone: c.Jobs.Zone, Clock: time.Now, Log: c.Log}
-	if err := w.Store.Get(ctx, &d.MayWork, "desk/may_work", postgres.Args{}); err != nil {
+	if err := w.Store.Get(ctx, &d.MayWork, "desk/may_work", nil); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	web := newWebServer(d.Handler())

@@ -75,13 +75,13 @@ func newMetrics() *metrics {
 func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 	var runs []struct {
 		Job        string
-		FinishedAt time.Time `db:"finished_at"`
+		FinishedAt time.Time
 	}
-	if err := store.Select(ctx, &runs, "metrics/last_runs", postgres.Args{}); err != nil {
+	if err := store.Select(ctx, &runs, "metrics/last_runs", nil); err != nil {
 		return err
 	}
 	var halted bool
-	if err := store.Get(ctx, &halted, "metrics/refunds_halted", postgres.Args{}); err != nil {
+	if err := store.Get(ctx, &halted, "metrics/refunds_halted", nil); err != nil {
 		return err
 	}
 	troubled, err := night.TroubledNights(ctx, store)
@@ -89,18 +89,18 @@ func (m *metrics) refresh(ctx context.Context, store *postgres.Store) error {
 		return err
 	}
 	var newest struct {
-		BusinessDate reconcile.Date `db:"business_date"`
-		StartedAt    time.Time      `db:"started_at"`
-		FinishedAt   time.Time      `db:"finished_at"`
+		BusinessDate reconcile.Date
+		StartedAt    time.Time
+		FinishedAt   time.Time
 	}
-	if err := store.Get(ctx, &newest, "metrics/newest_night", postgres.Args{}); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := store.Get(ctx, &newest, "metrics/newest_night", nil); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	var night struct {
-		LateItems        int64 `db:"late_items"`
-		CreditBacks      int64 `db:"credit_backs"`
+		LateItems        int64
+		CreditBacks      int64
 		Credits          float64
-		StripeSyncFailed bool `db:"stripe_sync_failed"`
+		StripeSyncFailed bool
 	}
 	var open []struct {
 		Kind     reconcile.BreakKind

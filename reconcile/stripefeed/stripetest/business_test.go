@@ -57,7 +57,7 @@ func must[T any](t testing.TB) func(T, error) T {
 	}
 }
 
-// newStripe is an empty double whose answers are held against the specification.
+// newStripe is an empty double whose answers are compared with the specification.
 func newStripe(t testing.TB, edit ...func(*stripetest.Options)) (*stripetest.Stripe, *clock) {
 	t.Helper()
 	clock := newClock()

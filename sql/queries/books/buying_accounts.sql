@@ -1,7 +1,7 @@
--- Accounts that have nothing in the night's ledger but a purchase in its books; without a night before to go on from, in all books.
+-- Accounts that have nothing in the night's ledger but a purchase in its books; without a night before to continue from, in all books.
 WITH bought AS MATERIALIZED (
     SELECT DISTINCT b.account_id FROM reconciler.booked_purchases b
-    WHERE (b.booked_at >= @begin::timestamptz OR NOT @goes_on::boolean) AND b.booked_at < @end::timestamptz
+    WHERE (b.booked_at >= @begin::timestamptz OR NOT @continues::boolean) AND b.booked_at < @end::timestamptz
 ), there AS MATERIALIZED (
     SELECT m.account_id FROM bought b JOIN reconciler.account_moves m ON m.account_id = b.account_id AND m.business_date = @date::date
 ), a AS MATERIALIZED (

@@ -1,6 +1,6 @@
 -- Where the money of subscription charges is at the end of the night, by reconcile.ServiceCharge: of those that the night before had not earned in
 -- full, those booked tonight, and those that a refund was booked for; of invoices without a purchase that moved a customer's balance likewise.
--- A night that a later one has gone on from stays as it was.
+-- A night that a later one has continued from stays as it was.
 INSERT INTO reconciler.subscription_positions (account_id, business_date, subject_id, invoice_id, currency, opened_minor, settled_minor, deferred_minor, tax_minor,
     earned_minor, given_back_minor, is_purchase, is_done)
 WITH RECURSIVE refunded AS (
@@ -13,7 +13,7 @@ WITH RECURSIVE refunded AS (
     WHERE t.reporting_category IN ('refund', 'refund_failure')
 ), subject AS (
     SELECT w.account_id, w.subject_id, w.is_purchase FROM reconciler.subscription_positions w
-    WHERE w.business_date = @date::date - 1 AND @goes_on::boolean AND NOT w.is_done
+    WHERE w.business_date = @date::date - 1 AND @continues::boolean AND NOT w.is_done
     UNION
     SELECT b.account_id, b.purchase_id, true FROM reconciler.booked_purchases b
     WHERE b.kind = 'subscription' AND b.credits = 0 AND b.booked_at < @end::timestamptz

@@ -5,4 +5,4 @@ SELECT @date::date, 'credits', coalesce(p.closing, @ledger_before::numeric), @pu
        @credit_backs::numeric, @refunds::numeric, @adjustments::numeric, @late_items::numeric,
        CASE WHEN p.measure IS NULL THEN @lots_closing::numeric ELSE p.closing_from_lots + @lots_closing::numeric - @lots_opening::numeric END
 FROM (SELECT 1) one
-LEFT JOIN reconciler.roll_forward p ON p.business_date = @date::date - 1 AND p.measure = 'credits' AND @goes_on::boolean
+LEFT JOIN reconciler.roll_forward p ON p.business_date = @date::date - 1 AND p.measure = 'credits' AND @continues::boolean

@@ -1,0 +1,155 @@
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	queries "github.com/hummingbytes/reconciler/sql"
+)
+
+// reader is a night while its source is being read.
+type reader struct {
+	*night.Night
+	Reading
+	surplus       []surplusRows
+	checkBaseline bool // whether or not it is in tonight's share
+}
+
+// Open prepares what every step of the night relies on, whichever of them is run: the policy's versions, the rows that arrived late for nights
+// already reported, and the night's own rows, read once, with those that break the contract. The night that it returns reads the first row alone of
+// an id that is there more than once.
+func Open(ctx context.Context, night *night.Night, checkBaseline bool) (*night.Night, *Reading, error) {
+	guarded, surplus, err := guardSource(ctx, night)
+	if err != nil {
+		return nil, nil, fmt.Errorf("duplicates: %w", err)
+	}
+	n := &reader{Night: guarded, surplus: surplus, checkBaseline: checkBaseline}
+	return guarded, &n.Reading, n.open(ctx)
+}
+
+func (n *reader) open(ctx context.Context) error {
+	isOpen := n.IsOpen()
+	err := n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+		if _, err := tx.Exec(ctx, "reading/clear", nil); err != nil {
+			return err
+		}
+		if err := registerPolicy(ctx, n.Night, tx); err != nil {
+			return err
+		}
+		if !isOpen {
+			if err := n.bookOwnLateRows(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return n.prepareReading(ctx, tx)
+	})
+	if err != nil {
+		return err
+	}
+	if isOpen { // what arrives late is of other nights than the one that is read
+		if err := n.Store.InTx(ctx, night.MatchingTx, n.bookLateRows); err != nil {
+			return err
+		}
+	}
+	if err := n.read(ctx); err != nil {
+		return err
+	}
+	if isOpen { // late rows that were booked just now count in this night
+		if err := n.Store.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", nil); err != nil {
+			return err
+		}
+	}
+	n.Step("open/read")
+	if err := n.Store.InTx(ctx, night.MatchingTx, n.compareJobs); err != nil {
+		return err
+	}
+	return n.Store.InTx(ctx, night.MatchingTx, n.noteReading)
+}
+
+// noteReading names the rows that break the contract, keeps totals of the others for later nights, and finds the accounts that they have moved.
+func (n *reader) noteReading(ctx context.Context, tx *postgres.Tx) error {
+	if err := n.rejectRows(ctx, tx); err != nil {
+		return fmt.Errorf("rejects: %w", err)
+	}
+	if err := n.recordTotals(ctx, tx); err != nil {
+		return err
+	}
+	return n.findMoves(ctx, tx)
+}
+
+func (n *reader) rejectRows(ctx context.Context, tx *postgres.Tx) error {
+	const job = "source"
+	if _, err := tx.Exec(ctx, "rejects/clear", nil); err != nil {
+		return err
+	}
+	controls := night.NewControls(n.Night, job)
+	var late []struct{ Relation, Rows string }
+	if err := tx.Select(ctx, &late, "late/rejected", nil); err != nil {
+		return err
+	}
+	for _, l := range late {
+		controls.Add("source "+l.Relation+", turned up late", "rows", l.Rows, "0", "0", l.Rows)
+	}
+	for _, surplus := range n.surplus {
+		controls.Add("source "+surplus.relation+", rows beyond the first of an id", "rows", surplus.rows, "0", "0", surplus.rows)
+	}
+	var counts []struct {
+		Relation   string
+		Rows, Kept numbers.Number
+	}
+	if err := tx.Select(ctx, &counts, "rejects/counts", nil); err != nil {
+		return err
+	}
+	seen := map[string]struct{ rows, kept numbers.Number }{}
+	rejected := map[string]numbers.Number{}
+	var broken []string // most nights keep the contract, and are read once
+	for _, c := range counts {
+		seen[c.Relation], rejected[c.Relation] = struct{ rows, kept numbers.Number }{c.Rows, c.Kept}, "0"
+		if c.Rows != c.Kept {
+			broken = append(broken, c.Relation)
+		}
+	}
+	if len(broken) > 0 {
+		var named []struct {
+			Relation string
+			Rows     numbers.Number
+		}
+		if err := tx.Select(ctx, &named, "rejects/name", postgres.Args{"relations": broken}); err != nil {
+			return err
+		}
+		for _, r := range named {
+			rejected[r.Relation] = r.Rows
+		}
+	}
+	for _, source := range queries.SourceRelations {
+		relation, rejected := source.Name, rejected[source.Name]
+		rows, kept := seen[relation].rows, seen[relation].kept
+		if relation == "subscriptions" {
+			if rejected == "0" {
+				continue // how many there are changes from day to day, and a rerun of an old night must not
+			}
+			rows, kept = rejected, "0"
+		}
+		if err := StillTheSame("rows of "+relation, rows, kept.Plus(rejected)); err != nil {
+			return err
+		}
+		controls.Add("source "+relation, "rows", string(rows), string(kept), "0", string(rejected))
+	}
+	return controls.Record(ctx, tx)
+}
+
+// recordTotals notes what this night has read, for later nights to tell late rows by.
+func (n *reader) recordTotals(ctx context.Context, tx *postgres.Tx) error {
+	if !n.IsOpen() {
+		_, err := tx.Exec(ctx, "late/note_reread", nil)
+		return err
+	}
+	if _, err := tx.Exec(ctx, "late/forget_totals", nil); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "late/record_totals", nil)
+	return err
+}
