@@ -116,7 +116,7 @@ func (w *Worker) replayRequests(ctx context.Context, policies reconcile.Policies
 		}
 		replaying := *w
 		replaying.Policies = policies
-		if err := replaying.runNight(ctx, date, runOptions{only: []string{"refund-requests"}, rehearsal: rehearsal}); err != nil {
+		if err := replaying.runNight(ctx, date, runOptions{only: []string{"refund-requests"}, rehearsal: rehearsal, asNoted: true}); err != nil {
 			return err
 		}
 		return rehearsal.Select(ctx, &would, "policy_test/decisions", postgres.Args{"date": date})

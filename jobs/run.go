@@ -113,6 +113,7 @@ type runOptions struct {
 	unlessDone bool            // a night that is found completed once its lock is taken is left out
 	turnTaken  bool            // by the caller, for several nights
 	rehearsal  *postgres.Store // when set, everything is done in its transaction, which is rolled back
+	asNoted    bool            // the platform's changeable rows are read as they were noted
 	matching   night.Matching  // "": as the settings say
 	// inspect, in a rehearsal, looks at the prepared reports before they are thrown away.
 	inspect func(ctx context.Context, prepared *reports.Prepared) error
@@ -154,7 +155,7 @@ func (w *Worker) runOpenNight(ctx context.Context, date reconcile.Date, o runOpt
 func (w *Worker) night(ctx context.Context, date reconcile.Date, zone *time.Location, o runOptions) (*night.Night, error) {
 	n := night.Night{
 		Night: reconcile.NightOf(date, zone), Store: w.Store, Policies: w.Policies, Settings: w.Settings.Defaults(),
-		Run: night.Run{CodeVersion: w.CodeVersion, Whole: len(o.only) == 0, Rehearsal: o.rehearsal != nil, Clock: w.now, Step: w.step},
+		Run: night.Run{CodeVersion: w.CodeVersion, Whole: len(o.only) == 0, Rehearsal: o.rehearsal != nil, AsNoted: o.asNoted, Clock: w.now, Step: w.step},
 	}
 	n.Settings.Zone = zone
 	if o.rehearsal != nil {

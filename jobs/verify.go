@@ -38,7 +38,7 @@ func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (difference
 			return err
 		}
 		// Compared exactly: an independent way to the same answer.
-		return again.runNight(ctx, date, runOptions{rehearsal: rehearsal, matching: night.MatchExact, inspect: inspect})
+		return again.runNight(ctx, date, runOptions{rehearsal: rehearsal, asNoted: true, matching: night.MatchExact, inspect: inspect})
 	})
 	if again.CodeVersion != w.CodeVersion {
 		differences = slices.DeleteFunc(differences, func(d reports.FileDifference) bool { return reports.Shows(d.File) })

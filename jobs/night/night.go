@@ -42,6 +42,7 @@ type Run struct {
 	CodeVersion string
 	Whole       bool           // all steps are run, and the night is reported at the end
 	Rehearsal   bool           // what is written to the database will be rolled back, so that nothing may leave it
+	AsNoted     bool           // what the platform changes in place is read as it was noted, and nothing new of it is
 	Few         bool           // rows are all there are to look at, so that no statistics of them are needed
 	Reported    reconcile.Date // the latest night whose report has been made, when this run began; zero when there was none
 	Clock       func() time.Time

@@ -15,14 +15,14 @@ var stateNotes = map[string]string{
 	"reports":       "platform_states/note_purchases",
 }
 
-// NoteStates keeps what a job is about to read of the platform's changeable rows. Only the night that is open notes changes: a rerun of an
-// older one, and a rehearsal, use what was noted then.
+// NoteStates keeps what a job is about to read of the platform's changeable rows. Only the night that is open notes changes, also in a rehearsal:
+// a rerun of an older one, and verification, use what was noted then.
 func (n *Night) NoteStates(ctx context.Context, job string) error {
 	statement, ok := stateNotes[job]
 	if !ok {
 		return nil
 	}
-	if _, err := n.Store.Exec(ctx, statement, postgres.Args{"only_unknown": n.Run.Rehearsal || n.IsOlder()}); err != nil {
+	if _, err := n.Store.Exec(ctx, statement, postgres.Args{"only_unknown": n.Run.AsNoted || n.IsOlder()}); err != nil {
 		return fmt.Errorf("note states: %w", err)
 	}
 	return nil

@@ -22,6 +22,8 @@ type refundLease struct {
 	token   int64
 	length  time.Duration
 	expires time.Time // monotonic
+	// rehearsed is a lease that nobody has: nothing stays of what is done under it, and nothing is sent.
+	rehearsed bool
 }
 
 // takeRefundLease gets the lease, or postgres.ErrLockHeld while another executor has it. Clocks of machines may differ by much less than
@@ -57,6 +59,9 @@ func takeRefundLease(ctx context.Context, store *postgres.Store, length time.Dur
 
 // hold asserts the lease within a transaction and prolongs it. Until that transaction ends nobody can take the lease.
 func (l *refundLease) hold(ctx context.Context, tx *postgres.Tx) error {
+	if l.rehearsed {
+		return nil
+	}
 	now := time.Now()
 	held, err := tx.Exec(ctx, "refunds/renew_lease", postgres.Args{"name": refundLeaseName, "token": l.token, "expires_at": now.Add(l.length)})
 	if err != nil {
@@ -71,6 +76,9 @@ func (l *refundLease) hold(ctx context.Context, tx *postgres.Tx) error {
 
 // release gives the lease back, so that the next executor need not wait for it to expire. The token stays used up.
 func (l *refundLease) release() error {
+	if l.rehearsed {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_, err := l.store.Exec(ctx, "refunds/renew_lease", postgres.Args{"name": refundLeaseName, "token": l.token, "expires_at": time.Now()})

@@ -18,11 +18,11 @@ const leasePatience = time.Minute
 
 // Run follows the refunds that were made: settled, or failed and reopened, by what the night's sync has seen. Then it executes approved
 // plans, where that is switched on, and says in the breaks what stands in the way of the others. Only the newest night moves anything: an
-// older one that is run again reads what was.
+// older one that is run again reads what was. A rehearsal follows what Stripe has said, too, and sends nothing.
 func Run(ctx context.Context, n *night.Night, desk *Desk) (night.Counts, error) {
 	counts := night.Counts{}
 	var moveErr error
-	if !n.IsOlder() && !n.Run.Rehearsal {
+	if !n.IsOlder() && !n.Run.AsNoted {
 		shownOn := n.Date
 		if !n.IsOpen() {
 			// This night's report is out and is not made again: what moves now is the next one's to show.
@@ -55,7 +55,7 @@ func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, shownOn reconc
 	}
 	var plans []string
 	// While Stripe could not be looked at, the night doesn't send money there either: it is made up for by the run that can.
-	if n.Settings.Refund.Execute && desk.Gateway != nil && look.Complete() {
+	if n.Settings.Refund.Execute && !n.Run.Rehearsal && desk.Gateway != nil && look.Complete() {
 		if err := n.Store.Select(ctx, &plans, "refunds/executable_plans", nil); err != nil {
 			return err
 		}
@@ -69,11 +69,15 @@ func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, shownOn reconc
 	if len(plans) == 0 && len(unsettled) == 0 {
 		return nil
 	}
-	lease, err := waitForRefundLease(ctx, n.Store, n.Settings.Refund.Lease, leasePatience)
-	if err != nil {
-		return err
+	lease := &refundLease{length: n.Settings.Refund.Lease, rehearsed: true}
+	if !n.Run.Rehearsal {
+		if lease, err = waitForRefundLease(ctx, n.Store, n.Settings.Refund.Lease, leasePatience); err != nil {
+			return err
+		}
 	}
-	x := &executor{w: desk, lease: lease, actor: night.NightActor, run: n.RunID(), date: shownOn, booking: func(context.Context, postgres.Querier) (time.Time, error) {
+	of := *desk
+	of.Store = n.Store
+	x := &executor{w: &of, lease: lease, actor: night.NightActor, run: n.RunID(), date: shownOn, booking: func(context.Context, postgres.Querier) (time.Time, error) {
 		return n.Booking().At, nil
 	}}
 	err = x.settleRefunds(ctx, unsettled, counts)
