@@ -7,10 +7,10 @@ WITH r AS (
         AS r(id, charge_id, payment_intent_id, amount_minor, currency, status, reason, evidence_due_by, created_at)
 ), changed AS (
     -- Everything here sees the rows as they were before this statement.
-    INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at)
-    SELECT r.id, coalesce(t.seen_at, r.created_at), r.status, to_timestamp(@seen_at::bigint)
+    INSERT INTO reconciler.stripe_states (object_id, effective_at, status, evidence_due_by, seen_at)
+    SELECT r.id, coalesce(t.seen_at, r.created_at), r.status, r.evidence_due_by, to_timestamp(@seen_at::bigint)
     FROM r LEFT JOIN reconciler.stripe_disputes t ON t.id = r.id
-    WHERE t.status IS DISTINCT FROM r.status
+    WHERE t.status IS DISTINCT FROM r.status OR t.evidence_due_by <> r.evidence_due_by
     ON CONFLICT DO NOTHING
 )
 INSERT INTO reconciler.stripe_disputes AS t (
