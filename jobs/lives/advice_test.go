@@ -2,6 +2,7 @@ package lives_test
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +23,40 @@ func (l *life) advise(now time.Time) bool {
 	for _, line := range v.want {
 		if fields := strings.Fields(line); fields[0] == "break" && l.follow(line, fields[1], fields[2], fields[3], now) {
 			followed = true
+			if !l.settled[line] {
+				l.followed = append(l.followed, line)
+				l.w.count.advised++
+			}
 		}
 	}
 	return followed
+}
+
+// holdAdvice holds what a night has found of a life against the advice that was followed before it: that clears what it was given for, and by
+// itself opens nothing.
+func (l *life) holdAdvice(n int, got []string) {
+	breaks := slices.DeleteFunc(slices.Clone(got), func(line string) bool { return !strings.HasPrefix(line, "break ") })
+	for _, line := range l.followed {
+		if len(without([]string{line}, breaks)) == 0 {
+			l.w.fails(l, n, "advice was followed, and there is still: %s", line)
+		}
+	}
+	if len(l.followed) > 0 && l.w.night(n).End.Sub(l.stirred) > 24*time.Hour+counterpart {
+		for _, line := range without(breaks, l.breaks) {
+			of := strings.Fields(line)
+			after := func(kind, subject string) bool {
+				return len(without([]string{breakLine(kind, subject, "*", "*")}, l.followed)) == 0
+			}
+			switch {
+			case after("failure_unclassified", of[2]): // the class says what the job was to be debited
+				continue
+			case of[1] == "refund_unpaid" && after("refund_failed", "*"): // with the credits back, what was approved is to be paid again
+				continue
+			}
+			l.w.fails(l, n, "advice opened: %s, having been followed for %q", line, l.followed)
+		}
+	}
+	l.followed, l.breaks = nil, breaks
 }
 
 func (l *life) follow(line, kind, subject, varianceText string, now time.Time) bool {
@@ -49,11 +81,15 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 		l.post("usage", -variance, nil, j, now)
 	case "duplicate_debit", "debit_amount_mismatch", "credit_back_unfounded", "credit_back_exceeds_debit":
 		// What was debited too much comes back, and what came back too much goes, as an adjustment that names the job.
+		if strings.HasPrefix(kind, "credit_back") {
+			variance = -variance
+		}
 		if l.balance()-variance < 0 {
 			return false
 		}
 		l.post("adjustment", -variance, nil, j, now)
 	case "failure_unclassified":
+		l.rewritten = true
 		j.code = "invalid_input"
 		l.w.write("UPDATE platform.jobs SET failure_code = $2 WHERE id = $1", j.id, j.code)
 	case "dispute_account_active":
@@ -91,6 +127,7 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 			return true
 		}
 		if p.status == "failed" { // its money is here, so that it is a purchase after all
+			l.rewritten = true
 			p.status = "completed"
 			l.w.write("UPDATE platform.purchases SET status = 'completed' WHERE id = $1", p.id)
 			l.post("adjustment", p.credits, p, nil, now)
@@ -133,6 +170,7 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 			l.noteRefund(p, r, now).surplus = true
 			return true
 		}
+		l.rewritten = true
 		p.amount -= variance
 		p.corrected -= variance
 		l.w.write("UPDATE platform.purchases SET amount_minor = $2 WHERE id = $1", p.id, p.amount)

@@ -51,6 +51,13 @@ func creditBackLine(job, decision, credits string) string {
 	return filled("credit-back", job, decision, credits)
 }
 
+func windowLine(purchase, state, used, refundable string) string {
+	if state != "open" && state != "requested" {
+		refundable = "*"
+	}
+	return filled("window", purchase, state, used, refundable)
+}
+
 func disputeLine(dispute, status, withdrawn, returned, fees, clawback, tie string) string {
 	return filled("dispute", dispute, status, withdrawn, returned, fees, clawback, tie)
 }
@@ -80,6 +87,9 @@ func (l *life) judge(n int, asOf time.Time) verdict {
 	}
 	for _, j := range l.jobs {
 		l.judgeJob(&v, j, n, asOf)
+	}
+	for _, p := range l.purchases {
+		l.judgeWindow(&v, p, n, asOf)
 	}
 	for _, r := range l.requests {
 		l.judgeRequest(&v, r, n, asOf)
@@ -152,6 +162,65 @@ func (l *life) judgePurchase(v *verdict, p *purchase, n int, asOf time.Time) {
 		v.must(breakLine("charge_amount_mismatch", p.label, number(-more), p.currency))
 	}
 	l.judgeRefunds(v, p, asOf)
+}
+
+// judgeWindow says what the refund window of a purchase is: the first state that applies of refunded, disputed, used, requested, expired and open.
+func (l *life) judgeWindow(v *verdict, p *purchase, n int, asOf time.Time) {
+	before := p.window
+	if before == "" && l.w.nightOf(p.completedAt) == n {
+		before = "open" // and was not there yet
+	}
+	p.window = ""
+	grants, net := 0, int64(0)
+	for _, e := range l.entries {
+		if e.purchase == p && (e.kind == "purchase" || e.kind == "adjustment") {
+			grants, net = grants+1, net+e.credits
+		}
+	}
+	var back int64 // comes back in this very night, for failures of ours
+	for _, j := range l.jobs {
+		back += j.expected
+	}
+	won := slices.ContainsFunc(p.disputes, func(d *dispute) bool { return !d.opened || d.status == "won" })
+	if p.status != "completed" || grants != 1 || net != p.credits || back != 0 || won || !p.failedAt.IsZero() || (l.live(p) > 0) != (l.out(p) > 0) {
+		v.allow(windowLine(p.label, "*", "*", "*")) // nothing that is clear
+		return
+	}
+	expires := p.completedAt.Add(window)
+	used, refundable := l.used(p, asOf.Add(-time.Microsecond)), "*"
+	if !p.outOfBand && p.amount == l.chargeOf(p).AmountCaptured+p.fromBalance {
+		refundable = ""
+		if due, known := l.due(p); known {
+			refundable = number(due)
+		}
+	}
+	held := slices.ContainsFunc(l.requests, func(r *request) bool {
+		return r.purchase == p && !r.at.After(expires) && r.status != "withdrawn" && r.decision != "deny"
+	})
+	state := "open"
+	switch {
+	case l.live(p) > 0:
+		state = "refunded"
+	case len(p.disputes) > 0:
+		state = "disputed"
+	case used > 0:
+		state = "used"
+	case held:
+		state = "requested"
+	case expires.Before(asOf):
+		state = "expired"
+	}
+	usedText := number(used)
+	if state == "refunded" {
+		usedText = "*"
+	}
+	line := windowLine(p.label, state, usedText, refundable)
+	p.window = state
+	if before == "" || state != "open" && state != "requested" && before == state {
+		v.allow(line) // it need not be told again
+	} else {
+		v.must(line)
+	}
 }
 
 // surplus is what was given back of a charge because it was more than the purchase.
@@ -586,7 +655,7 @@ func classOf(j *job) string {
 
 func (l *life) judgeJob(v *verdict, j *job, n int, asOf time.Time) {
 	var debits, net, credited, byOthers int64
-	latest := j.finished
+	adjusted, latest := false, j.finished
 	for _, e := range l.entries {
 		if e.job != j {
 			continue
@@ -597,6 +666,7 @@ func (l *life) judgeJob(v *verdict, j *job, n int, asOf time.Time) {
 			net -= e.credits
 		case "adjustment":
 			net -= e.credits
+			adjusted = true
 		case "credit_back":
 			credited += e.credits
 			if !e.ours {
@@ -641,11 +711,14 @@ func (l *life) judgeJob(v *verdict, j *job, n int, asOf time.Time) {
 	}
 	one := func(kind string, variance int64) { v.must(breakLine(kind, j.label, number(variance), "credits")) }
 	switch {
+	case class != "system" && class != "unknown" && credited > 0 && net == j.cost+credited: // reversed by an adjustment
 	case class != "system" && class != "unknown" && credited > 0 && net != j.cost:
 		// Two faults of one job, of which staff may have meant the one to mend the other.
 		for _, kind := range []string{"credit_back_unfounded", "duplicate_debit", "debit_amount_mismatch", "job_without_debit", "credit_back_exceeds_debit"} {
 			v.allow(breakLine(kind, j.label, "*", "credits"))
 		}
+	case class != "system" && class != "unknown" && credited > 0 && adjusted: // of what was reversed it can be either
+		v.must(breakLine("*", j.label, "*", "credits"))
 	case class != "system" && class != "unknown" && credited > 0:
 		one("credit_back_unfounded", -credited)
 	case credited > 0 && credited > net && byOthers == 0: // what we gave back, others gave back too, as an adjustment: by either name

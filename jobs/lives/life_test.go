@@ -30,6 +30,10 @@ type life struct {
 	disputes  []*dispute
 	reported  map[string]string // ids of breaks by their line
 	settled   map[string]bool   // breaks that a person has closed, by their line
+	followed  []string          // breaks of which the advice has been followed since the last night, by their line
+	stirred   time.Time         // when anything else has happened last
+	rewritten bool              // rows of nights that have been reported were changed in place
+	breaks    []string          // lines of those that the last night had open
 	extras    []*extra          // charges that no purchase names
 	planted   string            // what is to go wrong with the next grant
 }
@@ -46,6 +50,7 @@ type purchase struct {
 	outOfBand       bool
 	corrected       int64     // by how much the platform has corrected the amount since
 	failedAt        time.Time // its charge, after it had succeeded
+	window          string    // state that was to be said of its refund window last; empty: none that was clear
 	refunds         []*refund
 	disputes        []*dispute
 }
@@ -128,6 +133,9 @@ func (l *life) play(e event) bool {
 	now := l.w.clock()
 	if (undated[e.verb] || e.word(0) == "late") && now.Sub(l.w.night(l.w.nightOf(now)).Begin) < nightHour {
 		return false
+	}
+	if e.verb != "resolve" {
+		l.stirred = now
 	}
 	switch e.verb {
 	case "promo":
@@ -343,6 +351,7 @@ func (l *life) chargeOf(p *purchase) stripetest.Charge {
 }
 
 func (l *life) fail(p *purchase) {
+	l.rewritten = l.rewritten || p.status == "completed"
 	p.status = "failed"
 	l.w.write("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
 }

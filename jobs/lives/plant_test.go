@@ -22,6 +22,7 @@ func (l *life) plant(e event, now time.Time) bool {
 			return false
 		}
 		p.amount += e.n
+		l.rewritten = true
 		if l.w.nightOf(p.completedAt) < l.w.nightOf(now) {
 			p.corrected += e.n
 		}
