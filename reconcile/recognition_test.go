@@ -63,6 +63,11 @@ func TestStripesExamplesOfRecognitionByTheDay(t *testing.T) {
 			{"2026-01-31", "earned 3100 deferred 5900 tax 0 back 0"}, {"2026-02-28", "earned 5900 deferred 3100 tax 0 back 0"},
 			{"2026-03-31", "earned 9000 deferred 0 tax 0 back 0"},
 		}},
+		// A credit note of 45 USD on 90 that were paid. Stripe takes it from what is earned and what is deferred alike, the policy from what is deferred
+		// first: before it and in the end both come to the same.
+		{"credit note after a payment", "https://docs.stripe.com/revenue-recognition/examples/credit-notes", ServiceCharge{
+			AmountMinor: 9000, Lines: []ServiceLine{line(9000, "2026-01-01", "2026-04-01")}, GivenBack: []GivenBack{{on("2026-02-01"), 4500}},
+		}, []at{{"2026-01-31", "earned 3100 deferred 5900 tax 0 back 0"}, {"2026-03-31", "earned 4500 deferred 0 tax 0 back 4500"}}},
 		{"tax exempt", "https://docs.stripe.com/revenue-recognition/examples/tax", ServiceCharge{
 			AmountMinor: 2790, Lines: []ServiceLine{line(2790, "2026-01-01", "2026-02-01")},
 		}, []at{{"2026-01-31", "earned 2790 deferred 0 tax 0 back 0"}}},

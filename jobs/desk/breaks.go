@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
@@ -147,6 +149,7 @@ type breakPage struct {
 	Meaning, Action string
 	Ours, Theirs    string
 	Detail          string
+	Paid            []fact // all that is known of who paid the charge that it is about
 	Work            []workLine
 	History         []historyLine
 	MayWork         bool
@@ -154,6 +157,25 @@ type breakPage struct {
 	Resolutions     []string
 	Form            url.Values
 	Fault           string
+}
+
+type fact struct{ Title, Text string }
+
+// whoPaid is what is known of who paid a charge; nothing where the break is about none.
+func (d *Desk) whoPaid(ctx context.Context, b fullBreak) (facts []fact, err error) {
+	if b.SubjectType != "charge" {
+		return nil, nil
+	}
+	paid, err := explain.WhoPaid(ctx, d.Store, []string{b.SubjectID})
+	if err != nil || len(paid.Rows) == 0 {
+		return nil, err
+	}
+	for i, cell := range paid.Rows[0] {
+		if cell.Text != "" {
+			facts = append(facts, fact{paid.Columns[i].Title, cell.Text})
+		}
+	}
+	return facts, nil
 }
 
 func (d *Desk) showBreak(w http.ResponseWriter, r *http.Request) {
@@ -182,6 +204,9 @@ func (d *Desk) breakWith(w http.ResponseWriter, r *http.Request, status int, for
 	err := d.Store.Select(r.Context(), &page.Work, "breaks/work", postgres.Args{"break_id": id})
 	if err == nil {
 		err = d.Store.Select(r.Context(), &page.History, "breaks/history", postgres.Args{"break_id": id})
+	}
+	if err == nil {
+		page.Paid, err = d.whoPaid(r.Context(), b)
 	}
 	if err != nil {
 		d.failed(w, r, fmt.Errorf("break: %w", err))

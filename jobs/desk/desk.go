@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -342,10 +343,30 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 			d.failed(w, r, fmt.Errorf("search: %w", err))
 			return
 		default:
-			v.Page = told
+			for i := range told.Sections {
+				told.Sections[i] = filled(told.Sections[i])
+			}
+			v.Title, v.Page = told.Title, told
 		}
 	}
 	d.show(w, r, status, "search", v)
+}
+
+// filled is a section without the columns that no row has anything in.
+func filled(s explain.Section) explain.Section {
+	var columns []explain.Column
+	rows := make([][]explain.Cell, len(s.Rows))
+	for i, column := range s.Columns {
+		if len(s.Rows) > 0 && !slices.ContainsFunc(s.Rows, func(row []explain.Cell) bool { return row[i].Text != "" }) {
+			continue
+		}
+		columns = append(columns, column)
+		for n, row := range s.Rows {
+			rows[n] = append(rows[n], row[i])
+		}
+	}
+	s.Columns, s.Rows = columns, rows
+	return s
 }
 
 // local is where to go after signing in: a path of the desk's, never another site.

@@ -547,3 +547,28 @@ func TestAddressesOfFoldersLeadToTheirPage(t *testing.T) {
 		}
 	}
 }
+
+// Money that no purchase accounts for has nobody on the platform: its break says all that Stripe knows of who paid.
+func TestABreakAboutAChargeSaysWhoPaid(t *testing.T) {
+	o := open(t, "reconciler_readonly")
+	o.desk.People = nil
+	o.db.MustExec(`INSERT INTO reconciler.stripe_charges (id, payment_intent_id, invoice_id, customer_id, metadata_purchase_id, method, amount_minor, captured_minor, currency, status, captured, failure_code,
+		balance_transaction_id, failure_balance_transaction_id, created_at, seen_at, email, metadata)
+		VALUES ('ch_1', 'pi_1', '', 'cus_1', '', 'card', 4900, 4900, 'usd', 'succeeded', true, '', 'txn_1', '', '2026-03-01', '2026-03-01', 'kim@example.org', '{"order": "A-17<b>"}')`)
+	o.db.MustExec(`INSERT INTO reconciler.breaks (account_id, break_id, job, kind, severity, subject_type, subject_id, field, opened_on)
+		VALUES ('', 'brk_1', 'match-purchases', 'charge_missing_in_platform', 'error', 'charge', 'ch_1', 'purchase', '2026-03-01')`)
+	o.db.MustExec(`INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, ours, theirs, variance, unit, detail, actor, recorded_at)
+		VALUES ('', 'brk_1', '2026-03-01', 1, 'opened', '', 'ch_1', -4900, 'usd', '', 'reconciler', '2026-03-02')`)
+	for path, wants := range map[string][]string{
+		"/breaks/brk_1":             {"kim@example.org", "pi_1", "cus_1", "order A-17&lt;b&gt;", "49.00 USD"},
+		"/search?q=Kim@example.org": {"No account has this e-mail address", "ch_1", "order A-17&lt;b&gt;"},
+	} {
+		answer := httptest.NewRecorder()
+		o.desk.Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		for _, want := range wants {
+			if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
+				t.Errorf("%s: %d without %q: %s", path, answer.Code, want, answer.Body)
+			}
+		}
+	}
+}

@@ -63,7 +63,7 @@ var settingList = []setting{
 	{group: "Morning message", env: "RECONCILER_NOTIFY_URLS", secret: true, usage: "serve, run --catch-up: who is told of each night, one address or several between commas: smtp://user:password@host?from=A@B&to=C@D, smtps://.. likewise, or https://.. for a webhook of Slack, Teams or your own"},
 	{env: "RECONCILER_REPORTS_LINK", usage: "where readers of the message find the reports, such as https://desk.example.com; empty: REPORTS_URL"},
 	{group: "desk", env: "RECONCILER_DESK_USERS", usage: "desk: a file of lines name:bcrypt, who may sign in"},
-	{env: "RECONCILER_DESK_USER_HEADER", usage: "desk: the header in which a proxy that signs people in passes on their name, such as X-Forwarded-User"},
+	{env: "RECONCILER_DESK_USER_HEADER", usage: "desk: the header in which a proxy that signs people in passes on their name, such as X-Forwarded-Email"},
 	{env: "RECONCILER_DESK_TRUSTED_PROXIES", usage: "desk: the networks that such a proxy's requests come from, such as 10.0.0.0/8,fd00::/8"},
 	{group: "Metrics", env: "RECONCILER_PUSHGATEWAY_URL", usage: "run, backfill: a Pushgateway to push metrics to"},
 	{env: "RECONCILER_METRICS_TEXTFILE", usage: "run, backfill: a file NAME.prom to write metrics to, for node_exporter's textfile collector"},

@@ -14,7 +14,7 @@ WITH linked AS MATERIALIZED (
           JOIN reconciler.stripe_charges c ON c.customer_id = l.customer_id AND c.customer_id <> '' AND (c.email <> '' OR c.metadata <> '{}')) x
     WHERE x.id NOT IN (SELECT l.id FROM linked l)
 )
-SELECT c.id, f.purchase_id, c.created_at, c.method, c.currency, (CASE WHEN c.captured THEN c.captured_minor ELSE c.amount_minor END)::text AS amount, r.refunded::text AS refunded,
+SELECT c.id, f.purchase_id, c.created_at, c.method, c.currency, (CASE WHEN c.captured THEN c.captured_minor ELSE c.amount_minor END)::text AS amount, CASE WHEN c.status = 'succeeded' AND c.captured THEN r.refunded END::text AS refunded,
        CASE WHEN c.status = 'failed' THEN 'failed: nothing was taken'
             WHEN c.status <> 'succeeded' THEN 'is ' || c.status || ': nothing was taken yet'
             WHEN NOT c.captured THEN 'only reserved: nothing was taken yet'
@@ -24,7 +24,7 @@ SELECT c.id, f.purchase_id, c.created_at, c.method, c.currency, (CASE WHEN c.cap
        || coalesce(d.says, '') AS what
 FROM found f
 JOIN reconciler.stripe_charges c ON c.id = f.id
-CROSS JOIN LATERAL (SELECT sum(r.amount_minor) AS refunded FROM reconciler.stripe_refunds r
+CROSS JOIN LATERAL (SELECT coalesce(sum(r.amount_minor), 0) AS refunded FROM reconciler.stripe_refunds r
                     WHERE r.charge_id = c.id AND r.status NOT IN ('failed', 'canceled')
                       AND NOT EXISTS (SELECT FROM reconciler.stripe_balance_transactions t WHERE t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal')) r
 CROSS JOIN LATERAL (SELECT string_agg('; disputed (' || replace(d.status, '_', ' ') || ')', '' ORDER BY d.created_at, d.id) AS says
