@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
@@ -26,12 +28,15 @@ func Sync(ctx context.Context, n *night.Night, stripe StripeSource) (night.Count
 		}
 		return reconcileBooks(ctx, n)
 	}
-	// A residual may be what an earlier sync has missed: read it again, further back than usual.
-	var residuals bool
+	// A residual may be what an earlier sync has missed: of the balance, further back than usual; of a payout, in what it paid out.
+	var residuals struct {
+		Balance bool
+		Payouts pq.StringArray
+	}
 	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"job": booksJob}); err != nil {
 		return nil, err
 	}
-	result, err := stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals})
+	result, err := stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals.Balance, Payouts: residuals.Payouts})
 	counts := night.Counts{}
 	for stream, rows := range result.Rows {
 		counts["rows_"+stream] = rows

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lib/pq"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
@@ -100,6 +103,52 @@ func TestWhatTheBalanceNamesIsReadAgain(t *testing.T) {
 				t.Errorf("read %d times before, %d once it was named, %d afterwards", before, once, reads())
 			}
 		})
+	}
+}
+
+// What the books want to have again is read again, though the tables are complete: of a payout what it paid out, of the balance the last month
+// and all of its payouts, in a few windows.
+func TestWhatDidNotTieIsReadAgain(t *testing.T) {
+	f := newFixture(t)
+	for n := range 12 {
+		f.day(n)
+		f.clock.advance(10 * time.Minute)
+		f.mustSync()
+		f.clock.advance(-10 * time.Minute)
+	}
+	var payouts []string
+	if err := f.store.DB().QueryRow("SELECT array_agg(id ORDER BY created_at, id) FROM reconciler.stripe_payouts WHERE broken_down").Scan((*pq.StringArray)(&payouts)); err != nil || len(payouts) < 3 {
+		t.Fatal(payouts, err)
+	}
+	for name, c := range map[string]struct {
+		again bool
+		named []string
+		want  int // payouts that are broken down
+	}{"nothing": {}, "a payout": {named: payouts[1:2], want: 1}, "the balance": {again: true, want: len(payouts)}} {
+		if _, err := f.platform.Exec("UPDATE reconciler.stripe_balance_transactions SET payout_id = ''"); err != nil {
+			t.Fatal(err)
+		}
+		before := len(f.stripe.Requests())
+		date := f.lastNight()
+		if _, err := f.client.Sync(t.Context(), SyncOptions{Store: f.store, Date: date, AsOf: reconcile.NightOf(date, time.UTC).End, Again: c.again, Payouts: c.named}); err != nil {
+			t.Fatal(name, err)
+		}
+		windows, asked := 0, map[string]bool{}
+		for _, request := range f.stripe.Requests()[before:] {
+			if id := request.Form.Get("payout"); id != "" {
+				asked[id] = true
+			}
+			if request.Path == "/v1/disputes" && request.Form.Get("starting_after") == "" {
+				windows++
+			}
+		}
+		var paidOut int
+		if err := f.store.DB().QueryRow("SELECT count(DISTINCT payout_id) FROM reconciler.stripe_balance_transactions WHERE payout_id <> ''").Scan(&paidOut); err != nil {
+			t.Fatal(err)
+		}
+		if len(asked) != c.want || paidOut != c.want || windows > 4 || c.again && windows < 4 {
+			t.Errorf("%s: %d payouts were asked for, %d are known, want %d; disputes were read in %d windows", name, len(asked), paidOut, c.want, windows)
+		}
 	}
 }
 

@@ -121,7 +121,7 @@ func (s *syncer) breakDownPayouts(ctx context.Context) error {
 	if s.o.Again {
 		again -= monthDays * day
 	}
-	if err := s.o.Store.Select(ctx, &payouts, "stripe/payouts_to_break_down", postgres.Args{"again": again}); err != nil {
+	if err := s.o.Store.Select(ctx, &payouts, "stripe/payouts_to_break_down", postgres.Args{"again": again, "ids": notNil(s.o.Payouts)}); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
