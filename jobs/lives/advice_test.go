@@ -110,17 +110,22 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 		}
 		l.noteRefund(p, r, now)
 	case "refund_missing_in_ledger":
+		taken := false
 		for _, p := range l.purchases {
 			if l.live(p) > 0 && l.out(p) == 0 && l.balance() >= p.credits {
 				l.post("refund", -p.credits, p, nil, now)
+				taken = true
 			}
 		}
+		return taken
 	case "refund_failed":
 		for _, r := range l.refunds {
 			if r.label == subject && l.out(r.purchase) > 0 {
 				l.post("refund_reversal", l.out(r.purchase), r.purchase, nil, now)
+				return true
 			}
 		}
+		return false
 	case "charge_status_mismatch":
 		if p.status == "pending" {
 			l.complete(p, now)

@@ -63,6 +63,7 @@ func inWorld(t *testing.T, zone *time.Location, nights int, seed uint64, lives i
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.kept = len(known)
 	for _, events := range known {
 		w.add(events)
 	}

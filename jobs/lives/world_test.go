@@ -54,6 +54,7 @@ type world struct {
 	folder   string
 
 	lives   []*life
+	kept    int               // lives of testdata, which come first
 	byID    map[string]*thing // of everything that reports may name
 	pending []statement       // not written to the platform yet
 	serial  int
@@ -514,10 +515,39 @@ func (w *world) closeBooks() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	owed, held := map[string]int64{}, map[string]int64{} // what is to be owed in the accounts whose rest has a reason, and what may still be refunded
+	for _, l := range w.lives {
+		owed["credits_held credits"] -= l.balance()
+		for _, r := range l.requests {
+			if r.decision != "deny" && r.status != "withdrawn" {
+				held[r.purchase.currency] += r.purchase.amount
+			}
+		}
+	}
+	for _, balance := range w.stripe.Balances() {
+		owed["stripe_balance "+balance.Currency] += balance.Available + balance.Pending
+	}
+	for _, t := range w.stripe.BalanceTransactions() {
+		if strings.HasPrefix(t.ReportingCategory, "payout") {
+			owed["bank "+t.Currency] -= t.Amount
+		}
+	}
 	for _, row := range rows {
+		account := row.Role + " " + row.Currency
 		switch reconcile.AccountRole(row.Role) {
+		case reconcile.CreditsHeld, reconcile.StripeBalance, reconcile.Bank:
+			owed[account] -= row.Closing
+		case reconcile.RefundLiability: // all windows have closed but those that a request holds
+			if -row.Closing > held[row.Currency] || row.Closing > 0 {
+				w.fails(nil, w.nights-1, "in the end %s has %d, and requests hold %d", account, row.Closing, held[row.Currency])
+			}
 		case reconcile.PurchaseClearing, reconcile.RefundClearing, reconcile.PayoutsInTransit, reconcile.DisputesReceivable, reconcile.StripeSuspense:
 			w.fails(nil, w.nights-1, "in the end %s has %d %s", row.Role, row.Closing, row.Currency)
+		}
+	}
+	for account, rest := range owed {
+		if rest != 0 {
+			w.fails(nil, w.nights-1, "in the end %s is wrong by %d", account, rest)
 		}
 	}
 	for _, item := range w.openItems() {

@@ -26,7 +26,7 @@ FROM found f
 JOIN reconciler.stripe_charges c ON c.id = f.id
 CROSS JOIN LATERAL (SELECT coalesce(sum(r.amount_minor), 0) AS refunded FROM reconciler.stripe_refunds r
                     WHERE r.charge_id = c.id AND r.status NOT IN ('failed', 'canceled')
-                      AND NOT EXISTS (SELECT FROM reconciler.stripe_balance_transactions t WHERE t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal')) r
+                      AND {{ money_back }}) r
 CROSS JOIN LATERAL (SELECT string_agg('; disputed (' || replace(d.status, '_', ' ') || ')', '' ORDER BY d.created_at, d.id) AS says
                     FROM reconciler.stripe_disputes d WHERE d.charge_id = c.id) d
 ORDER BY c.created_at DESC, c.id COLLATE "C", f.purchase_id COLLATE "C"

@@ -2,6 +2,6 @@
 SELECT r.id, o.purchase_id, r.charge_id, r.created_at, r.status, r.failure_reason, r.amount_minor::text AS amount, r.currency
 FROM {{ account_charges }} o
 JOIN reconciler.stripe_refunds r ON r.charge_id = o.charge_id
-WHERE NOT EXISTS (SELECT FROM reconciler.stripe_balance_transactions t WHERE t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal')
+WHERE {{ money_back }}
 ORDER BY r.created_at DESC, r.id COLLATE "C", o.purchase_id COLLATE "C"
 LIMIT @most::int

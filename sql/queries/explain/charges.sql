@@ -23,7 +23,7 @@ SELECT r.created_at, 'Stripe refund ' || r.id, '2.2', 'refund ' || r.id || ': ' 
        || CASE WHEN r.failure_reason <> '' THEN ' because of ' || r.failure_reason ELSE '' END
 FROM reconciler.stripe_refunds r
 WHERE r.charge_id = ANY (@ids::text[])
-  AND NOT EXISTS (SELECT FROM reconciler.stripe_balance_transactions t WHERE t.id = r.balance_transaction_id AND t.reporting_category = 'partial_capture_reversal')
+  AND {{ money_back }}
 UNION ALL
 SELECT d.created_at, 'Stripe dispute ' || d.id, '5.1', 'dispute ' || d.id || ' over ' || {{ amount_mark }} || d.amount_minor || ' ' || d.currency || {{ amount_mark }} || ': ' || d.reason || '; now ' || d.status
        || CASE WHEN d.status = 'lost' AND m.returned_minor > 0 THEN ', partly won' ELSE '' END
