@@ -17,6 +17,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports/journal"
@@ -331,7 +332,7 @@ func (m *booksOfAMonth) checkExports(night reconcile.Night) {
 	export := func(format string, o journal.Options) (text []byte) {
 		var out bytes.Buffer
 		err := m.worker.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
-			ledger, err := publish.LedgerOf(ctx, tx, night.Date, reconcile.DefaultChart())
+			ledger, err := publish.LedgerOf(ctx, tx, night.Date, accounting.DefaultChart())
 			return errors.Join(err, journal.Export(ctx, &out, format, ledger, o))
 		})
 		if err != nil {
@@ -544,7 +545,7 @@ func TestBooksWithoutRefundWindows(t *testing.T) {
 	if r := m.rolled(span, "usd"); r["closing"] != "1000" {
 		t.Errorf("%v", r)
 	}
-	if _, err := publish.LedgerOf(ctx, m.worker.Store, span.Date, reconcile.DefaultChart()); !errors.Is(err, publish.ErrNoJournal) {
+	if _, err := publish.LedgerOf(ctx, m.worker.Store, span.Date, accounting.DefaultChart()); !errors.Is(err, publish.ErrNoJournal) {
 		t.Errorf("%v", err)
 	}
 	if err := m.worker.RunNight(ctx, span.Date); err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -352,7 +353,7 @@ func TestClosedPeriodDoesNotChange(t *testing.T) {
 	b.play(t)
 	b.run(t, b.date(0), b.date(1))
 	at := time.Date(2026, 4, 2, 9, 0, 0, 0, time.UTC)
-	office := &month.Office{Store: b.worker.Store, Reports: b.worker.Reports, Zone: time.UTC, Chart: reconcile.DefaultChart(), CodeVersion: "test"}
+	office := &month.Office{Store: b.worker.Store, Reports: b.worker.Reports, Zone: time.UTC, Chart: accounting.DefaultChart(), CodeVersion: "test"}
 	march := reconcile.Month{Year: 2026, Month: 3}
 	all := []month.Acceptance{{What: month.All, Reason: "planted"}}
 	_, err := office.Close(ctx, march, "Ana", all, at)

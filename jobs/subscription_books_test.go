@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
 // balance is what an account of the journal held at the end of a night, credit positive.
-func (b *bothBooks) balance(night reconcile.Night, role reconcile.AccountRole) int64 {
+func (b *bothBooks) balance(night reconcile.Night, role accounting.AccountRole) int64 {
 	b.t.Helper()
 	var credit int64
 	if err := b.db.QueryRow("SELECT coalesce(-sum(closing), 0)::bigint FROM reconciler.ledger_balances WHERE business_date = $1 AND role = $2 AND currency = 'usd'", night.Date, role).Scan(&credit); err != nil {
@@ -20,7 +21,7 @@ func (b *bothBooks) balance(night reconcile.Night, role reconcile.AccountRole) i
 }
 
 // income is what an account of the journal has taken in over all nights.
-func (b *bothBooks) income(role reconcile.AccountRole) int64 {
+func (b *bothBooks) income(role accounting.AccountRole) int64 {
 	b.t.Helper()
 	var credit int64
 	if err := b.db.QueryRow("SELECT coalesce(-sum(amount_minor), 0)::bigint FROM reconciler.journal_lines WHERE role = $1 AND currency = 'usd'", role).Scan(&credit); err != nil {
@@ -35,7 +36,7 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	t.Parallel()
 	b := newBothBooks(t)
 	b.report()
-	require := func(night reconcile.Night, what string, want map[reconcile.AccountRole]int64) {
+	require := func(night reconcile.Night, what string, want map[accounting.AccountRole]int64) {
 		t.Helper()
 		for role, amount := range want {
 			got := b.balance(night, role)
@@ -53,20 +54,20 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 		b.requireBooks(night)
 		return night
 	}
-	const owed, earned, tax, balances = reconcile.SubscriptionLiability, reconcile.SubscriptionRevenue, reconcile.TaxPayable, reconcile.CustomerBalances
+	const owed, earned, tax, balances = accounting.SubscriptionLiability, accounting.SubscriptionRevenue, accounting.TaxPayable, accounting.CustomerBalances
 
 	// Sold before the first night: 31 days for 2900, of which two are over when the books begin.
 	before := b.subscribe()
 	b.advance(48 * time.Hour)
 	b.until(10)
 	night := close() // 7 January
-	require(night, "opened, and a third day earned", map[reconcile.AccountRole]int64{owed: 2900 - 280, earned: 280 - 187, tax: 0})
+	require(night, "opened, and a third day earned", map[accounting.AccountRole]int64{owed: 2900 - 280, earned: 280 - 187, tax: 0})
 
 	b.until(10)
 	s := b.subscribe() // 8 January to 8 February, 31 days
 	firstPayment := s.purchased
 	night = close()
-	require(night, "the first day of another", map[reconcile.AccountRole]int64{owed: 2900 - 374 + 2900 - 93, earned: 374 - 187 + 93})
+	require(night, "the first day of another", map[accounting.AccountRole]int64{owed: 2900 - 374 + 2900 - 93, earned: 374 - 187 + 93})
 
 	// With tax: 3000 + 600 for 6 days, and 20 % of it come back the same day.
 	b.until(9)
@@ -76,7 +77,7 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	b.advance(time.Hour)
 	refund := b.refund(s.purchased, 720)
 	night = close() // 9 January
-	require(night, "a part was refunded", map[reconcile.AccountRole]int64{owed: 2900 - 467 + 2900 - 187 + 2500 - 600, earned: 467 - 187 + 187 + 500, tax: 480})
+	require(night, "a part was refunded", map[accounting.AccountRole]int64{owed: 2900 - 467 + 2900 - 187 + 2500 - 600, earned: 467 - 187 + 187 + 500, tax: 480})
 
 	b.until(9)
 	if _, err := b.stripe.FailRefund(refund.ID, "expired_or_canceled_card"); err != nil {
@@ -85,11 +86,11 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	stripe := b.worker.Stripe
 	b.worker.Stripe = nil
 	night = b.night() // 10 January: Stripe can't be looked at, so the refund has not failed yet
-	require(night, "a day without Stripe", map[reconcile.AccountRole]int64{owed: 2900 - 561 + 2900 - 280 + 1520, earned: 561 - 187 + 280 + 500 + 380, tax: 480})
+	require(night, "a day without Stripe", map[accounting.AccountRole]int64{owed: 2900 - 561 + 2900 - 280 + 1520, earned: 561 - 187 + 280 + 500 + 380, tax: 480})
 	b.worker.Stripe = stripe
 	b.until(9)
 	night = close()
-	require(night, "the refund had failed", map[reconcile.AccountRole]int64{owed: 2900 - 654 + 2900 - 374 + 1500, earned: 654 - 187 + 374 + 1500, tax: 600})
+	require(night, "the refund had failed", map[accounting.AccountRole]int64{owed: 2900 - 654 + 2900 - 374 + 1500, earned: 654 - 187 + 374 + 1500, tax: 600})
 
 	// A proration takes 500 back, with its tax, into the customer's balance: what is deferred is less at once.
 	b.until(9)
@@ -97,7 +98,7 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 		{Amount: -500, ExclusiveTax: -100, Description: "Unused time on lab", Proration: true, PeriodStart: b.clock(), PeriodEnd: b.clock().AddDate(0, 0, 2)},
 	}}))
 	night = close() // 12 January
-	require(night, "a proration", map[reconcile.AccountRole]int64{owed: 2900 - 748 + 2900 - 467 + 1000 - 250, earned: 748 - 187 + 467 + 2000 - 250, tax: 500, balances: 600})
+	require(night, "a proration", map[accounting.AccountRole]int64{owed: 2900 - 748 + 2900 - 467 + 1000 - 250, earned: 748 - 187 + 467 + 2000 - 250, tax: 500, balances: 600})
 
 	// Which pays a part of the next invoice.
 	b.until(9)
@@ -108,7 +109,7 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	p := purchased{id: b.id("pur"), account: s.account, customer: s.customer, charge: charge.ID, invoice: next.ID, amount: 1000, currency: "usd"}
 	b.store(p, "completed", "", "", next.ID)
 	night = close() // 13 January
-	require(night, "the balance was used", map[reconcile.AccountRole]int64{owed: 2900 - 841 + 2900 - 561 + 500 + 500, earned: 841 - 187 + 561 + 2500 - 500 + 500, tax: 500, balances: 0})
+	require(night, "the balance was used", map[accounting.AccountRole]int64{owed: 2900 - 841 + 2900 - 561 + 500 + 500, earned: 841 - 187 + 561 + 2500 - 500 + 500, tax: 500, balances: 0})
 
 	// Repeating an older night changes neither it nor what continued from it.
 	lines := func() (text string) {
@@ -134,7 +135,7 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 	b.refund(before.purchased, 2900)
 	refund = b.refund(firstPayment, 2900)
 	night = close() // 14 January
-	require(night, "all was given back", map[reconcile.AccountRole]int64{owed: 0, earned: 0 - 187 + 3000 - 500 + 1000, tax: 500, balances: 0})
+	require(night, "all was given back", map[accounting.AccountRole]int64{owed: 0, earned: 0 - 187 + 3000 - 500 + 1000, tax: 500, balances: 0})
 	b.until(9)
 	night = close()
 	var rows int
@@ -146,7 +147,7 @@ func TestASubscriptionIsEarnedThroughWhateverHappensToIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	night = close() // 16 January
-	require(night, "one of the refunds failed", map[reconcile.AccountRole]int64{owed: 2900 - 841, earned: 0 - 187 + 3000 - 500 + 1000 + 841, tax: 500})
+	require(night, "one of the refunds failed", map[accounting.AccountRole]int64{owed: 2900 - 841, earned: 0 - 187 + 3000 - 500 + 1000 + 841, tax: 500})
 }
 
 // A refunded charge of a subscription with credits is a break, and stays payable until its credits are taken, as the advice says: then what
@@ -163,7 +164,7 @@ func TestCreditsOfARefundedSubscriptionClearTheRefund(t *testing.T) {
 	b.night()
 	refund := b.refund(p, 2900)
 	night := b.night()
-	if payable := b.balance(night, reconcile.RefundClearing); payable != -2900 {
+	if payable := b.balance(night, accounting.RefundClearing); payable != -2900 {
 		t.Errorf("%d are payable with the credits where they were", payable)
 	}
 	if found, want := b.allOpen(), []string{"subscription_refunded " + refund.ID + " amount_minor"}; !slices.Equal(found, want) {
@@ -172,12 +173,12 @@ func TestCreditsOfARefundedSubscriptionClearTheRefund(t *testing.T) {
 	b.entry(p, "refund", -p.credits)
 	b.resolveAll()
 	night = b.whole()
-	for _, role := range []reconcile.AccountRole{reconcile.RefundClearing, reconcile.ContractLiability} {
+	for _, role := range []accounting.AccountRole{accounting.RefundClearing, accounting.ContractLiability} {
 		if left := b.balance(night, role); left != 0 {
 			t.Errorf("%s has %d left", role, left)
 		}
 	}
-	if withheld := b.income(reconcile.FeesWithheld); withheld != 0 {
+	if withheld := b.income(accounting.FeesWithheld); withheld != 0 {
 		t.Errorf("%d of fees were withheld", withheld)
 	}
 }
@@ -202,7 +203,7 @@ func TestTaxIsNoPartOfWhatCreditsAreWorth(t *testing.T) {
 	bought, monthly := sell("credits", 1000, 200), sell("subscription", 2000, 400)
 	night := b.night()
 	b.requireBooks(night)
-	for role, want := range map[reconcile.AccountRole]int64{reconcile.RefundLiability: 1000, reconcile.ContractLiability: 2000, reconcile.TaxPayable: 600} {
+	for role, want := range map[accounting.AccountRole]int64{accounting.RefundLiability: 1000, accounting.ContractLiability: 2000, accounting.TaxPayable: 600} {
 		if got := b.balance(night, role); got != want {
 			t.Errorf("%s is %d, not %d", role, got, want)
 		}
@@ -213,12 +214,12 @@ func TestTaxIsNoPartOfWhatCreditsAreWorth(t *testing.T) {
 	night = b.night()
 	b.requireBooks(night)
 	tax := 200 * back / 1200
-	for role, want := range map[reconcile.AccountRole]int64{reconcile.RefundLiability: 0, reconcile.ContractLiability: 1500, reconcile.TaxPayable: 600 - tax} {
+	for role, want := range map[accounting.AccountRole]int64{accounting.RefundLiability: 0, accounting.ContractLiability: 1500, accounting.TaxPayable: 600 - tax} {
 		if got := b.balance(night, role); got != want {
 			t.Errorf("%s is %d, not %d", role, got, want)
 		}
 	}
-	for role, want := range map[reconcile.AccountRole]int64{reconcile.UsageRevenue: 500, reconcile.FeesWithheld: 1000 + tax - back} {
+	for role, want := range map[accounting.AccountRole]int64{accounting.UsageRevenue: 500, accounting.FeesWithheld: 1000 + tax - back} {
 		if got := b.income(role); got != want {
 			t.Errorf("%s is %d, not %d", role, got, want)
 		}

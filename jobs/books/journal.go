@@ -11,6 +11,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
@@ -49,7 +50,7 @@ type journalRow struct {
 }
 
 // post adds entries, and refuses one that doesn't balance.
-func (j *journal) post(ctx context.Context, entries ...reconcile.JournalEntry) error {
+func (j *journal) post(ctx context.Context, entries ...accounting.JournalEntry) error {
 	for _, e := range entries {
 		if err := e.Check(); err != nil {
 			return fmt.Errorf("%w: %w", night.ErrIntegrity, err)
@@ -187,17 +188,17 @@ func (j *journal) opening(ctx context.Context) error {
 		return err
 	}
 	credits := new(big.Int)
-	var liabilities []reconcile.Liability
+	var liabilities []accounting.Liability
 	for _, r := range rolled {
 		total, err := number(r.Opening)
 		if err != nil {
 			return err
 		}
-		if r.Currency == reconcile.CreditUnit {
+		if r.Currency == accounting.CreditUnit {
 			credits = total
 			continue
 		}
-		l := reconcile.Liability{Currency: r.Currency, Total: total, Refundable: new(big.Int)}
+		l := accounting.Liability{Currency: r.Currency, Total: total, Refundable: new(big.Int)}
 		for _, part := range refundable {
 			if part.Currency == r.Currency {
 				if l.Refundable, err = number(part.Opening); err != nil {
@@ -207,7 +208,7 @@ func (j *journal) opening(ctx context.Context) error {
 		}
 		liabilities = append(liabilities, l)
 	}
-	return j.post(ctx, reconcile.PostOpening(j.night.Date, credits, liabilities)...)
+	return j.post(ctx, accounting.PostOpening(j.night.Date, credits, liabilities)...)
 }
 
 func (j *journal) purchases(ctx context.Context) error {
@@ -230,7 +231,7 @@ func (j *journal) purchases(ctx context.Context) error {
 		}
 		after, more = batch[len(batch)-1].PurchaseID, len(batch) == night.BatchRows
 		for _, p := range batch {
-			entries := reconcile.PostPurchase(j.night.Date, reconcile.BookedPurchase{
+			entries := accounting.PostPurchase(j.night.Date, accounting.BookedPurchase{
 				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor,
 				TaxMinor: p.TaxMinor, FromBalanceMinor: p.FromBalance, Currency: p.Currency, CompletedOn: j.night.DateOf(p.CompletedAt), Late: p.Late,
 			})
@@ -256,7 +257,7 @@ func (j *journal) windows(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = j.post(ctx, reconcile.PostWindowChange(j.night.Date, reconcile.WindowChange{
+		err = j.post(ctx, accounting.PostWindowChange(j.night.Date, accounting.WindowChange{
 			Currency: c.Currency, State: reconcile.WindowState(c.State), Closed: c.Closed, Count: c.Count, Amount: amount,
 		})...)
 		if err != nil {
@@ -285,14 +286,14 @@ func (j *journal) refunds(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rows {
-		lot := reconcile.RefundedLot{
+		lot := accounting.RefundedLot{
 			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor, TaxMinor: r.TaxMinor, FromBalanceMinor: r.FromBalance,
 			WasRefundable: r.WasRefundable && r.Direction < 0, WithheldMinor: r.WithheldMinor, Reversed: r.Direction > 0, Late: r.Late,
 		}
 		if err := bigInts([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {
 			return fmt.Errorf("purchase %s: %w", r.PurchaseID, err)
 		}
-		if err := j.post(ctx, reconcile.PostRefund(j.night.Date, lot)...); err != nil {
+		if err := j.post(ctx, accounting.PostRefund(j.night.Date, lot)...); err != nil {
 			return err
 		}
 	}
@@ -309,12 +310,12 @@ func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
 		return err
 	}
 	for _, r := range rows {
-		m := reconcile.Movement{Currency: r.Currency, Debits: ledger.Debits, CreditBackEntries: ledger.CreditBackEntries, LateEntries: ledger.LateEntries}
+		m := accounting.Movement{Currency: r.Currency, Debits: ledger.Debits, CreditBackEntries: ledger.CreditBackEntries, LateEntries: ledger.LateEntries}
 		err := bigInts([]string{r.Usage, r.CreditBacks, r.Adjustments, r.Reallocated, r.LateItems}, &m.Usage, &m.CreditBacks, &m.Adjustments, &m.Reallocated, &m.LateItems)
 		if err != nil {
 			return err
 		}
-		if err := j.post(ctx, reconcile.PostMovement(j.night.Date, m)...); err != nil {
+		if err := j.post(ctx, accounting.PostMovement(j.night.Date, m)...); err != nil {
 			return err
 		}
 	}
@@ -322,13 +323,13 @@ func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
 }
 
 func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
-	var m reconcile.CreditMovement
+	var m accounting.CreditMovement
 	err := bigInts([]string{ledger.Purchases, ledger.Promotions, ledger.Usage, ledger.CreditBacks, ledger.Refunds, ledger.Adjustments, ledger.LateItems},
 		&m.Purchases, &m.Promotions, &m.Usage, &m.CreditBacks, &m.Refunds, &m.Adjustments, &m.LateItems)
 	if err != nil {
 		return err
 	}
-	return j.post(ctx, reconcile.PostCredits(j.night.Date, m)...)
+	return j.post(ctx, accounting.PostCredits(j.night.Date, m)...)
 }
 
 // stripe books the day of subscriptions, and what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be
@@ -386,11 +387,11 @@ func (j *journal) subscriptions(ctx context.Context, through time.Time) error {
 		return err
 	}
 	for _, r := range rows {
-		m := reconcile.RecognizedMove{AccountID: r.AccountID, SubjectID: r.SubjectID, IsPurchase: r.IsPurchase, Currency: r.Currency, Opening: r.Opening, Earning: r.Earning}
+		m := accounting.RecognizedMove{AccountID: r.AccountID, SubjectID: r.SubjectID, IsPurchase: r.IsPurchase, Currency: r.Currency, Opening: r.Opening, Earning: r.Earning}
 		if err := bigInts([]string{r.Opened, r.Settled, r.Tax, r.Earned, r.GivenBack}, &m.Opened, &m.Settled, &m.Tax, &m.Earned, &m.GivenBack); err != nil {
 			return err
 		}
-		if err := j.post(ctx, reconcile.PostRecognized(j.night.Date, m)...); err != nil {
+		if err := j.post(ctx, accounting.PostRecognized(j.night.Date, m)...); err != nil {
 			return err
 		}
 	}
@@ -407,7 +408,7 @@ func (j *journal) stripeBefore(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := j.post(ctx, reconcile.PostStripeBeforehand(j.night.Date, b.Currency, net)...); err != nil {
+		if err := j.post(ctx, accounting.PostStripeBeforehand(j.night.Date, b.Currency, net)...); err != nil {
 			return err
 		}
 	}
@@ -425,7 +426,7 @@ func (j *journal) stripeActivity(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rows {
-		a := reconcile.StripeActivity{
+		a := accounting.StripeActivity{
 			Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency,
 		}
 		if err := bigInts([]string{r.Amount, r.Fee, r.Presented}, &a.Amount, &a.Fee, &a.Presented); err != nil {
@@ -436,7 +437,7 @@ func (j *journal) stripeActivity(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := j.post(ctx, reconcile.PostStripe(j.night.Date, a)...); err != nil {
+		if err := j.post(ctx, accounting.PostStripe(j.night.Date, a)...); err != nil {
 			return err
 		}
 	}
@@ -456,7 +457,7 @@ func (j *journal) payoutsMoved(ctx context.Context) error {
 		return err
 	}
 	for _, r := range rows {
-		if err := j.post(ctx, reconcile.PostPayoutState(j.night.Date, reconcile.MovedPayout{
+		if err := j.post(ctx, accounting.PostPayoutState(j.night.Date, accounting.MovedPayout{
 			PayoutID: r.PayoutID, Currency: r.Currency, AmountMinor: r.AmountMinor, Returned: r.Returned, WasPaid: r.WasPaid, Beforehand: r.Beforehand,
 		})...); err != nil {
 			return err
@@ -495,7 +496,7 @@ func (j *journal) disputesMoved(ctx context.Context) error {
 			WithdrawnBeforehandMinor: r.WithdrawnBeforehand, ReturnedBeforehandMinor: r.ReturnedBeforehand, SettledMinor: r.SettledMinor,
 		}
 		off := books.WriteOff().Less(reconcile.DisputeWriteOff{LossMinor: r.LossWas, ExchangeMinor: r.ExchangeWas, BeforehandMinor: r.BeforehandWas})
-		if err := j.post(ctx, reconcile.PostDisputeWriteOff(j.night.Date, r.DisputeID, r.Currency, off)...); err != nil {
+		if err := j.post(ctx, accounting.PostDisputeWriteOff(j.night.Date, r.DisputeID, r.Currency, off)...); err != nil {
 			return err
 		}
 	}
@@ -517,21 +518,21 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 		Posted, Resolved                                          string // JSON
 	}
 	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
-		"from_date": j.night.DateOf(from), "cleared_since": j.night.Date.AddDays(-clearedFor), "cleared": reconcile.EntryClearing, "kinds": reconcile.PaymentBreaks(),
+		"from_date": j.night.DateOf(from), "cleared_since": j.night.Date.AddDays(-clearedFor), "cleared": accounting.EntryClearing, "kinds": accounting.PaymentBreaks(),
 	})
 	if err != nil {
 		return err
 	}
 	for _, r := range rows {
-		b := reconcile.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency}
-		before := reconcile.PaymentClearing{}
+		b := accounting.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency}
+		before := accounting.PaymentClearing{}
 		err := errors.Join(
 			bigInts([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Lost}, &b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &b.Lost),
 			json.Unmarshal([]byte(r.Resolved), &b.Resolved), json.Unmarshal([]byte(r.Posted), &before))
 		if err != nil {
 			return fmt.Errorf("payment of %s: %w", r.SubjectID, err)
 		}
-		if err := j.post(ctx, reconcile.PostPaymentClearing(j.night.Date, b, before)...); err != nil {
+		if err := j.post(ctx, accounting.PostPaymentClearing(j.night.Date, b, before)...); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
@@ -534,14 +535,14 @@ func (w *world) closeBooks() {
 	}
 	for _, row := range rows {
 		account := row.Role + " " + row.Currency
-		switch reconcile.AccountRole(row.Role) {
-		case reconcile.CreditsHeld, reconcile.StripeBalance, reconcile.Bank:
+		switch accounting.AccountRole(row.Role) {
+		case accounting.CreditsHeld, accounting.StripeBalance, accounting.Bank:
 			owed[account] -= row.Closing
-		case reconcile.RefundLiability: // all windows have closed but those that a request holds
+		case accounting.RefundLiability: // all windows have closed but those that a request holds
 			if -row.Closing > held[row.Currency] || row.Closing > 0 {
 				w.fails(nil, w.nights-1, "in the end %s has %d, and requests hold %d", account, row.Closing, held[row.Currency])
 			}
-		case reconcile.PurchaseClearing, reconcile.RefundClearing, reconcile.PayoutsInTransit, reconcile.DisputesReceivable, reconcile.StripeSuspense:
+		case accounting.PurchaseClearing, accounting.RefundClearing, accounting.PayoutsInTransit, accounting.DisputesReceivable, accounting.StripeSuspense:
 			w.fails(nil, w.nights-1, "in the end %s has %d %s", row.Role, row.Closing, row.Currency)
 		}
 	}
@@ -567,11 +568,11 @@ func (w *world) openItems() (items []openItem) {
 	w.t.Helper()
 	var categories, categoryRoles []string
 	for _, category := range reconcile.ReportingCategories() {
-		categories, categoryRoles = append(categories, category), append(categoryRoles, string(reconcile.StripeRole(category)))
+		categories, categoryRoles = append(categories, category), append(categoryRoles, string(accounting.StripeRole(category)))
 	}
 	err := postgres.Each(w.t.Context(), w.worker.Store, "month/open_items", postgres.Args{
-		"date": firstNight.AddDays(w.nights - 1), "as_of": w.night(w.nights - 1).End, "roles": []reconcile.AccountRole{reconcile.PurchaseClearing, reconcile.RefundClearing},
-		"categories": categories, "category_roles": categoryRoles, "cleared": reconcile.EntryClearing, "activity": reconcile.EntryStripe,
+		"date": firstNight.AddDays(w.nights - 1), "as_of": w.night(w.nights - 1).End, "roles": []accounting.AccountRole{accounting.PurchaseClearing, accounting.RefundClearing},
+		"categories": categories, "category_roles": categoryRoles, "cleared": accounting.EntryClearing, "activity": accounting.EntryStripe,
 	}, func(row struct {
 		openItem
 		ItemType  string `db:"item_type"`

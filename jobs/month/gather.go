@@ -10,6 +10,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/figures"
@@ -147,7 +148,7 @@ func (g *gathering) items(ctx context.Context) error {
 		}
 	}
 	for _, category := range reconcile.ReportingCategories() {
-		categories, categoryRoles = append(categories, category), append(categoryRoles, string(reconcile.StripeRole(category)))
+		categories, categoryRoles = append(categories, category), append(categoryRoles, string(accounting.StripeRole(category)))
 	}
 	names := map[string]string{}
 	for _, row := range g.in.Trial {
@@ -155,7 +156,7 @@ func (g *gathering) items(ctx context.Context) error {
 	}
 	err := postgres.Each(ctx, g.q, "month/open_items", postgres.Args{
 		"date": g.in.Through, "as_of": reconcile.NightOf(g.in.Through, g.office.Zone).End, "roles": roles, "categories": categories, "category_roles": categoryRoles,
-		"cleared": reconcile.EntryClearing, "activity": reconcile.EntryStripe,
+		"cleared": accounting.EntryClearing, "activity": accounting.EntryStripe,
 	}, func(row itemRow) error {
 		row.Account = names[string(row.Role)+" "+row.Currency]
 		row.Explanation = row.explain()

@@ -16,6 +16,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
@@ -29,7 +30,7 @@ type Office struct {
 	Store       *postgres.Store
 	Reports     storage.Storage
 	Zone        *time.Location
-	Chart       reconcile.Chart
+	Chart       accounting.Chart
 	CodeVersion string
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -67,7 +68,7 @@ func newBusiness(t *testing.T, start reconcile.Date, nights int) *business {
 	sink, err := storage.Open(b.folder)
 	b.must(err)
 	b.worker = &jobs.Worker{Store: store, Policies: policies, Log: zerolog.Nop(), Reports: sink, CodeVersion: "test", Stripe: client}
-	b.office = &month.Office{Store: store, Reports: sink, Zone: time.UTC, Chart: reconcile.DefaultChart(), CodeVersion: "test"}
+	b.office = &month.Office{Store: store, Reports: sink, Zone: time.UTC, Chart: accounting.DefaultChart(), CodeVersion: "test"}
 	for _, night := range sim.Nights() {
 		b.must(sim.PlayNight(ctx, b.db.DB.DB, night.Date))
 		b.must(b.worker.RunNight(ctx, night.Date))
@@ -273,7 +274,7 @@ func (b *business) clears(m reconcile.Month, at time.Time) {
 	b.db.MustExec(`INSERT INTO reconciler.journal_lines (account_id, business_date, entry_id, line_no, kind, role, ledger_account, currency, amount_minor, description, source)
 		SELECT account_id, $1::date, 'cleared', n, $2, r.role, r.name, currency, r.sign * 17, 'cleared', source
 		FROM (SELECT account_id, currency, source FROM reconciler.journal_lines WHERE kind = 'purchase' AND role = 'purchase_clearing' AND currency = 'usd' ORDER BY business_date DESC, source LIMIT 1) p
-		CROSS JOIN (VALUES (1, 'purchase_clearing', 'Assets:Stripe:Purchase-Clearing:USD', 1), (2, 'refund_clearing', 'Liabilities:Refunds-Payable:USD', -1)) r (n, role, name, sign)`, last, reconcile.EntryClearing)
+		CROSS JOIN (VALUES (1, 'purchase_clearing', 'Assets:Stripe:Purchase-Clearing:USD', 1), (2, 'refund_clearing', 'Liabilities:Refunds-Payable:USD', -1)) r (n, role, name, sign)`, last, accounting.EntryClearing)
 	published, err := b.office.Draft(context.Background(), m, at.Add(2*time.Hour))
 	b.must(err)
 	cleared := 0

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/month"
 )
@@ -66,14 +66,14 @@ func (g *gathering) proofs(context.Context) error {
 		remaining[w.Currency] = remaining[w.Currency].Plus(w.Remaining)
 	}
 	for _, row := range in.Trial {
-		if row.Role == reconcile.SubscriptionLiability {
+		if row.Role == accounting.SubscriptionLiability {
 			subscriptions[row.Currency] = row.Closing.Neg()
 		}
 	}
 	for _, r := range in.RollForward {
 		add("Closing against opening and movements", r.Measure, r.Closing, r.Opening.Plus(r.Purchases).Plus(r.Promotions).Plus(r.Usage).Plus(r.CreditBacks).Plus(r.Refunds).Plus(r.Adjustments).Plus(r.LateItems))
 		add("Closing against the lots counted again", r.Measure, r.Closing, r.ClosingFromLots)
-		if r.Measure != reconcile.CreditUnit {
+		if r.Measure != accounting.CreditUnit {
 			add("Still owed in the revenue waterfall against the closing and subscriptions", r.Measure, remaining[r.Measure], r.Closing.Plus(subscriptions[r.Measure]))
 		}
 	}
@@ -103,7 +103,7 @@ func (r itemRow) explain() string {
 func (r itemRow) sentence() string {
 	text := func(n numbers.Number) string { return n.Abs().Text(r.Currency) }
 	switch r.Role {
-	case reconcile.PurchaseClearing:
+	case accounting.PurchaseClearing:
 		brought := r.AtStripe.Neg()
 		switch {
 		case r.Booked.IsZero() && r.ItemType == "charge":
@@ -117,7 +117,7 @@ func (r itemRow) sentence() string {
 		default:
 			return "Sold for " + text(r.Booked) + ", charged " + text(brought) + ": the rest has not come."
 		}
-	case reconcile.RefundClearing:
+	case accounting.RefundClearing:
 		payable := r.Booked.Neg()
 		switch {
 		case r.Booked.IsZero() && r.AtStripe.IsNegative():
@@ -129,21 +129,21 @@ func (r itemRow) sentence() string {
 		default:
 			return text(payable) + " was to be paid back, and Stripe paid " + text(r.AtStripe) + "."
 		}
-	case reconcile.DisputesReceivable:
+	case accounting.DisputesReceivable:
 		if r.Booked.IsZero() {
 			return "Withdrawn for a dispute that is not decided."
 		}
 		return "Withdrawn for a dispute: " + text(r.AtStripe) + ", of which " + text(r.Booked) + " has been written off or taken back."
-	case reconcile.PayoutsInTransit:
+	case accounting.PayoutsInTransit:
 		if r.Amount.IsNegative() {
 			return "Debited from the bank for Stripe, and not at Stripe yet."
 		}
 		return "Left Stripe, and has not arrived at the bank."
-	case reconcile.StripeSuspense:
+	case accounting.StripeSuspense:
 		return "A movement at Stripe that no rule knows; see its reporting category."
-	case reconcile.TaxPayable:
+	case accounting.TaxPayable:
 		return "Tax on what was sold and refunded in " + r.ItemID + ", for the tax office; that it was paid is not in these books."
-	case reconcile.CustomerBalances:
+	case accounting.CustomerBalances:
 		if r.Amount.IsNegative() {
 			return "Credit that the customer has for the next invoices."
 		}

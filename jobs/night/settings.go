@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 )
 
 // Settings are what an operator may set about the night's work.
@@ -26,8 +27,8 @@ type Settings struct {
 	CreditBackMaxCredits int64
 	// CreditBackAnomalyMultiple stops a night that would credit back more than this many times the median of the 30 nights before; 0: never.
 	CreditBackAnomalyMultiple int64
-	// Chart names the accounts of the journal; the zero value is reconcile.DefaultChart.
-	Chart reconcile.Chart
+	// Chart names the accounts of the journal; the zero value is accounting.DefaultChart.
+	Chart accounting.Chart
 	// Refund is about the execution of refund plans.
 	Refund RefundSettings
 	// Sizes are those from which a night looks at less of its history.
@@ -69,7 +70,7 @@ func (s Settings) Defaults() Settings {
 	s.Sizes.LedgerRows = cmp.Or(s.Sizes.LedgerRows, 100_000)
 	s.Sizes.PlannedRows = cmp.Or(s.Sizes.PlannedRows, 100_000)
 	if s.Chart.IsZero() {
-		s.Chart = reconcile.DefaultChart()
+		s.Chart = accounting.DefaultChart()
 	}
 	return s
 }

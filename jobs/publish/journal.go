@@ -8,6 +8,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/journal"
@@ -18,7 +19,7 @@ import (
 var ErrNoJournal = errors.New("the night has no journal")
 
 // LedgerOf is a night's journal as it was kept, for the writers of its files. ErrNoJournal comes with an empty one.
-func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart reconcile.Chart) (journal.Ledger, error) {
+func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart accounting.Chart) (journal.Ledger, error) {
 	of := postgres.Args{"date": date}
 	l := journal.Ledger{Date: date, Chart: chart, Lines: func(ctx context.Context, fn func(tables.JournalLine) error) error {
 		return postgres.Each(ctx, q, "reports/journal", of, fn)

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/tables"
 )
@@ -71,7 +71,7 @@ func (l Ledger) drafts(ctx context.Context, currency string) ([]draft, error) {
 	sums := map[key]*draft{}
 	var keys []key
 	err := l.Lines(ctx, func(line tables.JournalLine) error {
-		if line.Currency == reconcile.CreditUnit || currency != "" && line.Currency != currency {
+		if line.Currency == accounting.CreditUnit || currency != "" && line.Currency != currency {
 			return nil
 		}
 		k := key{line.Kind, line.Currency}
@@ -108,9 +108,9 @@ func (l Ledger) drafts(ctx context.Context, currency string) ([]draft, error) {
 // draftNumber tells a night's draft from a month's, also where they are of the same day.
 func (l Ledger) draftNumber(key string) string {
 	if l.Through.IsZero() {
-		return reconcile.JournalID(l.Date, "draft", key)
+		return accounting.JournalID(l.Date, "draft", key)
 	}
-	return reconcile.JournalID(l.Through, "draft of a month", key)
+	return accounting.JournalID(l.Through, "draft of a month", key)
 }
 
 // oneCurrency fails when the drafts are in several: the package's format has no column for it.

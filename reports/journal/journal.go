@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/tables"
 )
@@ -23,7 +24,7 @@ type Ledger struct {
 	Balances []LedgerBalance
 	// Accounts are all accounts of the night with their currency, sorted.
 	Accounts []LedgerAccount
-	Chart    reconcile.Chart
+	Chart    accounting.Chart
 	// Lines of the journal by entry and number.
 	Lines tables.Rows[tables.JournalLine]
 }
@@ -54,7 +55,7 @@ type LiabilitySplit struct {
 
 // commodity is how a currency is written in plain-text accounting. One whose decimals nobody knows is counted in minor units, and says so.
 func commodity(currency string) (symbol string, decimals int) {
-	if currency == reconcile.CreditUnit {
+	if currency == accounting.CreditUnit {
 		return "CREDITS", 0
 	}
 	decimals, known := reconcile.Exponent(currency)
@@ -98,10 +99,10 @@ func (l Ledger) dateOf(entryID string) reconcile.Date {
 
 // carried is the account that balances are carried from night to night through.
 func (l Ledger) carried(currency string) string {
-	if currency == reconcile.CreditUnit {
-		return l.Chart.Name(reconcile.CreditsOpening, currency)
+	if currency == accounting.CreditUnit {
+		return l.Chart.Name(accounting.CreditsOpening, currency)
 	}
-	return l.Chart.Name(reconcile.OpeningBalances, currency)
+	return l.Chart.Name(accounting.OpeningBalances, currency)
 }
 
 // allAccounts are the night's accounts and those that balances are carried through, sorted.
@@ -202,7 +203,7 @@ const (
 // payees are what the transactions of a journal are headed by.
 func payees() []string {
 	all := []string{openingPayee, closingPayee}
-	for _, kind := range reconcile.EntryKinds() {
+	for _, kind := range accounting.EntryKinds() {
 		all = append(all, payeeOf(string(kind)))
 	}
 	return all

@@ -15,15 +15,16 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/reportstest"
 	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
 // ledgerOf makes a night's ledger of entries, continuing from the balances of the night before.
-func ledgerOf(t testing.TB, date reconcile.Date, before []LedgerBalance, groups ...[]reconcile.JournalEntry) Ledger {
+func ledgerOf(t testing.TB, date reconcile.Date, before []LedgerBalance, groups ...[]accounting.JournalEntry) Ledger {
 	t.Helper()
-	chart := reconcile.DefaultChart()
+	chart := accounting.DefaultChart()
 	l := Ledger{Date: date, Chart: chart}
 	for _, b := range before {
 		l.Balances = append(l.Balances, LedgerBalance{b.Account, b.Currency, b.Closing, b.Closing})
@@ -71,33 +72,33 @@ func twoNights(t testing.TB) [2]Ledger {
 		return value
 	}
 	first, second := reconcile.Date{Year: 2026, Month: time.February, Day: 28}, reconcile.Date{Year: 2026, Month: time.March, Day: 1}
-	buy := func(night reconcile.Date, id, kind string, credits, amount int64, currency string) []reconcile.JournalEntry {
-		return reconcile.PostPurchase(night, reconcile.BookedPurchase{AccountID: "acct_1", PurchaseID: id, Kind: kind, Credits: credits, AmountMinor: amount, Currency: currency})
+	buy := func(night reconcile.Date, id, kind string, credits, amount int64, currency string) []accounting.JournalEntry {
+		return accounting.PostPurchase(night, accounting.BookedPurchase{AccountID: "acct_1", PurchaseID: id, Kind: kind, Credits: credits, AmountMinor: amount, Currency: currency})
 	}
 	one := ledgerOf(t, first, nil,
-		reconcile.PostOpening(first, n("500"), []reconcile.Liability{{Currency: "usd", Total: n("9900"), Refundable: n("2500")}, {Currency: "jpy", Total: n("1200"), Refundable: n("0")}}),
-		reconcile.PostStripeBeforehand(first, "usd", n("100000")),
+		accounting.PostOpening(first, n("500"), []accounting.Liability{{Currency: "usd", Total: n("9900"), Refundable: n("2500")}, {Currency: "jpy", Total: n("1200"), Refundable: n("0")}}),
+		accounting.PostStripeBeforehand(first, "usd", n("100000")),
 		buy(first, "pur_1", "credits", 100, 1000, "usd"), buy(first, "=cmd|' /C calc'!A0; note: \"x\", y:z\n2026-01-01 evil", "credits", 1, 5, "usd"),
 		buy(first, "pur_kwd", "credits", 10, 12345, "kwd"), buy(first, "pur_ugx", "credits", 10, 777, "ugx"), buy(first, "sub", "subscription", 0, 9900, "usd"),
-		reconcile.PostCredits(first, reconcile.CreditMovement{Purchases: n("121"), Promotions: n("5"), Usage: n("-7"), CreditBacks: n("2"), Refunds: n("0"), Adjustments: n("0"), LateItems: n("0")}),
+		accounting.PostCredits(first, accounting.CreditMovement{Purchases: n("121"), Promotions: n("5"), Usage: n("-7"), CreditBacks: n("2"), Refunds: n("0"), Adjustments: n("0"), LateItems: n("0")}),
 	)
 	two := ledgerOf(t, second, one.Balances,
 		buy(second, "pur_2", "credits", 100, 1000, "usd"),
-		reconcile.PostPurchase(second, reconcile.BookedPurchase{AccountID: "acct_2", PurchaseID: "pur_late", Kind: "credits", Credits: 3, AmountMinor: 300, Currency: "jpy", CompletedOn: first, Late: true}),
-		reconcile.PostWindowChange(second, reconcile.WindowChange{Currency: "usd", State: reconcile.WindowUsed, Closed: true, Count: 2, Amount: n("1005")}),
-		reconcile.PostWindowChange(second, reconcile.WindowChange{Currency: "jpy", State: reconcile.WindowOpen, Count: 1, Amount: n("10")}),
-		reconcile.PostMovement(second, reconcile.Movement{Currency: "usd", Usage: n("-27670116110564327424"), CreditBacks: n("5"), Adjustments: n("-3"), Reallocated: n("-2"), LateItems: n("-1"), Debits: 7, CreditBackEntries: 1, LateEntries: 1}),
-		reconcile.PostRefund(second, reconcile.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_1", Currency: "usd", PaidMinor: 1000, ValueBefore: n("1000"), ValueAfter: n("0"), WasRefundable: true, WithheldMinor: 59}),
-		reconcile.PostRefund(second, reconcile.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_0", Currency: "jpy", PaidMinor: 100, ValueBefore: n("0"), ValueAfter: n("100"), Reversed: true, Late: true}),
-		reconcile.PostCredits(second, reconcile.CreditMovement{Purchases: n("100"), Promotions: n("0"), Usage: n("-70"), CreditBacks: n("1"), Refunds: n("-100"), Adjustments: n("-1"), LateItems: n("2")}),
-		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "charge", Count: 3, Currency: "usd", Amount: n("3000"), Fee: n("177"), PresentedCurrency: "usd", Presented: n("3000")}),
-		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "charge", Count: 1, Currency: "usd", Amount: n("4012"), Fee: n("150"), PresentedCurrency: "kwd", Presented: n("12345")}),
-		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "refund", Source: "txn_1", Count: 1, Currency: "usd", Amount: n("-941"), Fee: n("0")}),
-		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "dispute", Source: "txn_2", Count: 1, Currency: "usd", Amount: n("-1000"), Fee: n("1500")}),
-		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "payout", Source: "txn_3", Count: 1, Currency: "usd", Amount: n("-5000"), Fee: n("0")}),
-		reconcile.PostStripe(second, reconcile.StripeActivity{Category: "risk_reserved_funds", Count: 1, Currency: "usd", Amount: n("-10"), Fee: n("0")}),
-		reconcile.PostPayoutState(second, reconcile.MovedPayout{PayoutID: "po_1", Currency: "usd", AmountMinor: 5000}), reconcile.PostPayoutState(second, reconcile.MovedPayout{PayoutID: "po_0", Currency: "usd", AmountMinor: 400, Returned: true, WasPaid: true}),
-		reconcile.PostDisputeWriteOff(second, "dp_1", "usd", reconcile.DisputeWriteOff{LossMinor: 1000}),
+		accounting.PostPurchase(second, accounting.BookedPurchase{AccountID: "acct_2", PurchaseID: "pur_late", Kind: "credits", Credits: 3, AmountMinor: 300, Currency: "jpy", CompletedOn: first, Late: true}),
+		accounting.PostWindowChange(second, accounting.WindowChange{Currency: "usd", State: reconcile.WindowUsed, Closed: true, Count: 2, Amount: n("1005")}),
+		accounting.PostWindowChange(second, accounting.WindowChange{Currency: "jpy", State: reconcile.WindowOpen, Count: 1, Amount: n("10")}),
+		accounting.PostMovement(second, accounting.Movement{Currency: "usd", Usage: n("-27670116110564327424"), CreditBacks: n("5"), Adjustments: n("-3"), Reallocated: n("-2"), LateItems: n("-1"), Debits: 7, CreditBackEntries: 1, LateEntries: 1}),
+		accounting.PostRefund(second, accounting.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_1", Currency: "usd", PaidMinor: 1000, ValueBefore: n("1000"), ValueAfter: n("0"), WasRefundable: true, WithheldMinor: 59}),
+		accounting.PostRefund(second, accounting.RefundedLot{AccountID: "acct_1", PurchaseID: "pur_0", Currency: "jpy", PaidMinor: 100, ValueBefore: n("0"), ValueAfter: n("100"), Reversed: true, Late: true}),
+		accounting.PostCredits(second, accounting.CreditMovement{Purchases: n("100"), Promotions: n("0"), Usage: n("-70"), CreditBacks: n("1"), Refunds: n("-100"), Adjustments: n("-1"), LateItems: n("2")}),
+		accounting.PostStripe(second, accounting.StripeActivity{Category: "charge", Count: 3, Currency: "usd", Amount: n("3000"), Fee: n("177"), PresentedCurrency: "usd", Presented: n("3000")}),
+		accounting.PostStripe(second, accounting.StripeActivity{Category: "charge", Count: 1, Currency: "usd", Amount: n("4012"), Fee: n("150"), PresentedCurrency: "kwd", Presented: n("12345")}),
+		accounting.PostStripe(second, accounting.StripeActivity{Category: "refund", Source: "txn_1", Count: 1, Currency: "usd", Amount: n("-941"), Fee: n("0")}),
+		accounting.PostStripe(second, accounting.StripeActivity{Category: "dispute", Source: "txn_2", Count: 1, Currency: "usd", Amount: n("-1000"), Fee: n("1500")}),
+		accounting.PostStripe(second, accounting.StripeActivity{Category: "payout", Source: "txn_3", Count: 1, Currency: "usd", Amount: n("-5000"), Fee: n("0")}),
+		accounting.PostStripe(second, accounting.StripeActivity{Category: "risk_reserved_funds", Count: 1, Currency: "usd", Amount: n("-10"), Fee: n("0")}),
+		accounting.PostPayoutState(second, accounting.MovedPayout{PayoutID: "po_1", Currency: "usd", AmountMinor: 5000}), accounting.PostPayoutState(second, accounting.MovedPayout{PayoutID: "po_0", Currency: "usd", AmountMinor: 400, Returned: true, WasPaid: true}),
+		accounting.PostDisputeWriteOff(second, "dp_1", "usd", reconcile.DisputeWriteOff{LossMinor: 1000}),
 	)
 	return [2]Ledger{one, two}
 }
@@ -227,7 +228,7 @@ func TestExportsForAccountingPackages(t *testing.T) {
 
 func TestExportsThatCannotBe(t *testing.T) {
 	l := twoNights(t)[1]
-	withoutCodes, err := reconcile.DefaultChart().With(map[reconcile.AccountRole]reconcile.Account{reconcile.UsageRevenue: {Name: "Income:Other"}})
+	withoutCodes, err := accounting.DefaultChart().With(map[accounting.AccountRole]accounting.Account{accounting.UsageRevenue: {Name: "Income:Other"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/journal"
 	"github.com/hummingbytes/reconciler/reports/tables"
@@ -17,7 +18,7 @@ type Input struct {
 	Through     reconcile.Date // the last night that is in it
 	TimeZone    string
 	CodeVersion string
-	Chart       reconcile.Chart
+	Chart       accounting.Chart
 	SignOff     SignOff
 
 	Nights      []Night          // published, in order

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/pages"
 	"github.com/hummingbytes/reconciler/reports/tables"
@@ -354,7 +355,7 @@ func longDate(d reconcile.Date) string { return fmt.Sprintf("%d %s %d", d.Day, d
 func monthName(m reconcile.Month) string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
 
 func measureText(measure string) string {
-	if measure == reconcile.CreditUnit {
+	if measure == accounting.CreditUnit {
 		return "Credits"
 	}
 	return strings.ToUpper(measure)

@@ -2,6 +2,7 @@ package month
 
 import (
 	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/tables"
@@ -13,28 +14,28 @@ import (
 // TrialBalance is a row of trial_balance.csv: an account of the journal in one currency, debits above 0. Every account is carried on from the
 // first night of the books, income and expenses too: there is no closing of a year here.
 type TrialBalance struct {
-	Account  string                `db:"ledger_account"`
-	Currency string                `db:"currency"`
-	Opening  numbers.Number        `db:"opening" money:"currency"`
-	Debits   numbers.Number        `db:"debits" money:"currency"`
-	Credits  numbers.Number        `db:"credits" money:"currency"`
-	Closing  numbers.Number        `db:"closing" money:"currency"`
-	Role     reconcile.AccountRole `db:"role" csv:"-"`
+	Account  string                 `db:"ledger_account"`
+	Currency string                 `db:"currency"`
+	Opening  numbers.Number         `db:"opening" money:"currency"`
+	Debits   numbers.Number         `db:"debits" money:"currency"`
+	Credits  numbers.Number         `db:"credits" money:"currency"`
+	Closing  numbers.Number         `db:"closing" money:"currency"`
+	Role     accounting.AccountRole `db:"role" csv:"-"`
 }
 
 // OpenItem is a row of open_items.csv: something that an account's balance consists of. Amounts are signed as the account's balance is.
 type OpenItem struct {
-	Account     string                `db:"ledger_account"`
-	Currency    string                `db:"currency"`
-	ItemType    string                `db:"item_type"` // purchase, charge, refund, dispute, payout, balance_transaction, account, month (of tax)
-	ItemID      string                `db:"item_id"`
-	AccountID   string                `db:"account_id"`
-	OpenedOn    reconcile.Date        `db:"opened_on"`
-	AgeDays     int64                 `db:"age_days"`
-	Amount      numbers.Number        `db:"amount" money:"currency"`
-	BreakID     string                `db:"break_id"`
-	Explanation string                `db:"explanation"`
-	Role        reconcile.AccountRole `db:"role" csv:"-"`
+	Account     string                 `db:"ledger_account"`
+	Currency    string                 `db:"currency"`
+	ItemType    string                 `db:"item_type"` // purchase, charge, refund, dispute, payout, balance_transaction, account, month (of tax)
+	ItemID      string                 `db:"item_id"`
+	AccountID   string                 `db:"account_id"`
+	OpenedOn    reconcile.Date         `db:"opened_on"`
+	AgeDays     int64                  `db:"age_days"`
+	Amount      numbers.Number         `db:"amount" money:"currency"`
+	BreakID     string                 `db:"break_id"`
+	Explanation string                 `db:"explanation"`
+	Role        accounting.AccountRole `db:"role" csv:"-"`
 }
 
 // Waterfall is a row of revenue_waterfall.csv: what was sold in a month, and what has become of it. Sold = refunded + earned before this month

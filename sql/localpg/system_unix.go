@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // socketPathLimit is what fits into a Unix socket address (sun_path), without the final zero.
@@ -21,3 +22,19 @@ func (f *folder) serves(ctx context.Context, pid int) bool {
 
 // freeBytes has nothing to say here: there is no memory file system to choose.
 func freeBytes(string) (uint64, error) { return 0, errors.ErrUnsupported }
+
+// endsWithUs says that the kernel does not end the children of a dead process: the watchdog has to.
+const endsWithUs = false
+
+// spawn starts cmd.
+func spawn(cmd *exec.Cmd, _ syscall.Signal) (*process, error) {
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, ended: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}

@@ -10,20 +10,20 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/accounting"
 )
 
 // loadChart reads a chart of accounts: for some roles other names and codes than the built-in chart's.
 //
 //	accounts:
 //	  usage_revenue: {name: "Income:Sales:Compute", code: "4100"}
-func loadChart(path string) (reconcile.Chart, error) {
+func loadChart(path string) (accounting.Chart, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return reconcile.Chart{}, err
+		return accounting.Chart{}, err
 	}
 	var file struct {
-		Accounts map[reconcile.AccountRole]struct {
+		Accounts map[accounting.AccountRole]struct {
 			Name string `yaml:"name"`
 			Code string `yaml:"code"`
 		} `yaml:"accounts"`
@@ -38,15 +38,15 @@ func loadChart(path string) (reconcile.Chart, error) {
 			}
 			err = errors.New(strings.Join(wrong.Errors, "; "))
 		}
-		return reconcile.Chart{}, fmt.Errorf("%s: %w", path, err)
+		return accounting.Chart{}, fmt.Errorf("%s: %w", path, err)
 	}
-	changes := map[reconcile.AccountRole]reconcile.Account{}
+	changes := map[accounting.AccountRole]accounting.Account{}
 	for role, account := range file.Accounts {
-		changes[role] = reconcile.Account{Name: account.Name, Code: account.Code}
+		changes[role] = accounting.Account{Name: account.Name, Code: account.Code}
 	}
-	chart, err := reconcile.DefaultChart().With(changes)
+	chart, err := accounting.DefaultChart().With(changes)
 	if err != nil {
-		return reconcile.Chart{}, fmt.Errorf("%s: %w", path, err)
+		return accounting.Chart{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return chart, nil
 }

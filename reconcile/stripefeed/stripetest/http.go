@@ -326,3 +326,232 @@ func (b *books) accountDocument() []byte {
 	w.close()
 	return w.buf
 }
+
+// apiError is an error as Stripe answers it.
+type apiError struct {
+	status  int
+	kind    string // type
+	code    string
+	message string
+	param   string
+}
+
+func (e *apiError) Error() string { return e.message }
+
+func (e *apiError) document(requestID string, livemode bool, now time.Time) []byte {
+	w := &writer{}
+	w.open()
+	w.name("error")
+	w.open()
+	optional := func(name, value string) {
+		if value != "" {
+			w.text(name, value)
+		}
+	}
+	optional("code", e.code)
+	if e.code != "" {
+		w.text("doc_url", "https://stripe.com/docs/error-codes/"+dashed(e.code))
+	}
+	optional("message", e.message)
+	optional("param", e.param)
+	mode := "test/"
+	if livemode {
+		mode = ""
+	}
+	w.text("request_log_url", "https://dashboard.stripe.com/"+mode+"logs/"+requestID+"?t="+strconv.FormatInt(now.Unix(), 10))
+	w.text("type", e.kind)
+	w.close()
+	w.close()
+	return w.buf
+}
+
+func dashed(code string) string {
+	name := []byte(code)
+	for i, c := range name {
+		if c == '_' {
+			name[i] = '-'
+		}
+	}
+	return string(name)
+}
+
+func invalidRequest(code, message, param string) *apiError {
+	return &apiError{status: http.StatusBadRequest, kind: "invalid_request_error", code: code, message: message, param: param}
+}
+
+func noSuch(noun, id, param string) *apiError {
+	return &apiError{
+		status: http.StatusNotFound, kind: "invalid_request_error", code: "resource_missing",
+		message: "No such " + noun + ": '" + id + "'", param: param,
+	}
+}
+
+func serverError(status int, message string) *apiError {
+	return &apiError{status: status, kind: "api_error", message: message}
+}
+
+// keyLifetime is how long Stripe keeps the result of an idempotency key.
+const keyLifetime = 24 * time.Hour
+
+// idempotent is what is known of an idempotency key.
+type idempotent struct {
+	fingerprint string
+	inFlight    bool
+	answer      response
+	requestID   string
+	made        time.Time
+}
+
+// idempotently runs a POST at most once per key. Results are kept once the endpoint has begun to execute, failures
+// and 500s included; what fails validation or conflicts with a request in flight leaves no trace. The lock is held
+// on entry and on return.
+func (s *Stripe) idempotently(r *http.Request, c *call, livemode bool, key string, form url.Values, fault *Fault, run func() (response, bool)) response {
+	slot := mode(livemode) + " " + key
+	fingerprint := r.Method + " " + r.URL.Path + "?" + form.Encode()
+	known := s.idem[slot]
+	if known != nil && !known.inFlight && c.now.Sub(known.made) >= keyLifetime {
+		known = nil
+	}
+	fail := func(problem *apiError) response { return errorResponse(problem, c.requestID, livemode, c.now) }
+	switch {
+	case known != nil && known.fingerprint != fingerprint:
+		return fail(&apiError{
+			status: http.StatusBadRequest, kind: "idempotency_error",
+			message: "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '" + key + "' if you meant to execute a different request.",
+		})
+	case known != nil && known.inFlight:
+		return fail(&apiError{
+			status: http.StatusConflict, kind: "idempotency_error", code: "idempotency_key_in_use",
+			message: "There is currently another in-progress request using this Stripe Idempotent-Key (that probably means you submitted twice, and the other request is still going through): " + key + ". Please try again later.",
+		})
+	case known != nil:
+		replay := known.answer
+		replay.header = http.Header{"Idempotent-Replayed": {"true"}, "Original-Request": {known.requestID}}
+		return replay
+	}
+	known = &idempotent{fingerprint: fingerprint, inFlight: true, requestID: c.requestID, made: c.now}
+	s.idem[slot] = known
+	if fault != nil && fault.Kind == ActSlowly {
+		s.pause(fault)
+	}
+	var answer response
+	var executed bool
+	if fault != nil && fault.Kind == StoredServerError {
+		answer, executed = fail(serverError(http.StatusInternalServerError, outage)), true
+	} else {
+		answer, executed = run()
+	}
+	if fault != nil && fault.Kind == ServerErrorAfter && executed {
+		answer = fail(serverError(http.StatusInternalServerError, outage))
+	}
+	answer.header.Set("Original-Request", c.requestID)
+	if !executed {
+		delete(s.idem, slot)
+		return answer
+	}
+	known.inFlight, known.answer = false, answer
+	return answer
+}
+
+// pause lets other requests in while this one takes its time.
+func (s *Stripe) pause(fault *Fault) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-time.After(fault.Delay):
+	case <-s.closing:
+	}
+}
+
+// Key is an API key. The mode is in its prefix: sk_test_, sk_live_, rk_test_, rk_live_.
+type Key struct {
+	Secret string
+	// Permissions of a restricted key (rk_), such as "rak_charge_read" or "rak_charge_write" (which includes reading).
+	// Secret keys (sk_) may do everything.
+	Permissions []string
+}
+
+// DefaultReadKey is the well-known key that may read everything in a mode.
+func DefaultReadKey(livemode bool) string { return "rk_" + mode(livemode) + "_stripetest_read_only" }
+
+// DefaultRefundKey is the well-known key that may create refunds in a mode.
+func DefaultRefundKey(livemode bool) string { return "rk_" + mode(livemode) + "_stripetest_refunds" }
+
+func mode(livemode bool) string {
+	if livemode {
+		return "live"
+	}
+	return "test"
+}
+
+func readKey(secret string) Key {
+	return Key{Secret: secret, Permissions: []string{
+		"rak_accounts_kyc_basic_read", "rak_balance_read", "rak_balance_transaction_source_read", "rak_charge_read", "rak_customer_read",
+		"rak_dispute_read", "rak_invoice_read", "rak_payment_intent_read", "rak_payout_read", "rak_subscription_read",
+	}}
+}
+
+func refundKey(secret string) Key {
+	return Key{Secret: secret, Permissions: []string{"rak_charge_write", "rak_dispute_read", "rak_payment_intent_read"}}
+}
+
+func (k Key) livemode() (bool, error) {
+	for prefix, livemode := range map[string]bool{"sk_test_": false, "rk_test_": false, "sk_live_": true, "rk_live_": true} {
+		if strings.HasPrefix(k.Secret, prefix) && len(k.Secret) > len(prefix) {
+			return livemode, nil
+		}
+	}
+	return false, fmt.Errorf("API key %s starts with none of sk_test_, sk_live_, rk_test_, rk_live_", redact(k.Secret))
+}
+
+func (k Key) allows(permission string) bool {
+	if strings.HasPrefix(k.Secret, "sk_") {
+		return true
+	}
+	for _, granted := range k.Permissions {
+		if granted == permission || granted == strings.TrimSuffix(permission, "_read")+"_write" {
+			return true
+		}
+	}
+	return false
+}
+
+// redact shows of a key what Stripe's messages show.
+func redact(secret string) string {
+	const shown = 4
+	prefix := min(len("rk_test_"), len(secret))
+	if len(secret) <= prefix+shown {
+		return secret[:prefix] + "***"
+	}
+	return secret[:prefix] + strings.Repeat("*", len(secret)-prefix-shown) + secret[len(secret)-shown:]
+}
+
+// authenticate finds the key of a request: bearer or basic, as Stripe takes both.
+func (s *Stripe) authenticate(r *http.Request) (Key, *apiError) {
+	secret, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !found {
+		secret, _, found = r.BasicAuth()
+	}
+	if !found || secret == "" {
+		return Key{}, &apiError{
+			status: http.StatusUnauthorized, kind: "invalid_request_error",
+			message: "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+		}
+	}
+	key, known := s.keys[secret]
+	if !known {
+		return Key{}, &apiError{status: http.StatusUnauthorized, kind: "invalid_request_error", message: "Invalid API Key provided: " + redact(secret)}
+	}
+	return key, nil
+}
+
+func (s *Stripe) authorize(key Key, permission string) *apiError {
+	if key.allows(permission) {
+		return nil
+	}
+	return &apiError{
+		status: http.StatusForbidden, kind: "invalid_request_error",
+		message: fmt.Sprintf("The provided key '%s' does not have the required permissions for this endpoint on account '%s'. Having the '%s' permission would allow this request to continue.",
+			redact(key.Secret), s.books.account, permission),
+	}
+}

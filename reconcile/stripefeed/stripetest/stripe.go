@@ -1,3 +1,16 @@
+// Package stripetest is a stateful double of Stripe that runs in process, for tests and for the demonstration.
+//
+// It speaks API version 2023-10-16 over HTTP as far as the worker reads and writes it: lists with cursors, single
+// objects, expansion, refund creation with idempotency keys, restricted keys. Behind the endpoints is a simulated
+// business: payments, refunds, disputes, payouts, fees, invoices and subscriptions, whose balance transactions
+// always add up to the balance (CheckBooks proves it). A fault plan breaks any call in any of the ways in which
+// networks, proxies and Stripe itself break calls.
+//
+// What it answers is compared with Stripe's official OpenAPI specification (package stripetest/openapi), so that it
+// cannot drift away from the real API.
+//
+// It must never be reachable from production wiring: it forgets everything, moves no money and accepts well-known
+// keys. It reads no wall clock for what it simulates; every timestamp comes from Options.Clock.
 package stripetest
 
 import (
@@ -5,6 +18,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -254,4 +269,153 @@ func (b *books) tableOf(id string) *table {
 		return b.topups
 	}
 	return nil
+}
+
+// What Stripe itself should never do, for planting contradictions that a reconciliation has to find.
+
+// HideTransaction takes a balance transaction out of lists and lookups, while the balance still counts it.
+func (s *Stripe) HideTransaction(id string) error {
+	_, err := change(s, "hide "+id, func(b *books, _ time.Time) (struct{}, error) {
+		t := get[BalanceTransaction](b.transactions, id)
+		if t == nil {
+			return struct{}{}, errors.New("there is none")
+		}
+		t.hidden = true
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// DetachTransaction takes a balance transaction out of the automatic payout that it was paid out with, so that the
+// payout's transactions no longer sum to it. CheckBooks leaves that payout alone from then on.
+func (s *Stripe) DetachTransaction(id string) error {
+	_, err := change(s, "detach "+id, func(b *books, _ time.Time) (struct{}, error) {
+		t := get[BalanceTransaction](b.transactions, id)
+		if t == nil || t.Payout == "" {
+			return struct{}{}, errors.New("it is in no automatic payout")
+		}
+		get[Payout](b.payouts, t.Payout).planted = true
+		index := b.transactions.index["payout"]
+		index[t.Payout] = slices.DeleteFunc(index[t.Payout], func(row record) bool { return row.key() == id })
+		t.Payout = ""
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// SetStatus overrides the status that a charge, refund or dispute shows, also to one that Stripe has not. It moves no
+// money, and answers with an unknown status break the specification.
+func (s *Stripe) SetStatus(id, status string) error {
+	_, err := change(s, "set the status of "+id, func(b *books, _ time.Time) (struct{}, error) {
+		switch object := b.find(id).(type) {
+		case *Charge:
+			object.Status = status
+		case *Refund:
+			object.Status = status
+		case *Dispute:
+			object.Status = status
+		default:
+			return struct{}{}, fmt.Errorf("it is no charge, refund or dispute: %T", object)
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// find is the object with an id, nil when there is none.
+func (b *books) find(id string) record {
+	if table := b.tableOf(id); table != nil {
+		return table.byID[id]
+	}
+	return nil
+}
+
+// hidden is whether lists and lookups leave the row out.
+func hidden(row record) bool {
+	switch object := row.(type) {
+	case *BalanceTransaction:
+		return object.hidden
+	case *Invoice:
+		return object.deleted
+	}
+	return false
+}
+
+// Request is one call as the double saw it.
+type Request struct {
+	Number         int // 1 is the first call ever
+	Method, Path   string
+	Form           url.Values // of the query, or of the body of a POST
+	Key            string     // the API key, in full
+	IdempotencyKey string
+	RequestID      string
+	At             time.Time // simulated
+	Arrived        time.Time // real, to measure rates
+	Warm           bool      // on a connection that served a request before
+	Fault          Kind      // the fault that was due, "" for none
+	FaultHit       bool      // the fault really changed something
+	Status         int       // 0 when there was no answer
+	Replayed       bool      // answered from an idempotency key
+}
+
+// remember keeps the request, in a ring of Options.RecordLimit.
+func (s *Stripe) remember(c *call, r *http.Request, form url.Values, fault *Fault) {
+	key, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !found {
+		key, _, _ = r.BasicAuth()
+	}
+	request := Request{
+		Number: c.number, Method: r.Method, Path: r.URL.Path, Form: form, Key: key, IdempotencyKey: c.idempotencyKey,
+		RequestID: c.requestID, At: c.now, Arrived: time.Now(), Warm: c.warm,
+	}
+	if fault != nil {
+		request.Fault = fault.Kind
+	}
+	if len(s.requests) < s.options.RecordLimit {
+		s.requests = append(s.requests, request)
+		return
+	}
+	s.requests[(c.number-1)%s.options.RecordLimit] = request
+}
+
+// finish notes how a call ended, and keeps the page that it served where a fault may need it later.
+func (s *Stripe) finish(c *call, answer response, hit bool) (isKept bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slot := (c.number - 1) % s.options.RecordLimit; slot < len(s.requests) && s.requests[slot].Number == c.number {
+		s.requests[slot].Status = answer.status
+		s.requests[slot].FaultHit = hit
+		s.requests[slot].Replayed = answer.header.Get("Idempotent-Replayed") == "true"
+	}
+	if c.list && answer.status == http.StatusOK && len(s.faults) > 0 {
+		pages := s.pages[c.listing]
+		if pages == nil {
+			pages = &servedPages{first: answer.body}
+			s.pages[c.listing] = pages
+		}
+		pages.latest = answer.body
+		return true
+	}
+	return false
+}
+
+// Requests are the calls so far, oldest first, the last Options.RecordLimit of them.
+func (s *Stripe) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.requests) == 0 {
+		return nil
+	}
+	start := 0
+	if len(s.requests) == s.options.RecordLimit {
+		start = s.calls % s.options.RecordLimit
+	}
+	return append(append([]Request{}, s.requests[start:]...), s.requests[:start]...)
+}
+
+// Calls is how many calls came in so far.
+func (s *Stripe) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls
 }

@@ -1,4 +1,4 @@
-package reconcile
+package accounting
 
 import (
 	"fmt"
@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-func day(t testing.TB, text string) Date {
+func day(t testing.TB, text string) reconcile.Date {
 	t.Helper()
-	d, err := ParseDate(text)
+	d, err := reconcile.ParseDate(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +26,7 @@ func where(r Recognition) string {
 
 // Stripe's own numbers for recognition by the day, in cents, wherever the policy has the case; what each month ends with.
 func TestStripesExamplesOfRecognitionByTheDay(t *testing.T) {
-	on := func(text string) Date { return day(t, text) }
+	on := func(text string) reconcile.Date { return day(t, text) }
 	line := func(amount int64, from, to string) ServiceLine { return ServiceLine{amount, on(from), on(to)} }
 	type at struct{ day, want string }
 	for _, c := range []struct {
@@ -94,7 +96,7 @@ func TestStripesExamplesOfRecognitionByTheDay(t *testing.T) {
 }
 
 func TestServiceIsEarnedByTheDay(t *testing.T) {
-	on := func(text string) Date { return day(t, text) }
+	on := func(text string) reconcile.Date { return day(t, text) }
 	month := []ServiceLine{{1000, on("2026-03-01"), on("2026-03-31")}}
 	for name, c := range map[string]struct {
 		charge ServiceCharge
@@ -138,9 +140,9 @@ func TestServiceIsEarnedByTheDay(t *testing.T) {
 
 // Whatever happens to a charge: its parts add up to it every day, days without a refund only earn, and in the end nothing is deferred.
 func TestARecognitionAddsUpEveryDay(t *testing.T) {
-	first := Date{Year: 2026, Month: 2, Day: 20}
+	first := reconcile.Date{Year: 2026, Month: 2, Day: 20}
 	rapid.Check(t, func(t *rapid.T) {
-		date := rapid.Custom(func(t *rapid.T) Date { return first.AddDays(rapid.IntRange(0, 70).Draw(t, "day")) })
+		date := rapid.Custom(func(t *rapid.T) reconcile.Date { return first.AddDays(rapid.IntRange(0, 70).Draw(t, "day")) })
 		c := ServiceCharge{AmountMinor: rapid.Int64Range(0, 5000).Draw(t, "amount")}
 		c.TaxMinor = rapid.Int64Range(0, c.AmountMinor).Draw(t, "tax")
 		for range rapid.IntRange(1, 3).Draw(t, "lines") {

@@ -1,4 +1,4 @@
-package reconcile
+package accounting
 
 import (
 	"maps"
@@ -6,15 +6,17 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // What a payment leaves on the two clearing accounts meets, or goes where somebody's correction or resolution has it.
 func TestAPaymentClears(t *testing.T) {
 	n := func(amount int64) *big.Int { return big.NewInt(amount) }
-	resolved := func(kind BreakKind, resolution string, minor int64) []ResolvedDifference {
+	resolved := func(kind reconcile.BreakKind, resolution string, minor int64) []ResolvedDifference {
 		return []ResolvedDifference{{kind, resolution, n(minor)}}
 	}
-	inCredits := func(kind BreakKind, resolution string) []ResolvedDifference {
+	inCredits := func(kind reconcile.BreakKind, resolution string) []ResolvedDifference {
 		return []ResolvedDifference{{kind, resolution, nil}}
 	}
 	type left map[AccountRole]int64 // on all accounts, those that the money went to included
@@ -23,7 +25,7 @@ func TestAPaymentClears(t *testing.T) {
 		resolved                                  []ResolvedDifference
 		left                                      left
 	}{
-		"a subscription's refund, accepted": {2000, 2000, 0, 2000, 0, resolved(SubscriptionRefunded, ResolvedAccepted, -2000), left{CreditsTaken: 2000}},
+		"a subscription's refund, accepted": {2000, 2000, 0, 2000, 0, resolved(reconcile.SubscriptionRefunded, reconcile.ResolvedAccepted, -2000), left{CreditsTaken: 2000}},
 
 		"as it should be":                           {2000, 2000, 1912, 1912, 0, nil, left{}},
 		"a charge on its way":                       {2000, 0, 0, 0, 0, nil, left{PurchaseClearing: 2000}},
@@ -33,14 +35,14 @@ func TestAPaymentClears(t *testing.T) {
 		"which was refunded":                        {2000, 2050, 0, 50, 0, nil, left{}},
 		"refunded in part":                          {2000, 2050, 0, 20, 0, nil, left{PurchaseClearing: -30}},
 		"refunded beyond itself":                    {2000, 2050, 0, 80, 0, nil, left{RefundClearing: 30}},
-		"which was accepted":                        {2000, 2050, 0, 0, 0, resolved(ChargeAmountMismatch, ResolvedAccepted, -50), left{CreditsTaken: -50}},
-		"which was paid back elsewhere":             {2000, 2050, 0, 0, 0, resolved(ChargeAmountMismatch, ResolvedCorrected, -50), left{PaidElsewhere: -50}},
-		"accepted, and all of it refunded":          {2000, 2500, 1897, 2397, 0, resolved(ChargeAmountMismatch, ResolvedAccepted, -500), left{}},
-		"accepted, the refund on its way":           {2000, 2500, 1897, 0, 0, resolved(ChargeAmountMismatch, ResolvedAccepted, -500), left{CreditsTaken: -500, RefundClearing: -1897}},
-		"accepted, and more was charged":            {2000, 2600, 0, 0, 0, resolved(ChargeAmountMismatch, ResolvedAccepted, -500), left{CreditsTaken: -500, PurchaseClearing: -100}},
-		"accepted, and then it was declined":        {2000, 0, 0, 0, 0, resolved(ChargeAmountMismatch, ResolvedAccepted, -500), left{PurchaseClearing: 2000}},
-		"less than was purchased, written off":      {2000, 1200, 0, 0, 0, resolved(ChargeAmountMismatch, ResolvedWrittenOff, 800), left{CreditsTaken: 800}},
-		"and refunded":                              {2000, 1200, 1935, 1135, 0, resolved(ChargeAmountMismatch, ResolvedWrittenOff, 800), left{}},
+		"which was accepted":                        {2000, 2050, 0, 0, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, -50), left{CreditsTaken: -50}},
+		"which was paid back elsewhere":             {2000, 2050, 0, 0, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedCorrected, -50), left{PaidElsewhere: -50}},
+		"accepted, and all of it refunded":          {2000, 2500, 1897, 2397, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, -500), left{}},
+		"accepted, the refund on its way":           {2000, 2500, 1897, 0, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, -500), left{CreditsTaken: -500, RefundClearing: -1897}},
+		"accepted, and more was charged":            {2000, 2600, 0, 0, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, -500), left{CreditsTaken: -500, PurchaseClearing: -100}},
+		"accepted, and then it was declined":        {2000, 0, 0, 0, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, -500), left{PurchaseClearing: 2000}},
+		"less than was purchased, written off":      {2000, 1200, 0, 0, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedWrittenOff, 800), left{CreditsTaken: 800}},
+		"and refunded":                              {2000, 1200, 1935, 1135, 0, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedWrittenOff, 800), left{}},
 		"a purchase that was corrected upwards":     {2000, 2050, 0, 0, 50, nil, left{CreditsTaken: -50}},
 		"and downwards":                             {2000, 1200, 0, 0, -800, nil, left{CreditsTaken: 800}},
 		"downwards, and the difference refunded":    {2000, 2000, 0, 800, -800, nil, left{CreditsTaken: 800}},
@@ -50,39 +52,39 @@ func TestAPaymentClears(t *testing.T) {
 		"corrected by too much":                     {2000, 2050, 0, 0, 500, nil, left{CreditsTaken: -50}},
 		"corrected the wrong way":                   {2000, 2050, 0, 0, -50, nil, left{PurchaseClearing: -50}},
 		"corrected, and the payment is right":       {2000, 2000, 0, 0, 50, nil, left{}},
-		"corrected, and the rest accepted":          {2000, 2150, 0, 0, 50, resolved(ChargeAmountMismatch, ResolvedAccepted, -100), left{CreditsTaken: -150}},
+		"corrected, and the rest accepted":          {2000, 2150, 0, 0, 50, resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, -100), left{CreditsTaken: -150}},
 		"declined, its credits refunded":            {2000, 0, 2000, 0, 0, nil, left{}},
 		"and set to failed":                         {2000, 0, 2000, 0, -2000, nil, left{}},
 		"declined, set to failed":                   {2000, 0, 0, 0, -2000, nil, left{CreditsTaken: 2000}},
 		"declined, refunded less fees, failed":      {2000, 0, 1912, 0, -2000, nil, left{CreditsTaken: 88}},
-		"declined, and written off":                 {2000, 0, 0, 0, 0, resolved(ChargeStatusMismatch, ResolvedWrittenOff, 2000), left{CreditsTaken: 2000}},
+		"declined, and written off":                 {2000, 0, 0, 0, 0, resolved(reconcile.ChargeStatusMismatch, reconcile.ResolvedWrittenOff, 2000), left{CreditsTaken: 2000}},
 		"a second charge, refunded":                 {2000, 4000, 0, 2000, 0, nil, left{}},
-		"a second charge, paid back elsewhere":      {2000, 4000, 0, 0, 0, resolved(DuplicateCharge, ResolvedCorrected, -2000), left{PaidElsewhere: -2000}},
+		"a second charge, paid back elsewhere":      {2000, 4000, 0, 0, 0, resolved(reconcile.DuplicateCharge, reconcile.ResolvedCorrected, -2000), left{PaidElsewhere: -2000}},
 		"a charge of nothing, refunded":             {0, 4000, 0, 4000, 0, nil, left{}},
-		"a charge of nothing, credits granted":      {0, 4000, 0, 0, 0, resolved(ChargeMissingInPlatform, ResolvedCorrected, -4000), left{CreditsTaken: -4000}},
+		"a charge of nothing, credits granted":      {0, 4000, 0, 0, 0, resolved(reconcile.ChargeMissingInPlatform, reconcile.ResolvedCorrected, -4000), left{CreditsTaken: -4000}},
 		"set to failed though it was paid, later":   {2000, 2000, 0, 0, -2000, nil, left{}},
-		"paid elsewhere":                            {2000, 0, 0, 0, 0, resolved(PurchaseMissingAtStripe, ResolvedAccepted, 2000), left{PaidElsewhere: 2000}},
-		"paid elsewhere, and corrected so":          {2000, 0, 0, 0, 0, resolved(PurchaseMissingAtStripe, ResolvedCorrected, 2000), left{PaidElsewhere: 2000}},
-		"never paid, and written off":               {2000, 0, 0, 0, 0, resolved(PurchaseMissingAtStripe, ResolvedWrittenOff, 2000), left{CreditsTaken: 2000}},
-		"paid elsewhere, then at Stripe":            {2000, 2000, 0, 0, 0, resolved(PurchaseMissingAtStripe, ResolvedAccepted, 2000), left{}},
-		"a refund failed, paid elsewhere":           {2000, 2000, 1912, 0, 0, resolved(RefundFailed, ResolvedAccepted, 1912), left{PaidElsewhere: -1912}},
-		"a part failed, paid elsewhere":             {2000, 2000, 1912, 1000, 0, resolved(RefundFailed, ResolvedCorrected, 912), left{PaidElsewhere: -912}},
-		"a refund failed, and is not to be paid":    {2000, 2000, 1912, 0, 0, resolved(RefundFailed, ResolvedWrittenOff, 1912), left{FeesWithheld: -1912}},
-		"a refund failed, credits given back":       {2000, 2000, 0, 0, 0, resolved(RefundFailed, ResolvedAccepted, 1912), left{}},
-		"a refund paid elsewhere":                   {2000, 2000, 1912, 0, 0, inCredits(RefundMissingAtStripe, ResolvedAccepted), left{PaidElsewhere: -1912}},
-		"a refund that is not to be paid":           {2000, 2000, 1912, 0, 0, inCredits(RefundMissingAtStripe, ResolvedWrittenOff), left{FeesWithheld: -1912}},
-		"refunded too much, accepted":               {2000, 2000, 1912, 1915, 0, resolved(RefundAmountMismatch, ResolvedAccepted, -3), left{FeesWithheld: 3}},
-		"refunded too much, collected":              {2000, 2000, 1912, 1915, 0, resolved(RefundAmountMismatch, ResolvedCorrected, -3), left{PaidElsewhere: 3}},
-		"refunded too little, accepted":             {2000, 2000, 1912, 1900, 0, resolved(RefundAmountMismatch, ResolvedAccepted, 12), left{FeesWithheld: -12}},
-		"refunded too little, and it failed":        {2000, 2000, 1912, 0, 0, resolved(RefundAmountMismatch, ResolvedAccepted, 12), left{FeesWithheld: -12, RefundClearing: -1900}},
-		"refunded too much, and it failed":          {2000, 2000, 1912, 0, 0, resolved(RefundAmountMismatch, ResolvedAccepted, -3), left{RefundClearing: -1912}},
-		"refunded, and the credits left":            {2000, 2000, 0, 1912, 0, inCredits(RefundMissingInLedger, ResolvedAccepted), left{CreditsTaken: 1912}},
-		"refunded against the policy, too little":   {2000, 2000, 1912, 1000, 0, resolved(RefundAgainstPolicy, ResolvedAccepted, -1000), left{FeesWithheld: -912}},
-		"refunded too much, then disputed and lost": {2000, 2000, 1912, 1942, 0, resolved(DisputedAndRefunded, ResolvedAccepted, -1942), left{FeesWithheld: 30}},
-		"its tax was more than went back":           {2000, 2000, 2200, 2000, 0, resolved(SubscriptionRefunded, ResolvedAccepted, -2000), left{FeesWithheld: -200}},
-		"two breaks of one difference": {2000, 2000, 1912, 1000, 0, append(resolved(RefundAmountMismatch, ResolvedAccepted, 912), resolved(RefundFailed, ResolvedAccepted, 912)...),
+		"paid elsewhere":                            {2000, 0, 0, 0, 0, resolved(reconcile.PurchaseMissingAtStripe, reconcile.ResolvedAccepted, 2000), left{PaidElsewhere: 2000}},
+		"paid elsewhere, and corrected so":          {2000, 0, 0, 0, 0, resolved(reconcile.PurchaseMissingAtStripe, reconcile.ResolvedCorrected, 2000), left{PaidElsewhere: 2000}},
+		"never paid, and written off":               {2000, 0, 0, 0, 0, resolved(reconcile.PurchaseMissingAtStripe, reconcile.ResolvedWrittenOff, 2000), left{CreditsTaken: 2000}},
+		"paid elsewhere, then at Stripe":            {2000, 2000, 0, 0, 0, resolved(reconcile.PurchaseMissingAtStripe, reconcile.ResolvedAccepted, 2000), left{}},
+		"a refund failed, paid elsewhere":           {2000, 2000, 1912, 0, 0, resolved(reconcile.RefundFailed, reconcile.ResolvedAccepted, 1912), left{PaidElsewhere: -1912}},
+		"a part failed, paid elsewhere":             {2000, 2000, 1912, 1000, 0, resolved(reconcile.RefundFailed, reconcile.ResolvedCorrected, 912), left{PaidElsewhere: -912}},
+		"a refund failed, and is not to be paid":    {2000, 2000, 1912, 0, 0, resolved(reconcile.RefundFailed, reconcile.ResolvedWrittenOff, 1912), left{FeesWithheld: -1912}},
+		"a refund failed, credits given back":       {2000, 2000, 0, 0, 0, resolved(reconcile.RefundFailed, reconcile.ResolvedAccepted, 1912), left{}},
+		"a refund paid elsewhere":                   {2000, 2000, 1912, 0, 0, inCredits(reconcile.RefundMissingAtStripe, reconcile.ResolvedAccepted), left{PaidElsewhere: -1912}},
+		"a refund that is not to be paid":           {2000, 2000, 1912, 0, 0, inCredits(reconcile.RefundMissingAtStripe, reconcile.ResolvedWrittenOff), left{FeesWithheld: -1912}},
+		"refunded too much, accepted":               {2000, 2000, 1912, 1915, 0, resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedAccepted, -3), left{FeesWithheld: 3}},
+		"refunded too much, collected":              {2000, 2000, 1912, 1915, 0, resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedCorrected, -3), left{PaidElsewhere: 3}},
+		"refunded too little, accepted":             {2000, 2000, 1912, 1900, 0, resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedAccepted, 12), left{FeesWithheld: -12}},
+		"refunded too little, and it failed":        {2000, 2000, 1912, 0, 0, resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedAccepted, 12), left{FeesWithheld: -12, RefundClearing: -1900}},
+		"refunded too much, and it failed":          {2000, 2000, 1912, 0, 0, resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedAccepted, -3), left{RefundClearing: -1912}},
+		"refunded, and the credits left":            {2000, 2000, 0, 1912, 0, inCredits(reconcile.RefundMissingInLedger, reconcile.ResolvedAccepted), left{CreditsTaken: 1912}},
+		"refunded against the policy, too little":   {2000, 2000, 1912, 1000, 0, resolved(reconcile.RefundAgainstPolicy, reconcile.ResolvedAccepted, -1000), left{FeesWithheld: -912}},
+		"refunded too much, then disputed and lost": {2000, 2000, 1912, 1942, 0, resolved(reconcile.DisputedAndRefunded, reconcile.ResolvedAccepted, -1942), left{FeesWithheld: 30}},
+		"its tax was more than went back":           {2000, 2000, 2200, 2000, 0, resolved(reconcile.SubscriptionRefunded, reconcile.ResolvedAccepted, -2000), left{FeesWithheld: -200}},
+		"two breaks of one difference": {2000, 2000, 1912, 1000, 0, append(resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedAccepted, 912), resolved(reconcile.RefundFailed, reconcile.ResolvedAccepted, 912)...),
 			left{FeesWithheld: -912}},
-		"a difference on either side": {2000, 2050, 1912, 1915, 0, append(resolved(ChargeAmountMismatch, ResolvedAccepted, -50), resolved(RefundAmountMismatch, ResolvedAccepted, -3)...),
+		"a difference on either side": {2000, 2050, 1912, 1915, 0, append(resolved(reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, -50), resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedAccepted, -3)...),
 			left{CreditsTaken: -47}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -138,7 +140,7 @@ func TestClearingOnlyTakesAway(t *testing.T) {
 		b := PaymentBooks{Sold: amount("sold"), Brought: amount("brought"), Payable: amount("payable"), Refunded: amount("refunded"), Changed: amount("changed"), Lost: amount("lost")}
 		for range rapid.IntRange(0, 3).Draw(t, "resolved") {
 			b.Resolved = append(b.Resolved, ResolvedDifference{rapid.SampledFrom(PaymentBreaks()).Draw(t, "kind"),
-				rapid.SampledFrom([]string{ResolvedCorrected, ResolvedAccepted, ResolvedWrittenOff}).Draw(t, "resolution"), amount("variance")})
+				rapid.SampledFrom([]string{reconcile.ResolvedCorrected, reconcile.ResolvedAccepted, reconcile.ResolvedWrittenOff}).Draw(t, "resolution"), amount("variance")})
 		}
 		purchases, refunds := new(big.Int).Sub(b.Sold, b.Brought), new(big.Int).Sub(b.Refunded, b.Payable)
 		c := b.Clearing()

@@ -1,9 +1,11 @@
-package reconcile
+package accounting
 
 import (
 	"cmp"
 	"math/big"
 	"slices"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // ServiceLine is a line of an invoice: what it bills and for which days.
@@ -12,12 +14,12 @@ type ServiceLine struct {
 	AmountMinor int64
 	// From and To are the days of the service in the time zone of nights; To is the first day after it. A line that ends where it begins is
 	// earned on From.
-	From, To Date
+	From, To reconcile.Date
 }
 
 // GivenBack is a refund of a charge that has not failed: the day it was made, and its amount, tax included.
 type GivenBack struct {
-	On          Date
+	On          reconcile.Date
 	AmountMinor int64
 }
 
@@ -45,11 +47,11 @@ type Recognition struct {
 //
 // What is given back takes its part of the tax along (tax*returned/charged), and reduces what is still deferred at the end of its day; what it leaves
 // of that is earned as the whole would have been. Beyond it, it takes back revenue.
-func (c ServiceCharge) On(day Date) Recognition {
+func (c ServiceCharge) On(day reconcile.Date) Recognition {
 	net := big.NewInt(c.AmountMinor - c.TaxMinor)
-	whole := func(on Date) *big.Int { return new(big.Int).Sub(net, c.earned(on)) }
+	whole := func(on reconcile.Date) *big.Int { return new(big.Int).Sub(net, c.earned(on)) }
 	// left is what is deferred when whole was due.
-	left := func(on Date) *big.Int { return whole(on) }
+	left := func(on reconcile.Date) *big.Int { return whole(on) }
 	var returned, tax int64
 	backs := slices.Clone(c.GivenBack)
 	slices.SortStableFunc(backs, func(a, b GivenBack) int { return cmp.Or(a.On.Compare(b.On), cmp.Compare(a.AmountMinor, b.AmountMinor)) })
@@ -65,7 +67,7 @@ func (c ServiceCharge) On(day Date) Recognition {
 		if rest.Sign() < 0 {
 			rest.SetInt64(0)
 		}
-		left = func(on Date) *big.Int { return partLeft(rest, whole(on), then) }
+		left = func(on reconcile.Date) *big.Int { return partLeft(rest, whole(on), then) }
 	}
 	r := Recognition{Deferred: left(day), Tax: big.NewInt(c.TaxMinor - tax), GivenBack: big.NewInt(returned)}
 	r.Earned = big.NewInt(c.AmountMinor)
@@ -94,7 +96,7 @@ func (c ServiceCharge) taxOf(returned int64) int64 {
 }
 
 // earned is what the days up to the end of day have earned, refunds aside.
-func (c ServiceCharge) earned(day Date) *big.Int {
+func (c ServiceCharge) earned(day reconcile.Date) *big.Int {
 	shares := c.shares()
 	sum := new(big.Int)
 	for i, line := range c.Lines[:len(shares)] {

@@ -1,8 +1,10 @@
-package reconcile
+package accounting
 
 import (
 	"math/big"
 	"slices"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // PaymentBooks is what the journal has of one payment, in one currency: of a purchase with all its charges, or of a charge that no purchase
@@ -28,7 +30,7 @@ type PaymentBooks struct {
 
 // ResolvedDifference is a break about a payment that somebody has resolved.
 type ResolvedDifference struct {
-	Kind       BreakKind
+	Kind       reconcile.BreakKind
 	Resolution string
 	// Minor is the break's variance; nil where that is in credits.
 	Minor *big.Int
@@ -71,7 +73,7 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 	for _, r := range b.Resolved {
 		on, by := r.accounts(b.Payable.Sign() != 0)
 		amount := new(big.Int).Neg(standing[on])
-		if r.Minor != nil && !slices.Contains([]BreakKind{RefundAgainstPolicy, SubscriptionRefunded, DisputedAndRefunded}, r.Kind) {
+		if r.Minor != nil && !slices.Contains([]reconcile.BreakKind{reconcile.RefundAgainstPolicy, reconcile.SubscriptionRefunded, reconcile.DisputedAndRefunded}, r.Kind) {
 			amount = r.Minor
 			if on == PurchaseClearing { // its variance is what the purchase has more
 				amount = new(big.Int).Neg(r.Minor)
@@ -88,18 +90,18 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 	on, by = PurchaseClearing, CreditsTaken
 	switch r.Kind {
-	case RefundFailed, RefundMissingAtStripe, RefundAmountMismatch, RefundAgainstPolicy, RefundMissingInLedger, SubscriptionRefunded, DisputedAndRefunded:
+	case reconcile.RefundFailed, reconcile.RefundMissingAtStripe, reconcile.RefundAmountMismatch, reconcile.RefundAgainstPolicy, reconcile.RefundMissingInLedger, reconcile.SubscriptionRefunded, reconcile.DisputedAndRefunded:
 		on = RefundClearing
 		if creditsTaken {
 			by = FeesWithheld
 		}
-	case ChargeMissingInPlatform: // corrected by granting something for it
+	case reconcile.ChargeMissingInPlatform: // corrected by granting something for it
 		return on, by
 	}
-	paidElsewhere := r.Resolution == ResolvedCorrected
+	paidElsewhere := r.Resolution == reconcile.ResolvedCorrected
 	switch r.Kind {
-	case PurchaseMissingAtStripe, RefundFailed, RefundMissingAtStripe:
-		paidElsewhere = r.Resolution != ResolvedWrittenOff
+	case reconcile.PurchaseMissingAtStripe, reconcile.RefundFailed, reconcile.RefundMissingAtStripe:
+		paidElsewhere = r.Resolution != reconcile.ResolvedWrittenOff
 	}
 	if paidElsewhere {
 		by = PaidElsewhere
@@ -108,10 +110,10 @@ func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 }
 
 // PaymentBreaks are the kinds whose resolution says what a difference between a purchase, its charges and its refunds is.
-func PaymentBreaks() []BreakKind {
-	return []BreakKind{PurchaseMissingAtStripe, ChargeAmountMismatch, ChargeStatusMismatch, ChargeMissingInPlatform, DuplicateCharge,
-		RefundMissingInLedger, RefundAmountMismatch, RefundFailed, RefundAgainstPolicy, RefundMissingAtStripe, SubscriptionRefunded,
-		DisputedAndRefunded}
+func PaymentBreaks() []reconcile.BreakKind {
+	return []reconcile.BreakKind{reconcile.PurchaseMissingAtStripe, reconcile.ChargeAmountMismatch, reconcile.ChargeStatusMismatch, reconcile.ChargeMissingInPlatform, reconcile.DuplicateCharge,
+		reconcile.RefundMissingInLedger, reconcile.RefundAmountMismatch, reconcile.RefundFailed, reconcile.RefundAgainstPolicy, reconcile.RefundMissingAtStripe, reconcile.SubscriptionRefunded,
+		reconcile.DisputedAndRefunded}
 }
 
 // within is as much of an amount as another of the same sign has; 0 where their signs differ.
@@ -126,7 +128,7 @@ func within(amount, limit *big.Int) *big.Int {
 }
 
 // PostPaymentClearing posts what clears a payment, less what earlier nights have posted of it.
-func PostPaymentClearing(date Date, b PaymentBooks, before PaymentClearing) []JournalEntry {
+func PostPaymentClearing(date reconcile.Date, b PaymentBooks, before PaymentClearing) []JournalEntry {
 	now := b.Clearing()
 	e := newEntry(date, EntryClearing, b.SubjectID+"|"+b.Currency, "What was charged, refunded or corrected of "+b.SubjectID+" beyond its purchase")
 	e.AccountID, e.Source = b.AccountID, b.SubjectID

@@ -1,4 +1,4 @@
-package reconcile
+package accounting
 
 import (
 	"crypto/sha256"
@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
 // CreditUnit is the unit of credits in the journal, beside the currencies.
@@ -51,7 +53,7 @@ func EntryKinds() []EntryKind {
 type JournalEntry struct {
 	// ID is the same in every rerun, and at most 21 characters long, which is what accounting packages take.
 	ID   string
-	Date Date
+	Date reconcile.Date
 	Kind EntryKind
 	// AccountID is the customer's, where the entry is about one.
 	AccountID   string
@@ -72,13 +74,13 @@ type JournalLine struct {
 
 // JournalID is 21 characters that follow from the night, a kind and a key, which tells those of one kind apart: the date and 60 bits of a
 // hash.
-func JournalID(date Date, kind, key string) string {
+func JournalID(date reconcile.Date, kind, key string) string {
 	sum := sha256.Sum256([]byte(date.String() + "|" + kind + "|" + key))
 	return strings.ReplaceAll(date.String(), "-", "") + "-" + strings.ToLower(base32.HexEncoding.EncodeToString(sum[:])[:12])
 }
 
 // newEntry begins an entry, with the ID of its kind and key.
-func newEntry(date Date, kind EntryKind, key, description string) JournalEntry {
+func newEntry(date reconcile.Date, kind EntryKind, key, description string) JournalEntry {
 	return JournalEntry{ID: JournalID(date, string(kind), key), Date: date, Kind: kind, Description: description}
 }
 
@@ -142,7 +144,7 @@ type Liability struct {
 }
 
 // PostOpening brings what there was before the first night into the books.
-func PostOpening(date Date, credits *big.Int, liabilities []Liability) []JournalEntry {
+func PostOpening(date reconcile.Date, credits *big.Int, liabilities []Liability) []JournalEntry {
 	e := newEntry(date, EntryOpening, "", "What was owed for credits before the first night")
 	for _, l := range liabilities {
 		e.add(OpeningBalances, l.Currency, l.Total)
@@ -162,7 +164,7 @@ type BookedPurchase struct {
 	TaxMinor              int64 // of that, owed to the tax office
 	FromBalanceMinor      int64 // of the amount, what an invoice took from the customer's balance; below 0: a debt that was paid with it
 	Currency              string
-	CompletedOn           Date
+	CompletedOn           reconcile.Date
 	Late                  bool
 }
 
@@ -174,7 +176,7 @@ func (p BookedPurchase) HasWindow() bool { return p.Kind == "credits" }
 
 // PostPurchase books a sale: it is owed to the customer, as a refund while its window is open, and its tax to the tax office. What the customer's
 // balance paid was owed to the customer before, and no charge will bring it.
-func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
+func PostPurchase(date reconcile.Date, p BookedPurchase) []JournalEntry {
 	kind, description := EntryPurchase, fmt.Sprintf("Purchase %s of %d credits", p.PurchaseID, p.Credits)
 	if p.Late {
 		kind, description = EntryLatePurchase, fmt.Sprintf("Purchase %s of %d credits, completed on %s, turned up late", p.PurchaseID, p.Credits, p.CompletedOn)
@@ -184,12 +186,12 @@ func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
 	owed := ContractLiability
 	switch {
 	case p.HasWindow():
-		owed, e.Clause = RefundLiability, ClauseUnusedCredits
+		owed, e.Clause = RefundLiability, reconcile.ClauseUnusedCredits
 	case !p.IsLot():
 		owed = SubscriptionLiability
 	}
 	if !p.HasWindow() {
-		e.Clause = ClauseSubscriptionFinal
+		e.Clause = reconcile.ClauseSubscriptionFinal
 	}
 	e.add(PurchaseClearing, p.Currency, big.NewInt(p.AmountMinor))
 	e.add(owed, p.Currency, big.NewInt(p.TaxMinor-p.AmountMinor))
@@ -202,14 +204,14 @@ func PostPurchase(date Date, p BookedPurchase) []JournalEntry {
 // windows. It is a reclassification and no revenue.
 type WindowChange struct {
 	Currency string
-	State    WindowState // "" where none was stated
-	Closed   bool        // else: open again
+	State    reconcile.WindowState // "" where none was stated
+	Closed   bool                  // else: open again
 	Count    int64
 	Amount   *big.Int
 }
 
 // PostWindowChange moves money between the two liabilities.
-func PostWindowChange(date Date, w WindowChange) []JournalEntry {
+func PostWindowChange(date reconcile.Date, w WindowChange) []JournalEntry {
 	state := string(w.State)
 	if state == "" {
 		state = "no longer there"
@@ -217,7 +219,7 @@ func PostWindowChange(date Date, w WindowChange) []JournalEntry {
 	key := fmt.Sprintf("%s|%s|%t", w.Currency, w.State, w.Closed)
 	what := map[bool]string{true: "closed unrefunded", false: "open again"}[w.Closed]
 	e := newEntry(date, EntryWindow, key, fmt.Sprintf("Refund windows %s (%s) of %d purchases", what, state, w.Count))
-	e.Clause = ClauseLateOrUsed
+	e.Clause = reconcile.ClauseLateOrUsed
 	if w.Closed {
 		e.move(RefundLiability, ContractLiability, w.Currency, w.Amount)
 	} else {
@@ -248,7 +250,7 @@ type RefundedLot struct {
 // charged beyond the lot is no part of it: PaymentBooks clears that when it goes back.
 // What the customer's balance had paid is owed to that again, as no refund of the charge brings it.
 // What had been used of the lot was revenue, and is no longer.
-func PostRefund(date Date, r RefundedLot) []JournalEntry {
+func PostRefund(date reconcile.Date, r RefundedLot) []JournalEntry {
 	kind, what := EntryRefund, "Refund of purchase "+r.PurchaseID
 	if r.Reversed {
 		kind, what = EntryRefundReversal, "Refund of purchase "+r.PurchaseID+" taken back"
@@ -258,7 +260,7 @@ func PostRefund(date Date, r RefundedLot) []JournalEntry {
 		what, key = what+", booked late", key+"|late"
 	}
 	e := newEntry(date, kind, key, what)
-	e.AccountID, e.Source, e.Clause = r.AccountID, r.PurchaseID, ClauseOriginalMethod
+	e.AccountID, e.Source, e.Clause = r.AccountID, r.PurchaseID, reconcile.ClauseOriginalMethod
 	paid := big.NewInt(r.PaidMinor)
 	charged := new(big.Int).Add(paid, big.NewInt(r.TaxMinor))
 	balance := within(big.NewInt(max(0, r.FromBalanceMinor)), charged)
@@ -305,7 +307,7 @@ type Movement struct {
 }
 
 // PostMovement turns usage into revenue at the lots' prices, and credit-backs back (clause 3.1).
-func PostMovement(date Date, m Movement) []JournalEntry {
+func PostMovement(date reconcile.Date, m Movement) []JournalEntry {
 	var all []JournalEntry
 	post := func(kind EntryKind, other AccountRole, amount *big.Int, clause, description string) {
 		e := newEntry(date, kind, m.Currency, description)
@@ -314,9 +316,9 @@ func PostMovement(date Date, m Movement) []JournalEntry {
 		all = append(all, e.entries()...)
 	}
 	post(EntryUsage, UsageRevenue, m.Usage, "", fmt.Sprintf("Credits used, at their lots' prices (%d debits in all currencies)", m.Debits))
-	post(EntryCreditBacks, UsageRevenue, m.CreditBacks, ClauseSystemFailure, fmt.Sprintf("Credits back for failed jobs (%d in all currencies)", m.CreditBackEntries))
+	post(EntryCreditBacks, UsageRevenue, m.CreditBacks, reconcile.ClauseSystemFailure, fmt.Sprintf("Credits back for failed jobs (%d in all currencies)", m.CreditBackEntries))
 	post(EntryAdjustments, CreditsTaken, m.Adjustments, "", "Credits taken by adjustments")
-	post(EntryReallocation, UsageRevenue, m.Reallocated, ClauseLateOrUsed, "Usage that refunded lots leave to the next ones")
+	post(EntryReallocation, UsageRevenue, m.Reallocated, reconcile.ClauseLateOrUsed, "Usage that refunded lots leave to the next ones")
 	post(EntryLateItems, UsageRevenue, m.LateItems, "", fmt.Sprintf("Late items (%d entries in all currencies)", m.LateEntries))
 	return all
 }
@@ -337,7 +339,7 @@ type RecognizedMove struct {
 
 // PostRecognized earns subscriptions by the day, and books what a refund takes back of one, what an invoice without a purchase moves in the
 // customer's balance, and tax that was not known when the sale was booked.
-func PostRecognized(date Date, m RecognizedMove) []JournalEntry {
+func PostRecognized(date reconcile.Date, m RecognizedMove) []JournalEntry {
 	opening := newEntry(date, EntryOpening, "subscriptions|"+m.Currency, fmt.Sprintf("What was owed for %d subscriptions before the first night", m.Opening))
 	e := newEntry(date, EntryEarned, m.Currency, fmt.Sprintf("Subscriptions earned by the day (%d)", m.Earning))
 	if m.SubjectID != "" {
@@ -353,7 +355,7 @@ func PostRecognized(date Date, m RecognizedMove) []JournalEntry {
 		opening.AccountID, opening.Source = m.AccountID, m.SubjectID
 		e.AccountID, e.Source = m.AccountID, m.SubjectID
 	}
-	opening.Clause, e.Clause = ClauseSubscriptionFinal, ClauseSubscriptionFinal
+	opening.Clause, e.Clause = reconcile.ClauseSubscriptionFinal, reconcile.ClauseSubscriptionFinal
 	opening.move(OpeningBalances, SubscriptionLiability, m.Currency, m.Opened)
 	e.move(CustomerBalances, SubscriptionLiability, m.Currency, m.Settled)
 	e.move(SubscriptionLiability, SubscriptionRevenue, m.Currency, m.Earned)
@@ -368,7 +370,7 @@ type CreditMovement struct {
 }
 
 // PostCredits books the night's credits as units of their own.
-func PostCredits(date Date, m CreditMovement) []JournalEntry {
+func PostCredits(date reconcile.Date, m CreditMovement) []JournalEntry {
 	e := newEntry(date, EntryCredits, "", "Credits granted and used")
 	for _, part := range []struct {
 		role   AccountRole
@@ -428,7 +430,7 @@ func StripeRole(category string) AccountRole {
 
 // PostStripe books movements of the balance at Stripe. Where a customer paid in another currency than it was settled in, the conversion
 // account stands between the two; what goes back at another rate than it came is an exchange difference.
-func PostStripe(date Date, a StripeActivity) []JournalEntry {
+func PostStripe(date reconcile.Date, a StripeActivity) []JournalEntry {
 	role, presented := stripeCounterpart(a.Category)
 	if !presented || a.PresentedCurrency == "" {
 		a.PresentedCurrency, a.Presented = a.Currency, a.Amount
@@ -440,7 +442,7 @@ func PostStripe(date Date, a StripeActivity) []JournalEntry {
 	e := newEntry(date, EntryStripe, strings.Join([]string{a.Category, a.Source, a.Currency, a.PresentedCurrency}, "|"), description)
 	e.Source = a.Source
 	if a.Category == "refund" {
-		e.Clause = ClauseOriginalMethod
+		e.Clause = reconcile.ClauseOriginalMethod
 	}
 	e.add(StripeBalance, a.Currency, a.Amount)
 	if a.PresentedCurrency == a.Currency {
@@ -460,7 +462,7 @@ func PostStripe(date Date, a StripeActivity) []JournalEntry {
 }
 
 // PostStripeBeforehand brings the balance that Stripe held before the books began into them.
-func PostStripeBeforehand(date Date, currency string, balance *big.Int) []JournalEntry {
+func PostStripeBeforehand(date reconcile.Date, currency string, balance *big.Int) []JournalEntry {
 	e := newEntry(date, EntryStripeBeforehand, currency, "Balance at Stripe before the first night")
 	e.move(StripeBalance, OpeningBalances, currency, balance)
 	return e.entries()
@@ -478,7 +480,7 @@ type MovedPayout struct {
 
 // PostPayoutState books that a payout reached the bank, or that one came back from there. What was on its way as the books began is on no account
 // of theirs: it comes out of the opening balances.
-func PostPayoutState(date Date, p MovedPayout) []JournalEntry {
+func PostPayoutState(date reconcile.Date, p MovedPayout) []JournalEntry {
 	kind, what := EntryPayoutArrived, "arrived at the bank"
 	debit, credit := Bank, PayoutsInTransit
 	if p.Beforehand {
@@ -499,12 +501,12 @@ func PostPayoutState(date Date, p MovedPayout) []JournalEntry {
 
 // PostDisputeWriteOff books what is known, since the journal had got there, of a dispute's money that is no longer to come back: lost, or the
 // loss taken back where a part or all of it came after all; and what differs only by the rates of the days.
-func PostDisputeWriteOff(date Date, disputeID, currency string, w DisputeWriteOff) []JournalEntry {
+func PostDisputeWriteOff(date reconcile.Date, disputeID, currency string, w reconcile.DisputeWriteOff) []JournalEntry {
 	e := newEntry(date, EntryDisputeLost, disputeID, "Dispute "+disputeID+" lost")
 	if w.LossMinor <= 0 {
 		e = newEntry(date, EntryStripe, "dispute|"+disputeID, "Dispute "+disputeID+" returned")
 	}
-	e.Source, e.Clause = disputeID, ClauseChargebackReinstating
+	e.Source, e.Clause = disputeID, reconcile.ClauseChargebackReinstating
 	e.move(DisputeLosses, DisputesReceivable, currency, big.NewInt(w.LossMinor))
 	e.move(ExchangeDifferences, DisputesReceivable, currency, big.NewInt(w.ExchangeMinor))
 	e.move(OpeningBalances, DisputesReceivable, currency, big.NewInt(w.BeforehandMinor))

@@ -1,4 +1,4 @@
-package reconcile
+package accounting
 
 import (
 	"fmt"
@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/hummingbytes/reconciler/reconcile"
 )
 
-var journalNight = Date{2026, 3, 14}
+var journalNight = reconcile.Date{Year: 2026, Month: 3, Day: 14}
 
 // posted is what entries come to, a line each.
 func posted(entries []JournalEntry) string {
@@ -82,10 +84,10 @@ func TestPosting(t *testing.T) {
 		"a purchase for nothing": {
 			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, Currency: "usd"}), ""},
 		"a window that closes is no revenue": {
-			PostWindowChange(journalNight, WindowChange{Currency: "jpy", State: WindowExpired, Closed: true, Count: 3, Amount: n(700)}),
+			PostWindowChange(journalNight, WindowChange{Currency: "jpy", State: reconcile.WindowExpired, Closed: true, Count: 3, Amount: n(700)}),
 			"refund_liability 700 jpy\ncontract_liability -700 jpy\n"},
 		"a window that opens again": {
-			PostWindowChange(journalNight, WindowChange{Currency: "jpy", State: WindowOpen, Count: 1, Amount: n(700)}),
+			PostWindowChange(journalNight, WindowChange{Currency: "jpy", State: reconcile.WindowOpen, Count: 1, Amount: n(700)}),
 			"contract_liability 700 jpy\nrefund_liability -700 jpy\n"},
 		"a window whose purchase is gone": {
 			PostWindowChange(journalNight, WindowChange{Currency: "jpy", Closed: true, Count: 1, Amount: n(700)}),
@@ -142,11 +144,11 @@ func TestPosting(t *testing.T) {
 			"payouts_in_transit 5000 usd\nopening_balances -5000 usd\n"},
 		"and came back after it had arrived": {PostPayoutState(journalNight, MovedPayout{PayoutID: "po", Currency: "usd", AmountMinor: 5000, Returned: true, WasPaid: true, Beforehand: true}),
 			"payouts_in_transit 5000 usd\nbank -5000 usd\n"},
-		"a lost chargeback":                  {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: 1000}), "dispute_losses 1000 usd\ndisputes_receivable -1000 usd\n"},
-		"a chargeback won after it was lost": {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: -1000}), "dispute_losses -1000 usd\ndisputes_receivable 1000 usd\n"},
-		"a chargeback won at another rate":   {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{ExchangeMinor: 50}), "disputes_receivable -50 usd\nexchange_differences 50 usd\n"},
-		"a chargeback from before the books": {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{BeforehandMinor: -1000}), "disputes_receivable 1000 usd\nopening_balances -1000 usd\n"},
-		"nothing new of a chargeback":        {PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{}), ""},
+		"a lost chargeback":                  {PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{LossMinor: 1000}), "dispute_losses 1000 usd\ndisputes_receivable -1000 usd\n"},
+		"a chargeback won after it was lost": {PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{LossMinor: -1000}), "dispute_losses -1000 usd\ndisputes_receivable 1000 usd\n"},
+		"a chargeback won at another rate":   {PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{ExchangeMinor: 50}), "disputes_receivable -50 usd\nexchange_differences 50 usd\n"},
+		"a chargeback from before the books": {PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{BeforehandMinor: -1000}), "disputes_receivable 1000 usd\nopening_balances -1000 usd\n"},
+		"nothing new of a chargeback":        {PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{}), ""},
 		"a refund at another rate": {PostStripe(journalNight, StripeActivity{Category: "refund", Source: "txn", Count: 1, Currency: "usd", Amount: n(-10900), Fee: n(0),
 			PresentedCurrency: "eur", Presented: n(-10000), AtChargeRate: n(-10833)}),
 			"stripe_balance -10900 usd\ncurrency_conversion 10833 usd\ncurrency_conversion -10000 eur\nrefund_clearing 10000 eur\nexchange_differences 67 usd\n"},
@@ -195,21 +197,21 @@ func TestEntriesSayWhatTheyAre(t *testing.T) {
 		entries []JournalEntry
 		want    string
 	}{
-		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 1000, Currency: "usd"}), "purchase|Purchase p of 100 credits|p|" + ClauseUnusedCredits},
-		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "subscription", Credits: 100, AmountMinor: 1000, Currency: "usd"}), "purchase|Purchase p of 100 credits|p|" + ClauseSubscriptionFinal},
+		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 1000, Currency: "usd"}), "purchase|Purchase p of 100 credits|p|" + reconcile.ClauseUnusedCredits},
+		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "subscription", Credits: 100, AmountMinor: 1000, Currency: "usd"}), "purchase|Purchase p of 100 credits|p|" + reconcile.ClauseSubscriptionFinal},
 		{PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: "credits", Credits: 100, AmountMinor: 1000, Currency: "usd", Late: true, CompletedOn: journalNight.AddDays(-3)}),
-			"late purchase|Purchase p of 100 credits, completed on 2026-03-11, turned up late|p|" + ClauseUnusedCredits},
-		{PostWindowChange(journalNight, WindowChange{Currency: "usd", Closed: true, Count: 2, Amount: n(10)}), "refund windows|Refund windows closed unrefunded (no longer there) of 2 purchases||" + ClauseLateOrUsed},
-		{PostWindowChange(journalNight, WindowChange{Currency: "usd", State: WindowExpired, Count: 2, Amount: n(10)}), "refund windows|Refund windows open again (expired) of 2 purchases||" + ClauseLateOrUsed},
-		{moved(RecognizedMove{Currency: "usd", Earning: 4, Earned: n(10)}), "subscriptions earned|Subscriptions earned by the day (4)||" + ClauseSubscriptionFinal},
-		{moved(RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", GivenBack: n(10)}), "subscription refunded|Refund of subscription charge p|p|" + ClauseSubscriptionFinal},
-		{moved(RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", Tax: n(10)}), "tax of an invoice|Tax of purchase p, known since it was booked|p|" + ClauseSubscriptionFinal},
-		{moved(RecognizedMove{SubjectID: "in", Currency: "usd", Settled: n(10), GivenBack: n(5)}), "customer balance|Invoice in and the customer's balance|in|" + ClauseSubscriptionFinal},
-		{stripe("refund", "txn", ""), "Stripe activity|At Stripe, refund txn|txn|" + ClauseOriginalMethod},
+			"late purchase|Purchase p of 100 credits, completed on 2026-03-11, turned up late|p|" + reconcile.ClauseUnusedCredits},
+		{PostWindowChange(journalNight, WindowChange{Currency: "usd", Closed: true, Count: 2, Amount: n(10)}), "refund windows|Refund windows closed unrefunded (no longer there) of 2 purchases||" + reconcile.ClauseLateOrUsed},
+		{PostWindowChange(journalNight, WindowChange{Currency: "usd", State: reconcile.WindowExpired, Count: 2, Amount: n(10)}), "refund windows|Refund windows open again (expired) of 2 purchases||" + reconcile.ClauseLateOrUsed},
+		{moved(RecognizedMove{Currency: "usd", Earning: 4, Earned: n(10)}), "subscriptions earned|Subscriptions earned by the day (4)||" + reconcile.ClauseSubscriptionFinal},
+		{moved(RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", GivenBack: n(10)}), "subscription refunded|Refund of subscription charge p|p|" + reconcile.ClauseSubscriptionFinal},
+		{moved(RecognizedMove{SubjectID: "p", IsPurchase: true, Currency: "usd", Tax: n(10)}), "tax of an invoice|Tax of purchase p, known since it was booked|p|" + reconcile.ClauseSubscriptionFinal},
+		{moved(RecognizedMove{SubjectID: "in", Currency: "usd", Settled: n(10), GivenBack: n(5)}), "customer balance|Invoice in and the customer's balance|in|" + reconcile.ClauseSubscriptionFinal},
+		{stripe("refund", "txn", ""), "Stripe activity|At Stripe, refund txn|txn|" + reconcile.ClauseOriginalMethod},
 		{stripe("charge_failure", "", "eur"), "Stripe activity|At Stripe, charge failure (3)||"},
-		{PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: 1}), "dispute lost|Dispute dp lost|dp|" + ClauseChargebackReinstating},
-		{PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{ExchangeMinor: 1}), "Stripe activity|Dispute dp returned|dp|" + ClauseChargebackReinstating},
-		{PostDisputeWriteOff(journalNight, "dp", "usd", DisputeWriteOff{LossMinor: -1}), "Stripe activity|Dispute dp returned|dp|" + ClauseChargebackReinstating},
+		{PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{LossMinor: 1}), "dispute lost|Dispute dp lost|dp|" + reconcile.ClauseChargebackReinstating},
+		{PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{ExchangeMinor: 1}), "Stripe activity|Dispute dp returned|dp|" + reconcile.ClauseChargebackReinstating},
+		{PostDisputeWriteOff(journalNight, "dp", "usd", reconcile.DisputeWriteOff{LossMinor: -1}), "Stripe activity|Dispute dp returned|dp|" + reconcile.ClauseChargebackReinstating},
 	} {
 		if len(c.entries) != 1 {
 			t.Fatalf("%d entries for %s", len(c.entries), c.want)
@@ -241,25 +243,25 @@ func TestEveryEntryBalances(t *testing.T) {
 		paid := rapid.Int64Range(0, math.MaxInt64).Draw(t, "paid")
 		yes := func(what string) bool { return rapid.Bool().Draw(t, what) }
 		currency := rapid.SampledFrom([]string{"usd", "jpy", "kwd", "ugx"}).Draw(t, "currency")
-		category := rapid.SampledFrom(append(ReportingCategories(), "unheard_of")).Draw(t, "category")
+		category := rapid.SampledFrom(append(reconcile.ReportingCategories(), "unheard_of")).Draw(t, "category")
 		var all []JournalEntry
 		for _, entries := range [][]JournalEntry{
 			PostOpening(journalNight, amount("credits"), []Liability{{currency, amount("total"), amount("refundable")}}),
 			PostPurchase(journalNight, BookedPurchase{PurchaseID: "p", Kind: rapid.SampledFrom([]string{"credits", "subscription"}).Draw(t, "kind"), Credits: paid % 3, AmountMinor: paid, TaxMinor: paid / 5, Currency: currency, Late: yes("late")}),
-			PostWindowChange(journalNight, WindowChange{Currency: currency, State: WindowUsed, Closed: yes("closed"), Amount: amount("window")}),
+			PostWindowChange(journalNight, WindowChange{Currency: currency, State: reconcile.WindowUsed, Closed: yes("closed"), Amount: amount("window")}),
 			PostMovement(journalNight, Movement{Currency: currency, Usage: amount("usage"), CreditBacks: amount("backs"), Adjustments: amount("adjusted"), Reallocated: amount("moved"), LateItems: amount("late")}),
 			PostRefund(journalNight, RefundedLot{PurchaseID: "p", Currency: currency, PaidMinor: paid / 2, TaxMinor: paid / 9, ValueBefore: amount("before"), ValueAfter: amount("after"), WasRefundable: yes("refundable"), WithheldMinor: rapid.Int64Range(-1, math.MaxInt64).Draw(t, "refund"), Reversed: yes("reversed"), Late: yes("late refund")}),
 			PostCredits(journalNight, CreditMovement{amount("a"), amount("b"), amount("c"), amount("d"), amount("e"), amount("f"), amount("g")}),
 			PostStripe(journalNight, StripeActivity{Category: category, Currency: currency, Amount: amount("stripe"), Fee: amount("fee"), PresentedCurrency: "usd", Presented: amount("presented"),
 				AtChargeRate: amount("at the charge's rate")}),
 			PostPaymentClearing(journalNight, PaymentBooks{SubjectID: "p", Currency: currency, Sold: amount("sold"), Brought: amount("brought"), Payable: amount("payable"), Refunded: amount("refunded"),
-				Changed: amount("changed"), Lost: amount("lost"), Resolved: []ResolvedDifference{{ChargeAmountMismatch, ResolvedAccepted, amount("resolved")}}},
+				Changed: amount("changed"), Lost: amount("lost"), Resolved: []ResolvedDifference{{reconcile.ChargeAmountMismatch, reconcile.ResolvedAccepted, amount("resolved")}}},
 				PaymentBooks{Sold: amount("sold before"), Brought: amount("brought before"), Payable: amount("payable before"), Refunded: amount("refunded before"), Changed: amount("changed before"), Lost: amount("lost before")}.Clearing()),
 			PostRecognized(journalNight, RecognizedMove{SubjectID: rapid.SampledFrom([]string{"", "p"}).Draw(t, "subject"), IsPurchase: yes("purchase"), Currency: currency, Opened: amount("opened"),
 				Settled: amount("settled"), Earned: amount("earned"), Tax: amount("tax"), GivenBack: amount("given back")}),
 			PostStripeBeforehand(journalNight, currency, amount("held")),
 			PostPayoutState(journalNight, MovedPayout{"po", currency, paid, yes("returned"), yes("was paid"), yes("beforehand")}),
-			PostDisputeWriteOff(journalNight, "dp", currency, DisputeWriteOff{
+			PostDisputeWriteOff(journalNight, "dp", currency, reconcile.DisputeWriteOff{
 				LossMinor: rapid.Int64().Draw(t, "lost"), ExchangeMinor: rapid.Int64().Draw(t, "exchange"), BeforehandMinor: rapid.Int64().Draw(t, "beforehand"),
 			}),
 		} {
