@@ -36,7 +36,7 @@ var longQuarter = flag.Bool("long", false, "run the long form: a whole quarter w
 
 // business is a simulated one with every kind of difference, its nights run.
 type business struct {
-	*testing.T
+	testing.TB
 	db     *testdb.DB
 	folder string
 	// where Stripe is, and the key to read there
@@ -47,10 +47,10 @@ type business struct {
 	nights []reconcile.Date
 }
 
-func newBusiness(t *testing.T, start reconcile.Date, nights int) *business {
+func newBusiness(t testing.TB, start reconcile.Date, nights int) *business {
 	t.Helper()
 	ctx := context.Background()
-	b := &business{T: t, db: testdb.New(t), folder: t.TempDir()}
+	b := &business{TB: t, db: testdb.New(t), folder: t.TempDir()}
 	policies, err := policyfile.Default()
 	b.must(err)
 	holidays, err := calendar.ByName("us-federal")
@@ -296,7 +296,7 @@ func (b *business) clears(m reconcile.Month, at time.Time) {
 
 // signs closes, reviews, tampers with and reopens a month.
 func (b *business) signs(m reconcile.Month, at time.Time) {
-	ctx, t := context.Background(), b.T
+	ctx, t := context.Background(), b.TB
 	all := []month.Acceptance{{What: month.All, Reason: "planted"}}
 	_, err := b.office.Close(ctx, m, "Ana Ruiz", nil, at)
 	var open *month.OpenErrors
@@ -409,4 +409,21 @@ func (b *business) verified(m reconcile.Month, changed string) {
 	if changed != "" && len(faults) == 0 {
 		b.Errorf("%s was changed, and verify does not find it", changed)
 	}
+}
+
+// A month is put together, built and compared with what is published, which is the same.
+func BenchmarkDraft(b *testing.B) {
+	business := newBusiness(b, reconcile.Date{Year: 2026, Month: 3, Day: 1}, 31)
+	m := reconcile.Month{Year: 2026, Month: 3}
+	at := time.Date(2026, 4, 2, 8, 0, 0, 0, time.UTC)
+	first, err := business.office.Draft(context.Background(), m, at)
+	business.must(err)
+	business.db.MustExec("ANALYZE")
+	for b.Loop() {
+		if again, err := business.office.Draft(context.Background(), m, at); err != nil || again.Revision != first.Revision {
+			b.Fatal(again.Revision, err)
+		}
+	}
+	b.ReportMetric(float64(len(first.Input.Items)), "items/op")
+	b.ReportMetric(float64(len(first.Input.Nights)), "nights/op")
 }
