@@ -98,7 +98,7 @@ func explainsTheTrail(t *testing.T, db *testdb.DB, folder string) {
 	}
 	for _, query := range []string{trail.Account, strings.ToUpper(trail.Email)} {
 		told := explained(query)
-		for _, want := range []string{trail.Account, trail.Purchase, "Charges at Stripe", "Balance by grant", "Last jobs", "Refund requests", "Refunds at Stripe", "Disputes", "Open breaks"} {
+		for _, want := range []string{trail.Account, trail.Purchase, "Charges at Stripe", "Subscriptions and their access", "Balance by grant", "Last jobs", "Refund requests", "Refunds at Stripe", "Disputes", "Open breaks"} {
 			if !strings.Contains(told, want) {
 				t.Errorf("explain %s lacks %q:\n%s", query, want, told)
 			}

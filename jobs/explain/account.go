@@ -29,7 +29,7 @@ func (a account) page(ctx context.Context, store *postgres.Store, now time.Time)
 		Rows:    [][]Cell{{text(a.ID), text(a.Email), text(a.Status), instant(a.CreatedAt), credits(a.Credits)}}}}
 	lots := func(ctx context.Context, store *postgres.Store) (Section, error) { return a.lots(ctx, store, now) }
 	requests := func(ctx context.Context, store *postgres.Store) (Section, error) { return a.requests(ctx, store, now) }
-	for _, part := range []func(context.Context, *postgres.Store) (Section, error){a.purchases, a.charges, lots, a.jobs, requests, a.refunds, a.disputes, a.breaks} {
+	for _, part := range []func(context.Context, *postgres.Store) (Section, error){a.purchases, a.charges, a.subscriptions, lots, a.jobs, requests, a.refunds, a.disputes, a.breaks} {
 		section, err := part(ctx, store)
 		if err != nil {
 			return nil, err
@@ -96,6 +96,20 @@ func (a account) charges(ctx context.Context, store *postgres.Store) (Section, e
 	var err error
 	section.Rows, err = rows(ctx, store, "explain/account_charges", a.args(postgres.Args{"email": a.Email}), func(c charge) []Cell {
 		return []Cell{text(c.ID), text(c.PurchaseID), instant(c.CreatedAt), words(c.Method), amount(sql.NullString{String: c.Amount, Valid: true}, c.Currency), amount(c.Refunded, c.Currency), text(c.What)}
+	})
+	return section, err
+}
+
+func (a account) subscriptions(ctx context.Context, store *postgres.Store) (Section, error) {
+	section := Section{Key: "subscriptions", Title: "Subscriptions and their access", Empty: "no subscriptions", Columns: []Column{{"id", "Subscription"}, {"plan", "Plan"}, {"status", "Status"},
+		{"current_period_start", "Period from"}, {"current_period_end", "To"}, {"cancel_requested_at", "Canceled"}, {"access_ends_at", "Access ends"}, {"at_stripe", "At Stripe"}}}
+	type subscription struct {
+		ID, Plan, Status, AtStripe                                            string
+		CurrentPeriodStart, CurrentPeriodEnd, AccessEndsAt, CancelRequestedAt *time.Time
+	}
+	var err error
+	section.Rows, err = rows(ctx, store, "explain/account_subscriptions", a.args(nil), func(s subscription) []Cell {
+		return []Cell{text(s.ID), text(s.Plan), words(s.Status), instant(s.CurrentPeriodStart), instant(s.CurrentPeriodEnd), instant(s.CancelRequestedAt), instant(s.AccessEndsAt), words(s.AtStripe)}
 	})
 	return section, err
 }

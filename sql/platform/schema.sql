@@ -98,6 +98,7 @@ CREATE TABLE platform.subscriptions (
     access_ends_at         timestamptz
 );
 CREATE INDEX subscriptions_stripe ON platform.subscriptions (stripe_subscription_id);
+CREATE INDEX subscriptions_account ON platform.subscriptions (account_id); -- for explain of an account
 
 CREATE TABLE platform.subscription_changes (
     id                text PRIMARY KEY,
