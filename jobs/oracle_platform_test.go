@@ -3,12 +3,15 @@ package jobs_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
 // The platform's tables in memory. A pointer is a column that can be null, by contract or because the row breaks it.
@@ -204,9 +207,16 @@ func (p *platform) add(more platform) {
 	p.Requests = append(p.Requests, more.Requests...)
 }
 
-// load copies the rows into the platform's tables.
+// load copies the rows into the platform's tables. No distributed table takes a row without an account: there it has an empty one, which breaks
+// the contract as well.
 func (p platform) load(t testing.TB, db *sqlx.DB) {
 	t.Helper()
+	of := func(account *string) any {
+		if account == nil && os.Getenv(testdb.CitusVariable) != "" {
+			return ""
+		}
+		return account
+	}
 	copyRows(t, db, "accounts", []string{"id", "email", "status", "created_at"}, len(p.Accounts), func(i int) []any {
 		r := p.Accounts[i]
 		return []any{r.ID, r.Email, r.Status, r.CreatedAt}
@@ -219,12 +229,12 @@ func (p platform) load(t testing.TB, db *sqlx.DB) {
 	copyRows(t, db, "jobs", []string{"id", "account_id", "kind", "model", "status", "failure_code", "credit_cost", "created_at", "finished_at"},
 		len(p.Jobs), func(i int) []any {
 			r := p.Jobs[i]
-			return []any{r.ID, r.AccountID, r.Kind, r.Model, r.Status, r.FailureCode, r.CreditCost, r.CreatedAt, r.FinishedAt}
+			return []any{r.ID, of(r.AccountID), r.Kind, r.Model, r.Status, r.FailureCode, r.CreditCost, r.CreatedAt, r.FinishedAt}
 		})
 	copyRows(t, db, "credit_entries", []string{"id", "account_id", "kind", "credits", "purchase_id", "job_id", "created_at"},
 		len(p.Entries), func(i int) []any {
 			r := p.Entries[i]
-			return []any{r.ID, r.AccountID, r.Kind, r.Credits, r.PurchaseID, r.JobID, r.CreatedAt}
+			return []any{r.ID, of(r.AccountID), r.Kind, r.Credits, r.PurchaseID, r.JobID, r.CreatedAt}
 		})
 	copyRows(t, db, "refund_requests", []string{"id", "account_id", "kind", "account_email", "purchase_id", "job_id", "invoice_id", "stated_date",
 		"stated_amount_minor", "stated_currency", "reason", "status", "requested_at", "decided_at"}, len(p.Requests), func(i int) []any {

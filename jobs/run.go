@@ -58,6 +58,7 @@ func (w *Worker) steps(o runOptions) []step {
 // and are an integrity error all the same.
 func (w *Worker) report(ctx context.Context, n *night.Night, read *source.Reading, o runOptions) (night.Counts, error) {
 	counts, booksErr := books.Close(ctx, n, read)
+	booksErr = read.Doubt(ctx, n, booksErr)
 	if booksErr != nil && !errors.As(booksErr, &books.UntiedBooks{}) {
 		return counts, booksErr
 	}
@@ -353,7 +354,7 @@ func (w *Worker) runStep(ctx context.Context, n *night.Night, read *source.Readi
 	}
 	started := n.Now()
 	counts, err := runSafely(ctx, n, read, step)
-	if err != nil {
+	if err = read.Doubt(ctx, n, err); err != nil {
 		err = fmt.Errorf("night %s: %s: %w", n.Date, step.name, err)
 	}
 	took := n.Now().Sub(started)

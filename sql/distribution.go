@@ -13,59 +13,67 @@ import (
 	"github.com/lib/pq"
 )
 
-// Placement is where the rows of a table are on a database that Citus distributes: on the node of the account that Column names, or, where
-// Column is empty, on all nodes: a reference table.
+// Placement is where the rows of a table are on a database that Citus distributes.
 type Placement struct {
-	Table  string
+	Table string
+	On    Place
+	// Column names the account whose node has the rows of a table that is on Nodes.
 	Column string
-	// IsLocal: no statement reads it together with others, and it stays on the coordinator.
-	IsLocal bool
 }
+
+// Place is what a Placement says of a table.
+type Place string
+
+// The places.
+const (
+	Nodes       Place = "distributed"
+	Everywhere  Place = "a reference table"                  // a copy on every node
+	Coordinator Place = "on the coordinator, as Citus's own" // nodes are sent what they need of it
+	Local       Place = "local"                              // where nothing is distributed, and for what no statement reads together with others
+	Otherwise   Place = "distributed in another way"
+)
 
 // byAccount is what nearly all big tables are distributed by, so that what belongs to an account is on one node.
 const byAccount = "account_id"
 
 func (p Placement) String() string {
-	switch {
-	case p.IsLocal:
-		return "local"
-	case p.Column != "":
-		return "distributed by " + p.Column
-	default:
-		return "a reference table"
+	if p.Column != "" {
+		return string(p.On) + " by " + p.Column
 	}
+	return string(p.On)
 }
 
-// Placements is the layout of the worker's tables. A table comes after those that its foreign keys refer to.
+// Placements is the layout of the worker's tables.
 //
 // What grows with jobs and entries of the ledger is distributed: what a night reads of them account by account, where each account stands, and
-// the jobs that failed. What grows with purchases, requests and exceptions, Stripe's objects and totals are reference tables: they are joined by
-// ids of all kinds, and a join on a node is dear only with what is not on it. No foreign key leads from a distributed table to a reference
-// table, which Citus would make transactions pay for with one connection a node.
+// the jobs that failed. What grows with purchases, requests and exceptions, Stripe's objects and totals stays on the coordinator, where people and
+// reports read it: a copy on every node would have each write wait for all of them, a role that only adds rows could not, and what a night reads
+// to write there would be locked against the platform. No foreign key leads from one kind of table to another.
 var Placements = slices.Concat(
-	placed(byAccount, "account_jobs", "account_ledger", "account_moves", "account_entries", "account_entries_before", "account_positions", "credit_backs"),
-	placed("", "runs", "control_totals", "input_totals", "policy_versions", "failure_classes", "rescans", "time_zone", "morning_messages",
-		"rejects", "late_items", "findings", "candidates", "breaks", "break_events", "break_work", "audit_links", "audit_changes"),
-	placed("", "stripe_accounts", "stripe_activity", "stripe_balance_transactions", "stripe_balances", "stripe_captures", "stripe_cash", "stripe_charges",
+	placed(Nodes, byAccount, "account_jobs", "account_ledger", "account_moves", "account_entries", "account_entries_before", "account_positions", "credit_backs", "late_items"),
+	placed(Coordinator, "", "runs", "control_totals", "input_totals", "policy_versions", "failure_classes", "rescans", "time_zone", "morning_messages",
+		"findings", "candidates", "breaks", "break_events", "break_work", "audit_links", "audit_changes"),
+	placed(Coordinator, "", "stripe_accounts", "stripe_activity", "stripe_balance_transactions", "stripe_balances", "stripe_captures", "stripe_cash", "stripe_charges",
 		"stripe_disputes", "stripe_invoice_lines", "stripe_invoices", "stripe_late", "stripe_payment_intents", "stripe_payouts", "stripe_refunds",
 		"stripe_states", "stripe_subscriptions", "stripe_syncs", "stripe_watermarks", "stripe_checks", "payout_tie_outs"),
-	placed("", "request_matches", "refund_windows", "refund_decisions", "refunded_lots", "notifications",
+	placed(Coordinator, "", "request_matches", "refund_windows", "refund_decisions", "refunded_lots", "notifications",
 		"refund_switch", "refund_leases", "refund_plans", "refund_approvals", "refund_trips", "refund_plan_items", "refund_intents", "refund_events"),
-	placed("", "dispute_cases", "platform_states", "subscription_checks", "subscription_positions"),
-	placed("", "booked_purchases", "journal_lines", "book_closings", "ledger_balances", "ledger_before", "liability_split", "liability_steps",
+	placed(Coordinator, "", "dispute_cases", "platform_states", "subscription_checks", "subscription_positions"),
+	placed(Coordinator, "", "booked_purchases", "journal_lines", "book_closings", "ledger_balances", "ledger_before", "liability_split", "liability_steps",
 		"night_figures", "publications", "roll_forward", "month_publications", "periods", "period_reviews", "period_acceptances"),
-	[]Placement{{Table: "schema_migrations", IsLocal: true}},
+	placed(Everywhere, "", "rejects"),
+	placed(Local, "", "schema_migrations"),
 )
 
 // PlatformPlacements is the layout of the platform's tables. A refund request may have no account, which could not be distributed by it anyway.
 var PlatformPlacements = slices.Concat(
-	placed(byAccount, "jobs", "credit_entries"),
-	placed("", "accounts", "purchases", "refund_requests", "subscriptions", "subscription_changes"),
+	placed(Nodes, byAccount, "jobs", "credit_entries"),
+	placed(Everywhere, "", "accounts", "purchases", "refund_requests", "subscriptions", "subscription_changes"),
 )
 
-func placed(column string, tables ...string) (placements []Placement) {
+func placed(on Place, column string, tables ...string) (placements []Placement) {
 	for _, table := range tables {
-		placements = append(placements, Placement{Table: table, Column: column})
+		placements = append(placements, Placement{Table: table, On: on, Column: column})
 	}
 	return placements
 }
@@ -111,27 +119,16 @@ type Node struct {
 type Placed struct {
 	Schema, Relation string
 	Kind             string // as pg_class has it
-	How              string // local, distributed, reference, otherwise
+	On               Place
 	Column           string // that it is distributed by
 	Colocation       int64  // the same number: rows of one account are on one node; 0: not distributed
 	Shards           int
 }
 
-func (p Placed) String() string {
-	switch p.How {
-	case "distributed":
-		return "distributed by " + p.Column
-	case "reference":
-		return "a reference table"
-	case "local":
-		return "local"
-	default:
-		return "distributed in another way"
-	}
-}
+func (p Placed) String() string { return Placement{On: p.On, Column: p.Column}.String() }
 
 // is says whether it is placed as it should be.
-func (p Placed) is(wanted Placement) bool { return p.String() == wanted.String() }
+func (p Placed) is(wanted Placement) bool { return p.On == wanted.On && p.Column == wanted.Column }
 
 // DescribeCluster is nil for a database without the extension.
 func DescribeCluster(ctx context.Context, db *sql.DB, sourceSchema string) (*Cluster, error) {
@@ -156,7 +153,7 @@ func DescribeCluster(ctx context.Context, db *sql.DB, sourceSchema string) (*Clu
 	}
 	if err := each(ctx, db, placementsText, []any{sourceSchema}, func(rows *sql.Rows) error {
 		var p Placed
-		err := rows.Scan(&p.Schema, &p.Relation, &p.Kind, &p.How, &p.Column, &p.Colocation, &p.Shards)
+		err := rows.Scan(&p.Schema, &p.Relation, &p.Kind, &p.On, &p.Column, &p.Colocation, &p.Shards)
 		c.Placed = append(c.Placed, p)
 		return err
 	}); err != nil {
@@ -226,7 +223,7 @@ func (c *Cluster) Find(schema, relation string) (Placed, bool) {
 
 // IsDistributed says whether anything of the worker's or the platform's is.
 func (c *Cluster) IsDistributed() bool {
-	return slices.ContainsFunc(c.Placed, func(p Placed) bool { return p.How != "local" })
+	return slices.ContainsFunc(c.Placed, func(p Placed) bool { return p.On != Local })
 }
 
 // Misplaced are the tables of one side that are not where the layout has them. Relations of the platform that are views are judged by nobody
@@ -236,7 +233,7 @@ func (c *Cluster) misplaced(schema string, layout []Placement) (local []Placemen
 		p, ok := c.Find(schema, wanted.Table)
 		switch {
 		case !ok || p.is(wanted) || p.Kind == "v":
-		case p.How == "local":
+		case p.On == Local:
 			local = append(local, wanted)
 		default:
 			otherwise = append(otherwise, p)
@@ -274,19 +271,22 @@ func (c *Cluster) shards() string {
 // place is the statement that places a table.
 func (c *Cluster) place(schema string, p Placement) string {
 	name := pq.QuoteLiteral(pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(p.Table))
-	if p.Column == "" {
+	switch p.On {
+	case Everywhere:
 		return "SELECT create_reference_table(" + name + ")"
+	case Coordinator: // with what foreign keys connect it to, so that it may be there already
+		return "SELECT citus_add_local_table_to_metadata(" + name + ", cascade_via_foreign_keys => true)" +
+			" WHERE NOT EXISTS (SELECT FROM pg_dist_partition WHERE logicalrelid = " + name + "::regclass)"
+	default:
+		return "SELECT create_distributed_table(" + name + ", " + pq.QuoteLiteral(p.Column) + c.shards() + ")"
 	}
-	return "SELECT create_distributed_table(" + name + ", " + pq.QuoteLiteral(p.Column) + c.shards() + ")"
 }
 
 // OursToPlace is what places those of the worker's tables that are not placed yet, one statement each.
 func (c *Cluster) OursToPlace() (statements []string) {
 	local, _ := c.MisplacedOurs()
 	for _, p := range local {
-		if !p.IsLocal {
-			statements = append(statements, c.place(ourSchema, p))
-		}
+		statements = append(statements, c.place(ourSchema, p))
 	}
 	return statements
 }

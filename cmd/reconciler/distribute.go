@@ -21,7 +21,7 @@ func newDistributeCommand(s *cli.Settings) *cobra.Command {
 		Use:   "distribute",
 		Short: "Spread the tables over the nodes of a Citus cluster",
 		Long: `distribute places the worker's tables on the nodes of a Citus cluster: what grows with jobs and the ledger is distributed by account_id, all
-else is a reference table, a copy on every node. It places what migrate has made, so run it after migrate, and again after each later one; what is placed
+else stays on the coordinator, made known to Citus. It places what migrate has made, so run it after migrate, and again after each later one; what is placed
 already stays as it is. No night may be at work meanwhile: distributing locks the tables.
 
 The platform's tables are their owner's: the statements that place them are printed, and left to the owner to run. Their unique keys have to

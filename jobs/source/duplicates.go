@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
@@ -38,9 +39,34 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 	night := *n
 	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) })
 	if len(known) > 0 {
+		if known, err = exceptOnNodes(ctx, n, known, surplus); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(known) > 0 {
 		night.Store, err = n.Store.WithAmbiguous(known)
 	}
 	return &night, surplus, err
+}
+
+// exceptOnNodes leaves out the relations that a cluster distributes by account, and refuses a night that has an id of theirs twice: the two rows are on
+// accounts of different nodes, none of which can tell by itself which of them came first.
+func exceptOnNodes(ctx context.Context, n *night.Night, relations []string, surplus []surplusRows) ([]string, error) {
+	cluster, err := queries.DescribeCluster(ctx, n.Store.DB(), n.Store.SourceSchema())
+	if err != nil || cluster == nil {
+		return relations, err
+	}
+	isOnNodes := func(relation string) bool {
+		p, _ := cluster.Find(n.Store.SourceSchema(), relation)
+		return p.On == queries.Nodes
+	}
+	for _, s := range surplus {
+		if isOnNodes(s.relation) {
+			return nil, fmt.Errorf("%w: ids of %s are on two accounts, with %s rows too many, and nodes can't tell which came first: reconciler.rejects names them; "+
+				"rename or remove one of each", night.ErrIntegrity, s.relation, s.rows)
+		}
+	}
+	return slices.DeleteFunc(relations, isOnNodes), nil
 }
 
 // surplusRows are how many rows of a relation don't count because another one has the same id.

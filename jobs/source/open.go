@@ -66,7 +66,10 @@ func (n *reader) open(ctx context.Context) error {
 	if err := n.Store.InTx(ctx, night.MatchingTx, n.compareJobs); err != nil {
 		return err
 	}
-	return n.Store.InTx(ctx, night.MatchingTx, n.noteReading)
+	if err := n.Store.InTx(ctx, night.MatchingTx, n.noteReading); err != nil {
+		return err
+	}
+	return n.analyzeMoves(ctx)
 }
 
 // noteReading names the rows that break the contract, keeps totals of the others for later nights, and finds the accounts that they have moved.
@@ -96,18 +99,15 @@ func (n *reader) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 	for _, surplus := range n.surplus {
 		controls.Add("source "+surplus.relation+", rows beyond the first of an id", "rows", surplus.rows, "0", "0", surplus.rows)
 	}
-	var counts []struct {
-		Relation   string
-		Rows, Kept numbers.Number
-	}
-	if err := tx.Select(ctx, &counts, "rejects/counts", nil); err != nil {
+	counts, err := countRows(ctx, tx)
+	if err != nil {
 		return err
 	}
-	seen := map[string]struct{ rows, kept numbers.Number }{}
+	n.Reading.rows = map[string]relationRows{}
 	rejected := map[string]numbers.Number{}
 	var broken []string // most nights keep the contract, and are read once
 	for _, c := range counts {
-		seen[c.Relation], rejected[c.Relation] = struct{ rows, kept numbers.Number }{c.Rows, c.Kept}, "0"
+		n.Reading.rows[c.Relation], rejected[c.Relation] = c, "0"
 		if c.Rows != c.Kept {
 			broken = append(broken, c.Relation)
 		}
@@ -126,7 +126,7 @@ func (n *reader) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 	}
 	for _, source := range queries.SourceRelations {
 		relation, rejected := source.Name, rejected[source.Name]
-		rows, kept := seen[relation].rows, seen[relation].kept
+		rows, kept := n.Reading.rows[relation].Rows, n.Reading.rows[relation].Kept
 		if relation == "subscriptions" {
 			if rejected == "0" {
 				continue // how many there are changes from day to day, and a rerun of an old night must not

@@ -16,6 +16,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	queries "github.com/hummingbytes/reconciler/sql"
 )
 
 const (
@@ -44,6 +45,7 @@ type Reading struct {
 	LedgerChanged   bool
 	BaselineChecked bool    // what arrived from before the night that opened the books has been looked for
 	counted         *Totals // what count has found
+	rows            map[string]relationRows
 }
 
 // read reads the night's jobs and ledger once, account by account; all that any step of the night needs of all the rows follows from this.
@@ -127,10 +129,16 @@ func (n *reader) findMoves(ctx context.Context, tx *postgres.Tx) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// analyzeMoves has the planner know of the accounts that moved, once they are committed: whoever owns a table gathers its statistics, and nodes refuse
+// that within a transaction in which somebody else has written to it.
+func (n *reader) analyzeMoves(ctx context.Context) error {
 	if n.Run.Few {
 		return nil
 	}
-	_, err = tx.Exec(ctx, "reading/analyze_moves", nil)
+	_, err := n.Store.Exec(ctx, "reading/analyze_moves", postgres.Args{"is_committed": !n.Run.Rehearsal})
 	return err
 }
 
@@ -246,6 +254,51 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 	}
 	r.counted = &Totals{Jobs: now.Jobs, Cost: now.Cost, Debits: now.Debits.Plus(now.LateDebits)}
 	return *r.counted, nil
+}
+
+// Doubt is what a step has failed with, but ErrStillWritten instead of an ErrIntegrity where the source is no longer what was read. The one snapshot of
+// one server would not show a step what is committed meanwhile; the nodes of a cluster, each with a snapshot of its own, may show it a part.
+func (r *Reading) Doubt(ctx context.Context, n *night.Night, failed error) error {
+	if !errors.Is(failed, night.ErrIntegrity) {
+		return failed
+	}
+	r.counted = nil
+	_, err := r.Count(ctx, n)
+	if err == nil {
+		err = r.recount(ctx, n)
+	}
+	if errors.Is(err, ErrStillWritten) {
+		return fmt.Errorf("%w; until then: %v", err, failed) // which is no ErrIntegrity
+	}
+	return failed
+}
+
+// relationRows are how many rows of a relation a night looks at, and how many of them keep the contract.
+type relationRows struct {
+	Relation   string
+	Rows, Kept numbers.Number
+}
+
+func countRows(ctx context.Context, q postgres.Querier) (counts []relationRows, err error) {
+	err = q.Select(ctx, &counts, "rejects/counts", nil)
+	return counts, err
+}
+
+// recount compares what is not read once, but by each step for itself, with what there was of it when the night was read.
+func (r *Reading) recount(ctx context.Context, n *night.Night) error {
+	counts, err := countRows(ctx, n.Store)
+	if err != nil {
+		return err
+	}
+	for _, now := range counts {
+		relation := queries.SourceRelations[slices.IndexFunc(queries.SourceRelations, func(s queries.SourceRelation) bool { return s.Name == now.Relation })]
+		if relation.WasRead() || relation.Name == "subscriptions" { // counted by Count; as they are today
+			continue
+		}
+		err = errors.Join(err, StillTheSame("rows of "+now.Relation, r.rows[now.Relation].Rows, now.Rows),
+			StillTheSame("rows of "+now.Relation+" that keep the contract", r.rows[now.Relation].Kept, now.Kept))
+	}
+	return err
 }
 
 // StillTheSame fails with ErrStillWritten unless what is counted now is what was read.

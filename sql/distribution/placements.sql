@@ -2,9 +2,9 @@
 SELECT n.nspname AS schema, c.relname AS relation, c.relkind::text AS kind,
        CASE WHEN p.logicalrelid IS NULL THEN 'local'
             WHEN p.partmethod = 'h' THEN 'distributed'
-            WHEN p.partmethod = 'n' AND p.repmodel = 't' THEN 'reference'
-            WHEN p.partmethod = 'n' AND p.colocationid = 0 THEN 'local'
-            ELSE 'otherwise' END AS placed,
+            WHEN p.partmethod = 'n' AND p.repmodel = 't' THEN 'a reference table'
+            WHEN p.partmethod = 'n' AND p.colocationid = 0 THEN 'on the coordinator, as Citus''s own'
+            ELSE 'distributed in another way' END AS placed,
        CASE WHEN p.partmethod = 'h' THEN column_to_column_name(p.logicalrelid, p.partkey) ELSE '' END AS "column",
        CASE WHEN p.partmethod = 'h' THEN p.colocationid ELSE 0 END AS colocation,
        coalesce((SELECT o.shardcount FROM pg_dist_colocation o WHERE p.partmethod = 'h' AND o.colocationid = p.colocationid), 0) AS shards

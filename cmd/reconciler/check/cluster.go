@@ -39,7 +39,7 @@ func (c *checkup) distribution(ctx context.Context, store *postgres.Store, schem
 	}
 	local, otherwise := cluster.MisplacedOurs()
 	for _, p := range local {
-		otherwise = append(otherwise, sql.Placed{Schema: "reconciler", Relation: p.Table, How: "local"})
+		otherwise = append(otherwise, sql.Placed{Schema: "reconciler", Relation: p.Table, On: sql.Local})
 	}
 	if len(otherwise) > 0 {
 		c.add(check, Failed, distributeFirst, "%s", Misplaced(otherwise))
@@ -47,19 +47,17 @@ func (c *checkup) distribution(ctx context.Context, store *postgres.Store, schem
 	}
 	local, otherwise = cluster.MisplacedPlatform()
 	for _, p := range local {
-		otherwise = append(otherwise, sql.Placed{Schema: store.SourceSchema(), Relation: p.Table, How: "local"})
+		otherwise = append(otherwise, sql.Placed{Schema: store.SourceSchema(), Relation: p.Table, On: sql.Local})
 	}
 	if len(otherwise) > 0 {
 		c.add(check, Failed, "the owner of the platform's tables runs what this prints: reconciler distribute --dry-run", "%s", Misplaced(otherwise))
 		return
 	}
 	first, apart := sql.Placed{}, []string{}
-	distributed, copied := 0, 0
+	distributed := 0
 	for _, p := range cluster.Placed {
 		switch {
-		case p.How == "reference":
-			copied++
-		case p.How != "distributed":
+		case p.On != sql.Nodes:
 		case distributed == 0:
 			first, distributed = p, 1
 		default:
@@ -74,8 +72,8 @@ func (c *checkup) distribution(ctx context.Context, store *postgres.Store, schem
 			apart[0], first.Schema, first.Relation), "rows of one account are on different nodes: %s", cli.FirstOf(apart))
 		return
 	}
-	c.add(check, OK, "", "Citus %s on %s: %s distributed by account in %s, %d copied to every node", cluster.Version, cli.Counted(len(cluster.Nodes), "node"),
-		cli.Counted(distributed, "table"), cli.Counted(first.Shards, "shard"), copied)
+	c.add(check, OK, "", "Citus %s on %s: %s distributed by account in %s", cluster.Version, cli.Counted(len(cluster.Nodes), "node"),
+		cli.Counted(distributed, "table"), cli.Counted(first.Shards, "shard"))
 }
 
 // Misplaced says where tables are that are not where the statements expect them.
@@ -172,7 +170,7 @@ func (c *checkup) byAccount(relation string) bool {
 func (c *checkup) uniquePerAccount(relation, table string, keyIsUnique bool) {
 	const fix = "nothing the worker needs, where the platform makes ids that are unique by themselves, such as UUIDs"
 	if relation != "credit_entries" {
-		c.add("indexes", Warning, fix, "%s.id is unique for each account only: every night searches it for an id that two accounts have, and takes the first row of each", relation)
+		c.add("indexes", Warning, fix, "%s.id is unique for each account only: every night searches it for an id that two accounts have, and is refused while there is one", relation)
 		return
 	}
 	if !keyIsUnique {
@@ -180,7 +178,7 @@ func (c *checkup) uniquePerAccount(relation, table string, keyIsUnique bool) {
 		return
 	}
 	c.add("indexes", Warning, fix, "credit_entries.id and idempotency_key are unique for each account only: the ledger refuses one account the worker's entry a second time. "+
-		"What keeps a job from being credited on two accounts is that an id that two accounts have is searched for every night and counts once, what was credited before, and the lock of the nights")
+		"What keeps a job from being credited on two accounts is that a night is refused while an id is on two of them, what was credited before, and the lock of the nights")
 }
 
 // ClusterFaults is what has to be put right before tables can be placed, each with its fix.

@@ -1,3 +1,9 @@
+WITH decided AS MATERIALIZED (
+    SELECT c.*
+    FROM (SELECT j.account_id, j.id FROM source.jobs j WHERE j.id = ANY (@ids::text[])
+          UNION SELECT e.account_id, e.job_id FROM source.credit_entries e WHERE e.job_id = ANY (@ids::text[])) o
+    JOIN reconciler.credit_backs c ON c.account_id = o.account_id AND c.job_id = o.id
+)
 SELECT j.created_at AS at, 'platform.jobs ' || j.id AS source, '' AS clause,
        'job ' || j.id || ' (' || coalesce(j.kind, '?') || ', model ' || coalesce(j.model, '?') || ') was created by account ' || coalesce(j.account_id, '?')
        || '; it costs ' || coalesce(j.credit_cost::text, '?') || ' credits' AS says
@@ -16,6 +22,4 @@ SELECT (SELECT max(r.as_of) FROM reconciler.runs r WHERE r.business_date = c.bus
                        WHEN 'pending' THEN 'decided: nothing yet' ELSE 'decided: nothing is credited back' END
        || '; class ' || c.class || CASE WHEN c.rule <> '' THEN ' by rule ' || c.rule ELSE '' END || ', policy ' || c.policy_version
        || '; ' || c.debited || ' debited, ' || c.credited_before || ' credited before; ' || c.reason
-FROM (SELECT j.account_id, j.id FROM source.jobs j WHERE j.id = ANY (@ids::text[])
-      UNION SELECT e.account_id, e.job_id FROM source.credit_entries e WHERE e.job_id = ANY (@ids::text[])) o
-JOIN reconciler.credit_backs c ON c.account_id = o.account_id AND c.job_id = o.id
+FROM decided c

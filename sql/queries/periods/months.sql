@@ -1,9 +1,10 @@
 -- Every month that has been published or closed: its newest revision, its state, and what arrived late for it after it was closed.
+WITH late AS MATERIALIZED (SELECT l.entry_date, l.booked_on, count(*) AS entries FROM reconciler.late_items l GROUP BY 1, 2)
 SELECT m.period, coalesce(p.revision, 0) AS revision,
        CASE WHEN coalesce(a.action, 'open') <> 'closed' THEN 'draft' WHEN r.period IS NOT NULL THEN 'reviewed' ELSE 'closed' END AS state,
        coalesce(CASE a.action WHEN 'closed' THEN a.actor END, '') AS closed_by, coalesce(r.reviewed_by, '') AS reviewed_by,
        CASE a.action WHEN 'closed' THEN
-            (SELECT count(*) FROM reconciler.late_items l
+            (SELECT coalesce(sum(l.entries), 0)::bigint FROM late l
              WHERE l.entry_date BETWEEN (m.period || '-01')::date AND ((m.period || '-01')::date + interval '1 month - 1 day')::date
                AND l.booked_on >= (m.period || '-01')::date + interval '1 month')
             + (SELECT count(*) FROM reconciler.stripe_late l
