@@ -28,8 +28,9 @@ func newExplainCommand(s *cli.Settings) *cobra.Command {
 entries, what Stripe booked and in which payout it left, the refunds that were planned, approved and sent, and the reports they are in.
 
 Of an account or an e-mail address it tells what a support agent needs: purchases with their refund windows, what Stripe charged and for what,
-subscriptions with their access, the balance by grant, the last jobs with what was credited back, refund requests with the decision, what the customer was told and what the money waits
-for, what Stripe refunded, disputes and open breaks. Of an address that no account has it tells the charges that were paid with it.`,
+subscriptions with their access, the balance by grant, the last jobs with what was credited back, refund requests with the decision, what the
+customer was told and what the money waits for, what Stripe refunded, disputes and open breaks. Of an address that no account has it tells the
+charges that were paid with it.`,
 		Example: "  reconciler explain req_5512              why was this refund denied?\n  reconciler explain job_8841              was this failed job credited back?\n" +
 			"  reconciler explain ana@example.com       what does this customer ask about?\n  reconciler explain po_1QxT --json        what is in this payout?",
 		Args: cli.Arguments(cobra.ExactArgs(1)),
