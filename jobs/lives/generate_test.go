@@ -51,8 +51,8 @@ func makeLife(r *rand.Rand, start, end int) []event {
 		}
 	}
 	m.events = slices.DeleteFunc(m.events, func(e event) bool { return e.at >= time.Duration(end)*day })
-	m.add(time.Duration(end-3)*day+11*time.Hour, "lose", 0) // and what is still disputed ends
-	m.add(time.Duration(end-3)*day+12*time.Hour, "close", 0)
+	m.add(time.Duration(end-3)*day+11*time.Hour, "lose", 0, "all") // and what is still disputed ends
+	m.add(time.Duration(end-3)*day+12*time.Hour, "close", 0, "all")
 	for hour := range 3 { // whatever is still on its way arrives
 		m.add(time.Duration(end-2)*day+time.Duration(11+hour)*time.Hour, "refund-arrives", 0)
 	}

@@ -245,15 +245,22 @@ func (l *life) granted(p *purchase) (credits int64) {
 
 func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 	paid, out := l.live(p), l.out(p)
-	mustUnlessOpen := v.must
+	mustUnlessOpen, mustAtLast := v.must, v.must
+	var kept int64 // by the customer's bank
 	for _, d := range p.disputes {
 		if d.opened { // what the chargeback says weighs more, and who got the money is for it to say
 			mustUnlessOpen = v.allow
 		}
+		if d.opened && isOpen(d) {
+			mustAtLast = v.allow
+		}
+		if d.status == "lost" {
+			kept += l.outstanding(d)
+		}
 	}
 	for _, r := range p.refunds {
 		if r.status == "pending" { // awaited
-			mustUnlessOpen = v.allow
+			mustUnlessOpen, mustAtLast = v.allow, v.allow
 		}
 	}
 	var firstLive *refund
@@ -279,8 +286,9 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 	}
 	switch {
 	case firstLive != nil:
-		if due, known := l.due(p); known && paid != due {
-			line := breakLine("refund_amount_mismatch", "", number(due-paid), p.currency)
+		// Of what was due the bank's part has gone back as well; what was refunded beyond is too much, whatever the bank does.
+		if due, known := l.due(p); known && (paid > due || paid+kept < due) {
+			line := breakLine("refund_amount_mismatch", "", number(due-paid-max(0, min(kept, due-paid))), p.currency)
 			another := l.failedLine(p)
 			switch {
 			case against: // the money ought not to have gone at all
@@ -289,7 +297,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 			case another != "": // a part that was to come has failed
 				v.oneOf(line, another)
 			default:
-				mustUnlessOpen(line)
+				mustAtLast(line)
 			}
 		}
 		if out == 0 && asOf.Sub(firstLive.at) >= counterpart {

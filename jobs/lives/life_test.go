@@ -200,7 +200,14 @@ func (l *life) play(e event) bool {
 	case "inquiry", "chargeback":
 		return l.disputed(p, e, now)
 	case "escalate", "evidence", "win", "lose", "part", "close":
-		return l.moveDispute(e)
+		moved := false
+		for _, d := range slices.Backward(l.disputes) {
+			moved = l.moveDispute(d, e) || moved
+			if e.word(0) != "all" {
+				break
+			}
+		}
+		return moved
 	}
 	panic("no such verb: " + e.verb)
 }
@@ -653,12 +660,8 @@ func percent(text string) int64 {
 	return n
 }
 
-// moveDispute goes on with the last dispute: "win 0 fee|keeps RATE", "part AMOUNT" (lost but for that), and so on.
-func (l *life) moveDispute(e event) bool {
-	if len(l.disputes) == 0 {
-		return false
-	}
-	d := l.disputes[len(l.disputes)-1]
+// moveDispute goes on with the last dispute, or with "all": "win 0 fee|keeps RATE", "part AMOUNT" (lost but for that), and so on.
+func (l *life) moveDispute(d *dispute, e event) bool {
 	l.w.readTransactions()
 	withdrawn, returned, _ := l.gone(d)
 	var after stripetest.Dispute

@@ -100,7 +100,7 @@ WITH resolved_since AS MATERIALIZED (
     JOIN reconciler.journal_lines l ON l.source = s.purchase_id AND l.source <> '' AND l.account_id = s.account_id AND l.role = 'refund_clearing'
      AND l.kind <> @cleared::text AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
     UNION ALL
-    -- A loss in the currency that the customer disputed, in proportion where it was settled in another.
+    -- A loss in the currency that the customer disputed, in proportion where it was settled in another, at whatever rate it was withdrawn.
     SELECT c.account_id, coalesce(c.purchase_id, c.id), d.currency, 0, 0, 0, 0, 0,
            CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END
     FROM charge c
@@ -108,8 +108,9 @@ WITH resolved_since AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT l.currency, sum(l.amount_minor) AS minor,
                                (SELECT nullif(sum(m.withdrawn_minor), 0) FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) AS withdrawn
                         FROM reconciler.journal_lines l
-                        WHERE l.source = d.id AND l.source <> '' AND l.role = 'dispute_losses' AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
-                        GROUP BY l.currency) l
+                        WHERE l.source = d.id AND l.source <> '' AND l.role IN ('dispute_losses', 'exchange_differences') AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
+                        GROUP BY l.currency
+                        HAVING sum(l.amount_minor) FILTER (WHERE l.role = 'dispute_losses') <> 0) l
     UNION ALL
     SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0 FROM posted p
 )

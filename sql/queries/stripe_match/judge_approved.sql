@@ -30,14 +30,8 @@ WITH overdue AS (
                                   WHERE c.id = r.charge_id AND f.id = r.id AND f.is_surplus)) AS is_paid, max((r.status_since AT TIME ZONE @zone::text)::date) FILTER (WHERE NOT r.is_live) AS failed_on
                        FROM {{ refunds_as_of }} r WHERE r.charge_id = d.charge_id AND d.charge_id <> '') r ON true
     LEFT JOIN taken l ON l.account_id = d.account_id AND l.purchase_id = d.purchase_id
-    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status NOT IN ('won', 'lost', 'warning_closed')) AS open,
-                              string_agg('dispute ' || d.id || ' (' || d.status || ')', ', ' ORDER BY d.created_at, d.id COLLATE "C") AS disputes,
-                              -- In proportion to what of the withdrawn money is not back, half up, as reconcile.JudgeDisputes has it.
-                              sum(CASE WHEN t.withdrawn > 0 THEN div(2 * d.amount_minor * greatest(0, t.withdrawn - t.returned) + t.withdrawn, 2 * t.withdrawn)
-                                       ELSE d.amount_minor END) FILTER (WHERE d.status = 'lost') AS gone_minor
-                       FROM (SELECT * FROM {{ disputes_as_of }} x WHERE x.charge_id = d.charge_id AND d.charge_id <> '') d
-                       LEFT JOIN LATERAL (SELECT sum(m.withdrawn_minor) AS withdrawn, sum(m.returned_minor) AS returned
-                                          FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) t ON true) c ON true
+    CROSS JOIN LATERAL (SELECT d.charge_id) k
+    LEFT JOIN LATERAL {{ disputes_of_charge }} c ON true
     LEFT JOIN LATERAL (SELECT e.state || ' in plan ' || m.plan_id
                               || CASE WHEN e.state IN ('stopped', 'rejected', 'failed', 'cancelled') AND e.reason <> '' THEN ': ' || e.reason ELSE '' END AS state
                        FROM reconciler.refund_plan_items m

@@ -1,5 +1,6 @@
--- Credits taken for a refund against the money that went back. A refund that failed is a break of its own; a lost dispute takes the money as
--- well, as long as nothing of it has come back, and where there is no payment, or one that failed after all, there is none to go back.
+-- Credits taken for a refund against the money that went back. A refund that failed is a break of its own; a dispute that is
+-- open may take the money as well, a lost one has where it kept what was due, and where there is no payment, or one that failed after all, there is none
+-- to go back.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
 WITH taken AS MATERIALIZED (
@@ -12,17 +13,22 @@ WITH taken AS MATERIALIZED (
     WHERE s.business_date = @date::date AND s.job = @scope::text
     GROUP BY 1
 ), facts AS (
-    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, greatest(l.last_at, d.returned_at) AS last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
-           coalesce(r.refunds, 0) AS refunds, coalesce(d.at_stake, false) AS at_stake
+    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, greatest(l.last_at, d.ended_at) AS last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
+           coalesce(r.refunds, 0) AS refunds, coalesce(b.open, false) OR coalesce(b.gone_minor >= x.due_minor, b.gone_minor > 0, false) AS at_stake
     FROM reconciler.candidates s
     LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id
     LEFT JOIN LATERAL {{ main_charge }} c ON true
     LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
     LEFT JOIN taken l ON l.subject_id = s.subject_id
+    LEFT JOIN reconciler.policy_versions v ON v.policy = @policy::text AND p.completed_at >= v.effective_from AND p.completed_at < v.effective_to
+    LEFT JOIN LATERAL {{ payment }} m ON true
+    LEFT JOIN LATERAL (SELECT coalesce(sum(f.amount_minor) FILTER (WHERE f.is_surplus), 0)::bigint AS surplus_minor FROM {{ charge_refunds }} f) o ON true
+    LEFT JOIN LATERAL (SELECT {{ refundable }} AS due_minor FROM (SELECT o.surplus_minor) r) x ON true
     LEFT JOIN LATERAL (SELECT count(*) AS refunds FROM {{ refunds_as_of }} r
                        WHERE r.charge_id = c.id AND NOT EXISTS (SELECT FROM {{ charge_refunds }} f WHERE f.id = r.id AND f.is_surplus)) r ON true
-    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won' AND m.returned_at IS NULL) AS at_stake,
-                              max(coalesce(m.returned_at, d.status_since)) FILTER (WHERE d.status = 'won' OR m.returned_at IS NOT NULL) AS returned_at
+    CROSS JOIN LATERAL (SELECT c.id AS charge_id) k
+    LEFT JOIN LATERAL {{ disputes_of_charge }} b ON true
+    LEFT JOIN LATERAL (SELECT max(coalesce(m.returned_at, d.status_since)) FILTER (WHERE d.status IN ('won', 'lost')) AS ended_at
                        FROM {{ disputes_as_of }} d
                        CROSS JOIN LATERAL (SELECT max(m.created_at) FILTER (WHERE m.returned_minor > 0) AS returned_at FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) m
                        WHERE d.charge_id = c.id) d ON true

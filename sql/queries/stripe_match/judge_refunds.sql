@@ -1,5 +1,6 @@
 -- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy
--- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has.
+-- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has; the amount once no dispute
+-- of it is open any more, as what the customer's bank has kept by then has gone back of what was due.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH known AS MATERIALIZED (
@@ -8,7 +9,7 @@ WITH known AS MATERIALIZED (
            p.completed_at, m.captured_minor, coalesce(o.is_surplus, false) AS is_surplus,
            CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR x.is_covered) THEN x.refundable_minor END AS refundable_minor,
            o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live, o.surplus,
-           coalesce(d.at_stake, false) AS at_stake,
+           coalesce(d.at_stake, false) AS at_stake, coalesce(b.open, false) AS is_disputed, coalesce(b.gone_minor, 0) AS gone_minor,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
                -- A request that had been withdrawn by then asks for nothing.
                AND NOT EXISTS (SELECT FROM {{ valid_requests }} q
@@ -38,6 +39,8 @@ WITH known AS MATERIALIZED (
     LEFT JOIN LATERAL (SELECT {{ payment_covers }} AS is_covered, {{ refundable }} AS refundable_minor FROM (SELECT o.surplus_minor) r) x ON true
     LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
                        FROM {{ disputes_as_of }} d WHERE d.charge_id = r.charge_id) d ON true
+    CROSS JOIN LATERAL (SELECT r.charge_id) k
+    LEFT JOIN LATERAL {{ disputes_of_charge }} b ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), taken AS MATERIALIZED (
     SELECT q.id, e.taken, e.reversals, e.taken_at FROM known q CROSS JOIN LATERAL {{ taken_back }} e
@@ -72,18 +75,20 @@ WITH known AS MATERIALIZED (
                        WHERE a.account_id = k.account_id AND a.purchase_id = k.purchase_id AND a.business_date <= @date::date
                          AND a.decision IN ('approve', 'deny')) a ON true
 ), expected AS (
-    SELECT f.*, is_live AND is_main AND purchase_kind = 'credits' AND NOT at_stake AND NOT is_surplus AS asks_policy,
+    SELECT f.*, is_main AND purchase_kind = 'credits' AND NOT is_disputed AND NOT is_surplus AS asks_amount,
            coalesce(approved_minor, refundable_minor) AS due_minor
     FROM facts f
 ), policy AS (
-    SELECT e.*, asks_policy AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy FROM expected e
+    SELECT e.*, is_live AND asks_amount AND NOT at_stake AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy,
+           greatest(live_minor, least(due_minor, live_minor + gone_minor)) AS back_minor
+    FROM expected e
 ), question AS (
     SELECT p.*, 'refunds that stood' AS check_name,
            CASE WHEN is_live AND status = 'succeeded' THEN 'matched'
                 WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at >= @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
                 -- Beside refunds that stand it is a matter of their amount, which is asked below: one fault is one break.
-                WHEN is_main AND purchase_kind = 'credits' AND NOT at_stake AND NOT is_surplus AND live_minor > 0 AND due_minor IS NOT NULL THEN 'matched'
+                WHEN asks_amount AND live_minor > 0 AND due_minor IS NOT NULL THEN 'matched'
                 WHEN all_live_minor >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
                 ELSE 'refund_failed' END AS verdict
     FROM policy p
@@ -98,7 +103,7 @@ WITH known AS MATERIALIZED (
     FROM policy p
     UNION ALL
     SELECT p.*, 'refunds of the right amount',
-           CASE WHEN NOT asks_policy OR against_policy OR id <> last_live OR live_minor = due_minor THEN 'matched'
+           CASE WHEN NOT is_live OR NOT asks_amount OR against_policy OR id <> last_live OR back_minor = due_minor THEN 'matched'
                 WHEN due_minor IS NULL THEN 'awaiting'
                 ELSE 'refund_amount_mismatch' END
     FROM policy p
@@ -111,9 +116,9 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
        CASE WHEN verdict = 'refund_failed' THEN 'succeeded' WHEN verdict = 'refund_stuck' THEN 'succeeded' WHEN verdict = 'refund_missing_in_ledger' THEN taken::text WHEN verdict = 'refund_against_policy' THEN '0'
                     WHEN verdict = 'refund_amount_mismatch' THEN due_minor::text ELSE '' END,
        CASE WHEN verdict = 'refund_failed' THEN status WHEN verdict = 'refund_stuck' THEN status WHEN verdict = 'refund_missing_in_ledger' THEN credits::text
-                    WHEN verdict = 'refund_against_policy' THEN amount_minor::text WHEN verdict = 'refund_amount_mismatch' THEN live_minor::text ELSE '' END,
+                    WHEN verdict = 'refund_against_policy' THEN amount_minor::text WHEN verdict = 'refund_amount_mismatch' THEN back_minor::text ELSE '' END,
        CASE WHEN verdict = 'refund_failed' THEN amount_minor WHEN verdict = 'refund_stuck' THEN amount_minor WHEN verdict = 'refund_missing_in_ledger' THEN taken - credits
-                    WHEN verdict = 'refund_against_policy' THEN -amount_minor WHEN verdict = 'refund_amount_mismatch' THEN due_minor - live_minor ELSE 0 END,
+                    WHEN verdict = 'refund_against_policy' THEN -amount_minor WHEN verdict = 'refund_amount_mismatch' THEN due_minor - back_minor ELSE 0 END,
        CASE WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN '' ELSE currency END,
        CASE
            WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
@@ -126,6 +131,7 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
                CASE WHEN used > 0 THEN used || ' of ' || credits || ' credits used (2.3)' END,
                CASE WHEN denied THEN 'the request was denied (6)' END)
            WHEN verdict = 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || captured_minor || ' ' || currency
+               || CASE WHEN back_minor > live_minor THEN ', ' || back_minor - live_minor || ' by a dispute' ELSE '' END
            ELSE '' END,
        amount_minor, currency, created_at
 FROM question

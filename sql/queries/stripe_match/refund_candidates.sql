@@ -1,6 +1,6 @@
 -- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since; and all that were still pending
--- at the end of the night, those that have changed after it among them. With one that failed since, all of its charge: what is due is asked of them
--- together.
+-- at the end of the night, those that have changed after it among them. With one that failed since, all of its charge: what is due is asked of them together;
+-- and with a dispute that something has happened to, which has the amount asked again once it has ended.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH taken AS MATERIALIZED (
     SELECT DISTINCT e.account_id, e.purchase_id FROM {{ entries }} e
@@ -25,6 +25,11 @@ WITH taken AS MATERIALIZED (
     JOIN reconciler.stripe_refunds f ON f.id = h.object_id AND f.status IN ('failed', 'canceled')
     JOIN reconciler.stripe_refunds o ON o.charge_id = f.charge_id AND o.id <> f.id
     WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz AND f.charge_id <> ''
+    UNION ALL
+    SELECT o.id, true
+    FROM {{ disputes_moved_since }} m
+    JOIN reconciler.stripe_disputes d ON d.id = m.id
+    JOIN reconciler.stripe_refunds o ON o.charge_id = d.charge_id AND d.charge_id <> ''
 )
 SELECT DISTINCT @date::date, @scope::text, '', r.id, r.created_at >= @since::timestamptz
 FROM moved

@@ -3,10 +3,7 @@
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH disputed AS MATERIALIZED (
     SELECT DISTINCT p.account_id, p.id
-    FROM (SELECT h.object_id AS id FROM reconciler.stripe_states h WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz
-          UNION
-          SELECT t.source_id FROM reconciler.stripe_balance_transactions t
-          WHERE t.reporting_category = 'dispute_reversal' AND t.created_at >= @since::timestamptz AND t.created_at < @as_of::timestamptz) moved
+    FROM {{ disputes_moved_since }} moved
     JOIN reconciler.stripe_disputes d ON d.id = moved.id
     JOIN reconciler.stripe_charges c ON c.id = d.charge_id
     CROSS JOIN LATERAL {{ purchase_of_charge }} p
