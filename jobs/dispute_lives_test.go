@@ -207,6 +207,83 @@ func TestDisputeLives(t *testing.T) {
 	}
 }
 
+// While a dispute is open it alone is spoken of. Once it has ended, policy and amount of the refunds are asked again, of what was due less what the
+// customer's bank has kept; a refund that failed, or that nobody has made, is settled by a bank that has kept as much as was due, and by no less.
+func TestRefundsAreAskedAgainOnceTheirDisputeHasEnded(t *testing.T) {
+	t.Parallel()
+	free := func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{} }
+	euros := func(c *stripetest.ChargeParams) {
+		c.Settlement, c.Fees = stripetest.Settlement{Currency: "usd", Amount: 10833}, []stripetest.Fee{}
+	}
+	type doing = func(l lives, p purchased)
+	takes := func(l lives, p purchased) { l.entry(p, "refund", -p.credits) }
+	refund := func(amount int64) doing {
+		return func(l lives, p purchased) { takes(l, p); l.refund(p, amount) }
+	}
+	failing := func(l lives, p purchased) {
+		takes(l, p)
+		ok[stripetest.Refund](l.t)(l.stripe.FailRefund(l.refund(p, p.amount).ID, "expired_or_canceled_card"))
+	}
+	win := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.WinDispute(d.ID, false)) }
+	lose := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.LoseDispute(d.ID)) }
+	both, mismatch, against, failed, missing := "disputed_and_refunded", "refund_amount_mismatch", "refund_against_policy", "refund_failed", "refund_missing_at_stripe"
+	for name, tc := range map[string]struct {
+		currency          string
+		charge            func(*stripetest.ChargeParams)
+		refunds           doing
+		refunded          int // days after the purchase
+		disputed          stripetest.DisputeParams
+		ends              func(lives, stripetest.Dispute)
+		before, open, end []string
+	}{
+		"too little, and the bank keeps less than the rest": {"usd", free, refund(300), 1, stripetest.DisputeParams{Amount: 1000}, lose, []string{mismatch + " 9700"}, []string{both + " 0"}, []string{mismatch + " 8700"}},
+		"too little, and the bank keeps the rest":           {"jpy", free, refund(300), 1, stripetest.DisputeParams{Amount: 9700}, lose, []string{mismatch + " 9700"}, []string{both + " 0"}, nil},
+		"too little, and the bank keeps it at another rate": {"eur", euros, refund(300), 1, stripetest.DisputeParams{Amount: 9700, Withdraw: 10900}, lose, []string{mismatch + " 9700"}, []string{both + " 0"}, nil},
+		"too little, and the dispute is won":                {"kwd", free, refund(300), 1, stripetest.DisputeParams{Amount: 1000}, win, []string{mismatch + " 9700"}, []string{both + " 0"}, []string{mismatch + " 9700"}},
+		"what ought never to have gone, and the bank keeps": {"usd", free, refund(500), 9, stripetest.DisputeParams{Amount: 1000}, lose, []string{against + " -500"}, []string{both + " 0"}, []string{against + " -500"}},
+		"what ought never to have gone, and we win":         {"jpy", free, refund(500), 9, stripetest.DisputeParams{Amount: 1000}, win, []string{against + " -500"}, []string{both + " 0"}, []string{against + " -500"}},
+		"it fails, and the bank keeps all":                  {"usd", free, failing, 1, stripetest.DisputeParams{}, lose, []string{failed + " 10000"}, []string{failed + " 10000"}, nil},
+		"it fails, and the bank keeps all, at another rate": {"eur", euros, failing, 1, stripetest.DisputeParams{Withdraw: 10900}, lose, []string{failed + " 10000"}, []string{failed + " 10000"}, nil},
+		"it fails, and the bank keeps a part":               {"kwd", free, failing, 1, stripetest.DisputeParams{Amount: 1000}, lose, []string{failed + " 10000"}, []string{failed + " 10000"}, []string{failed + " 10000"}},
+		"nobody made it, and the bank keeps all":            {"usd", free, takes, 1, stripetest.DisputeParams{}, lose, []string{missing + " 1000"}, nil, nil},
+		"nobody made it, and the bank keeps a part":         {"jpy", free, takes, 1, stripetest.DisputeParams{Amount: 1000}, lose, []string{missing + " 1000"}, nil, []string{missing + " 1000"}},
+		"nobody made it, and the dispute is won":            {"kwd", free, takes, 1, stripetest.DisputeParams{}, win, []string{missing + " 1000"}, nil, []string{missing + " 1000"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			p := l.bought(10_000, tc.currency, tc.charge)
+			said := func() (all []string) {
+				for _, open := range l.open() {
+					kind, rest, _ := strings.Cut(open, " ")
+					_, variance, _ := strings.Cut(rest, " ")
+					all = append(all, kind+" "+variance)
+				}
+				return all
+			}
+			days := map[int]func(){tc.refunded: func() { tc.refunds(l, p) }}
+			l.nights(tc.refunded+2, days)
+			before := said()
+			l.until(9)
+			tc.disputed.Charge, tc.disputed.Fee = p.charge, -1
+			d := ok[stripetest.Dispute](t)(l.stripe.OpenDispute(tc.disputed))
+			l.nights(1, nil)
+			open := said()
+			l.until(9)
+			tc.ends(l, d)
+			l.nights(2, nil)
+			for _, at := range []struct {
+				when      string
+				got, want []string
+			}{{"before the dispute", before, tc.before}, {"while it is open", open, tc.open}, {"at its end", said(), tc.end}} {
+				if !slices.Equal(at.got, at.want) {
+					t.Errorf("%s: %q, want %q", at.when, at.got, at.want)
+				}
+			}
+		})
+	}
+}
+
 // A bank debit that succeeded comes back: the platform and Stripe disagree from that night on, and the purchase is unpaid; once its credits are
 // taken and the purchase is corrected, nothing is open and nothing is left.
 func TestAReturnedDebitIsAMismatchUntilThePurchaseIsCorrected(t *testing.T) {

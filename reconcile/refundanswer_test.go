@@ -103,3 +103,34 @@ func TestDecideRefundAnsweredByRefund(t *testing.T) {
 		}
 	}
 }
+
+// A denial speaks of the refund that is made after it all the same, and of the rest of one that had begun with money; not of one that had begun by its
+// credits alone.
+func TestDenialHolds(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 3, 2, hour, 0, 0, 0, time.UTC) }
+	money := func(hour int) reconcile.RefundMovement {
+		return reconcile.RefundMovement{At: at(hour), AmountMinor: 5, Currency: "jpy"}
+	}
+	credits := func(hour int, n int64) reconcile.RefundMovement {
+		return reconcile.RefundMovement{At: at(hour), Credits: n}
+	}
+	for _, tc := range []struct {
+		name      string
+		movements []reconcile.RefundMovement
+		want      bool
+	}{
+		{"money after the request", []reconcile.RefundMovement{money(7)}, true},
+		{"money in its second", []reconcile.RefundMovement{money(6)}, true},
+		{"money and credits after the request", []reconcile.RefundMovement{credits(7, 20), money(8)}, true},
+		{"money before the request", []reconcile.RefundMovement{money(5)}, false},
+		{"money before it, credits after it", []reconcile.RefundMovement{money(5), credits(7, 20)}, true},
+		{"the credits before it, the money after it", []reconcile.RefundMovement{credits(5, 20), money(8)}, false},
+		{"the credits before it but put back", []reconcile.RefundMovement{credits(5, 20), credits(7, -20), money(8)}, true},
+		{"the credits and a part before it, the rest after it", []reconcile.RefundMovement{credits(5, 20), money(5), money(8)}, true},
+		{"nothing", nil, false},
+	} {
+		if got := reconcile.DenialHolds(at(6).Add(400*time.Millisecond), tc.movements); got != tc.want {
+			t.Errorf("%s: %t", tc.name, got)
+		}
+	}
+}

@@ -213,7 +213,7 @@ func (l *life) proveRefund(line, subject string, twice int64, now time.Time) boo
 		if twice <= 0 || back <= 0 || back >= withdrawn-returned {
 			continue
 		}
-		if isOpen(d) {
+		if isOpenChargeback(d) {
 			if _, err := l.w.stripe.LoseDispute(d.id); err != nil {
 				return false
 			}
@@ -222,7 +222,7 @@ func (l *life) proveRefund(line, subject string, twice int64, now time.Time) boo
 		if err != nil {
 			return false
 		}
-		d.status = after.Status
+		d.status, d.moved = after.Status, now
 		return true
 	}
 	return l.close(line, now)

@@ -245,22 +245,25 @@ func (l *life) granted(p *purchase) (credits int64) {
 
 func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 	paid, out := l.live(p), l.out(p)
-	mustUnlessOpen, mustAtLast := v.must, v.must
+	due, isDueKnown := l.due(p)
+	must := v.must
 	var kept int64 // by the customer's bank
+	var ended time.Time
+	isOpen := false
 	for _, d := range p.disputes {
-		if d.opened { // what the chargeback says weighs more, and who got the money is for it to say
-			mustUnlessOpen = v.allow
-		}
-		if d.opened && isOpen(d) {
-			mustAtLast = v.allow
+		if d.opened && isOpenChargeback(d) { // what the chargeback says weighs more, and who gets the money is for it to say
+			must, isOpen = v.allow, true
 		}
 		if d.status == "lost" {
 			kept += l.outstanding(d)
 		}
+		if d.moved.After(ended) {
+			ended = d.moved
+		}
 	}
 	for _, r := range p.refunds {
 		if r.status == "pending" { // awaited
-			mustUnlessOpen, mustAtLast = v.allow, v.allow
+			must = v.allow
 		}
 	}
 	var firstLive *refund
@@ -274,7 +277,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 		}
 		if r.against != "" {
 			against = true
-			mustUnlessOpen(breakLine("refund_against_policy", r.label, number(-r.amount), p.currency))
+			must(breakLine("refund_against_policy", r.label, number(-r.amount), p.currency))
 		}
 		if r.status == "pending" {
 			if line := breakLine("refund_stuck", r.label, "*", "*"); asOf.Sub(r.at) > pendingLimit {
@@ -287,7 +290,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 	switch {
 	case firstLive != nil:
 		// Of what was due the bank's part has gone back as well; what was refunded beyond is too much, whatever the bank does.
-		if due, known := l.due(p); known && (paid > due || paid+kept < due) {
+		if isDueKnown && (paid > due || paid+kept < due) {
 			line := breakLine("refund_amount_mismatch", "", number(due-paid-max(0, min(kept, due-paid))), p.currency)
 			another := l.failedLine(p)
 			switch {
@@ -297,12 +300,13 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 			case another != "": // a part that was to come has failed
 				v.oneOf(line, another)
 			default:
-				mustAtLast(line)
+				must(line)
 			}
 		}
-		if out == 0 && asOf.Sub(firstLive.at) >= counterpart {
-			mustUnlessOpen(breakLine("refund_missing_in_ledger", "", number(-p.credits), "credits"))
+		if out < p.credits && asOf.Sub(firstLive.at) >= counterpart {
+			must(breakLine("refund_missing_in_ledger", "", number(out-p.credits), "credits"))
 		}
+	case out > 0 && !isOpen && kept > 0 && isDueKnown && kept >= due: // the bank has paid
 	case out > 0:
 		failed := slices.IndexFunc(p.refunds, func(r *refund) bool { return r.isOff() && !r.surplus })
 		if failed >= 0 {
@@ -312,13 +316,13 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 				}
 				line := breakLine("refund_failed", r.label, number(r.amount), p.currency)
 				if r == last(p.refunds) && !r.ours {
-					mustUnlessOpen(line)
+					must(line)
 				} else { // an earlier try, or one of the worker's, which releases the credits itself
 					v.allow(line)
 				}
 			}
-		} else if asOf.Sub(l.takenAt(p)) >= counterpart {
-			mustUnlessOpen(breakLine("refund_missing_at_stripe", p.label, number(p.credits), "credits"))
+		} else if asOf.Sub(l.takenAt(p)) >= counterpart && asOf.Sub(ended) >= counterpart {
+			must(breakLine("refund_missing_at_stripe", p.label, number(out), "credits"))
 		}
 	default: // credits and money are where they were
 		for _, r := range p.refunds {
@@ -407,7 +411,9 @@ func (l *life) usedBut(p *purchase, through time.Time, back int64) int64 {
 	return 0
 }
 
-func isOpen(d *dispute) bool { return d.status == "needs_response" || d.status == "under_review" }
+func isOpenChargeback(d *dispute) bool {
+	return d.status == "needs_response" || d.status == "under_review"
+}
 
 // gone is what disputes have taken and not given back of a purchase, in the settlement currency, with the fees.
 func (l *life) gone(d *dispute) (withdrawn, returned, fees int64) {
@@ -436,7 +442,7 @@ func (l *life) outstanding(d *dispute) int64 {
 
 func (l *life) judgeDispute(v *verdict, d *dispute, n int) {
 	p := d.purchase
-	if isOpen(d) && !l.suspended {
+	if isOpenChargeback(d) && !l.suspended {
 		v.must(breakLine("dispute_account_active", d.label, number(d.amount), p.currency))
 	}
 	withdrawn, returned, fees := l.gone(d)

@@ -118,7 +118,8 @@ type dispute struct {
 	amount    int64
 	status    string
 	at        time.Time
-	opened    bool // a chargeback: money was withdrawn
+	opened    bool      // a chargeback: money was withdrawn
+	moved     time.Time // when its status or its money changed last
 }
 
 // undated are what neither the platform nor Stripe says the time of, so that the night before would see them too when they came before it is run.
@@ -187,11 +188,15 @@ func (l *life) play(e event) bool {
 			r.taken = r.taken || r.purchase == p
 		}
 		return true
-	case "give-credits":
-		if l.out(p) == 0 {
+	case "give-credits": // so many, or all
+		back := l.out(p)
+		if e.n > 0 {
+			back = min(back, e.n)
+		}
+		if back == 0 {
 			return false
 		}
-		l.post("refund_reversal", l.out(p), p, nil, now)
+		l.post("refund_reversal", back, p, nil, now)
 		return true
 	case "refund-fails":
 		return l.failRefund(now)
@@ -691,7 +696,7 @@ func (l *life) moveDispute(d *dispute, e event) bool {
 	if err != nil {
 		return false
 	}
-	d.status = after.Status
+	d.status, d.moved = after.Status, l.w.clock()
 	d.opened = d.opened || e.verb == "escalate"
 	return true
 }

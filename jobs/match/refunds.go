@@ -3,6 +3,7 @@ package match
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -26,7 +27,36 @@ func matchRefunds(ctx context.Context, n *night.Night) (night.Counts, error) {
 		},
 		scanned: "stripe_match/scanned_refunds",
 		args:    unpaid,
+		facts:   deniedRefunds,
 	}.reconcile(ctx, n)
+}
+
+// deniedRefunds are the refunds that were made against the denial of a request.
+func deniedRefunds(ctx context.Context, tx *postgres.Tx) (postgres.Args, error) {
+	var rows []struct {
+		RefundID    string
+		RequestID   string
+		RequestedAt time.Time
+		At          time.Time
+		AmountMinor int64
+		Credits     int64
+	}
+	if err := tx.Select(ctx, &rows, "stripe_match/denied_refunds", nil); err != nil {
+		return nil, err
+	}
+	denied := []string{}
+	for len(rows) > 0 { // a refund's movements by a request come together
+		first, of := rows[0], 0
+		var movements []reconcile.RefundMovement
+		for ; of < len(rows) && rows[of].RefundID == first.RefundID && rows[of].RequestID == first.RequestID; of++ {
+			movements = append(movements, reconcile.RefundMovement{At: rows[of].At, AmountMinor: rows[of].AmountMinor, Credits: rows[of].Credits})
+		}
+		if reconcile.DenialHolds(first.RequestedAt, movements) {
+			denied = append(denied, first.RefundID)
+		}
+		rows = rows[of:]
+	}
+	return postgres.Args{"denied": denied}, nil
 }
 
 // approvedWithin is for how many days approved refunds are looked at every night; older ones while nothing was ever refunded, or when

@@ -52,8 +52,9 @@ type stripeJob struct {
 	scanned, outcomes string
 	// record is a statement that keeps what the checks of the first scope came to; "": none.
 	record string
-	// args are parameters of its own.
-	args postgres.Args
+	// args are parameters of its own; facts are more of them, which the policy says of the objects of the first scope.
+	args  postgres.Args
+	facts func(ctx context.Context, tx *postgres.Tx) (postgres.Args, error)
 }
 
 // stripeScope is a set of objects under examination: those of the night, and those of breaks that are still open.
@@ -100,6 +101,13 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (ni
 		if err := execAll(ctx, scope.in(tx), steps...); err != nil {
 			return nil, err
 		}
+	}
+	if j.facts != nil {
+		facts, err := j.facts(ctx, j.scopes[0].in(tx))
+		if err != nil {
+			return nil, err
+		}
+		tx = tx.With(facts)
 	}
 	for _, scope := range j.scopes {
 		steps := []string{scope.judge}

@@ -1,5 +1,5 @@
--- Credits taken for a refund against the money that went back. A refund that failed is a break of its own; a dispute that is
--- open may take the money as well, a lost one has where it kept what was due, and where there is no payment, or one that failed after all, there is none
+-- Credits taken for a refund against the money that went back. A refund that failed is a break of its own. A dispute that is open may take the money as
+-- well, and one that was lost has, where the customer's bank has kept what was due. Where there is no payment, or one that failed after all, there is none
 -- to go back.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)

@@ -1,6 +1,6 @@
 -- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy
--- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has; the amount once no dispute
--- of it is open any more, as what the customer's bank has kept by then has gone back of what was due.
+-- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has; policy and amount only while
+-- no dispute of it is open, which weighs more. What the customer's bank has kept in the end has gone back of what was due.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH known AS MATERIALIZED (
@@ -8,8 +8,8 @@ WITH known AS MATERIALIZED (
            coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
            p.completed_at, m.captured_minor, coalesce(o.is_surplus, false) AS is_surplus,
            CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR x.is_covered) THEN x.refundable_minor END AS refundable_minor,
-           o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live, o.surplus,
-           coalesce(d.at_stake, false) AS at_stake, coalesce(b.open, false) AS is_disputed, coalesce(b.gone_minor, 0) AS gone_minor,
+           o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live,
+           coalesce(b.open, false) AS is_disputed, coalesce(b.gone_minor, 0) AS gone_minor,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
                -- A request that had been withdrawn by then asks for nothing.
                AND NOT EXISTS (SELECT FROM {{ valid_requests }} q
@@ -33,12 +33,9 @@ WITH known AS MATERIALIZED (
     LEFT JOIN LATERAL (SELECT coalesce(sum(o.amount_minor) FILTER (WHERE NOT o.is_surplus), 0)::bigint AS live_minor,
                               coalesce(sum(o.amount_minor) FILTER (WHERE o.is_surplus), 0)::bigint AS surplus_minor, bool_or(o.is_surplus AND o.id = r.id) AS is_surplus,
                               (array_agg(o.id ORDER BY o.created_at, o.id) FILTER (WHERE NOT o.is_surplus))[1] AS first_live,
-                              (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC) FILTER (WHERE NOT o.is_surplus))[1] AS last_live,
-                              coalesce(array_agg(o.id) FILTER (WHERE o.is_surplus), '{}') AS surplus
+                              (array_agg(o.id ORDER BY o.created_at DESC, o.id DESC) FILTER (WHERE NOT o.is_surplus))[1] AS last_live
                        FROM {{ charge_refunds }} o) o ON true
     LEFT JOIN LATERAL (SELECT {{ payment_covers }} AS is_covered, {{ refundable }} AS refundable_minor FROM (SELECT o.surplus_minor) r) x ON true
-    LEFT JOIN LATERAL (SELECT bool_or(d.chargeback_at IS NOT NULL AND d.status <> 'won') AS at_stake
-                       FROM {{ disputes_as_of }} d WHERE d.charge_id = r.charge_id) d ON true
     CROSS JOIN LATERAL (SELECT r.charge_id) k
     LEFT JOIN LATERAL {{ disputes_of_charge }} b ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
@@ -54,32 +51,21 @@ WITH known AS MATERIALIZED (
     SELECT q.id, u.used FROM moment q CROSS JOIN LATERAL {{ used_at }} u
 ), facts AS (
     SELECT k.*, coalesce(l.taken, 0) AS taken, coalesce(l.reversals, 0) AS reversals, coalesce(u.used, 0) AS used,
-           a.approved_minor, coalesce(a.denied, false) AS denied
+           a.approved_minor, k.id = ANY (@denied::text[]) AS denied
     FROM known k
-    JOIN moment m ON m.id = k.id
     LEFT JOIN taken l ON l.id = k.id
     LEFT JOIN used u ON u.id = k.id
-    LEFT JOIN LATERAL (SELECT max(a.refund_minor) FILTER (WHERE a.decision = 'approve' AND NOT x.withdrawn) AS approved_minor,
-                              -- Only what was asked before the refund began could be answered against the denial, or before it was made when other
-                              -- money had gone before the request, which the credits went with. What the customer withdrew was never denied,
-                              -- and is not approved any more.
-                              bool_or(a.decision = 'deny' AND a.status <> 'withdrawn' AND date_trunc('second', a.requested_at) <= k.created_at
-                                      AND (date_trunc('second', a.requested_at) <= m.at
-                                           OR EXISTS (SELECT FROM {{ refunds_as_of }} o
-                                                      WHERE o.charge_id = k.charge_id AND o.id <> ALL (k.surplus)
-                                                        AND o.created_at < date_trunc('second', a.requested_at)
-                                                        AND (o.is_live OR o.status_since > k.created_at)))) AS denied
-                       FROM reconciler.refund_decisions a
-                       CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM {{ valid_requests }} w WHERE w.id = a.request_id AND w.status = 'withdrawn'
-                                                            AND coalesce(w.decided_at, w.requested_at) <= k.created_at) AS withdrawn) x
-                       WHERE a.account_id = k.account_id AND a.purchase_id = k.purchase_id AND a.business_date <= @date::date
-                         AND a.decision IN ('approve', 'deny')) a ON true
+    -- What the customer had withdrawn by then is not approved any more.
+    LEFT JOIN LATERAL (SELECT max(a.refund_minor) AS approved_minor FROM reconciler.refund_decisions a
+                       WHERE a.account_id = k.account_id AND a.purchase_id = k.purchase_id AND a.business_date <= @date::date AND a.decision = 'approve'
+                         AND NOT EXISTS (SELECT FROM {{ valid_requests }} w WHERE w.id = a.request_id AND w.status = 'withdrawn'
+                                           AND coalesce(w.decided_at, w.requested_at) <= k.created_at)) a ON true
 ), expected AS (
-    SELECT f.*, is_main AND purchase_kind = 'credits' AND NOT is_disputed AND NOT is_surplus AS asks_amount,
+    SELECT f.*, is_main AND purchase_kind = 'credits' AND NOT is_disputed AND NOT is_surplus AS is_asked,
            coalesce(approved_minor, refundable_minor) AS due_minor
     FROM facts f
 ), policy AS (
-    SELECT e.*, is_live AND asks_amount AND NOT at_stake AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy,
+    SELECT e.*, is_live AND is_asked AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy,
            greatest(live_minor, least(due_minor, live_minor + gone_minor)) AS back_minor
     FROM expected e
 ), question AS (
@@ -88,7 +74,9 @@ WITH known AS MATERIALIZED (
                 WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at >= @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
                 -- Beside refunds that stand it is a matter of their amount, which is asked below: one fault is one break.
-                WHEN asks_amount AND live_minor > 0 AND due_minor IS NOT NULL THEN 'matched'
+                WHEN is_asked AND live_minor > 0 AND due_minor IS NOT NULL THEN 'matched'
+                -- The customer's bank has paid instead.
+                WHEN is_asked AND gone_minor > 0 AND gone_minor >= due_minor THEN 'matched'
                 WHEN all_live_minor >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
                 ELSE 'refund_failed' END AS verdict
     FROM policy p
@@ -103,7 +91,7 @@ WITH known AS MATERIALIZED (
     FROM policy p
     UNION ALL
     SELECT p.*, 'refunds of the right amount',
-           CASE WHEN NOT is_live OR NOT asks_amount OR against_policy OR id <> last_live OR back_minor = due_minor THEN 'matched'
+           CASE WHEN NOT is_live OR NOT is_asked OR against_policy OR id <> last_live OR back_minor = due_minor THEN 'matched'
                 WHEN due_minor IS NULL THEN 'awaiting'
                 ELSE 'refund_amount_mismatch' END
     FROM policy p
@@ -122,7 +110,7 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
        CASE WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN '' ELSE currency END,
        CASE
            WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
-           WHEN verdict = 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'))
+           WHEN verdict = 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || (created_at AT TIME ZONE @zone::text)::date)
            WHEN verdict = 'awaiting' THEN CASE WHEN check_name = 'refunds that stood'
                THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE WHEN age.days = 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
            WHEN verdict = 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
