@@ -74,6 +74,9 @@ func (x *executor) advanceIn(ctx context.Context, tx *postgres.Tx, item *Item, s
 	if err != nil {
 		return err
 	}
+	if given := args["given_back"]; given != int64(0) {
+		step.reason = strings.TrimPrefix(fmt.Sprintf("%s; %d of its %d credits had been given back by others", step.reason, given, item.Credits), "; ")
+	}
 	for name, value := range map[string]any{
 		"account_id": item.AccountID, "intent_id": item.IntentID(), "state": string(step.to), "state_before": string(from), "version": item.Version,
 		"fence": x.lease.token, "approved_plan_id": step.approvedPlanID, "refund_id": step.refundID,
@@ -111,7 +114,7 @@ func (x *executor) advanceIn(ctx context.Context, tx *postgres.Tx, item *Item, s
 
 // postEntry posts the hold or its release, where the step calls for one.
 func (x *executor) postEntry(ctx context.Context, tx *postgres.Tx, item Item, step refundStep) ([]night.AuditChange, postgres.Args, error) {
-	args := postgres.Args{"hold_entry_id": "", "release_entry_id": "", "first_sent_at": nil, "sent_on": nil}
+	args := postgres.Args{"hold_entry_id": "", "release_entry_id": "", "given_back": int64(0), "first_sent_at": nil, "sent_on": nil}
 	entry := postgres.Args{"account_id": item.AccountID, "credits": item.Credits, "purchase_id": item.PurchaseID, "request_id": item.RequestID, "intent_id": item.IntentID()}
 	var statement, kind string
 	switch {
@@ -120,16 +123,14 @@ func (x *executor) postEntry(ctx context.Context, tx *postgres.Tx, item Item, st
 		entry["entry_id"], entry["clauses"] = item.PlannedRefund.HoldEntryID(), item.Clauses
 		args["hold_entry_id"] = entry["entry_id"]
 	case item.State.Releases(step.to):
-		var given string // by others, by mistake as it seemed then: nothing comes back twice
+		var given int64
 		if err := tx.Get(ctx, &given, "refunds/given_back", postgres.Args{"account_id": item.AccountID, "purchase_id": item.PurchaseID, "credits": item.Credits}); err != nil {
 			return nil, nil, err
 		}
-		if args["release_entry_id"] = given; given != "" {
-			return []night.AuditChange{{
-				AccountID: item.AccountID, Subject: night.AuditCreditEntry, SubjectID: given, Change: "taken as release",
-				Detail: fmt.Sprintf("refund_reversal %d purchase %s, by others", item.Credits, item.PurchaseID),
-			}}, args, nil
+		if args["given_back"] = given; given == item.Credits {
+			return nil, args, nil
 		}
+		entry["credits"] = item.Credits - given
 		statement, kind = "refunds/release", "refund_reversal"
 		entry["entry_id"] = item.PlannedRefund.ReleaseEntryID()
 		args["release_entry_id"] = entry["entry_id"]
@@ -146,6 +147,6 @@ func (x *executor) postEntry(ctx context.Context, tx *postgres.Tx, item Item, st
 	}
 	return []night.AuditChange{{
 		AccountID: item.AccountID, Subject: night.AuditCreditEntry, SubjectID: entry["entry_id"].(string), Change: "posted",
-		Detail: fmt.Sprintf("%s %d purchase %s", kind, item.Credits, item.PurchaseID),
+		Detail: fmt.Sprintf("%s %d purchase %s", kind, entry["credits"], item.PurchaseID),
 	}}, args, nil
 }

@@ -1,4 +1,5 @@
--- Every refund ever planned by the night, by where it stands; and the credits that they hold, once from the ledger and once from the states.
+-- Every refund ever planned by the night, by where it stands; and the credits that they hold, once from the ledger and once from the states: what others
+-- gave back of those that came to nothing is still out by our own entries.
 WITH standing AS (
     SELECT DISTINCT ON (e.account_id, e.intent_id) e.account_id, e.intent_id, e.state
     FROM reconciler.refund_events e
@@ -18,6 +19,7 @@ SELECT (SELECT count(*) FROM reconciler.refund_events WHERE event_no = 1 AND bus
         JOIN reconciler.refund_intents i ON i.account_id = v.account_id AND i.intent_id = v.intent_id
         JOIN source.credit_entries e ON e.account_id = i.account_id
          AND (v.held AND e.id = i.hold_entry_id AND i.hold_entry_id <> '' OR v.released AND e.id = i.release_entry_id AND i.release_entry_id <> ''))::text AS ledger,
-       (SELECT coalesce(sum(m.credits), 0) FROM standing s
+       (SELECT coalesce(sum(CASE WHEN s.state IN ('rejected', 'failed') THEN i.given_back ELSE m.credits END), 0) FROM standing s
         JOIN reconciler.refund_plan_items m ON m.account_id = s.account_id AND m.intent_id = s.intent_id
-        WHERE s.state IN ('sending', 'unknown', 'sent', 'settled'))::text AS held
+        JOIN reconciler.refund_intents i ON i.account_id = s.account_id AND i.intent_id = s.intent_id
+        WHERE s.state IN ('sending', 'unknown', 'sent', 'settled', 'rejected', 'failed'))::text AS held

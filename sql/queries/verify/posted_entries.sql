@@ -12,7 +12,7 @@ WITH credited AS MATERIALIZED (
            NULL::timestamptz AS booked_at
     FROM reconciler.refund_plan_items m
     JOIN reconciler.refund_intents i ON i.account_id = m.account_id AND i.plan_id = m.plan_id AND i.intent_id = m.intent_id
-    CROSS JOIN LATERAL (VALUES (i.hold_entry_id, 'refund', -m.credits), (i.release_entry_id, 'refund_reversal', m.credits)) AS x (entry_id, kind, credits)
+    CROSS JOIN LATERAL (VALUES (i.hold_entry_id, 'refund', -m.credits), (i.release_entry_id, 'refund_reversal', m.credits - i.given_back)) AS x (entry_id, kind, credits)
     WHERE m.decided_on = @date::date AND x.entry_id <> ''
 ), posted AS MATERIALIZED (
     SELECT * FROM credited UNION ALL SELECT * FROM refunded
