@@ -131,7 +131,7 @@ func showBreakWork(ctx context.Context, store *postgres.Store, id string, out io
 		if w.Note != "" {
 			said = append(said, w.Note)
 		}
-		table.Row("  "+w.At.UTC().Format(time.DateTime), "by "+w.Actor, strings.Join(said, "; "))
+		table.Row("  "+w.At.UTC().Format("2006-01-02 15:04:05 UTC"), "by "+w.Actor, strings.Join(said, "; "))
 	}
 	return table.End()
 }

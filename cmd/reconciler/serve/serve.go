@@ -84,7 +84,7 @@ func serve(ctx context.Context, c cli.Config, listener net.Listener, grace time.
 	}
 	telling, stopTelling := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTelling()
-	messages := &wiring.Background{Courier: wiring.NewCourier(c, w), Now: wiring.WallTime.Now}
+	messages := &wiring.Background{Courier: wiring.NewCourier(c, w), Zone: w.Settings.Defaults().Zone, Now: wiring.WallTime.Now}
 	defer messages.Wait(stopTelling)
 	server := &server{log: c.Log, store: w.Store, figures: wiring.NewFreshMetrics(w.Store, c.Log)}
 	server.scheduler = &jobs.Scheduler{

@@ -58,11 +58,11 @@ func TellCaughtUp(ctx context.Context, c cli.Config, result jobs.CatchUpResult, 
 	defer closeWorker()
 	ctx, cancel := context.WithTimeout(ctx, deliveryPatience)
 	defer cancel()
-	tellMorning(ctx, NewCourier(c, w), result, err)
+	tellMorning(ctx, NewCourier(c, w), w.Settings.Defaults().Zone, result, err)
 }
 
 // tellMorning sends what there is to say after a catch-up: of the nights that are published, of those that need a person, and of a failure.
-func tellMorning(ctx context.Context, courier *morning.Courier, result jobs.CatchUpResult, err error) {
+func tellMorning(ctx context.Context, courier *morning.Courier, zone *time.Location, result jobs.CatchUpResult, err error) {
 	var troubled []string
 	for _, night := range result.Troubled {
 		troubled = append(troubled, fmt.Sprintf("%s; %s", night, night.Fix()))
@@ -79,7 +79,7 @@ func tellMorning(ctx context.Context, courier *morning.Courier, result jobs.Catc
 			courier.TellFailure(ctx, "Reconciliation: "+what, []string{fix, "The log says why."})
 		}
 	default:
-		day := reconcile.DateOf(WallTime.Now().UTC())
+		day := reconcile.DateOf(WallTime.Now().In(zone))
 		courier.TellFailure(ctx, fmt.Sprintf("Reconciliation: the night due on %s could not be done", day),
 			[]string{"It is done by the next run once the cause is gone; the log says what it is. To see all that is wrong: reconciler check"})
 	}
@@ -88,6 +88,7 @@ func tellMorning(ctx context.Context, courier *morning.Courier, result jobs.Catc
 // Background tells of nights beside serve's work, one after the other, and never keeps a night waiting.
 type Background struct {
 	Courier *morning.Courier
+	Zone    *time.Location // of the nights
 	Now     func() time.Time
 	mu      sync.Mutex
 	next    *caughtUp // what is still to be told; a later catch-up takes the place of an earlier one
@@ -130,7 +131,7 @@ func (b *Background) tell(ctx context.Context) {
 		if next == nil {
 			return
 		}
-		tellMorning(ctx, b.Courier, next.result, next.err)
+		tellMorning(ctx, b.Courier, b.Zone, next.result, next.err)
 	}
 }
 
