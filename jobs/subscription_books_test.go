@@ -183,6 +183,46 @@ func TestCreditsOfARefundedSubscriptionClearTheRefund(t *testing.T) {
 	}
 }
 
+// A refund of a part of a subscription with credits is payable as far as it went, whichever of credits and money goes first: the policy owes
+// nothing of the rest, so that it is kept, with nobody's word.
+func TestOfASubscriptionWithCreditsOnlyWhatWasRefundedIsPayable(t *testing.T) {
+	t.Parallel()
+	for _, creditsFirst := range []bool{true, false} {
+		b := newBothBooks(t)
+		b.report()
+		b.until(9)
+		p := b.subscribe().purchased
+		p.credits = 2500
+		b.exec("UPDATE platform.purchases SET credits = $2 WHERE id = $1", p.id, p.credits)
+		b.exec("UPDATE platform.credit_entries SET credits = $2 WHERE purchase_id = $1", p.id, p.credits)
+		b.night()
+		takes, refunds := func() { b.entry(p, "refund", -p.credits) }, func() { b.refund(p, 500) }
+		first, second := refunds, takes
+		if creditsFirst {
+			first, second = takes, refunds
+		}
+		b.until(9)
+		first()
+		b.night()
+		b.until(9)
+		second()
+		night := b.night()
+		for role, want := range map[accounting.AccountRole]int64{accounting.RefundClearing: 0, accounting.ContractLiability: 0} {
+			if left := b.balance(night, role); left != want {
+				t.Errorf("credits first %t: %s has %d left, want %d", creditsFirst, role, left, want)
+			}
+		}
+		if kept := b.income(accounting.FeesWithheld); kept != 2400 {
+			t.Errorf("credits first %t: %d was kept", creditsFirst, kept)
+		}
+		b.resolveAll()
+		b.whole()
+		if kept := b.income(accounting.FeesWithheld); kept != 2400 {
+			t.Errorf("credits first %t: %d was kept once the refund was accepted", creditsFirst, kept)
+		}
+	}
+}
+
 // What an invoice names as tax is owed to the tax office from the start: it is no part of what credits are worth, is never earned, and a refund
 // takes it back in proportion, the withheld fee's part excepted.
 func TestTaxIsNoPartOfWhatCreditsAreWorth(t *testing.T) {

@@ -515,6 +515,7 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 		AccountID                                                 string
 		SubjectID                                                 string
 		Currency, Sold, Brought, Payable, Refunded, Changed, Lost string
+		IsSubscription                                            bool
 		Posted, Resolved                                          string // JSON
 	}
 	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
@@ -524,7 +525,7 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 		return err
 	}
 	for _, r := range rows {
-		b := accounting.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency}
+		b := accounting.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency, IsSubscription: r.IsSubscription}
 		before := accounting.PaymentClearing{}
 		err := errors.Join(
 			bigInts([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Lost}, &b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &b.Lost),

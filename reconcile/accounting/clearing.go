@@ -21,6 +21,8 @@ type PaymentBooks struct {
 	Payable, Refunded *big.Int
 	// Lost is what lost disputes have taken for good: the customer has it.
 	Lost *big.Int
+	// IsSubscription: of the policy nothing is payable of it, but for what was refunded all the same.
+	IsSubscription bool
 	// Changed is what the platform says of the purchase now less what was booked: below 0 where it was corrected downwards, or set back to
 	// failed.
 	Changed *big.Int
@@ -45,9 +47,10 @@ var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// First what a lost dispute has paid of what was payable, which is no loss, and the platform's correction of the purchase, then what somebody has
-// resolved, each as far as it explains what stands; and what then stands against each other on the two accounts is offset: money that was charged
-// beyond the purchase and given back, credits that were refunded without a payment.
+// First what a lost dispute has paid of what was payable, which is no loss, the platform's correction of the purchase, and what the credits taken of
+// a refunded subscription were worth beyond its refund, then what somebody has resolved, each as far as it explains what stands; and what then
+// stands against each other on the two accounts is offset: money that was charged beyond the purchase and given back, credits that were refunded
+// without a payment.
 func (b PaymentBooks) Clearing() PaymentClearing {
 	standing := map[AccountRole]*big.Int{PurchaseClearing: new(big.Int).Sub(b.Sold, b.Brought), RefundClearing: new(big.Int).Sub(b.Refunded, b.Payable)}
 	c := PaymentClearing{}
@@ -70,6 +73,9 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 	}
 	explain(RefundClearing, DisputeLosses, b.Lost)
 	explain(PurchaseClearing, CreditsTaken, b.Changed)
+	if b.IsSubscription && b.Refunded.Sign() > 0 && standing[RefundClearing].Sign() < 0 {
+		explain(RefundClearing, FeesWithheld, new(big.Int).Neg(standing[RefundClearing]))
+	}
 	for _, r := range b.Resolved {
 		on, by := r.accounts(b.Payable.Sign() != 0)
 		amount := new(big.Int).Neg(standing[on])

@@ -109,6 +109,33 @@ func TestAPaymentClears(t *testing.T) {
 	}
 }
 
+// Of a subscription nothing is payable but what was refunded, once something was: credits that were taken of it beyond that, with no refund for them, are
+// kept. Which order they come in makes no difference, and a lost dispute pays first.
+func TestOfASubscriptionOnlyItsRefundIsPayable(t *testing.T) {
+	for name, c := range map[string]struct{ brought, payable, refunded, lost, kept, left int64 }{
+		"a part refunded, the credits taken":      {2900, 2900, 500, 0, 2400, 0},
+		"all of it":                               {2900, 2900, 2900, 0, 0, 0},
+		"the credits still there":                 {2900, 0, 500, 0, 0, 500},
+		"the credits taken, and nothing refunded": {2900, 2900, 0, 0, 0, -2900},
+		"the rest lost to a dispute":              {2900, 2900, 500, 2400, 0, 0},
+		"some of the rest lost to a dispute":      {2900, 2900, 500, 1000, 1400, 0},
+		"refunded, though it was never paid":      {500, 2900, 500, 0, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := func(amount int64) *big.Int { return big.NewInt(amount) }
+			b := PaymentBooks{IsSubscription: true, Sold: n(2900), Brought: n(c.brought), Payable: n(c.payable), Refunded: n(c.refunded), Changed: n(0), Lost: n(c.lost)}
+			got := b.Clearing()
+			if left := new(big.Int).Add(got[RefundClearing], n(c.refunded-c.payable)); left.Cmp(n(c.left)) != 0 || got[FeesWithheld].Cmp(n(-c.kept)) != 0 {
+				t.Errorf("left %v, cleared %v", left, got)
+			}
+			b.IsSubscription = false
+			if kept := b.Clearing()[FeesWithheld]; kept.Sign() != 0 {
+				t.Errorf("of a purchase of credits %v was kept", kept)
+			}
+		})
+	}
+}
+
 // What a lost dispute took is no loss as far as it was payable to the customer anyway: the credits were taken, and the money has gone.
 func TestALostDisputePaysWhatWasPayable(t *testing.T) {
 	for name, c := range map[string]struct{ payable, refunded, lost, paid int64 }{
@@ -137,7 +164,7 @@ func TestClearingOnlyTakesAway(t *testing.T) {
 		amount := func(what string) *big.Int {
 			return big.NewInt(rapid.OneOf(rapid.Int64(), rapid.Int64Range(-9, 9)).Draw(t, what))
 		}
-		b := PaymentBooks{Sold: amount("sold"), Brought: amount("brought"), Payable: amount("payable"), Refunded: amount("refunded"), Changed: amount("changed"), Lost: amount("lost")}
+		b := PaymentBooks{Sold: amount("sold"), Brought: amount("brought"), Payable: amount("payable"), Refunded: amount("refunded"), Changed: amount("changed"), Lost: amount("lost"), IsSubscription: rapid.Bool().Draw(t, "subscription")}
 		for range rapid.IntRange(0, 3).Draw(t, "resolved") {
 			b.Resolved = append(b.Resolved, ResolvedDifference{rapid.SampledFrom(PaymentBreaks()).Draw(t, "kind"),
 				rapid.SampledFrom([]string{reconcile.ResolvedCorrected, reconcile.ResolvedAccepted, reconcile.ResolvedWrittenOff}).Draw(t, "resolution"), amount("variance")})

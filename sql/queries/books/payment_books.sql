@@ -73,7 +73,7 @@ WITH resolved_since AS MATERIALIZED (
            coalesce((SELECT CASE WHEN t.content ->> 'status' = 'completed' THEN (t.content ->> 'amount_minor')::numeric ELSE 0 END - x.amount_minor
                      FROM reconciler.platform_states t
                      WHERE t.relation = 'purchases' AND t.account_id = x.account_id AND t.row_id = x.purchase_id AND t.seen_as_of <= @as_of::timestamptz
-                     ORDER BY t.seen_as_of DESC LIMIT 1), 0) AS changed, 0::numeric AS lost
+                     ORDER BY t.seen_as_of DESC LIMIT 1), 0) AS changed, 0::numeric AS lost, x.kind = 'subscription' AS is_subscription
     FROM subject s
     JOIN reconciler.booked_purchases x ON x.account_id = s.account_id AND x.purchase_id = s.purchase_id
      AND x.booked_at >= @books_begin::timestamptz AND x.booked_at < @as_of::timestamptz
@@ -81,7 +81,7 @@ WITH resolved_since AS MATERIALIZED (
     UNION ALL
     SELECT c.account_id, coalesce(c.purchase_id, c.id), o.currency,
            0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN 0 ELSE o.minor END,
-           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN -o.minor ELSE 0 END, 0, 0
+           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN -o.minor ELSE 0 END, 0, 0, false
     FROM charge c
     CROSS JOIN LATERAL (SELECT t.* FROM reconciler.stripe_balance_transactions t
                         WHERE t.source_id = c.id AND t.source_id <> '' AND t.reporting_category IN ('charge', 'charge_failure')
@@ -95,14 +95,14 @@ WITH resolved_since AS MATERIALIZED (
       -- What arrived late counts from the night on that books it.
       AND NOT EXISTS (SELECT FROM reconciler.stripe_late x WHERE x.id = t.id AND (x.booked_on IS NULL OR x.booked_on > @date::date))
     UNION ALL
-    SELECT s.account_id, s.purchase_id, l.currency, 0, 0, -l.amount_minor, 0, 0, 0
+    SELECT s.account_id, s.purchase_id, l.currency, 0, 0, -l.amount_minor, 0, 0, 0, false
     FROM subject s
     JOIN reconciler.journal_lines l ON l.source = s.purchase_id AND l.source <> '' AND l.account_id = s.account_id AND l.role = 'refund_clearing'
      AND l.kind <> @cleared::text AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
     UNION ALL
     -- A loss in the currency that the customer disputed, in proportion where it was settled in another, at whatever rate it was withdrawn.
     SELECT c.account_id, coalesce(c.purchase_id, c.id), d.currency, 0, 0, 0, 0, 0,
-           CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END
+           CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END, false
     FROM charge c
     JOIN reconciler.stripe_disputes d ON d.charge_id = c.id
     CROSS JOIN LATERAL (SELECT l.currency, sum(l.amount_minor) AS minor,
@@ -112,10 +112,10 @@ WITH resolved_since AS MATERIALIZED (
                         GROUP BY l.currency
                         HAVING sum(l.amount_minor) FILTER (WHERE l.role = 'dispute_losses') <> 0) l
     UNION ALL
-    SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0 FROM posted p
+    SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0, false FROM posted p
 )
 SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold)::text AS sold, sum(brought)::text AS brought, sum(payable)::text AS payable, sum(refunded)::text AS refunded,
-       sum(changed)::text AS changed, coalesce(sum(lost), 0)::text AS lost,
+       sum(changed)::text AS changed, coalesce(sum(lost), 0)::text AS lost, bool_or(is_subscription) AS is_subscription,
        coalesce((SELECT jsonb_object_agg(p.role, p.minor) FROM posted p WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
        coalesce((SELECT jsonb_agg(jsonb_build_object('Kind', r.kind, 'Resolution', r.resolution, 'Minor', r.minor) ORDER BY r.kind, r.break_id COLLATE "C") FROM resolved r
                  WHERE (r.account_id, r.subject_id) IS NOT DISTINCT FROM (part.account_id, part.subject_id) AND coalesce(r.currency, part.currency) = part.currency), '[]')::text AS resolved
