@@ -91,7 +91,7 @@ func requestCases() []*requestCase {
 		{name: "the credits never", decision: "approve", says: refunded, breaks: []string{"refund_missing_in_ledger"}, steps: []step{{"05:00", buys}, {"06:00", asks}, {"09:00", pays}}},
 		{name: "the money never", decision: "approve", says: willRefund, breaks: []string{"refund_missing_at_stripe"}, steps: []step{{"05:00", buys}, {"06:00", asks}, {"09:00", takes}}},
 		{name: "asked twice", decision: "approve", says: refunded, steps: []step{{"05:00", buys}, {"06:00", asks}, {"08:00", asks}, {"09:00", takes}, {"09:00", pays}}},
-		{name: "withdrawn, and refunded in time: nobody asked any more, and nothing was denied", decision: "deny", says: "is closed. We refunded %s",
+		{name: "withdrawn, and refunded in time: nobody asked any more, and nothing was denied", decision: "deny", says: "is closed\n\nWe refunded %s",
 			steps: []step{{"05:00", buys}, {"06:00", asks}, {"08:00", status("withdrawn")}, {"09:00", takes}, {"09:00", pays}}},
 		{name: "refunded, and then withdrawn", decision: "approve", says: refunded,
 			steps: []step{{"05:00", buys}, {"06:00", asks}, {"09:00", takes}, {"09:00", pays}, {"10:00", status("withdrawn")}}},
