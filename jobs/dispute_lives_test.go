@@ -244,7 +244,7 @@ func TestRefundsAreAskedAgainOnceTheirDisputeHasEnded(t *testing.T) {
 		"what ought never to have gone, and we win":         {"jpy", free, refund(500), 9, stripetest.DisputeParams{Amount: 1000}, win, []string{against + " -500"}, []string{both + " 0"}, []string{against + " -500"}},
 		"it fails, and the bank keeps all":                  {"usd", free, failing, 1, stripetest.DisputeParams{}, lose, []string{failed + " 10000"}, []string{failed + " 10000"}, nil},
 		"it fails, and the bank keeps all, at another rate": {"eur", euros, failing, 1, stripetest.DisputeParams{Withdraw: 10900}, lose, []string{failed + " 10000"}, []string{failed + " 10000"}, nil},
-		"it fails, and the bank keeps a part":               {"kwd", free, failing, 1, stripetest.DisputeParams{Amount: 1000}, lose, []string{failed + " 10000"}, []string{failed + " 10000"}, []string{failed + " 10000"}},
+		"it fails, and the bank keeps a part":               {"kwd", free, failing, 1, stripetest.DisputeParams{Amount: 1000}, lose, []string{failed + " 10000"}, []string{failed + " 10000"}, []string{failed + " 9000"}},
 		"nobody made it, and the bank keeps all":            {"usd", free, takes, 1, stripetest.DisputeParams{}, lose, []string{missing + " 1000"}, nil, nil},
 		"nobody made it, and the bank keeps a part":         {"jpy", free, takes, 1, stripetest.DisputeParams{Amount: 1000}, lose, []string{missing + " 1000"}, nil, []string{missing + " 1000"}},
 		"nobody made it, and the dispute is won":            {"kwd", free, takes, 1, stripetest.DisputeParams{}, win, []string{missing + " 1000"}, nil, []string{missing + " 1000"}},

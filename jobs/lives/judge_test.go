@@ -266,6 +266,12 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 			must = v.allow
 		}
 	}
+	owed := func(r *refund) int64 { // nothing has gone back but by the bank: all that is due, however much of it was tried
+		if isDueKnown && due > 0 {
+			return due - min(kept, due)
+		}
+		return r.amount
+	}
 	var firstLive *refund
 	against := false
 	for _, r := range p.refunds {
@@ -292,7 +298,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 		// Of what was due the bank's part has gone back as well; what was refunded beyond is too much, whatever the bank does.
 		if isDueKnown && (paid > due || paid+kept < due) {
 			line := breakLine("refund_amount_mismatch", "", number(due-paid-max(0, min(kept, due-paid))), p.currency)
-			another := l.failedLine(p)
+			another := l.failedLine(p, due-paid-max(0, min(kept, due-paid)))
 			switch {
 			case against: // the money ought not to have gone at all
 				v.allow(line)
@@ -314,7 +320,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 				if !r.isOff() {
 					continue
 				}
-				line := breakLine("refund_failed", r.label, number(r.amount), p.currency)
+				line := breakLine("refund_failed", r.label, number(owed(r)), p.currency)
 				if r == last(p.refunds) && !r.ours {
 					must(line)
 				} else { // an earlier try, or one of the worker's, which releases the credits itself
@@ -327,7 +333,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 	default: // credits and money are where they were
 		for _, r := range p.refunds {
 			if r.isOff() {
-				v.allow(breakLine("refund_failed", r.label, number(r.amount), p.currency))
+				v.allow(breakLine("refund_failed", r.label, number(owed(r)), p.currency))
 			}
 		}
 	}
@@ -335,10 +341,10 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 
 func last[T any](all []T) T { return all[len(all)-1] }
 
-// failedLine is the break of the last of a purchase's refunds when that has failed.
-func (l *life) failedLine(p *purchase) string {
+// failedLine is the break of the last of a purchase's refunds when that has failed, with all that is to go back, however much of it was tried.
+func (l *life) failedLine(p *purchase, owed int64) string {
 	if r := last(p.refunds); r.isOff() {
-		return breakLine("refund_failed", r.label, number(r.amount), p.currency)
+		return breakLine("refund_failed", r.label, number(owed), p.currency)
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ WITH known AS MATERIALIZED (
            p.completed_at, m.captured_minor, coalesce(o.is_surplus, false) AS is_surplus,
            CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR x.is_covered) THEN x.refundable_minor END AS refundable_minor,
            o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live,
+           (SELECT f.id FROM {{ refunds_as_of }} f WHERE f.charge_id = r.charge_id AND NOT f.is_live ORDER BY f.created_at DESC, f.id DESC LIMIT 1) AS last_failed,
            coalesce(b.open, false) AS is_disputed, coalesce(b.gone_minor, 0) AS gone_minor,
            r.created_at > p.completed_at + make_interval(secs => v.refund_window_seconds)
                -- A request that had been withdrawn by then asks for nothing.
@@ -68,33 +69,36 @@ WITH known AS MATERIALIZED (
     SELECT e.*, is_live AND is_asked AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy,
            greatest(live_minor, least(due_minor, live_minor + gone_minor)) AS back_minor
     FROM expected e
+), owed AS (
+    -- With a refund that failed, what was due and has gone back in no way, however much of it was tried.
+    SELECT p.*, CASE WHEN is_main AND purchase_kind = 'credits' AND due_minor > 0 THEN greatest(0, due_minor - back_minor) ELSE amount_minor END AS owed_minor
+    FROM policy p
 ), question AS (
     SELECT p.*, 'refunds that stood' AS check_name,
            CASE WHEN is_live AND status = 'succeeded' THEN 'matched'
                 WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at >= @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
+                WHEN id <> last_failed OR owed_minor = 0 THEN 'matched' -- it was tried again, or the customer's bank has paid
                 -- Beside refunds that stand it is a matter of their amount, which is asked below: one fault is one break.
                 WHEN is_asked AND live_minor > 0 AND due_minor IS NOT NULL THEN 'matched'
-                -- The customer's bank has paid instead.
-                WHEN is_asked AND gone_minor > 0 AND gone_minor >= due_minor THEN 'matched'
                 WHEN all_live_minor >= amount_minor OR (reversals > 0 AND taken <= 0) THEN 'matched'
                 ELSE 'refund_failed' END AS verdict
-    FROM policy p
+    FROM owed p
     UNION ALL
     SELECT p.*, 'refunds whose credits were taken',
            CASE WHEN NOT is_live OR NOT is_main OR is_surplus OR purchase_kind <> 'credits' OR id <> first_live OR taken >= credits THEN 'matched'
                 WHEN created_at > @grace_before::timestamptz THEN 'awaiting'
                 ELSE 'refund_missing_in_ledger' END
-    FROM policy p
+    FROM owed p
     UNION ALL
     SELECT p.*, 'refunds that the policy allows', CASE WHEN against_policy THEN 'refund_against_policy' ELSE 'matched' END
-    FROM policy p
+    FROM owed p
     UNION ALL
     SELECT p.*, 'refunds of the right amount',
            CASE WHEN NOT is_live OR NOT is_asked OR against_policy OR id <> last_live OR back_minor = due_minor THEN 'matched'
                 WHEN due_minor IS NULL THEN 'awaiting'
                 ELSE 'refund_amount_mismatch' END
-    FROM policy p
+    FROM owed p
 )
 SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN '' ELSE ', again' END, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
@@ -105,11 +109,11 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
                     WHEN verdict = 'refund_amount_mismatch' THEN due_minor::text ELSE '' END,
        CASE WHEN verdict = 'refund_failed' THEN status WHEN verdict = 'refund_stuck' THEN status WHEN verdict = 'refund_missing_in_ledger' THEN credits::text
                     WHEN verdict = 'refund_against_policy' THEN amount_minor::text WHEN verdict = 'refund_amount_mismatch' THEN back_minor::text ELSE '' END,
-       CASE WHEN verdict = 'refund_failed' THEN amount_minor WHEN verdict = 'refund_stuck' THEN amount_minor WHEN verdict = 'refund_missing_in_ledger' THEN taken - credits
+       CASE WHEN verdict = 'refund_failed' THEN owed_minor WHEN verdict = 'refund_stuck' THEN amount_minor WHEN verdict = 'refund_missing_in_ledger' THEN taken - credits
                     WHEN verdict = 'refund_against_policy' THEN -amount_minor WHEN verdict = 'refund_amount_mismatch' THEN due_minor - back_minor ELSE 0 END,
        CASE WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN '' ELSE currency END,
        CASE
-           WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, nullif(failure_reason, ''))
+           WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, CASE WHEN owed_minor <> amount_minor THEN 'it was of ' || amount_minor || ' ' || currency END, nullif(failure_reason, ''))
            WHEN verdict = 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || (created_at AT TIME ZONE @zone::text)::date)
            WHEN verdict = 'awaiting' THEN CASE WHEN check_name = 'refunds that stood'
                THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE WHEN age.days = 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
