@@ -3,7 +3,6 @@ package decide
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -181,21 +180,10 @@ func decideRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, facts 
 		}
 		counts["requests_"+row.Decision]++
 	}
-	encoded, err := json.Marshal(rows)
-	if err != nil {
+	if err := night.WriteRows(ctx, tx, "refund_requests/record", nil, rows); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "refund_requests/record", postgres.Args{"rows": string(encoded)}); err != nil {
-		return err
-	}
-	if len(notifications) == 0 {
-		return nil
-	}
-	if encoded, err = json.Marshal(notifications); err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, "refund_requests/notify", postgres.Args{"rows": string(encoded)})
-	return err
+	return night.WriteRows(ctx, tx, "refund_requests/notify", nil, notifications)
 }
 
 // decideRequest hands the facts of one request to the policy and words the outcome.

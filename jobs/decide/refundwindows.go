@@ -3,7 +3,6 @@ package decide
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
@@ -122,15 +121,7 @@ func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterA
 				counts["windows_"+row.State]++
 			}
 		}
-		if len(rows) == 0 {
-			return nil
-		}
-		encoded, err := json.Marshal(rows)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, "refund_windows/record", postgres.Args{"rows": string(encoded)})
-		return err
+		return night.WriteRows(ctx, tx, "refund_windows/record", nil, rows)
 	})
 }
 

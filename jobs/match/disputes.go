@@ -69,21 +69,24 @@ func judgeDisputes(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	if err != nil {
 		return err
 	}
+	var cases []postgres.Args
+	var checks []stripeCheck
 	for len(rows) > 0 { // a charge's disputes come together
 		of := slices.IndexFunc(rows, func(d disputeRow) bool { return d.ChargeID != rows[0].ChargeID })
 		if of < 0 {
 			of = len(rows)
 		}
-		if err := judgeCharge(ctx, n, tx, rows[:of]); err != nil {
-			return err
-		}
-		rows = rows[of:]
+		due, judged := judgeCharge(n, rows[:of])
+		cases, checks, rows = append(cases, due...), append(checks, judged...), rows[of:]
 	}
-	return nil
+	if err := night.WriteRows(ctx, tx, "stripe_match/add_disputes", nil, cases); err != nil {
+		return err
+	}
+	return addChecks(ctx, tx, checks)
 }
 
 // judgeCharge judges the disputes of one charge, oldest first; what has left it by refunds and disputes together is one break.
-func judgeCharge(ctx context.Context, n *night.Night, tx *postgres.Tx, rows []disputeRow) error {
+func judgeCharge(n *night.Night, rows []disputeRow) (cases []postgres.Args, checks []stripeCheck) {
 	first := rows[0]
 	facts := reconcile.DisputedCharge{CapturedMinor: first.CapturedMinor, RefundedMinor: first.RefundedMinor, AccountStatus: first.AccountStatus}
 	for _, d := range rows {
@@ -94,7 +97,6 @@ func judgeCharge(ctx context.Context, n *night.Night, tx *postgres.Tx, rows []di
 	}
 	outcome := reconcile.JudgeDisputes(facts)
 	var disputed []string
-	isDue := false
 	for i, d := range rows {
 		o := outcome.Disputes[i]
 		if o.Phase.IsAtStake() {
@@ -104,39 +106,31 @@ func judgeCharge(ctx context.Context, n *night.Night, tx *postgres.Tx, rows []di
 		if !d.IsDue && (o.TieOut == reconcile.TieOutTied || d.MovedAt.Before(n.Begin.Add(-settlesWithin(n, o.TieOut)))) {
 			continue
 		}
-		isDue = true
-		if err := addDispute(ctx, n, tx, d, o); err != nil {
-			return err
-		}
-		if err := addCheck(ctx, n, tx, disputeMoney(n, d, facts.Disputes[i], o)); err != nil {
-			return err
-		}
+		cases, checks = append(cases, disputeCase(d, o)), append(checks, disputeMoney(n, d, facts.Disputes[i], o))
 		if o.Phase != reconcile.PhaseChargeback && o.Phase != reconcile.PhaseInquiry {
 			continue
 		}
 		check := stripeCheck{
-			job: disputesJob, check: "open disputes and their accounts", since: d.MovedAt, account: d.AccountID, subject: d.DisputeID, amount: d.AmountMinor, currency: d.Currency,
+			CheckName: "open disputes and their accounts", Since: d.MovedAt, AccountID: d.AccountID, SubjectID: d.DisputeID, AmountMinor: d.AmountMinor, Currency: d.Currency,
 		}
 		if o.ReviewSuspension {
-			check.kind, check.field, check.ours, check.theirs = reconcile.DisputeAccountActive, "account_status", d.AccountStatus, d.Status
-			check.variance, check.unit = d.AmountMinor, d.Currency
-			check.detail = fmt.Sprintf("charge %s, purchase %s: clause %s", d.ChargeID, d.PurchaseID, reconcile.ClauseChargebackSuspension)
+			check.Kind, check.Field, check.Ours, check.Theirs = reconcile.DisputeAccountActive, "account_status", d.AccountStatus, d.Status
+			check.Variance, check.Unit = d.AmountMinor, d.Currency
+			check.Detail = fmt.Sprintf("charge %s, purchase %s: clause %s", d.ChargeID, d.PurchaseID, reconcile.ClauseChargebackSuspension)
 		}
-		if err := addCheck(ctx, n, tx, check); err != nil {
-			return err
-		}
+		checks = append(checks, check)
 	}
-	if !isDue {
-		return nil
+	if len(cases) == 0 {
+		return nil, nil
 	}
-	check := stripeCheck{job: disputesJob, check: "disputed charges and their refunds", account: first.AccountID, subject: first.ChargeID}
+	check := stripeCheck{CheckName: "disputed charges and their refunds", AccountID: first.AccountID, SubjectID: first.ChargeID}
 	if outcome.DisputedAndRefunded {
-		check.kind, check.field = reconcile.DisputedAndRefunded, "amount_minor"
-		check.ours, check.theirs = strconv.FormatInt(outcome.ClawbackMinor, 10), strconv.FormatInt(outcome.GoneMinor, 10)
-		check.variance, check.unit = outcome.ClawbackMinor-outcome.GoneMinor, first.Currency
-		check.detail = fmt.Sprintf("refunded %d, %s; at most %d can be clawed back", first.RefundedMinor, strings.Join(disputed, ", "), outcome.ClawbackMinor)
+		check.Kind, check.Field = reconcile.DisputedAndRefunded, "amount_minor"
+		check.Ours, check.Theirs = strconv.FormatInt(outcome.ClawbackMinor, 10), strconv.FormatInt(outcome.GoneMinor, 10)
+		check.Variance, check.Unit = outcome.ClawbackMinor-outcome.GoneMinor, first.Currency
+		check.Detail = fmt.Sprintf("refunded %d, %s; at most %d can be clawed back", first.RefundedMinor, strings.Join(disputed, ", "), outcome.ClawbackMinor)
 	}
-	return addCheck(ctx, n, tx, check)
+	return cases, append(checks, check)
 }
 
 // settlesWithin is how long money that is missing may take to come, and how long status and money may disagree otherwise.
@@ -149,30 +143,30 @@ func settlesWithin(n *night.Night, tieOut reconcile.TieOut) time.Duration {
 
 // disputeMoney compares the money that moved for a dispute with its status: a difference is awaited for a while, and then a break.
 func disputeMoney(n *night.Night, d disputeRow, facts reconcile.DisputeFacts, o reconcile.DisputeOutcome) stripeCheck {
-	check := stripeCheck{job: disputesJob, check: "disputes and their money", account: d.AccountID, subject: d.DisputeID, since: d.MovedAt}
+	check := stripeCheck{CheckName: "disputes and their money", AccountID: d.AccountID, SubjectID: d.DisputeID, Since: d.MovedAt}
 	if o.TieOut == reconcile.TieOutTied {
 		return check
 	}
-	check.detail = fmt.Sprintf("charge %s: %s since %s; withdrawn %d, returned %d", d.ChargeID, d.Status, reconcile.DateOf(d.StatusSince.In(n.Settings.Zone)), d.WithdrawnMinor, d.ReturnedMinor)
+	check.Detail = fmt.Sprintf("charge %s: %s since %s; withdrawn %d, returned %d", d.ChargeID, d.Status, reconcile.DateOf(d.StatusSince.In(n.Settings.Zone)), d.WithdrawnMinor, d.ReturnedMinor)
 	if !d.MovedAt.Before(n.AsOf().Add(-settlesWithin(n, o.TieOut))) {
 		check.awaiting = true
 		return check
 	}
 	called, moved := facts.Residual()
-	check.kind, check.field = reconcile.DisputeResidual, "withdrawn_minor"
-	check.ours, check.theirs = strconv.FormatInt(called, 10), strconv.FormatInt(moved, 10)
-	check.variance, check.unit = called-moved, cmp.Or(d.SettlementCurrency, d.Currency)
+	check.Kind, check.Field = reconcile.DisputeResidual, "withdrawn_minor"
+	check.Ours, check.Theirs = strconv.FormatInt(called, 10), strconv.FormatInt(moved, 10)
+	check.Variance, check.Unit = called-moved, cmp.Or(d.SettlementCurrency, d.Currency)
 	return check
 }
 
-func addDispute(ctx context.Context, n *night.Night, tx *postgres.Tx, d disputeRow, o reconcile.DisputeOutcome) error {
-	_, err := tx.Exec(ctx, "stripe_match/add_dispute", postgres.Args{
+// disputeCase is a dispute's row of reconciler.dispute_cases.
+func disputeCase(d disputeRow, o reconcile.DisputeOutcome) postgres.Args {
+	return postgres.Args{
 		"account_id": d.AccountID, "dispute_id": d.DisputeID, "charge_id": d.ChargeID, "purchase_id": d.PurchaseID,
-		"account_status": d.AccountStatus, "phase": string(o.Phase), "status": d.Status, "reason": d.Reason, "opened_at": d.CreatedAt,
+		"account_status": d.AccountStatus, "phase": o.Phase, "status": d.Status, "reason": d.Reason, "opened_at": d.CreatedAt,
 		"evidence_due_by": d.EvidenceDueBy, "amount_minor": d.AmountMinor, "currency": d.Currency, "withdrawn_minor": d.WithdrawnMinor,
 		"returned_minor": d.ReturnedMinor, "fees_minor": d.FeesMinor, "settlement_currency": d.SettlementCurrency,
 		"refunded_minor": d.RefundedMinor, "clawback_minor": o.ClawbackMinor, "reinstatement_minor": o.ReinstatementMinor,
-		"review_suspension": o.ReviewSuspension, "tie_out": string(o.TieOut),
-	})
-	return err
+		"review_suspension": o.ReviewSuspension, "tie_out": o.TieOut,
+	}
 }

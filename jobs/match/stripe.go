@@ -2,7 +2,6 @@ package match
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -12,33 +11,37 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// stripeCheck is one object's outcome: matched unless it has a kind.
+// stripeCheck is one object's outcome, a row of reconciler.stripe_checks: matched unless it has a kind.
 type stripeCheck struct {
-	job, check, account, subject string
-	kind                         reconcile.BreakKind
-	awaiting                     bool
-	field, ours, theirs          string
-	variance                     int64
-	unit, detail                 string
-	amount                       int64
-	currency                     string
-	since                        time.Time // what is awaited is awaited since then
+	AccountID   string              `json:"account_id"`
+	CheckName   string              `json:"check_name"`
+	SubjectID   string              `json:"subject_id"`
+	Outcome     string              `json:"outcome"` // filled in when it is written
+	Kind        reconcile.BreakKind `json:"kind"`
+	Field       string              `json:"field"`
+	Ours        string              `json:"ours"`
+	Theirs      string              `json:"theirs"`
+	Variance    int64               `json:"variance"`
+	Unit        string              `json:"unit"`
+	Detail      string              `json:"detail"`
+	AmountMinor int64               `json:"amount_minor"`
+	Currency    string              `json:"currency"`
+	Since       time.Time           `json:"since,omitzero"` // what is awaited is awaited since then
+	awaiting    bool
 }
 
-func addCheck(ctx context.Context, n *night.Night, tx *postgres.Tx, c stripeCheck) error {
-	outcome := "matched"
-	switch {
-	case c.kind != "":
-		outcome = "break"
-	case c.awaiting:
-		outcome = "awaiting"
+func addChecks(ctx context.Context, tx *postgres.Tx, checks []stripeCheck) error {
+	for i := range checks {
+		switch c := &checks[i]; {
+		case c.Kind != "":
+			c.Outcome = "break"
+		case c.awaiting:
+			c.Outcome = "awaiting"
+		default:
+			c.Outcome = "matched"
+		}
 	}
-	_, err := tx.Exec(ctx, "stripe_match/add_check", postgres.Args{
-		"account_id": c.account, "job": c.job, "check_name": c.check, "subject_id": c.subject, "outcome": outcome,
-		"kind": string(c.kind), "field": c.field, "ours": c.ours, "theirs": c.theirs, "variance": c.variance, "unit": c.unit,
-		"detail": c.detail, "amount_minor": c.amount, "currency": c.currency, "since": sql.NullTime{Time: c.since, Valid: !c.since.IsZero()},
-	})
-	return err
+	return night.WriteRows(ctx, tx, "stripe_match/add_checks", nil, checks)
 }
 
 // stripeJob is one reconciliation against Stripe: what it looks at, how it judges, and what it has to account for.
@@ -142,7 +145,7 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (ni
 	if err != nil {
 		return nil, err
 	}
-	return counts, execAll(ctx, tx, "stripe_match/drop_matched", "stripe_match/clear_candidates")
+	return counts, execAll(ctx, tx, "stripe_match/finish")
 }
 
 // in is the transaction for statements of the scope.

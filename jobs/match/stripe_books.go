@@ -26,7 +26,7 @@ func reconcileBooks(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name:     booksJob,
 		judge:    []string{"stripe_match/activity", "stripe_match/cash", "stripe_match/judge_cash", "stripe_match/judge_transactions"},
-		more:     func(ctx context.Context, tx *postgres.Tx) error { return tieOutPayouts(ctx, n, tx) },
+		more:     tieOutPayouts,
 		scanned:  "stripe_match/scanned_books",
 		outcomes: "stripe_match/known_transactions",
 	}.reconcile(ctx, n)
@@ -54,39 +54,39 @@ type payoutRow struct {
 	NetMinor      int64
 }
 
-func tieOutPayouts(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
+func tieOutPayouts(ctx context.Context, tx *postgres.Tx) error {
 	var rows []payoutRow
 	if err := tx.Select(ctx, &rows, "stripe_match/payout_facts", nil); err != nil {
 		return err
 	}
+	var payouts []postgres.Args
+	var checks []stripeCheck
 	for _, p := range rows {
 		tieOut, residual, why := reconcile.TieOutPayout(reconcile.PayoutFacts{
 			Status: p.Status, Automatic: p.Automatic, AmountMinor: p.AmountMinor, OwnMinor: p.OwnMinor, ReturnedMinor: p.ReturnedMinor,
 			Itemised: p.Itemised, NetMinor: p.NetMinor, Overdue: p.Overdue,
 		})
-		_, err := tx.Exec(ctx, "stripe_match/add_payout", postgres.Args{
+		payouts = append(payouts, postgres.Args{
 			"payout_id": p.PayoutID, "currency": p.Currency, "status": p.Status, "automatic": p.Automatic,
 			"method": p.Method, "type": p.Type, "created_at": p.CreatedAt, "arrival_date": p.ArrivalDate, "amount_minor": p.AmountMinor,
 			"transactions": p.Transactions, "gross_minor": p.GrossMinor, "fee_minor": p.FeeMinor, "net_minor": p.NetMinor,
-			"returned_minor": p.ReturnedMinor, "residual_minor": residual, "tie_out": string(tieOut),
+			"returned_minor": p.ReturnedMinor, "residual_minor": residual, "tie_out": tieOut,
 		})
-		if err != nil {
-			return err
-		}
 		check := stripeCheck{
-			job: booksJob, check: "payouts", subject: p.PayoutID, since: p.CreatedAt, awaiting: tieOut == reconcile.TieOutAwaiting, amount: p.AmountMinor, currency: p.Currency,
+			CheckName: "payouts", SubjectID: p.PayoutID, Since: p.CreatedAt, awaiting: tieOut == reconcile.TieOutAwaiting, AmountMinor: p.AmountMinor, Currency: p.Currency,
 		}
 		if !p.InScan {
-			check.check, check.currency = "payouts again", ""
+			check.CheckName, check.Currency = "payouts again", ""
 		}
 		if tieOut == reconcile.TieOutResidual {
-			check.kind, check.field = reconcile.PayoutResidual, "amount_minor"
-			check.ours, check.theirs = strconv.FormatInt(p.AmountMinor, 10), strconv.FormatInt(p.AmountMinor-residual, 10)
-			check.variance, check.unit, check.detail = residual, p.Currency, why
+			check.Kind, check.Field = reconcile.PayoutResidual, "amount_minor"
+			check.Ours, check.Theirs = strconv.FormatInt(p.AmountMinor, 10), strconv.FormatInt(p.AmountMinor-residual, 10)
+			check.Variance, check.Unit, check.Detail = residual, p.Currency, why
 		}
-		if err := addCheck(ctx, n, tx, check); err != nil {
-			return err
-		}
+		checks = append(checks, check)
 	}
-	return nil
+	if err := night.WriteRows(ctx, tx, "stripe_match/add_payouts", nil, payouts); err != nil {
+		return err
+	}
+	return addChecks(ctx, tx, checks)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -212,21 +211,10 @@ func (n *reader) examine(ctx context.Context, tx *postgres.Tx, job string, suspe
 }
 
 func (n *reader) keepExceptions(ctx context.Context, tx *postgres.Tx, job string, exceptions []comparedJob) error {
-	for len(exceptions) > 0 {
-		batch := exceptions[:min(night.BatchRows, len(exceptions))]
-		exceptions = exceptions[len(batch):]
-		for i := range batch {
-			batch[i].InScan = batch[i].Jobs > 0
-		}
-		encoded, err := json.Marshal(batch)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "reading/keep", postgres.Args{"job": job, "rows": string(encoded)}); err != nil {
-			return err
-		}
+	for i := range exceptions {
+		exceptions[i].InScan = exceptions[i].Jobs > 0
 	}
-	return nil
+	return night.WriteRows(ctx, tx, "reading/keep", postgres.Args{"job": job}, exceptions)
 }
 
 // Count compares what there is to match, counted apart from any comparison, with what the night has read. When that differs, the platform was

@@ -1,1 +1,0 @@
-DELETE FROM reconciler.candidates WHERE business_date = @date::date AND job = ANY (@scopes::text[])
