@@ -41,7 +41,7 @@ func (l *life) holdAdvice(n int, got []string) {
 			l.w.fails(l, n, "advice was followed, and there is still: %s", line)
 		}
 	}
-	if len(l.followed) > 0 && l.w.night(n).End.Sub(l.stirred) > 24*time.Hour+counterpart {
+	if len(l.followed) > 0 && l.w.night(n).End.Sub(l.stirred) > 24*time.Hour+stuckAfter {
 		for _, line := range without(breaks, l.breaks) {
 			of := strings.Fields(line)
 			after := func(kind, subject string) bool {
@@ -50,7 +50,7 @@ func (l *life) holdAdvice(n int, got []string) {
 			switch {
 			case after("failure_unclassified", of[2]): // the class says what the job was to be debited
 				continue
-			case of[1] == "refund_unpaid" && after("refund_failed", "*"): // with the credits back, what was approved is to be paid again
+			case of[1] == "refund_unpaid", of[1] == "review_overdue", of[1] == "refund_stuck": // come with time alone
 				continue
 			}
 			l.w.fails(l, n, "advice opened: %s, having been followed for %q", line, l.followed)

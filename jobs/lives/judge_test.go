@@ -257,7 +257,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 		if d.status == "lost" {
 			kept += l.outstanding(d)
 		}
-		if d.moved.After(ended) {
+		if d.opened && d.moved.After(ended) { // an inquiry moves nothing
 			ended = d.moved
 		}
 	}
@@ -267,7 +267,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 		}
 	}
 	owed := func(r *refund) int64 { // nothing has gone back but by the bank: all that is due, however much of it was tried
-		if isDueKnown && due > 0 {
+		if !r.ours && isDueKnown && due > 0 {
 			return due - min(kept, due)
 		}
 		return r.amount
