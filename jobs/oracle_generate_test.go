@@ -95,7 +95,7 @@ func (g *generating) turn(t time.Time) int {
 		return 0
 	}
 	for i := range g.Nights - 1 {
-		if g.night(i).Contains(t) {
+		if isOf(g.night(i), t) {
 			return rapid.IntRange(i, g.Nights-1).Draw(g.T, "turn")
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -188,6 +189,9 @@ func (p platform) turn(night int) platform {
 	out.Requests = pick(p.Requests, func(r request) bool { return r.Turn == night })
 	return out
 }
+
+// isOf says whether an instant is in [Begin, End).
+func isOf(n reconcile.Night, at time.Time) bool { return !at.Before(n.Begin) && at.Before(n.End) }
 
 func pick[T any](rows []T, keep func(T) bool) []T {
 	var kept []T

@@ -342,7 +342,7 @@ func TestGeneratorsReachTheirTargets(t *testing.T) {
 	}
 }
 
-// TestLotsBurnByTheRule holds the lots that the oracle works out, and so those of the database, against the rule itself.
+// TestLotsBurnByTheRule compares the lots that the oracle works out, and so those of the database, with the rule itself.
 func TestLotsBurnByTheRule(t *testing.T) {
 	t.Parallel()
 	s := testStage
@@ -358,17 +358,17 @@ func TestLotsBurnByTheRule(t *testing.T) {
 		seen[e.account] = true
 		ordered, overdrawn := o.lots(e.account, asOf)
 		net := new(big.Int).Set(overdrawn)
-		lots := make([]reconcile.Lot, len(ordered))
+		lots := make([]ruleLot, len(ordered))
 		fits := true
 		for i, l := range ordered {
 			net.Add(net, l.used)
 			fits = fits && l.credits.IsInt64()
-			lots[i] = reconcile.Lot{ID: l.id, GrantedAt: l.granted, Credits: l.credits.Int64(), Refunded: l.gone}
+			lots[i] = ruleLot{ID: l.id, GrantedAt: l.granted, Credits: l.credits.Int64(), Refunded: l.gone}
 		}
 		if !fits || !net.IsInt64() {
-			continue // beyond what an account can hold in the pure core
+			continue // beyond what the rule counts in
 		}
-		usage, err := reconcile.Used(lots, net.Int64())
+		usage, err := lotsUsed(lots, net.Int64())
 		if err != nil {
 			t.Fatalf("account %s: %v", e.account, err)
 		}
@@ -377,7 +377,7 @@ func TestLotsBurnByTheRule(t *testing.T) {
 				t.Errorf("account %s, lot %d: the rule uses %d of %s, the oracle %s of %s", e.account, i, use.UsedCredits, use.ID, ordered[i].used, ordered[i].id)
 			}
 			const paid = 9_999
-			worth, err := reconcile.ValueUsed(paid, use.Credits, use.UsedCredits)
+			worth, err := valueUsed(paid, use.Credits, use.UsedCredits)
 			if err != nil {
 				t.Fatalf("account %s, lot %s: %v", e.account, use.ID, err)
 			}

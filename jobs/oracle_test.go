@@ -256,7 +256,7 @@ func keepsContractRequest(r request) bool {
 // rejects are the rows of the night that break the contract, and those without the time that would say of which night they are.
 func (o *oracle) rejects(n reconcile.Night) []rejectRow {
 	ofNight := func(stamps ...*time.Time) bool {
-		return stamps[0] == nil || slices.ContainsFunc(stamps, func(t *time.Time) bool { return t != nil && n.Contains(*t) })
+		return stamps[0] == nil || slices.ContainsFunc(stamps, func(t *time.Time) bool { return t != nil && isOf(n, *t) })
 	}
 	var rows []rejectRow
 	for _, r := range o.books.Purchases {
@@ -286,7 +286,7 @@ func (o *oracle) rejects(n reconcile.Night) []rejectRow {
 func (o *oracle) lateRejects(n reconcile.Night, turnedUp platform) []rejectRow {
 	late := func(stamps ...*time.Time) bool {
 		was := func(t *time.Time) bool {
-			return t != nil && slices.ContainsFunc(o.reported, func(r reconcile.Night) bool { return r.Contains(*t) })
+			return t != nil && slices.ContainsFunc(o.reported, func(r reconcile.Night) bool { return isOf(r, *t) })
 		}
 		ahead := func(t *time.Time) bool { return t != nil && !t.Before(n.Begin) }
 		return slices.ContainsFunc(stamps, was) && !slices.ContainsFunc(stamps[1:], ahead)
@@ -339,7 +339,7 @@ func (o *oracle) bookLateItems(n reconcile.Night, turnedUp platform) {
 		return
 	}
 	isLate := func(at time.Time) bool {
-		return at.Before(o.reported[0].Begin) || slices.ContainsFunc(o.reported, func(earlier reconcile.Night) bool { return earlier.Contains(at) })
+		return at.Before(o.reported[0].Begin) || slices.ContainsFunc(o.reported, func(earlier reconcile.Night) bool { return isOf(earlier, at) })
 	}
 	for _, e := range turnedUp.Entries {
 		if keepsContractEntry(e) && isLate(*e.CreatedAt) {
@@ -439,7 +439,7 @@ func (o *oracle) controls(n reconcile.Night, v verdict) []controlRow {
 		}
 		return "matched"
 	}
-	entries := pick(o.entries(n.AsOf()), func(e posting) bool { return n.Contains(e.at) })
+	entries := pick(o.entries(n.AsOf()), func(e posting) bool { return isOf(n, e.at) })
 	return slices.Concat(o.jobControls(n, v, entries, outcome), o.purchaseControls(n, v, entries, outcome))
 }
 
@@ -448,7 +448,7 @@ func (o *oracle) jobControls(n reconcile.Night, v verdict, entries []posting, ou
 	waiting := o.rejectedJobs()
 	for _, j := range o.jobs(n.AsOf()) {
 		switch {
-		case n.Contains(j.finished):
+		case isOf(n, j.finished):
 			finished.add(outcome(j.id), 1)
 			cost.add(outcome(j.id), j.cost)
 		case j.finished.IsZero() && n.AsOf().Sub(j.created) > 48*time.Hour:
@@ -478,7 +478,7 @@ func (o *oracle) jobControls(n reconcile.Night, v verdict, entries []posting, ou
 	for _, c := range v.CreditBacks {
 		for _, j := range o.jobs(n.AsOf()) {
 			switch {
-			case j.id != c.Job || !unsuccessful(j) || !n.Contains(j.finished):
+			case j.id != c.Job || !unsuccessful(j) || !isOf(n, j.finished):
 			case c.Decision == "pending":
 				failed.add("awaiting", 1)
 			default:
@@ -498,7 +498,7 @@ func (o *oracle) purchaseControls(n reconcile.Night, v verdict, entries []postin
 		rejected[r.ID] = !keepsContractPurchase(r)
 	}
 	for _, p := range o.purchases(n.AsOf()) {
-		if n.Contains(p.completed) {
+		if isOf(n, p.completed) {
 			completed.add(outcome(p.id), 1)
 			credits.add(outcome(p.id), p.credits)
 			if p.kind == "credits" {
@@ -607,7 +607,7 @@ func (o *oracle) creditBacks(n reconcile.Night) []creditBackRow {
 	var rows []creditBackRow
 	for _, j := range o.jobs(n.AsOf()) {
 		byOthers := count(entries, func(e posting) bool {
-			return isCreditBack(e) && e.credits > 0 && e.job == j.id && n.Contains(e.at) && !strings.HasPrefix(e.id, ownPosting)
+			return isCreditBack(e) && e.credits > 0 && e.job == j.id && isOf(n, e.at) && !strings.HasPrefix(e.id, ownPosting)
 		}) > 0
 		if !unsuccessful(j) && !byOthers {
 			continue
@@ -632,9 +632,9 @@ func (o *oracle) creditBacks(n reconcile.Night) []creditBackRow {
 		default:
 			row.Decision, row.Clause = "pending", "3"
 		}
-		touched := count(entries, func(e posting) bool { return isDebit(e) && !isNothing(e) && e.job == j.id && n.Contains(e.at) }) > 0
+		touched := count(entries, func(e posting) bool { return isDebit(e) && !isNothing(e) && e.job == j.id && isOf(n, e.at) }) > 0
 		turnedUp := o.turnedUpLate(n, j)
-		if unsuccessful(j) && n.Contains(j.finished) || row.Decision == "credited" && (touched || turnedUp) || byOthers {
+		if unsuccessful(j) && isOf(n, j.finished) || row.Decision == "credited" && (touched || turnedUp) || byOthers {
 			rows = append(rows, row)
 		}
 	}
@@ -1355,7 +1355,7 @@ func (o *oracle) accountBreaks(n reconcile.Night, add addBreak) {
 		if o.watched(n, e.at) && total(entries, of).Sign() < 0 {
 			add(reconcile.NegativeBalance, e.account, e.account, total(entries, of), "credits")
 		}
-		if e.late && n.Contains(e.at) {
+		if e.late && isOf(n, e.at) {
 			add(reconcile.LateItem, e.account, e.id, big.NewInt(e.credits), "credits")
 		}
 	}
@@ -1388,7 +1388,7 @@ func (o *oracle) daysOverdue(q validRequest, today reconcile.Date) *big.Int {
 func (o *oracle) rollForward(n reconcile.Night) []rollRow {
 	entries := o.entries(n.AsOf())
 	inNight := func(kinds ...string) *big.Int {
-		return total(entries, func(e posting) bool { return n.Contains(e.at) && !e.late && slices.Contains(kinds, e.kind) })
+		return total(entries, func(e posting) bool { return isOf(n, e.at) && !e.late && slices.Contains(kinds, e.kind) })
 	}
 	all := func(posting) bool { return true }
 	return []rollRow{{
@@ -1400,7 +1400,7 @@ func (o *oracle) rollForward(n reconcile.Night) []rollRow {
 		CreditBacks: inNight("credit_back"),
 		Refunds:     inNight("refund", "refund_reversal"),
 		Adjustments: inNight("adjustment"),
-		Late:        total(entries, func(e posting) bool { return n.Contains(e.at) && e.late }),
+		Late:        total(entries, func(e posting) bool { return isOf(n, e.at) && e.late }),
 		Closing:     total(entries, all),
 		FromLots:    o.fromLots(n.AsOf()),
 	}}

@@ -14,7 +14,7 @@ import (
 
 // withheld splits the rows of a night off a platform: what its slowest writers write while the night is being worked on.
 func withheld(s stage, p platform, night int) (early, late platform) {
-	within := func(at *time.Time) bool { return at != nil && s.night(night).Contains(*at) }
+	within := func(at *time.Time) bool { return at != nil && isOf(s.night(night), *at) }
 	isLate := 0
 	some := func(in bool) bool {
 		if in {
@@ -142,7 +142,7 @@ func TestLateEntriesOfALongHistory(t *testing.T) {
 	p := crowd(s, 900, 30)
 	var late []entry
 	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
-		isLate := keepsContractEntry(e) && len(late) < 12 && s.night(0).Contains(*e.CreatedAt)
+		isLate := keepsContractEntry(e) && len(late) < 12 && isOf(s.night(0), *e.CreatedAt)
 		if isLate {
 			late = append(late, e)
 		}

@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
-// The set of a night's subscription charges is recognized in SQL: for whatever invoices, refunds and days, each has exactly what the core's rule
-// gives it, whichever nights are skipped in between.
-func TestSetsAreRecognizedByTheRuleOfTheCore(t *testing.T) {
+// The set of a night's subscription charges is recognized in SQL: for whatever invoices, refunds and days, each has exactly what the rule gives
+// it, whichever nights are skipped in between.
+func TestSetsAreRecognizedByTheRule(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	database := testdb.New(t)
@@ -43,12 +42,12 @@ func TestSetsAreRecognizedByTheRuleOfTheCore(t *testing.T) {
 		return night.Begin.Add(time.Duration(r.Int64N(int64(night.End.Sub(night.Begin)))).Truncate(time.Second))
 	}
 	begins := first.AddDays(12) // of the books: some are sold before
-	charges := map[string]accounting.ServiceCharge{}
+	charges := map[string]serviceCharge{}
 	sold := map[string]reconcile.Date{}
 	exec("INSERT INTO platform.accounts (id, email, status, created_at) VALUES ('acc', 'a@example.com', 'active', '2026-01-01')")
 	for i := range 150 {
 		id := fmt.Sprintf("%03d", i)
-		var c accounting.ServiceCharge
+		var c serviceCharge
 		c.AmountMinor = r.Int64N(5000)
 		total := c.AmountMinor
 		if r.IntN(4) == 0 {
@@ -98,7 +97,7 @@ func TestSetsAreRecognizedByTheRuleOfTheCore(t *testing.T) {
 			}
 			exec(`INSERT INTO reconciler.stripe_invoice_lines (invoice_id, id, type, amount_minor, inclusive_tax_minor, currency, proration, subscription_id, period_start, period_end)
 				VALUES ('in_' || $1, $2, 'subscription', $3, $4, 'usd', false, '', $5, $6)`, id, fmt.Sprintf("il_%d", n), amount+inclusive, inclusive, starts, ends)
-			c.Lines = append(c.Lines, accounting.ServiceLine{AmountMinor: amount, From: from, To: to})
+			c.Lines = append(c.Lines, serviceLine{AmountMinor: amount, From: from, To: to})
 		}
 		orderLines(t, db, "in_"+id, zone, &c)
 		for n := range r.IntN(4) * r.IntN(2) {
@@ -107,7 +106,7 @@ func TestSetsAreRecognizedByTheRuleOfTheCore(t *testing.T) {
 			exec(`INSERT INTO reconciler.stripe_refunds (id, charge_id, payment_intent_id, amount_minor, currency, status, reason, failure_reason, balance_transaction_id,
 				failure_balance_transaction_id, created_at, seen_at) VALUES ($1, 'ch_' || $2, '', $3, 'usd', 'succeeded', '', '', '', '', $4, $4)`, name, id, amount, at(on))
 			transaction("txn_"+name, name, "refund", -amount, at(on))
-			c.GivenBack = append(c.GivenBack, accounting.GivenBack{On: on, AmountMinor: amount})
+			c.GivenBack = append(c.GivenBack, givenBack{On: on, AmountMinor: amount})
 		}
 		charges[id] = c
 	}
@@ -137,7 +136,7 @@ func TestSetsAreRecognizedByTheRuleOfTheCore(t *testing.T) {
 				t.Fatal(err)
 			}
 			seen++
-			now, before := charges[id].On(date), accounting.Recognition{}
+			now, before := charges[id].On(date), recognition{}
 			got := fmt.Sprint(opened, deferred, tax, earned, back)
 			want := fmt.Sprint(0, now.Deferred, now.Tax, now.Earned, now.GivenBack)
 			if sold[id].Before(begins) {
@@ -159,7 +158,7 @@ func TestSetsAreRecognizedByTheRuleOfTheCore(t *testing.T) {
 }
 
 // orderLines puts a charge's lines in the order of the invoice: by the begin of their period, then id.
-func orderLines(t *testing.T, db *sql.DB, invoice string, zone *time.Location, c *accounting.ServiceCharge) {
+func orderLines(t *testing.T, db *sql.DB, invoice string, zone *time.Location, c *serviceCharge) {
 	t.Helper()
 	rows, err := db.Query(`SELECT amount_minor - inclusive_tax_minor, (period_start AT TIME ZONE $2)::date, (period_end AT TIME ZONE $2)::date
 		FROM reconciler.stripe_invoice_lines WHERE invoice_id = $1 ORDER BY period_start, id COLLATE "C"`, invoice, zone.String())
@@ -169,7 +168,7 @@ func orderLines(t *testing.T, db *sql.DB, invoice string, zone *time.Location, c
 	defer rows.Close()
 	c.Lines = nil
 	for rows.Next() {
-		var line accounting.ServiceLine
+		var line serviceLine
 		if err := rows.Scan(&line.AmountMinor, &line.From, &line.To); err != nil {
 			t.Fatal(err)
 		}

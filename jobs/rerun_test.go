@@ -160,7 +160,7 @@ func TestRerunAfterLateEntries(t *testing.T) {
 	var late []entry
 	p := crowd(s, 900, 30)
 	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
-		isLate := len(late) < 40 && e.CreatedAt != nil && s.night(0).Contains(*e.CreatedAt)
+		isLate := len(late) < 40 && e.CreatedAt != nil && isOf(s.night(0), *e.CreatedAt)
 		if isLate {
 			late = append(late, e)
 		}
@@ -194,12 +194,12 @@ func TestRerunAfterLateRowsMakesOneMoreRevision(t *testing.T) {
 	p := crowd(s, 1300, 20)
 	late := platform{
 		Purchases: pick(p.Purchases, func(r purchase) bool {
-			return keepsContractPurchase(r) && r.CompletedAt != nil && s.night(0).Contains(*r.CompletedAt)
+			return keepsContractPurchase(r) && r.CompletedAt != nil && isOf(s.night(0), *r.CompletedAt)
 		}),
 		Jobs: pick(p.Jobs, func(r job) bool {
-			return keepsContractJob(r) && r.FinishedAt != nil && s.night(0).Contains(*r.FinishedAt)
+			return keepsContractJob(r) && r.FinishedAt != nil && isOf(s.night(0), *r.FinishedAt)
 		}),
-		Requests: pick(p.Requests, func(r request) bool { return keepsContractRequest(r) && s.night(0).Contains(*r.RequestedAt) }),
+		Requests: pick(p.Requests, func(r request) bool { return keepsContractRequest(r) && isOf(s.night(0), *r.RequestedAt) }),
 	}
 	if len(late.Purchases) < 3 || len(late.Jobs) < 3 || len(late.Requests) < 3 {
 		t.Fatal("the platforms are too tame")

@@ -116,9 +116,6 @@ func NightOf(d Date, zone *time.Location) Night {
 // AsOf is the instant that everything in the night is read as of: rows stamped at or after it do not exist for the run.
 func (n Night) AsOf() time.Time { return n.End }
 
-// Contains says whether t is in [Begin, End).
-func (n Night) Contains(t time.Time) bool { return !t.Before(n.Begin) && t.Before(n.End) }
-
 // startOfDay is the first instant whose civil date is d. time.Date alone won't do: for a skipped midnight it may answer with an
 // instant of the day before.
 func startOfDay(d Date, zone *time.Location) time.Time {

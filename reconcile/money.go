@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -41,16 +40,7 @@ const (
 		"isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mro mru mur mvr mwk mxn myr mzn nad ngn nio " +
 		"nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sll sos srd std stn svc szl thb tjs " +
 		"top try ttd twd tzs uah usd uyu uzs wst xcd xcg yer zar zmw "
-	// The rest of ISO 4217, metals and codes for tests aside: Stripe does not say how many decimals it would send them with.
-	unlistedCurrencies = " bov btn che chw clf cou cup ern iqd irr kpw lyd mxv sdg ssp syp tmt ugx usn uyi uyw ved ves xdr xsu xua zwg zwl "
 )
-
-// Currencies are all codes that an amount may carry: ISO 4217 in lower case, sorted.
-func Currencies() []string {
-	codes := strings.Fields(zeroDecimalCurrencies + threeDecimalCurrencies + twoDecimalCurrencies + unlistedCurrencies)
-	slices.Sort(codes)
-	return codes
-}
 
 // FormatMinor writes an amount of minor units in decimals, with the currency behind it:
 // "12.34 USD". Where the exponent isn't known, it says so instead of guessing:

@@ -13,6 +13,8 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
+var noon = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+
 // refundable is a request that nothing speaks against; tests change what they are about.
 func refundable() reconcile.RefundFacts {
 	return reconcile.RefundFacts{

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 	"time"
@@ -338,17 +339,18 @@ func saturatingAdd(a, b int64) int64 {
 	return a + b
 }
 
-// minAnomalyDays is how many days with refunds the median needs before it says anything.
-const minAnomalyDays = 7
+// minAnomalyTotals is how many totals the median needs before it says anything.
+const minAnomalyTotals = 7
 
-// Anomalous says whether a day's total, this plan included, is more than multiple times the median of the days before.
-func Anomalous(total int64, days []int64, multiple int64) (median int64, anomalous bool) {
-	if multiple <= 0 || len(days) < minAnomalyDays {
-		return 0, false
+// Anomalous says whether a total is more than multiple times the median of those before it, 0 meaning never; there have to be some, and a median
+// above 0.
+func Anomalous(total *big.Int, before []*big.Int, multiple int64) (median *big.Int, anomalous bool) {
+	if multiple <= 0 || len(before) < minAnomalyTotals {
+		return new(big.Int), false
 	}
-	sorted := slices.Sorted(slices.Values(days))
+	sorted := slices.SortedFunc(slices.Values(before), (*big.Int).Cmp)
 	median = sorted[len(sorted)/2]
-	return median, median > 0 && total/multiple >= median && total > median*multiple
+	return median, median.Sign() > 0 && total.Cmp(new(big.Int).Mul(median, big.NewInt(multiple))) > 0
 }
 
 // PlannedRefund is one refund of a plan: what an approved decision calls for. Amounts are minor units of Currency.

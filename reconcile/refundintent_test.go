@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
 	"testing"
 	"time"
@@ -239,7 +240,11 @@ func TestAnomalies(t *testing.T) {
 		{"nothing before", 100, []int64{0, 0, 0, 0, 0, 0, 0}, 10, false},
 		{"a huge median", math.MaxInt64, []int64{math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64}, 10, false},
 	} {
-		if _, anomalous := Anomalous(c.total, c.days, c.multiple); anomalous != c.anomalous {
+		var before []*big.Int
+		for _, day := range c.days {
+			before = append(before, big.NewInt(day))
+		}
+		if _, anomalous := Anomalous(big.NewInt(c.total), before, c.multiple); anomalous != c.anomalous {
 			t.Errorf("%s: %v", c.name, anomalous)
 		}
 	}
@@ -268,8 +273,8 @@ func TestSumsStayInTheirBounds(t *testing.T) {
 		}
 	}
 	// A multiple of the median beyond 64 bits is no limit that a total could be above.
-	days := slices.Repeat([]int64{1 << 62}, minAnomalyDays)
-	if _, anomalous := Anomalous(1<<61, days, 3); anomalous {
+	days := slices.Repeat([]*big.Int{big.NewInt(1 << 62)}, minAnomalyTotals)
+	if _, anomalous := Anomalous(big.NewInt(1<<61), days, 3); anomalous {
 		t.Error("half a median is anomalous")
 	}
 }

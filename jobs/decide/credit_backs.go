@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
-	"slices"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
@@ -113,9 +112,6 @@ type creditBackTotals struct {
 	Records, Recorded                         numbers.Number
 }
 
-// minAnomalyNights is how many nights of history the median needs before it says anything.
-const minAnomalyNights = 7
-
 // checkCreditBackLimits trips with ErrIntegrity, and so rolls the whole job back, when the night would credit back more than the caps
 // allow or far more than nights usually do.
 func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx, total creditBackTotals) error {
@@ -136,17 +132,11 @@ func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx,
 	if err := tx.Select(ctx, &nights, "credit_backs/nightly_totals", nil); err != nil {
 		return err
 	}
-	if len(nights) < minAnomalyNights {
-		return nil
-	}
 	var totals []*big.Int
 	for _, earlier := range nights {
 		totals = append(totals, earlier.Credits.Big())
 	}
-	slices.SortFunc(totals, (*big.Int).Cmp)
-	median := totals[len(totals)/2]
-	limit := new(big.Int).Mul(median, big.NewInt(n.Settings.CreditBackAnomalyMultiple))
-	if median.Sign() > 0 && credits.Cmp(limit) > 0 {
+	if median, anomalous := reconcile.Anomalous(credits, totals, n.Settings.CreditBackAnomalyMultiple); anomalous {
 		return fmt.Errorf("%w: %s credits to credit back, more than %d times the median of the last %d nights (%s): nothing was posted; "+
 			"look at the failures, then raise RECONCILER_CREDIT_BACK_ANOMALY_MULTIPLE for a run if they are right",
 			night.ErrIntegrity, credits, n.Settings.CreditBackAnomalyMultiple, len(nights), median)

@@ -129,19 +129,19 @@ func (x *executor) compareWithDaysBefore(ctx context.Context, planID string, day
 	if err := x.w.Store.Select(ctx, &days, "refunds/days_before", postgres.Args{"day": x.w.today(), "currency": currency}); err != nil {
 		return err
 	}
-	var totals []int64
+	var totals []*big.Int
 	for _, d := range days {
-		totals = append(totals, measure(d))
+		totals = append(totals, big.NewInt(measure(d)))
 	}
 	multiple := x.w.Settings.Refund.Caps.AnomalyMultiple
-	median, anomalous := reconcile.Anomalous(day.total, totals, multiple)
+	median, anomalous := reconcile.Anomalous(big.NewInt(day.total), totals, multiple)
 	if !anomalous {
 		return nil
 	}
 	return x.trip(ctx, planID, tripRow{
-		code: day.breaker, measured: fmt.Sprint(day.total), allowed: fmt.Sprint(median * multiple),
+		code: day.breaker, measured: fmt.Sprint(day.total), allowed: new(big.Int).Mul(median, big.NewInt(multiple)).String(),
 		detail: fmt.Sprintf("%s in a day is more than %d times the median of the %d days with refunds before it (%s); look at the plan, then raise RECONCILER_REFUND_ANOMALY_MULTIPLE for a run if it is right",
-			numbers.Int(day.total).Text(day.unit), multiple, len(totals), numbers.Int(median).Text(day.unit)),
+			numbers.Int(day.total).Text(day.unit), multiple, len(totals), numbers.Of(median).Text(day.unit)),
 	})
 }
 

@@ -1,5 +1,5 @@
 -- What the lines of invoice x.invoice_id have earned of x.net_minor by the end of at.day; is_known: whether they explain it, last_day: when all is
--- earned. reconcile.ServiceCharge is the home of the rule.
+-- earned. A test compares this with the rule for one charge.
 (SELECT coalesce(sum(div(l.share * greatest(0, least(l.days, at.day - l.first_day + 1)), l.days)), 0) AS earned,
         coalesce(bool_and(l.share IS NOT NULL), false) AS is_known, max(l.first_day + l.days - 1) AS last_day
  FROM (SELECT w.first_day, w.days,

@@ -68,18 +68,6 @@ func thisMachine() machine {
 	}
 }
 
-// Find returns the folder with this machine's PostgreSQL server programs: the one RECONCILER_POSTGRES_BIN names, else the first on
-// PATH, else the newest where packages install it, from version 14 on. The error wraps ErrNotFound when there is none, or when
-// RECONCILER_POSTGRES_FETCH says not to look.
-func Find() (binDir string, err error) {
-	account, err := serverAccount()
-	if err != nil {
-		return "", err
-	}
-	found, err := thisMachine().find(context.Background(), account)
-	return found.binDir, err
-}
-
 func (m machine) find(ctx context.Context, a *account) (installation, error) {
 	if wanted := m.getenv(FetchVariable); wanted != "" {
 		if m.getenv(BinVariable) != "" {

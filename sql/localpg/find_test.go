@@ -101,11 +101,22 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// findHere is the folder with this machine's programs.
+func findHere(t *testing.T) (string, error) {
+	t.Helper()
+	account, err := serverAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := thisMachine().find(testContext(t), account)
+	return found.binDir, err
+}
+
 func TestWrongChoiceOfProgramsIsAnErrorNotASearch(t *testing.T) {
 	base := reachable(t)
 	t.Setenv(FetchVariable, "")
 	t.Setenv(BinVariable, filepath.Join(base, "nothing"))
-	_, err := Find()
+	_, err := findHere(t)
 	wantError(t, err, BinVariable, filepath.Join(base, "nothing"))
 	if errors.Is(err, ErrNotFound) {
 		t.Error("the error says that nothing was found, which would lead to a download")
@@ -119,7 +130,7 @@ func TestWrongChoiceOfProgramsIsAnErrorNotASearch(t *testing.T) {
 
 func TestFindOnThisMachine(t *testing.T) {
 	s := startServer(t, Options{}) // fetches when there is none, so the rest of the suite runs anywhere
-	binDir, err := Find()
+	binDir, err := findHere(t)
 	if errors.Is(err, ErrNotFound) {
 		return
 	}

@@ -16,9 +16,6 @@ type Server struct{}
 // Start always fails on this system.
 func Start(context.Context, Options) (*Server, error) { return nil, errSystem }
 
-// Find always fails on this system.
-func Find() (binDir string, err error) { return "", errors.Join(ErrNotFound, errSystem) }
-
 // URL has nothing to point at.
 func (*Server) URL(string) string { return "" }
 

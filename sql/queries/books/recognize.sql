@@ -1,4 +1,4 @@
--- Where the money of subscription charges is at the end of the night, by reconcile.ServiceCharge: of those that the night before had not earned in
+-- Where the money of subscription charges is at the end of the night, by clause 4 and the day: of those that the night before had not earned in
 -- full, those booked tonight, and those that a refund was booked for; of invoices without a purchase that moved a customer's balance likewise.
 -- A night that a later one has continued from stays as it was.
 INSERT INTO reconciler.subscription_positions (account_id, business_date, subject_id, invoice_id, currency, opened_minor, settled_minor, deferred_minor, tax_minor,
