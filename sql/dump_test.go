@@ -98,6 +98,9 @@ func pgDump(t *testing.T, serverVersion int) string {
 // and it is migrated.
 func TestRightsOfARestoredDatabase(t *testing.T) {
 	db := testdb.New(t)
+	if db.Distributed() {
+		t.Skip("what a node dumps of a distributed database is its own part of it")
+	}
 	var version int
 	if err := db.Get(&version, "SELECT current_setting('server_version_num')::int"); err != nil {
 		t.Fatal(err)
@@ -158,7 +161,8 @@ func TestWorkerGathersStatistics(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows int
-	if err := db.Get(&rows, "SELECT reltuples FROM pg_class WHERE oid = 'reconciler.stripe_states'::regclass"); err != nil || rows != 1000 {
+	if err := db.Get(&rows, `SELECT max(reltuples) FROM pg_class
+		WHERE relnamespace = 'reconciler'::regnamespace AND relname ~ '^stripe_states(_[0-9]+)?$'`); err != nil || rows != 1000 {
 		t.Errorf("the planner knows of %d rows, %v", rows, err)
 	}
 	for statement, want := range map[string]string{

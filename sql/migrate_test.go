@@ -73,14 +73,14 @@ func TestMigrateMakesTheSchema(t *testing.T) {
 	if _, err := sql.Migrate(t.Context(), db.DB.DB); err != nil {
 		t.Fatal(err)
 	}
-	if shape(t, db) != shape(t, testdb.New(t)) {
+	if shape(t, db) != shape(t, plain(t)) {
 		t.Error("the schema differs from that of the documented roles")
 	}
 }
 
 func TestConcurrentMigrationsApplyEachOnce(t *testing.T) {
 	db := testdb.NewUnmigrated(t)
-	reference := testdb.New(t)
+	reference := plain(t)
 	const starts = 6
 	applied, failures := make([]int, starts), make([]error, starts)
 	var all sync.WaitGroup
@@ -134,7 +134,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 // A database may stand at any earlier version, with data.
 func TestUpgradeFromEveryVersion(t *testing.T) {
-	current := testdb.New(t)
+	current := plain(t)
 	want, versions := shape(t, current), recordedVersions(t, current)
 	for i, from := range versions[:len(versions)-1] {
 		t.Run(fmt.Sprint("from ", from), func(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"log"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -35,7 +34,6 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	reconcilersql "github.com/hummingbytes/reconciler/sql"
-	"github.com/hummingbytes/reconciler/sql/localpg"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -75,15 +73,10 @@ const refundsPlanned = 4
 
 // world is the laboratory's starting point: a database to clone, and how to make the Stripe account that belongs to it.
 type world struct {
-	admin    *testdb.DB // another database of the same server, to clone from
-	prepared string     // name of the database that is cloned
-	// urlOf is how a role connects to a database of the server.
-	urlOf    func(role, database string) string
+	prepared *testdb.DB // that is cloned
 	planID   string
 	policies reconcile.Policies
 	dump     string // the statement that dumps everything that has to end the same
-	clones   atomic.Int64
-	cloning  sync.Mutex
 }
 
 var (
@@ -136,19 +129,7 @@ func makeWorld(t testing.TB) (*world, error) {
 		return nil, err
 	}
 	db := testdb.New(keeper{t})
-	u, err := url.Parse(db.URL)
-	if err != nil {
-		return nil, err
-	}
-	w := &world{admin: testdb.New(keeper{t}), prepared: strings.TrimPrefix(u.Path, "/"), policies: policies}
-	w.urlOf = func(role, database string) string {
-		u, err := url.Parse(db.URLOf(role))
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Path = "/" + database
-		return u.String()
-	}
+	w := &world{prepared: db, policies: policies}
 	c := &clock{}
 	double, charges, err := account(c)
 	if err != nil {
@@ -158,7 +139,7 @@ func makeWorld(t testing.TB) (*world, error) {
 	if err := fill(db.DB.DB, charges); err != nil {
 		return nil, err
 	}
-	l := &lab{world: w, clock: c, stripe: double, url: db.URL, name: w.prepared, folder: filepath.Join(os.TempDir(), fmt.Sprintf("faultlab-%d", os.Getpid()))}
+	l := &lab{world: w, clock: c, stripe: double, database: db, url: db.URL, folder: filepath.Join(os.TempDir(), fmt.Sprintf("faultlab-%d", os.Getpid()))}
 	defer os.RemoveAll(l.folder)
 	if l.base, err = double.Listen(); err != nil {
 		return nil, err
@@ -233,33 +214,25 @@ func fill(db *sql.DB, charges []stripetest.Charge) error {
 // lab is one clone of the world to break things in.
 type lab struct {
 	*world
-	t      testing.TB
-	clock  *clock
-	stripe *stripetest.Stripe
-	base   string
-	name   string          // of its database
-	url    string          // the worker's
-	store  *postgres.Store // looks at the lab from outside, with the worker's eyes
-	shared bool            // workers use store too: new sessions would cost more than what they do
-	db     *sql.DB         // the platform's, and the administrator's
-	folder string
-	drop   func()
+	t        testing.TB
+	clock    *clock
+	stripe   *stripetest.Stripe
+	base     string
+	database *testdb.DB
+	url      string          // the worker's
+	store    *postgres.Store // looks at the lab from outside, with the worker's eyes
+	shared   bool            // workers use store too: new sessions would cost more than what they do
+	db       *sql.DB         // the platform's, and the administrator's
+	folder   string
+	drop     func()
 }
 
 // open clones the world.
 func (w *world) open(t testing.TB) *lab {
 	t.Helper()
-	name := fmt.Sprintf("lab_%d_%d", os.Getpid(), w.clones.Add(1))
-	w.cloning.Lock()
-	clone, err := localpg.CloneClause(t.Context(), w.admin.DB.DB, w.prepared)
-	if err == nil {
-		_, err = w.admin.Exec("CREATE DATABASE " + pq.QuoteIdentifier(name) + clone)
-	}
-	w.cloning.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &lab{world: w, t: t, clock: &clock{}, name: name, url: w.urlOf(reconcilersql.AppRole, name), folder: filepath.Join(memory(t), name)}
+	db := w.prepared.Clone(t)
+	l := &lab{world: w, t: t, clock: &clock{}, database: db, url: db.URL, db: db.DB.DB, folder: memory(t)}
+	var err error
 	if l.stripe, _, err = account(l.clock); err != nil {
 		t.Fatal(err)
 	}
@@ -269,17 +242,11 @@ func (w *world) open(t testing.TB) *lab {
 	if l.store, err = postgres.Open(postgres.Options{URL: l.url, ApplicationName: "faultlab"}); err != nil {
 		t.Fatal(err)
 	}
-	if l.db, err = sql.Open("postgres", w.urlOf(testdb.Administrator, name)); err != nil {
-		t.Fatal(err)
-	}
 	l.clock.set(executing)
 	l.drop = sync.OnceFunc(func() {
 		l.stripe.Close()
 		l.store.Close()
-		l.db.Close()
-		if _, err := w.admin.Exec("DROP DATABASE " + pq.QuoteIdentifier(name) + " WITH (FORCE)"); err != nil {
-			t.Error(err)
-		}
+		db.Drop()
 	})
 	t.Cleanup(l.drop)
 	return l
@@ -330,7 +297,7 @@ func (l *lab) worker(execute bool) (*jobs.Worker, func(), error) {
 
 // approve is what a second person does, with a role of its own.
 func (l *lab) approve(planID, by, sha256 string) error {
-	store, err := postgres.Open(postgres.Options{URL: l.urlOf(reconcilersql.ApproverRole, l.name)})
+	store, err := postgres.Open(postgres.Options{URL: l.database.URLOf(reconcilersql.ApproverRole)})
 	if err != nil {
 		return err
 	}
@@ -550,11 +517,12 @@ func (l *lab) violations(settled bool) []string {
 	query("money was asked for without an approval", `SELECT i.intent_id FROM reconciler.refund_intents i
 		LEFT JOIN reconciler.refund_approvals a ON a.plan_id = i.approved_plan_id LEFT JOIN reconciler.refund_plans p ON p.plan_id = a.plan_id AND p.plan_sha256 = a.plan_sha256
 		WHERE i.state NOT IN ('planned', 'stopped', 'cancelled') AND p.plan_id IS NULL`)
-	query("held credits are not in the ledger once", `SELECT m.purchase_id FROM reconciler.refund_intents i
-		JOIN reconciler.refund_plan_items m USING (account_id, plan_id, intent_id)
-		GROUP BY m.purchase_id
-		HAVING (SELECT coalesce(-sum(e.credits), 0) FROM platform.credit_entries e WHERE e.purchase_id = m.purchase_id AND e.kind IN ('refund', 'refund_reversal'))
-		   <> sum(CASE WHEN i.state IN ('sending', 'unknown', 'sent', 'settled') THEN m.credits ELSE 0 END)`)
+	query("held credits are not in the ledger once", `SELECT h.purchase_id
+		FROM (SELECT m.purchase_id, sum(CASE WHEN i.state IN ('sending', 'unknown', 'sent', 'settled') THEN m.credits ELSE 0 END) AS credits
+			FROM reconciler.refund_intents i JOIN reconciler.refund_plan_items m USING (account_id, plan_id, intent_id) GROUP BY 1) h
+		LEFT JOIN (SELECT e.purchase_id, -sum(e.credits) AS credits FROM platform.credit_entries e WHERE e.kind IN ('refund', 'refund_reversal') GROUP BY 1) e
+			ON e.purchase_id = h.purchase_id
+		WHERE h.credits <> coalesce(e.credits, 0)`)
 	query("a control total does not tie", `SELECT business_date || ' ' || check_name || ' ' || unit || ' ' || difference FROM reconciler.control_totals WHERE difference <> 0`)
 	query("a balance is negative", `SELECT account_id FROM platform.credit_entries GROUP BY account_id HAVING sum(credits) < 0`)
 	found = append(found, l.stripeViolations(settled)...)

@@ -359,7 +359,7 @@ func TestAnApprovalThatTheAuditLogLacksIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			approver, err := sql.Open("postgres", l.urlOf(reconcilersql.ApproverRole, l.name))
+			approver, err := sql.Open("postgres", l.database.URLOf(reconcilersql.ApproverRole))
 			if err != nil {
 				t.Fatal(err)
 			}

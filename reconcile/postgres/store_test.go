@@ -123,7 +123,7 @@ func TestOutOfReachIsWorthAnotherTryAndAWrongNameIsNot(t *testing.T) {
 		t.Errorf("out of reach: %v", err)
 	}
 	db := testdb.NewEmpty(t)
-	gone := open(t, &testdb.DB{URL: strings.Replace(db.URL, "/"+databaseName(t, db), "/"+databaseName(t, db)+"_x", 1)}, postgres.Options{})
+	gone := open(t, &testdb.DB{URL: strings.Replace(db.URL, "/"+databaseName(t, db), "/no_such_database", 1)}, postgres.Options{})
 	if err := gone.DB().PingContext(t.Context()); !errors.Is(err, postgres.ErrSetup) {
 		t.Errorf("no such database: %v", err)
 	}

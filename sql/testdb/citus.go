@@ -174,13 +174,17 @@ func (c *cluster) template(ctx context.Context, kind, content string, prepare fu
 	if err := prepare(name); err != nil {
 		return "", err
 	}
-	for _, nodes := range [][]*node{c.nodes[1:], c.nodes[:1]} { // the coordinator's is the sign for others
-		if err := (&cluster{nodes}).onAll(ctx, "ALTER DATABASE "+quoted+" ALLOW_CONNECTIONS false"); err != nil {
-			return "", err
+	return name, c.leave(ctx, name)
+}
+
+// leave has nobody connected to a database that others are cloned from: Citus keeps a session in each of its own.
+func (c *cluster) leave(ctx context.Context, database string) error {
+	for _, nodes := range [][]*node{c.nodes[1:], c.nodes[:1]} { // the coordinator's is the sign for others that it is finished
+		if err := (&cluster{nodes}).onAll(ctx, "ALTER DATABASE "+pq.QuoteIdentifier(database)+" ALLOW_CONNECTIONS false"); err != nil {
+			return err
 		}
 	}
-	// Citus keeps a session in each of its databases.
-	return name, c.onAll(ctx, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = "+pq.QuoteLiteral(name))
+	return c.onAll(ctx, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = "+pq.QuoteLiteral(database))
 }
 
 // clusterTemplate is how CREATE DATABASE clones a database in a state: on a cluster even an empty one takes a while to make.

@@ -57,6 +57,7 @@ type DB struct {
 	URL string
 	// DB is the administrator's pool: the platform's hand, and everybody's that a test needs beyond the worker's.
 	*sqlx.DB
+	name  string
 	urlOf func(role string) string
 	test  testing.TB
 }
@@ -131,6 +132,28 @@ func NewEmpty(t testing.TB) *DB {
 func NewUnmigrated(t testing.TB) *DB {
 	t.Helper()
 	return shared.database(t, equipped)
+}
+
+// Clone is a copy of a database to which nobody is connected any more. It is dropped when the test ends, or by Drop.
+func (db *DB) Clone(t testing.TB) *DB {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	copied, err := shared.copy(ctx, db.name, t.Name())
+	if err != nil {
+		t.Fatal("testdb:", err)
+	}
+	copied.test = t
+	t.Cleanup(copied.Drop)
+	return copied
+}
+
+// Drop removes the database, if it is still there.
+func (db *DB) Drop() {
+	db.test.Helper()
+	if err := errors.Join(db.Close(), shared.drop(db.name)); err != nil {
+		db.test.Error("testdb:", err)
+	}
 }
 
 // shared is the one server of this test process.
@@ -450,7 +473,24 @@ func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
 	db.MapperFunc(reconcilersql.ColumnOf)
 	db.SetMaxOpenConns(connectionsPerTest)
 	db.SetMaxIdleConns(connectionsPerTest) // of more than two at work at once, the others would be closed and opened again all the time
-	return &DB{URL: urlOf(reconcilersql.AppRole), DB: db, urlOf: urlOf}, nil
+	return &DB{URL: urlOf(reconcilersql.AppRole), DB: db, name: name, urlOf: urlOf}, nil
+}
+
+// copy makes a database from another one, one at a time: who is connected to that would be in the way.
+func (s *server) copy(ctx context.Context, from, test string) (*DB, error) {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	clone := " TEMPLATE " + pq.QuoteIdentifier(from)
+	var err error
+	if s.cluster != nil {
+		err = s.cluster.leave(ctx, from)
+	} else {
+		clone, err = localpg.CloneClause(ctx, s.admin, from)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.create(ctx, s.name(test), clone)
 }
 
 // drop removes a database even when a test left sessions open in it.
