@@ -178,7 +178,7 @@ func controlBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *so
 				return err
 			}
 			isLedger = ledger.Compare(t.Closing) == 0
-			c.Add(night.ClosingIsLedger, t.Measure, string(ledger), string(t.Closing), "0", "0")
+			c.AddKeyed(night.ClosingIsLedger, "closing equals the ledger", t.Measure, string(ledger), string(t.Closing), "0", "0")
 		}
 	}
 	var journal []struct {
@@ -213,7 +213,7 @@ func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sou
 	}
 	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !read.LedgerChanged {
 		var due bool
-		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"check": night.ClosingIsLedger, "many": n.Settings.Sizes.LedgerRows})
+		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"control": night.ClosingIsLedger, "many": n.Settings.Sizes.LedgerRows})
 		if err != nil || !due {
 			return closing, err
 		}

@@ -9,14 +9,21 @@ import (
 
 // controls gathers the control totals of one job. Sums come and go as decimal text: credits of a whole platform can pass 64 bits.
 type controls struct {
-	night                                             *Night
-	job                                               string
-	checks, units, scanned, matched, awaiting, breaks []string
+	night                                                       *Night
+	job                                                         string
+	controls, checks, units, scanned, matched, awaiting, breaks []string
 }
 
 func NewControls(n *Night, job string) *controls { return &controls{night: n, job: job} }
 
+// Add adds a total by the name that people read.
 func (c *controls) Add(check, unit, scanned, matched, awaiting, breaks string) {
+	c.AddKeyed("", check, unit, scanned, matched, awaiting, breaks)
+}
+
+// AddKeyed adds one that statements find by a key.
+func (c *controls) AddKeyed(control, check, unit, scanned, matched, awaiting, breaks string) {
+	c.controls = append(c.controls, control)
 	c.checks, c.units = append(c.checks, check), append(c.units, unit)
 	c.scanned, c.matched = append(c.scanned, scanned), append(c.matched, matched)
 	c.awaiting, c.breaks = append(c.awaiting, awaiting), append(c.breaks, breaks)
@@ -29,9 +36,8 @@ func (c *controls) Record(ctx context.Context, tx *postgres.Tx) error {
 		Unit       string
 		Difference string
 	}
-	err := tx.Select(ctx, &stored, "controls/record", postgres.Args{"job": c.job,
-		"checks": c.checks, "units": c.units, "scanned": c.scanned, "matched": c.matched, "awaiting": c.awaiting, "breaks": c.breaks,
-	})
+	err := tx.Select(ctx, &stored, "controls/record", postgres.Args{"job": c.job, "controls": c.controls, "checks": c.checks, "units": c.units,
+		"scanned": c.scanned, "matched": c.matched, "awaiting": c.awaiting, "breaks": c.breaks})
 	if err != nil {
 		return err
 	}
@@ -54,5 +60,5 @@ func (c *controls) Record(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// ClosingIsLedger is the name of a control.
-const ClosingIsLedger = "closing equals the ledger"
+// ClosingIsLedger is the key of the control that the closing is what the whole ledger comes to.
+const ClosingIsLedger = "closing_is_ledger"

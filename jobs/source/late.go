@@ -234,7 +234,7 @@ type baseline struct {
 }
 
 func loadBaseline(ctx context.Context, tx *postgres.Tx, day reconcile.Date) (base baseline, err error) {
-	switch err := tx.Get(ctx, &base, "late/before", postgres.Args{"date": day, "check": night.ClosingIsLedger}); {
+	switch err := tx.Get(ctx, &base, "late/before", postgres.Args{"date": day, "control": night.ClosingIsLedger}); {
 	case err == nil:
 		base.noted = true
 	case !errors.Is(err, sql.ErrNoRows):

@@ -1,15 +1,15 @@
 -- A job's control totals, instead of those of an earlier run; returned as they are stored. Another job's total of the same name is left alone.
 WITH given AS MATERIALIZED (
-    SELECT g.* FROM unnest(@checks::text[], @units::text[], @scanned::numeric[], @matched::numeric[], @awaiting::numeric[], @breaks::numeric[])
-        AS g (check_name, unit, scanned, matched, awaiting, breaks)
+    SELECT g.* FROM unnest(@controls::text[], @checks::text[], @units::text[], @scanned::numeric[], @matched::numeric[], @awaiting::numeric[], @breaks::numeric[])
+        AS g (control, check_name, unit, scanned, matched, awaiting, breaks)
 ), gone AS (
     DELETE FROM reconciler.control_totals c
     WHERE c.business_date = @date::date AND c.job = @job::text
       AND NOT EXISTS (SELECT FROM given g WHERE g.check_name = c.check_name AND g.unit = c.unit)
 )
-INSERT INTO reconciler.control_totals AS c (business_date, job, check_name, unit, scanned, matched, awaiting, breaks)
-SELECT @date::date, @job::text, check_name, unit, scanned, matched, awaiting, breaks FROM given
+INSERT INTO reconciler.control_totals AS c (business_date, job, control, check_name, unit, scanned, matched, awaiting, breaks)
+SELECT @date::date, @job::text, control, check_name, unit, scanned, matched, awaiting, breaks FROM given
 ON CONFLICT (business_date, check_name, unit) DO UPDATE
-SET scanned = excluded.scanned, matched = excluded.matched, awaiting = excluded.awaiting, breaks = excluded.breaks
+SET control = excluded.control, scanned = excluded.scanned, matched = excluded.matched, awaiting = excluded.awaiting, breaks = excluded.breaks
 WHERE c.job = excluded.job
 RETURNING check_name, unit, difference::text AS difference
