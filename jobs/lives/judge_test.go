@@ -267,7 +267,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 		}
 	}
 	owed := func(r *refund) int64 { // nothing has gone back but by the bank: all that is due, however much of it was tried
-		if !r.ours && isDueKnown && due > 0 {
+		if isDueKnown && due > 0 {
 			return due - min(kept, due)
 		}
 		return r.amount
@@ -325,6 +325,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 					must(line)
 				} else { // an earlier try, or one of the worker's, which releases the credits itself
 					v.allow(line)
+					v.allow(breakLine("refund_failed", r.label, number(r.amount), p.currency))
 				}
 			}
 		} else if asOf.Sub(l.takenAt(p)) >= counterpart && asOf.Sub(ended) >= counterpart {
@@ -334,6 +335,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 		for _, r := range p.refunds {
 			if r.isOff() {
 				v.allow(breakLine("refund_failed", r.label, number(owed(r)), p.currency))
+				v.allow(breakLine("refund_failed", r.label, number(r.amount), p.currency))
 			}
 		}
 	}
