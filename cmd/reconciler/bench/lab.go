@@ -99,8 +99,9 @@ type bed struct {
 	admin  *dbsql.DB
 	worker *jobs.Worker
 	wire   *meter
-	// took is how long each job of the last night took, statements how long each statement in all.
+	// took is how long each job of the last night took, statements how long each statement in all, brought what each job received over the wire.
 	took, statements map[string]time.Duration
+	brought          map[string]int64
 }
 
 // newBed makes a database: empty, or a copy of another one that nobody is connected to.
@@ -199,7 +200,7 @@ func (b *bed) settle(ctx context.Context) error {
 
 // run does a night, and notes how long each job of it took.
 func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (time.Duration, error) {
-	b.took, b.statements = map[string]time.Duration{}, map[string]time.Duration{}
+	b.took, b.statements, b.brought = map[string]time.Duration{}, map[string]time.Duration{}, map[string]int64{}
 	var mu sync.Mutex // some is done side by side
 	began := map[string]time.Time{}
 	b.worker.Store.Intercept = func(_ context.Context, statement string, done bool) error {
@@ -213,9 +214,10 @@ func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (tim
 	}
 	defer func() { b.worker.Store.Intercept = nil }()
 	started := time.Now()
-	b.worker.Progress = func(reconcile.Date, string) {
+	b.worker.Progress = func(_ reconcile.Date, job string) {
 		mu.Lock()
 		defer mu.Unlock()
+		b.brought[job] = -b.wire.received.Load()
 		if _, opened := b.took["open"]; !opened {
 			b.took["open"] = time.Since(started)
 		}
@@ -224,6 +226,7 @@ func (b *bed) run(ctx context.Context, date reconcile.Date, only ...string) (tim
 		mu.Lock()
 		defer mu.Unlock()
 		b.took[job] = took
+		b.brought[job] += b.wire.received.Load()
 	}
 	err := b.worker.RunNight(ctx, date, only...)
 	return time.Since(started), err

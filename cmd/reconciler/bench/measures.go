@@ -153,6 +153,7 @@ func (b *bed) sameAnswer(ctx context.Context, textbook []string) error {
 type sampled struct {
 	textbook, count, whole, received []float64
 	match, alone                     []float64 // match-jobs as the only job of its night: with the reading, and without it
+	failed, failedBytes              []float64 // milliseconds and bytes over the wire that a failed job takes
 	exceptions                       int
 	jobs, statements                 map[string][]float64
 }
@@ -190,6 +191,12 @@ func (b *bed) sample(ctx context.Context, runs int) (s sampled, err error) {
 		}
 		s.exceptions = len(found)
 		s.received = append(s.received, float64(b.wire.received.Load()-before)/1024)
+		var failed float64
+		if err := b.worker.Store.DB().QueryRowContext(ctx, "SELECT count(*) FROM reconciler.credit_backs WHERE business_date = $1", benchNight.Date).Scan(&failed); err != nil {
+			return s, err
+		}
+		s.failed = append(s.failed, seconds(b.took["credit-backs"])*1000/max(failed, 1))
+		s.failedBytes = append(s.failedBytes, float64(b.brought["credit-backs"])/max(failed, 1))
 		s.count, s.textbook = append(s.count, seconds(counted)), append(s.textbook, seconds(took))
 		s.match, s.whole = append(s.match, seconds(match)), append(s.whole, seconds(whole))
 		for job, took := range b.took {
@@ -245,6 +252,8 @@ func (l *lab) night(ctx context.Context, r *benchReport) (err error) {
 	r.atMost("growth of match-jobs, a tenth of the jobs to all", 11, "times", ratios(s.match, tenth.match), "")
 	r.atMost("growth of the whole night, a tenth to all", 11, "times", ratios(s.whole, tenth.whole), "")
 	r.atMost("received over the wire", 0, "KiB", s.received, "of a tenth of the jobs: "+figure(newMeasure("", "", "", tenth.received, "").Median)+" KiB")
+	r.atMost("a failed job decided, recorded, posted and audited", 0.05, "ms", s.failed, "all of credit-backs")
+	r.atMost("  received over the wire for it", 40, "bytes", s.failedBytes, "its line in the reports aside")
 	if err := l.written(ctx, r, full); err != nil {
 		return err
 	}
