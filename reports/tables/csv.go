@@ -23,7 +23,7 @@ type CSVFile struct {
 
 // NewCSVFile begins a file with its header.
 func NewCSVFile(w io.Writer, cs Columns) (*CSVFile, error) {
-	f := &CSVFile{out: bufio.NewWriterSize(w, 1<<16), columns: cs}
+	f := &CSVFile{out: bufio.NewWriter(w), columns: cs}
 	for i, name := range cs.fileHeader() {
 		if i > 0 {
 			f.out.WriteByte(',')

@@ -79,7 +79,7 @@ func (s *Sheet) begin() error {
 	if err != nil {
 		return err
 	}
-	s.out = bufio.NewWriterSize(entry, 1<<16)
+	s.out = bufio.NewWriter(entry)
 	s.out.WriteString(sheetHead(s.columns, ""))
 	s.buffer = append(s.buffer[:0], `<row r="1">`...)
 	for i, c := range s.columns {
