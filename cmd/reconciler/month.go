@@ -190,7 +190,7 @@ func monthResult(err error) error {
 func listOpenErrors(out io.Writer, open *month.OpenErrors) error {
 	table := terminal.NewTable(out, "BREAK", "KIND", "OF", "VARIANCE", "DAYS", "OWNER")
 	for _, b := range open.Open {
-		table.Row(b.BreakID, b.Kind, b.SubjectType+" "+b.SubjectID, b.Variance.Text(b.Unit), b.AgeDays, b.Owner)
+		table.Row(b.BreakID, b.Kind, b.SubjectType+" "+b.SubjectID, cli.OrDash(b.Variance.Difference(b.Unit)), b.AgeDays, cli.OrDash(b.Owner))
 	}
 	return table.End()
 }

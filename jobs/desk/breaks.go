@@ -43,7 +43,7 @@ type breakLine struct {
 }
 
 // Amount is the variance as people read it.
-func (b breakLine) Amount() string { return b.Variance.Text(b.Unit) }
+func (b breakLine) Amount() string { return b.Variance.Difference(b.Unit) }
 
 // breaksPage is a page of open breaks.
 type breaksPage struct {
@@ -159,8 +159,6 @@ type breakPage struct {
 	Fault           string
 }
 
-type fact struct{ Title, Text string }
-
 // whoPaid is what is known of who paid a charge; nothing where the break is about none.
 func (d *Desk) whoPaid(ctx context.Context, b fullBreak) (facts []fact, err error) {
 	if b.SubjectType != "charge" {
@@ -172,7 +170,7 @@ func (d *Desk) whoPaid(ctx context.Context, b fullBreak) (facts []fact, err erro
 	}
 	for i, cell := range paid.Rows[0] {
 		if cell.Text != "" {
-			facts = append(facts, fact{paid.Columns[i].Title, cell.Text})
+			facts = append(facts, fact{paid.Columns[i].Key, paid.Columns[i].Title, cell.Text})
 		}
 	}
 	return facts, nil

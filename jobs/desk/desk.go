@@ -15,7 +15,6 @@ import (
 	"net/url"
 	"path"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,7 +46,7 @@ type Desk struct {
 var files embed.FS
 
 var (
-	templates = template.Must(template.New("").Funcs(template.FuncMap{"words": words, "date": dateText, "about": about}).ParseFS(files, "desk.gohtml"))
+	templates = template.Must(template.New("").Funcs(template.FuncMap{"words": words, "date": dateText, "about": about, "ids": func(text string) []string { return strings.Split(text, ", ") }}).ParseFS(files, "desk.gohtml"))
 	style     = pages.StyleSheet() + ownStyle()
 )
 
@@ -338,35 +337,70 @@ func (d *Desk) search(w http.ResponseWriter, r *http.Request) {
 		told, err := explain.Tell(r.Context(), d.Store, d.Clock(), query)
 		switch {
 		case errors.Is(err, explain.ErrUnknown):
-			status, v.Page = http.StatusNotFound, explain.Told{Title: "Nothing is known of it. Search for the id of a purchase, job, request, charge, refund, dispute, payout or break, an account, or an e-mail address."}
+			status, v.Page = http.StatusNotFound, found{Title: "Nothing is known of it. Search for the id of a purchase, job, request, charge, refund, dispute, payout or break, an account, or an e-mail address."}
 		case err != nil:
 			d.failed(w, r, fmt.Errorf("search: %w", err))
 			return
 		default:
-			for i := range told.Sections {
-				told.Sections[i] = filled(told.Sections[i])
+			page := found{Clauses: told.Clauses}
+			for _, section := range told.Sections {
+				page.Sections = append(page.Sections, tableOf(section))
 			}
-			v.Title, v.Page = told.Title, told
+			v.Title, v.Page = told.Title, page
 		}
 	}
 	d.show(w, r, status, "search", v)
 }
 
-// filled is a section without the columns that no row has anything in.
-func filled(s explain.Section) explain.Section {
-	var columns []explain.Column
-	rows := make([][]explain.Cell, len(s.Rows))
+// found is what a search has found.
+type found struct {
+	Title    string
+	Sections []table
+	Clauses  []reconcile.Clause
+}
+
+// table is a section as a page shows it: without columns that no row has anything in, and, where it is wide, with what is long below its row.
+type table struct {
+	Key, Title, Empty string
+	Columns           []explain.Column
+	Rows              []tableRow
+}
+
+type tableRow struct {
+	Cells []explain.Cell
+	Below []fact
+}
+
+type fact struct{ Key, Title, Text string }
+
+const (
+	// wide is how many columns fit beside a long one.
+	wide = 6
+	// long is from how many characters on a cell is long.
+	long = 40
+)
+
+func tableOf(s explain.Section) table {
+	t := table{Key: s.Key, Title: s.Title, Empty: s.Empty, Rows: make([]tableRow, len(s.Rows))}
 	for i, column := range s.Columns {
-		if len(s.Rows) > 0 && !slices.ContainsFunc(s.Rows, func(row []explain.Cell) bool { return row[i].Text != "" }) {
-			continue
+		longest := 0
+		for _, row := range s.Rows {
+			longest = max(longest, len(row[i].Text))
 		}
-		columns = append(columns, column)
+		isBelow := longest > long && len(s.Columns) > wide
+		if longest > 0 && !isBelow {
+			t.Columns = append(t.Columns, column)
+		}
 		for n, row := range s.Rows {
-			rows[n] = append(rows[n], row[i])
+			switch {
+			case isBelow && row[i].Text != "":
+				t.Rows[n].Below = append(t.Rows[n].Below, fact{column.Key, column.Title, row[i].Text})
+			case longest > 0 && !isBelow:
+				t.Rows[n].Cells = append(t.Rows[n].Cells, row[i])
+			}
 		}
 	}
-	s.Columns, s.Rows = columns, rows
-	return s
+	return t
 }
 
 // local is where to go after signing in: a path of the desk's, never another site.

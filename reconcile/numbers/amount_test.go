@@ -40,3 +40,14 @@ func TestSecondsAreReadAsALengthOfTime(t *testing.T) {
 		t.Errorf("no number on a page: %q", got)
 	}
 }
+
+func TestADifferenceOfStatusesIsNoNumber(t *testing.T) {
+	for _, c := range []struct {
+		number     numbers.Number
+		unit, want string
+	}{{"0", "", ""}, {"", "", ""}, {"0", "usd", "0.00 USD"}, {"3", "", "3"}, {"-5", "credits", "-5 credits"}} {
+		if got := c.number.Difference(c.unit); got != c.want {
+			t.Errorf("%s %q: %q, want %q", c.number, c.unit, got, c.want)
+		}
+	}
+}

@@ -262,6 +262,14 @@ func (n Number) Text(unit string) string {
 	}
 }
 
+// Difference is Text, and nothing where there is no difference in anything that can be counted, as between two statuses.
+func (n Number) Difference(unit string) string {
+	if unit == "" && n.IsZero() {
+		return ""
+	}
+	return n.Text(unit)
+}
+
 // Seconds is the unit of lengths of time.
 const Seconds = "seconds"
 

@@ -134,7 +134,7 @@ func newBreaksListCommand(s *cli.Settings) *cobra.Command {
 				count := 0
 				err := postgres.Each(cmd.Context(), store, "breaks/list", args, func(b breakLine) error {
 					count++
-					table.Row(b.BreakID, b.Kind, b.Severity, b.Status, b.SubjectType+" "+b.SubjectID, b.Variance.Text(b.Unit), b.OpenedOn, b.AgeDays, cli.OrDash(b.Owner))
+					table.Row(b.BreakID, b.Kind, b.Severity, b.Status, b.SubjectType+" "+b.SubjectID, cli.OrDash(b.Variance.Difference(b.Unit)), b.OpenedOn, b.AgeDays, cli.OrDash(b.Owner))
 					return nil
 				})
 				if err != nil {
@@ -208,7 +208,7 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	table := terminal.NewTable(out)
 	rows := [][2]string{
 		{"break", b.BreakID}, {"kind", b.Kind + ": " + rule.Meaning}, {"severity", b.Severity}, {"status", b.Status}, {"account", b.AccountID},
-		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", numbers.AmountOrText(b.Ours, b.Unit)}, {"theirs", numbers.AmountOrText(b.Theirs, b.Unit)}, {"variance", b.Variance.Text(b.Unit)},
+		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", numbers.AmountOrText(b.Ours, b.Unit)}, {"theirs", numbers.AmountOrText(b.Theirs, b.Unit)}, {"variance", cli.OrDash(b.Variance.Difference(b.Unit))},
 		{"detail", b.Detail}, {"first seen", fmt.Sprintf("%s, %s ago", b.OpenedOn, cli.Counted(b.AgeDays, "day"))}, {"what to do", rule.Action},
 		{"owner", cli.OrDash(b.Owner)},
 	}
