@@ -170,7 +170,7 @@ var pulled = map[string]string{
 	"match_purchases/late_items": exceptions, "match_purchases/negative_balances": exceptions, "reading/examine": exceptions, "reading/oddities": exceptions,
 	"reading/scan": exceptions, "reading/set_aside": exceptions, "refund_requests/facts": exceptions,
 	"refund_requests/purchases_then": exceptions, "refund_requests/refund_movements": exceptions, "refunds/due": exceptions,
-	"stripe_match/judge_approved": exceptions, "stripe_match/judge_refunded_purchases": exceptions, "stripe_match/judge_refunds": exceptions,
+	"stripe_match/judge_approved": exceptions, "stripe_match/judge_refunded_purchases": exceptions, "stripe_match/judge_refunds": exceptions, "stripe_match/denied_refunds": exceptions,
 	"stripe_match/refund_candidates": exceptions, "stripe_match/refunded_purchase_candidates": exceptions,
 
 	"credit_backs/record": failed,
