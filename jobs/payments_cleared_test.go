@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +101,71 @@ func TestEveryPaymentClearsInTheEnd(t *testing.T) {
 			}
 			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A purchase that was booked in another currency than it was paid in is corrected as the advice says, or somebody accepts it, and its money is refunded or
+// not: nothing stays on the way in either currency, whatever decimals they have, and nothing of it is taken for a gain or a loss. What it is worth stays
+// where it was booked. The nights before are told what was corrected, those after it read it as it is.
+func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		booked            int64
+		in                string
+		charged           int64
+		paidIn            string
+		settled           stripetest.Settlement
+		refunded, accepts bool
+	}{
+		"the currency alone":                        {9600, "eur", 9600, "usd", stripetest.Settlement{}, false, false},
+		"and refunded":                              {9600, "eur", 9600, "usd", stripetest.Settlement{}, true, false},
+		"without decimals, and refunded":            {1503, "jpy", 1000, "usd", stripetest.Settlement{}, true, false},
+		"from a coarse unit, and refunded":          {15, "jpy", 3333, "kwd", stripetest.Settlement{Currency: "usd", Amount: 1085}, true, false},
+		"with three decimals, and refunded":         {3077, "kwd", 1001, "usd", stripetest.Settlement{}, true, false},
+		"settled in a third currency, and refunded": {9600, "usd", 9600, "eur", stripetest.Settlement{Currency: "gbp", Amount: 8211}, true, false},
+		"accepted as it is":                         {9600, "eur", 9600, "usd", stripetest.Settlement{}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			l.until(5)
+			p, charge := l.pay(tc.charged, tc.paidIn, func(c *stripetest.ChargeParams) { c.Settlement, c.Fees = tc.settled, []stripetest.Fee{{Amount: 88}} })
+			p.amount, p.currency, p.credits = tc.booked, tc.in, 960
+			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+			const mended = 2
+			l.nights(7, map[int]func(){
+				mended: func() {
+					if tc.accepts {
+						l.resolveAll()
+						return
+					}
+					p.amount, p.currency = tc.charged, tc.paidIn
+					l.exec("UPDATE platform.purchases SET amount_minor = $2, currency = $3 WHERE id = $1", p.id, p.amount, p.currency)
+				},
+				mended + 2: func() {
+					if tc.refunded {
+						l.giveBack(p)
+					}
+				},
+			})
+			if open := l.open(); len(open) != 0 {
+				t.Errorf("open: %v", open)
+			}
+			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+				t.Error(diff)
+			}
+			for account := range l.went() {
+				if !strings.HasPrefix(account, "currency_conversion ") {
+					t.Errorf("%d went to %s", l.went()[account], account)
+				}
+			}
+			for n, night := range l.booksOfAMonth.nights {
+				faults := verified(t, l.bothBooks, night.Date)
+				if isNamed := len(faults) > 0 && strings.Contains(faults[0].What, "purchase "+p.id); isNamed != (n < mended && !tc.accepts) || !isNamed && len(faults) > 0 {
+					t.Errorf("night %d: %v", n, faults)
+				}
 			}
 		})
 	}

@@ -516,6 +516,7 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 		SubjectID                                                 string
 		Currency, Sold, Brought, Payable, Refunded, Changed, Lost string
 		IsSubscription                                            bool
+		RestatedSold, RestatedPayable                             string
 		Posted, Resolved                                          string // JSON
 	}
 	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
@@ -526,12 +527,16 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 	}
 	for _, r := range rows {
 		b := accounting.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency, IsSubscription: r.IsSubscription}
-		before := accounting.PaymentClearing{}
+		before, restated := accounting.PaymentClearing{}, accounting.Restated{}
 		err := errors.Join(
 			bigInts([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Lost}, &b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &b.Lost),
+			bigInts([]string{r.RestatedSold, r.RestatedPayable}, &restated.Sold, &restated.Payable),
 			json.Unmarshal([]byte(r.Resolved), &b.Resolved), json.Unmarshal([]byte(r.Posted), &before))
 		if err != nil {
 			return fmt.Errorf("payment of %s: %w", r.SubjectID, err)
+		}
+		if restated.Sold.Sign() != 0 || restated.Payable.Sign() != 0 {
+			b.Restated = &restated
 		}
 		if err := j.post(ctx, accounting.PostPaymentClearing(j.night.Date, b, before)...); err != nil {
 			return err

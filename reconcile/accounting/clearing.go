@@ -26,9 +26,15 @@ type PaymentBooks struct {
 	// Changed is what the platform says of the purchase now less what was booked: below 0 where it was corrected downwards, or set back to
 	// failed.
 	Changed *big.Int
+	// Restated is what the platform's correction of the purchase's currency brings into this one, or takes out of it; nil: nothing.
+	Restated *Restated
 	// Resolved is what somebody has said of breaks about the payment.
 	Resolved []ResolvedDifference
 }
+
+// Restated is a purchase that was booked in one currency and is in another since: below 0 in the currency that it was booked in. What it is worth stays
+// there, in the lots; what is to be charged and paid back is in the other.
+type Restated struct{ Sold, Payable *big.Int }
 
 // ResolvedDifference is a break about a payment that somebody has resolved.
 type ResolvedDifference struct {
@@ -43,11 +49,11 @@ type ResolvedDifference struct {
 type PaymentClearing map[AccountRole]*big.Int
 
 // clearingRoles are those accounts, and those that what is not settled goes to.
-var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken, FeesWithheld, DisputeLosses, PaidElsewhere}
+var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken, FeesWithheld, DisputeLosses, PaidElsewhere, CurrencyConversion}
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// First what a lost dispute has paid of what was payable, which is no loss, the platform's correction of the purchase, and what the credits taken of
+// A purchase whose currency was corrected moves to the other one. Then what a lost dispute has paid of what was payable, which is no loss, the platform's correction of the purchase, and what the credits taken of
 // a refunded subscription were worth beyond its refund, then what somebody has resolved, each as far as it explains what stands; and what then
 // stands against each other on the two accounts is offset: money that was charged beyond the purchase and given back, credits that were refunded
 // without a payment.
@@ -70,6 +76,10 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 	explain := func(on, by AccountRole, amount *big.Int) {
 		total := new(big.Int).Add(standing[PurchaseClearing], standing[RefundClearing])
 		move(on, by, within(amount, total.Neg(total)))
+	}
+	if b.Restated != nil {
+		move(PurchaseClearing, CurrencyConversion, b.Restated.Sold)
+		move(CurrencyConversion, RefundClearing, b.Restated.Payable)
 	}
 	explain(RefundClearing, DisputeLosses, b.Lost)
 	explain(PurchaseClearing, CreditsTaken, b.Changed)
@@ -101,6 +111,8 @@ func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 		if creditsTaken {
 			by = FeesWithheld
 		}
+	case reconcile.ChargeCurrencyMismatch: // it was paid, in another currency
+		return PurchaseClearing, CurrencyConversion
 	case reconcile.ChargeMissingInPlatform: // corrected by granting something for it
 		return on, by
 	}
@@ -117,7 +129,7 @@ func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 
 // PaymentBreaks are the kinds whose resolution says what a difference between a purchase, its charges and its refunds is.
 func PaymentBreaks() []reconcile.BreakKind {
-	return []reconcile.BreakKind{reconcile.PurchaseMissingAtStripe, reconcile.ChargeAmountMismatch, reconcile.ChargeStatusMismatch, reconcile.ChargeMissingInPlatform, reconcile.DuplicateCharge,
+	return []reconcile.BreakKind{reconcile.PurchaseMissingAtStripe, reconcile.ChargeAmountMismatch, reconcile.ChargeCurrencyMismatch, reconcile.ChargeStatusMismatch, reconcile.ChargeMissingInPlatform, reconcile.DuplicateCharge,
 		reconcile.RefundMissingInLedger, reconcile.RefundAmountMismatch, reconcile.RefundFailed, reconcile.RefundAgainstPolicy, reconcile.RefundMissingAtStripe, reconcile.SubscriptionRefunded,
 		reconcile.DisputedAndRefunded}
 }

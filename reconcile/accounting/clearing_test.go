@@ -25,7 +25,9 @@ func TestAPaymentClears(t *testing.T) {
 		resolved                                  []ResolvedDifference
 		left                                      left
 	}{
-		"a subscription's refund, accepted": {2000, 2000, 0, 2000, 0, resolved(reconcile.SubscriptionRefunded, reconcile.ResolvedAccepted, -2000), left{CreditsTaken: 2000}},
+		"paid in another currency, accepted": {2000, 0, 0, 0, 0, inCredits(reconcile.ChargeCurrencyMismatch, reconcile.ResolvedAccepted), left{CurrencyConversion: 2000}},
+		"the currency that it was paid in":   {0, 2000, 0, 0, 0, inCredits(reconcile.ChargeCurrencyMismatch, reconcile.ResolvedAccepted), left{CurrencyConversion: -2000}},
+		"a subscription's refund, accepted":  {2000, 2000, 0, 2000, 0, resolved(reconcile.SubscriptionRefunded, reconcile.ResolvedAccepted, -2000), left{CreditsTaken: 2000}},
 
 		"as it should be":                           {2000, 2000, 1912, 1912, 0, nil, left{}},
 		"a charge on its way":                       {2000, 0, 0, 0, 0, nil, left{PurchaseClearing: 2000}},
@@ -104,6 +106,36 @@ func TestAPaymentClears(t *testing.T) {
 			}
 			if again := PostPaymentClearing(journalNight, b, b.Clearing()); len(again) != 0 {
 				t.Errorf("posted again: %v", again)
+			}
+		})
+	}
+}
+
+// A purchase that is in another currency than it was booked in clears in either: what was booked leaves the one, and what was charged and refunded meets
+// what it is in the other.
+func TestAPurchaseClearsInTheCurrencyThatItIsIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		sold, brought, payable, refunded int64
+		restated                         [2]int64
+		want                             map[AccountRole]int64
+	}{
+		"the currency that it was booked in":     {9600, 0, 0, 0, [2]int64{-9600, 0}, map[AccountRole]int64{PurchaseClearing: -9600, CurrencyConversion: 9600}},
+		"the other, charged":                     {0, 9600, 0, 0, [2]int64{9600, 0}, map[AccountRole]int64{PurchaseClearing: 9600, CurrencyConversion: -9600}},
+		"its credits taken, where it was booked": {9600, 0, 9512, 0, [2]int64{-9600, -9512}, map[AccountRole]int64{PurchaseClearing: -9600, RefundClearing: 9512, CurrencyConversion: 88}},
+		"refunded, in the other":                 {0, 9600, 0, 9512, [2]int64{9600, 9512}, map[AccountRole]int64{PurchaseClearing: 9600, RefundClearing: -9512, CurrencyConversion: -88}},
+		"payable, in the other":                  {0, 9600, 0, 0, [2]int64{9600, 9512}, map[AccountRole]int64{PurchaseClearing: 9600, RefundClearing: -9512, CurrencyConversion: -88}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := func(amount int64) *big.Int { return big.NewInt(amount) }
+			b := PaymentBooks{Sold: n(c.sold), Brought: n(c.brought), Payable: n(c.payable), Refunded: n(c.refunded), Changed: n(0), Lost: n(0), Restated: &Restated{n(c.restated[0]), n(c.restated[1])}}
+			got := map[AccountRole]int64{}
+			for role, amount := range b.Clearing() {
+				if amount.Sign() != 0 {
+					got[role] = amount.Int64()
+				}
+			}
+			if !maps.Equal(got, c.want) {
+				t.Errorf("cleared %v, want %v", got, c.want)
 			}
 		})
 	}

@@ -61,27 +61,47 @@ WITH resolved_since AS MATERIALIZED (
      AND l.business_date >= @begin_date::date AND l.business_date < @date::date
     GROUP BY 1, 2, 3, 4
 ), resolved AS MATERIALIZED (
-    SELECT a.account_id, a.subject_id, b.kind, b.break_id, e.resolution, CASE WHEN e.unit <> 'credits' THEN e.variance END AS minor, CASE WHEN e.unit <> 'credits' THEN e.unit END AS currency
+    SELECT a.account_id, a.subject_id, b.kind, b.break_id, e.resolution, CASE WHEN e.is_money THEN e.variance END AS minor, CASE WHEN e.is_money THEN e.unit END AS currency
     FROM about a
     JOIN reconciler.breaks b ON b.subject_id = a.id AND b.account_id IN (a.account_id, '') AND b.kind = ANY (@kinds::text[])
      AND b.closed_as = 'resolved' AND b.closed_on <= @date::date AND {{ newest_episode }}
-    CROSS JOIN LATERAL (SELECT e.resolution, e.unit, e.variance FROM reconciler.break_events e
+    -- One of the currency is a matter of either.
+    CROSS JOIN LATERAL (SELECT e.resolution, e.unit, e.variance, e.unit <> 'credits' AND b.kind <> 'charge_currency_mismatch' AS is_money FROM reconciler.break_events e
                         WHERE e.account_id = b.account_id AND e.break_id = b.break_id AND e.event = 'resolved' AND e.business_date <= @date::date
                         ORDER BY e.business_date DESC, e.event_no DESC LIMIT 1) e
-), part AS (
-    SELECT s.account_id, s.purchase_id AS subject_id, x.currency, x.amount_minor::numeric - {{ from_balance }} AS sold, 0::numeric AS brought, 0::numeric AS payable, 0::numeric AS refunded,
-           coalesce((SELECT CASE WHEN t.content ->> 'status' = 'completed' THEN (t.content ->> 'amount_minor')::numeric ELSE 0 END - x.amount_minor
-                     FROM reconciler.platform_states t
-                     WHERE t.relation = 'purchases' AND t.account_id = x.account_id AND t.row_id = x.purchase_id AND t.seen_as_of <= @as_of::timestamptz
-                     ORDER BY t.seen_as_of DESC LIMIT 1), 0) AS changed, 0::numeric AS lost, x.kind = 'subscription' AS is_subscription
+), booked AS MATERIALIZED (
+    SELECT s.account_id, s.purchase_id, x.kind, x.currency, x.amount_minor, n.currency AS currency_now, n.amount_minor AS minor_now, {{ from_balance }} AS from_balance
     FROM subject s
     JOIN reconciler.booked_purchases x ON x.account_id = s.account_id AND x.purchase_id = s.purchase_id
      AND x.booked_at >= @books_begin::timestamptz AND x.booked_at < @as_of::timestamptz
-    CROSS JOIN LATERAL (SELECT x.account_id, x.purchase_id AS id) p
+    CROSS JOIN LATERAL {{ purchase_now }} n
+), payable AS MATERIALIZED (
+    SELECT s.account_id, s.purchase_id, l.currency, -sum(l.amount_minor) AS minor
+    FROM subject s
+    JOIN reconciler.journal_lines l ON l.source = s.purchase_id AND l.source <> '' AND l.account_id = s.account_id AND l.role = 'refund_clearing'
+     AND l.kind <> @cleared::text AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
+    GROUP BY 1, 2, 3
+), restated AS ( -- what was booked in one currency, and is in another by the platform's correction
+    SELECT x.account_id, x.purchase_id, x.currency, x.currency_now, x.amount_minor - x.from_balance AS sold, coalesce(p.minor, 0) AS payable,
+           y.sold AS sold_now, CASE WHEN p.minor > 0 THEN y.sold - y.withheld ELSE 0 END AS payable_now
+    FROM booked x
+    LEFT JOIN payable p ON p.account_id = x.account_id AND p.purchase_id = x.purchase_id AND p.currency = x.currency
+    CROSS JOIN LATERAL (SELECT x.currency_now AS currency) n
+    CROSS JOIN LATERAL (SELECT x.minor_now - (SELECT {{ from_balance }} FROM (SELECT x.account_id, x.purchase_id, n.currency) x) AS sold, {{ withheld }} AS withheld) y
+    WHERE x.currency_now <> x.currency
+), part AS (
+    SELECT x.account_id, x.purchase_id AS subject_id, x.currency, (x.amount_minor - x.from_balance)::numeric AS sold, 0::numeric AS brought, 0::numeric AS payable, 0::numeric AS refunded,
+           CASE WHEN x.currency_now = x.currency THEN x.minor_now - x.amount_minor ELSE 0 END AS changed, 0::numeric AS lost, x.kind = 'subscription' AS is_subscription,
+           0::numeric AS restated_sold, 0::numeric AS restated_payable
+    FROM booked x
+    UNION ALL
+    SELECT r.account_id, r.purchase_id, r.currency, 0, 0, 0, 0, 0, 0, false, -r.sold, -r.payable FROM restated r
+    UNION ALL
+    SELECT r.account_id, r.purchase_id, r.currency_now, 0, 0, 0, 0, 0, 0, false, r.sold_now, r.payable_now FROM restated r
     UNION ALL
     SELECT c.account_id, coalesce(c.purchase_id, c.id), o.currency,
            0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN 0 ELSE o.minor END,
-           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN -o.minor ELSE 0 END, 0, 0, false
+           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN -o.minor ELSE 0 END, 0, 0, false, 0, 0
     FROM charge c
     CROSS JOIN LATERAL (SELECT t.* FROM reconciler.stripe_balance_transactions t
                         WHERE t.source_id = c.id AND t.source_id <> '' AND t.reporting_category IN ('charge', 'charge_failure')
@@ -95,14 +115,11 @@ WITH resolved_since AS MATERIALIZED (
       -- What arrived late counts from the night on that books it.
       AND NOT EXISTS (SELECT FROM reconciler.stripe_late x WHERE x.id = t.id AND (x.booked_on IS NULL OR x.booked_on > @date::date))
     UNION ALL
-    SELECT s.account_id, s.purchase_id, l.currency, 0, 0, -l.amount_minor, 0, 0, 0, false
-    FROM subject s
-    JOIN reconciler.journal_lines l ON l.source = s.purchase_id AND l.source <> '' AND l.account_id = s.account_id AND l.role = 'refund_clearing'
-     AND l.kind <> @cleared::text AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
+    SELECT p.account_id, p.purchase_id, p.currency, 0, 0, p.minor, 0, 0, 0, false, 0, 0 FROM payable p
     UNION ALL
     -- A loss in the currency that the customer disputed, in proportion where it was settled in another, at whatever rate it was withdrawn.
     SELECT c.account_id, coalesce(c.purchase_id, c.id), d.currency, 0, 0, 0, 0, 0,
-           CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END, false
+           CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END, false, 0, 0
     FROM charge c
     JOIN reconciler.stripe_disputes d ON d.charge_id = c.id
     CROSS JOIN LATERAL (SELECT l.currency, sum(l.amount_minor) AS minor,
@@ -112,10 +129,11 @@ WITH resolved_since AS MATERIALIZED (
                         GROUP BY l.currency
                         HAVING sum(l.amount_minor) FILTER (WHERE l.role = 'dispute_losses') <> 0) l
     UNION ALL
-    SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0, false FROM posted p
+    SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0, false, 0, 0 FROM posted p
 )
 SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold)::text AS sold, sum(brought)::text AS brought, sum(payable)::text AS payable, sum(refunded)::text AS refunded,
        sum(changed)::text AS changed, coalesce(sum(lost), 0)::text AS lost, bool_or(is_subscription) AS is_subscription,
+       sum(restated_sold)::text AS restated_sold, sum(restated_payable)::text AS restated_payable,
        coalesce((SELECT jsonb_object_agg(p.role, p.minor) FROM posted p WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
        coalesce((SELECT jsonb_agg(jsonb_build_object('Kind', r.kind, 'Resolution', r.resolution, 'Minor', r.minor) ORDER BY r.kind, r.break_id COLLATE "C") FROM resolved r
                  WHERE (r.account_id, r.subject_id) IS NOT DISTINCT FROM (part.account_id, part.subject_id) AND coalesce(r.currency, part.currency) = part.currency), '[]')::text AS resolved

@@ -1,9 +1,9 @@
--- Of purchases those matter that were corrected after they were booked: set to failed, or to another amount. They are looked for where somebody
+-- Of purchases those matter that were corrected after they were booked: set to failed, or to another amount or currency. They are looked for where somebody
 -- has a reason to: among breaks about their payment, payments that failed of late, and those of the last days, which may never have been a break.
 WITH doubtful AS (
     SELECT b.account_id, b.subject_id AS purchase_id
     FROM reconciler.breaks b
-    WHERE b.kind IN ('purchase_missing_at_stripe', 'charge_amount_mismatch', 'charge_status_mismatch')
+    WHERE b.kind IN ('purchase_missing_at_stripe', 'charge_amount_mismatch', 'charge_currency_mismatch', 'charge_status_mismatch')
       AND (b.closed_on IS NULL OR b.closed_on >= (@as_of::timestamptz AT TIME ZONE 'UTC')::date - 8)
     UNION
     SELECT p.account_id, p.id
@@ -15,8 +15,8 @@ WITH doubtful AS (
     SELECT b.account_id, b.purchase_id FROM reconciler.booked_purchases b
     WHERE b.booked_at >= @as_of::timestamptz - interval '3 days' AND b.booked_at < @as_of::timestamptz
 ), stated AS (
-    SELECT p.account_id, p.id, jsonb_build_object('status', p.status, 'amount_minor', p.amount_minor) AS content,
-           coalesce(before.content, jsonb_build_object('status', 'completed', 'amount_minor', b.amount_minor)) AS known, before.content IS NOT NULL AS is_known
+    SELECT p.account_id, p.id, jsonb_build_object('status', p.status, 'amount_minor', p.amount_minor, 'currency', p.currency) AS content,
+           jsonb_build_object('status', 'completed', 'amount_minor', b.amount_minor, 'currency', b.currency) || coalesce(before.content, '{}') AS known, before.content IS NOT NULL AS is_known
     FROM doubtful d
     JOIN reconciler.booked_purchases b ON b.account_id = d.account_id AND b.purchase_id = d.purchase_id
     JOIN {{ valid_purchases }} p ON p.account_id = d.account_id AND p.id = d.purchase_id
