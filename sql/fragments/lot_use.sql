@@ -5,14 +5,14 @@
 -- costs no more than another.
 (WITH item AS (
     SELECT e.account_id,
-           CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN 'purchase' ELSE e.kind END AS lot_kind,
-           CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN coalesce(e.purchase_id, e.id) ELSE e.id END AS lot_id,
+           {{ lot_kind }} AS lot_kind,
+           {{ lot_id }} AS lot_id,
            e.kind, e.credits, e.created_at, coalesce(l.booked_at, e.created_at) < @begin::timestamptz AS at_opening,
            NULL::timestamptz AS completed_at, NULL::bigint AS purchased, NULL::bigint AS amount_minor, NULL::text AS currency, NULL::text AS purchase_kind
     FROM account a
     JOIN source.credit_entries e ON e.account_id = a.account_id
     LEFT JOIN reconciler.late_items l ON l.account_id = e.account_id AND l.entry_id = e.id
-    WHERE e.kind IN ('purchase', 'promo', 'adjustment', 'refund', 'refund_reversal') AND (e.kind <> 'adjustment' OR e.credits > 0)
+    WHERE {{ is_of_lot }}
       AND coalesce(l.booked_at, e.created_at) < @as_of::timestamptz AND {{ entry_is_valid }}
     UNION ALL
     SELECT p.account_id, 'purchase', p.id, '', 0, NULL, false, p.completed_at, p.credits, p.amount_minor, p.currency, p.kind
@@ -34,11 +34,9 @@
  ), ordered AS (
     SELECT lot.*, a.net_opening, a.net_closing,
            coalesce(sum(CASE WHEN refunded_opening < 0 THEN 0 ELSE credits_opening END)
-                    OVER (PARTITION BY a.account_id ORDER BY granted_opening, lot_id COLLATE "C", lot_kind COLLATE "C"
-                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_opening,
+                    OVER (PARTITION BY a.account_id ORDER BY granted_opening, {{ lots_before }}), 0) AS before_opening,
            coalesce(sum(CASE WHEN refunded_closing < 0 THEN 0 ELSE credits_closing END)
-                    OVER (PARTITION BY a.account_id ORDER BY granted_closing, lot_id COLLATE "C", lot_kind COLLATE "C"
-                          ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_closing
+                    OVER (PARTITION BY a.account_id ORDER BY granted_closing, {{ lots_before }}), 0) AS before_closing
     FROM lot
     JOIN account a ON a.account_id = lot.account_id
  )

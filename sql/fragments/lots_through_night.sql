@@ -4,8 +4,8 @@
 -- is worth as much of it as is left, rounded cumulatively; a purchase that no credits have been granted for yet is owed in full.
 (WITH item AS (
     SELECT e.account_id,
-           CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN 'purchase' ELSE e.kind END AS lot_kind,
-           CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN coalesce(e.purchase_id, e.id) ELSE e.id END AS lot_id,
+           {{ lot_kind }} AS lot_kind,
+           {{ lot_id }} AS lot_id,
            CASE WHEN e.kind IN ('refund', 'refund_reversal') THEN 0 ELSE e.credits END AS granted,
            CASE WHEN e.kind IN ('refund', 'refund_reversal') THEN e.credits ELSE 0 END AS refunded,
            CASE WHEN e.kind IN ('refund', 'refund_reversal') THEN NULL ELSE e.created_at END AS granted_at,
@@ -17,8 +17,7 @@
     JOIN source.credit_entries e ON e.account_id = m.account_id
     LEFT JOIN reconciler.late_items l ON l.account_id = e.account_id AND l.entry_id = e.id
     WHERE m.business_date = @date::date AND coalesce(l.booked_at, e.created_at) < @end::timestamptz
-      AND e.kind IN ('purchase', 'promo', 'adjustment', 'refund', 'refund_reversal')
-      AND (e.kind <> 'adjustment' OR e.credits > 0)
+      AND {{ is_of_lot }}
       AND {{ entry_is_valid }}
     UNION ALL
     SELECT p.account_id, 'purchase', p.purchase_id, 0, 0, NULL, 0, p.amount_minor - p.tax_minor, p.currency,
@@ -44,13 +43,13 @@
            m.net_before + m.taken + m.usage - m.credit_backs AS net_5, m.net_before + m.taken + m.usage - m.credit_backs + m.late_net AS net_6,
            -- In the order of step 1 too, which is the same for all lots that have credits at opening.
            coalesce(sum(CASE WHEN refunded_0 < 0 THEN 0 ELSE credits_0 END)
-                    OVER (PARTITION BY m.account_id ORDER BY at_1, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_0,
+                    OVER (PARTITION BY m.account_id ORDER BY at_1, {{ lots_before }}), 0) AS before_0,
            coalesce(sum(CASE WHEN refunded_0 < 0 THEN 0 ELSE credits_1 END)
-                    OVER (PARTITION BY m.account_id ORDER BY at_1, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_1,
+                    OVER (PARTITION BY m.account_id ORDER BY at_1, {{ lots_before }}), 0) AS before_1,
            coalesce(sum(CASE WHEN refunded_2 < 0 THEN 0 ELSE credits_1 END)
-                    OVER (PARTITION BY m.account_id ORDER BY at_1, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_2,
+                    OVER (PARTITION BY m.account_id ORDER BY at_1, {{ lots_before }}), 0) AS before_2,
            coalesce(sum(CASE WHEN refunded_6 < 0 THEN 0 ELSE credits_6 END)
-                    OVER (PARTITION BY m.account_id ORDER BY at_6, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before_6
+                    OVER (PARTITION BY m.account_id ORDER BY at_6, {{ lots_before }}), 0) AS before_6
     FROM lot
     JOIN reconciler.account_moves m ON m.account_id = lot.account_id AND m.business_date = @date::date
  ), used AS (

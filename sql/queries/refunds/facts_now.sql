@@ -1,25 +1,11 @@
 -- What the platform, its ledger and our decisions say about a refund at this very moment, this refund's own hold left out. The lots are those
 -- of clause 2.3, without an as-of: what has happened has happened.
 WITH entry AS MATERIALIZED (
-    SELECT CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN 'purchase'
-                WHEN e.kind = 'promo' OR e.kind = 'adjustment' AND e.credits > 0 THEN e.kind ELSE 'usage' END AS lot_kind,
-           CASE WHEN e.kind IN ('purchase', 'refund', 'refund_reversal') THEN coalesce(e.purchase_id, e.id)
-                WHEN e.kind = 'promo' OR e.kind = 'adjustment' AND e.credits > 0 THEN e.id ELSE '' END AS lot_id,
-           e.kind, e.credits, e.created_at
-    FROM {{ entries }} e
-    WHERE e.account_id = @account_id::text AND e.id <> @hold_entry_id::text
+    SELECT {{ lot_entries }} FROM {{ entries }} e WHERE e.account_id = @account_id::text AND e.id <> @hold_entry_id::text
 ), lot AS (
-    SELECT lot_kind, lot_id, min(created_at) FILTER (WHERE kind IN ('purchase', 'promo', 'adjustment')) AS granted_at,
-           coalesce(sum(credits) FILTER (WHERE kind IN ('purchase', 'promo', 'adjustment')), 0) AS granted,
-           coalesce(sum(credits) FILTER (WHERE kind IN ('refund', 'refund_reversal')), 0) AS refunded,
-           coalesce(-sum(credits) FILTER (WHERE lot_kind = 'usage'), 0) AS used
-    FROM entry
-    GROUP BY 1, 2
+    SELECT {{ lot_sums }} FROM entry e GROUP BY 1, 2, 3
 ), ordered AS (
-    SELECT lot_kind, lot_id, granted, refunded, sum(used) OVER () AS net,
-           coalesce(sum(CASE WHEN lot_kind = 'usage' OR refunded < 0 THEN 0 ELSE granted END)
-                    OVER (ORDER BY granted_at, lot_id COLLATE "C", lot_kind COLLATE "C" ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
-    FROM lot
+    SELECT {{ lots_in_order }} FROM lot
 )
 SELECT coalesce(d.decision, '') AS decision, coalesce(d.refund_minor, 0) AS decided_minor, coalesce(d.fee_minor, 0) AS decided_fee_minor,
        coalesce(d.currency, '') AS decided_currency, coalesce(d.charge_id, '') AS decided_charge_id, coalesce(d.purchase_id, '') AS decided_purchase_id,
