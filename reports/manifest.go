@@ -94,15 +94,13 @@ func ManifestHash(raw []byte) string {
 	return hex.EncodeToString(digest[:])
 }
 
-// differences names what isn't the same in two manifests of a night: files, or the facts of the run. Which night came before does
-// not count: it may have been revised since, and the chain leads to the revision that was there at the time.
-func (m Manifest) differences(other Manifest) []string {
-	var names []string
+// DifferentFiles names the files that aren't the same in two lists, in any order.
+func DifferentFiles(ours, theirs []tables.FileEntry) (names []string) {
 	digests := map[string]string{}
-	for _, file := range m.Files {
+	for _, file := range ours {
 		digests[file.Name] = file.SHA256
 	}
-	for _, file := range other.Files {
+	for _, file := range theirs {
 		if digests[file.Name] != file.SHA256 {
 			names = append(names, file.Name)
 		}
@@ -111,6 +109,13 @@ func (m Manifest) differences(other Manifest) []string {
 	for name := range digests {
 		names = append(names, name)
 	}
+	return names
+}
+
+// differences names what isn't the same in two manifests of a night: files, or the facts of the run. Which night came before does
+// not count: it may have been revised since, and the chain leads to the revision that was there at the time.
+func (m Manifest) differences(other Manifest) []string {
+	names := DifferentFiles(m.Files, other.Files)
 	a, b := m, other
 	a.Files, b.Files, a.Previous, b.Previous = nil, nil, nil, nil
 	rawA, errA := a.encode()

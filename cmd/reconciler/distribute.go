@@ -11,6 +11,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/cmd/reconciler/check"
 	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
 )
@@ -32,16 +33,9 @@ One PostgreSQL server needs none of this, and is refused.`,
   reconciler distribute`,
 		Args: cli.Arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := s.Load(cmd.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			store, err := c.Store()
-			if err != nil {
-				return err
-			}
-			defer store.Close()
-			return distribute(cmd.Context(), cmd.OutOrStdout(), store, dryRun)
+			return wiring.WithStore(cmd, s, func(_ cli.Config, store *postgres.Store) error {
+				return distribute(cmd.Context(), cmd.OutOrStdout(), store, dryRun)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the statements, and run none")

@@ -122,7 +122,7 @@ func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger le
 		return 0, err
 	}
 	if around.BeginsAfter {
-		n.Log.Warn().Stringer("next", n.Date.AddDays(1)).Msg("the journal of the night after was begun before this one's: repeat that night, so that it goes on from here")
+		n.Log.Warn().Stringer("next", n.Date.AddDays(1)).Msg("the journal of the night after was begun before this one's: repeat that night, so that it continues from here")
 	}
 	j := &journal{night: n, tx: tx.With(postgres.Args{
 		"continues": continues, "books_begin": from.BooksBegin, "begin_date": n.DateOf(from.BooksBegin), "from": from.StripeThrough, "opens": !from.StripeOpened,

@@ -203,20 +203,8 @@ func entries(files []tables.FileEntry, without string) (list []tables.FileEntry)
 }
 
 // differences names the files that aren't the same in two manifests, and manifest.json where it differs in itself.
-func (m Manifest) differences(other Manifest) (names []string) {
-	digests := map[string]string{}
-	for _, file := range m.Files {
-		digests[file.Name] = file.SHA256
-	}
-	for _, file := range other.Files {
-		if digests[file.Name] != file.SHA256 {
-			names = append(names, file.Name)
-		}
-		delete(digests, file.Name)
-	}
-	for name := range digests {
-		names = append(names, name)
-	}
+func (m Manifest) differences(other Manifest) []string {
+	names := reports.DifferentFiles(m.Files, other.Files)
 	a, b := m, other
 	a.Files, b.Files, a.Revision, b.Revision = nil, nil, 0, 0
 	rawA, _ := json.Marshal(a)
