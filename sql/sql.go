@@ -2,10 +2,9 @@
 // and the reference implementation of the platform's tables. It knows how to find a statement and how to migrate; it must never
 // decide anything, and no SQL text of the worker lives outside it.
 //
-// A statement is one file below queries/, named by its path ("match_jobs/find_breaks"), or made of the table SourceRelations and a template
-// of contract/. It says @name for a parameter,
-// source.jobs for a relation of the platform (whatever schema that is; see Catalog for every_row_of.jobs), and {{ name }} for a fragment of
-// fragments/, so that a rule that several statements share is written once.
+// A statement is one file below queries/, named by its path ("match_jobs/judge"), or made of the table SourceRelations and a template of
+// contract/. It says @name for a parameter, source.jobs for a relation of the platform (whatever schema that is; see Catalog for
+// every_row_of.jobs), and {{ name }} for a fragment of fragments/, so that a rule that several statements share is written once.
 package sql
 
 import (

@@ -1,4 +1,4 @@
-// Package postgres is the worker's store: it opens connections with the manners that a shared database deserves, runs the named
+// Package postgres is the worker's store: it opens connections as one should to a database that others use too, runs the named
 // statements of package sql, and holds the lock of a night. It must never decide what is right or wrong: rules live in package
 // reconcile, and in the statements that apply them to sets.
 package postgres
