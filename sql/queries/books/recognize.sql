@@ -23,7 +23,8 @@ WITH RECURSIVE refunded AS (
     UNION
     SELECT r.account_id, r.purchase_id, true FROM refunded r
     UNION
-    SELECT coalesce((SELECT s.account_id FROM source.subscriptions s WHERE s.stripe_subscription_id = i.subscription_id AND i.subscription_id <> '' ORDER BY s.id LIMIT 1), ''), i.id, false
+    SELECT coalesce((SELECT s.account_id FROM source.subscriptions s WHERE s.stripe_subscription_id = i.subscription_id AND i.subscription_id <> ''
+        ORDER BY s.id LIMIT 1), ''), i.id, false
     FROM reconciler.stripe_invoices i
     WHERE i.from_balance_minor <> 0 AND i.finalized_at >= greatest(@books_begin::timestamptz, @begin::timestamptz - interval '60 days') AND i.finalized_at < @end::timestamptz
       AND NOT EXISTS (SELECT FROM reconciler.subscription_positions w
@@ -57,7 +58,8 @@ WITH RECURSIVE refunded AS (
     WHERE NOT k.is_purchase
 ), billed AS (
     SELECT k.*, coalesce(i.id, '') AS invoice_id, coalesce(k.booked_currency, i.currency) AS currency,
-           coalesce(k.booked_minor, CASE WHEN i.status <> 'void' AND o.id IS NULL AND sign(i.total_minor) = sign(i.from_balance_minor) THEN i.from_balance_minor ELSE 0 END)::numeric AS gross_minor,
+           coalesce(k.booked_minor, CASE WHEN i.status <> 'void' AND o.id IS NULL
+               AND sign(i.total_minor) = sign(i.from_balance_minor) THEN i.from_balance_minor ELSE 0 END)::numeric AS gross_minor,
            coalesce(i.total_minor, 0)::numeric AS total_minor, coalesce(i.tax_minor, 0)::numeric AS invoice_tax_minor
     FROM known k
     LEFT JOIN found ON k.is_purchase AND found.account_id = k.account_id AND found.subject_id = k.subject_id

@@ -19,9 +19,11 @@ SELECT r.relname AS relation, r.relkind = 'v' AS is_view, r.relkind = 'p' AS is_
        ARRAY(SELECT i.definition FROM indexes i WHERE i.oid = r.oid AND i.in_part GROUP BY 1 HAVING count(DISTINCT i.indrelid) = cardinality(r.parts)) AS indexes,
        EXISTS (SELECT FROM indexes i WHERE i.oid = r.oid AND i.whole AND i.is_unique AND i.leading = 'idempotency_key') AS unique_key,
        EXISTS (SELECT FROM indexes i WHERE i.oid = r.oid AND i.whole AND i.is_unique AND i.leading = 'id') AS unique_id,
-       (SELECT count(DISTINCT i.indrelid) FROM indexes i WHERE i.oid = r.oid AND i.in_part AND i.is_unique AND i.leading = 'idempotency_key') = cardinality(r.parts) AS unique_key_in_parts,
+       (SELECT count(DISTINCT i.indrelid) FROM indexes i WHERE i.oid = r.oid AND i.in_part AND i.is_unique
+           AND i.leading = 'idempotency_key') = cardinality(r.parts) AS unique_key_in_parts,
        EXISTS (SELECT FROM pg_index i
                WHERE i.indrelid = r.oid AND i.indisvalid AND i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 2
-                 AND ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum IN (i.indkey[0], i.indkey[1]) ORDER BY 1) = '{account_id,idempotency_key}') AS unique_key_by_account
+                 AND ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum IN (i.indkey[0], i.indkey[1])
+                     ORDER BY 1) = '{account_id,idempotency_key}') AS unique_key_by_account
 FROM relations r
 ORDER BY 1

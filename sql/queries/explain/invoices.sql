@@ -7,7 +7,8 @@ SELECT i.created_at AS at, 'Stripe invoice ' || i.id AS source, '' AS clause,
        || CASE WHEN i.subscription_id <> '' THEN '; of subscription ' || i.subscription_id ELSE '' END AS says
 FROM reconciler.stripe_invoices i WHERE i.id = ANY (@ids::text[])
 UNION ALL
-SELECT i.created_at, 'Stripe invoice ' || l.invoice_id, '', 'line ' || l.id || ': ' || {{ amount_mark }} || l.amount_minor || ' ' || i.currency || {{ amount_mark }} || CASE WHEN l.proration THEN ' (proration)' ELSE '' END
+SELECT i.created_at, 'Stripe invoice ' || l.invoice_id, '',
+    'line ' || l.id || ': ' || {{ amount_mark }} || l.amount_minor || ' ' || i.currency || {{ amount_mark }} || CASE WHEN l.proration THEN ' (proration)' ELSE '' END
        || coalesce(' for ' || to_char(l.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD') || ' to ' || to_char(l.period_end AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '')
 FROM reconciler.stripe_invoice_lines l JOIN reconciler.stripe_invoices i ON i.id = l.invoice_id
 WHERE l.invoice_id = ANY (@ids::text[])

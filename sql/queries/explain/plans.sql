@@ -12,7 +12,8 @@ SELECT t.at, 'refund plan ' || t.plan_id, '', 'stopped by ' || t.breaker || ': '
 FROM reconciler.refund_trips t
 WHERE t.plan_id = ANY (@ids::text[])
 UNION ALL
-SELECT e.at, 'refund ' || i.intent_id, m.clauses, 'request ' || i.request_id || ': refund ' || i.intent_id || ' of ' || {{ amount_mark }} || m.amount_minor || ' ' || m.currency || {{ amount_mark }} || ' on charge ' || i.charge_id
+SELECT e.at, 'refund ' || i.intent_id, m.clauses,
+    'request ' || i.request_id || ': refund ' || i.intent_id || ' of ' || {{ amount_mark }} || m.amount_minor || ' ' || m.currency || {{ amount_mark }} || ' on charge ' || i.charge_id
        || ' is ' || i.state || CASE WHEN e.reason <> '' THEN '; ' || e.reason ELSE '' END
 FROM reconciler.refund_intents i
 JOIN reconciler.refund_plan_items m ON m.account_id = i.account_id AND m.plan_id = i.plan_id AND m.intent_id = i.intent_id

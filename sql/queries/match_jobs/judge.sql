@@ -2,7 +2,8 @@
 -- indexes: DISTINCT ON and GROUP BY keep a planner that guesses wrong from reading the whole ledger instead. They are by account, so that each node
 -- does that for the accounts that it has. FULL JOIN of what is of the same subjects anyway: a planner that expects one makes no loop in a loop of it.
 WITH subject AS MATERIALIZED (
-    SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS jobs, sum(cost) AS night_cost, sum(debits) AS night_debits, count(*) FILTER (WHERE account_id = '') AS carried
+    SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS jobs,
+        sum(cost) AS night_cost, sum(debits) AS night_debits, count(*) FILTER (WHERE account_id = '') AS carried
     FROM reconciler.candidates
     WHERE business_date = @date::date AND job = @job::text
     GROUP BY 1, 2

@@ -1,7 +1,8 @@
 -- Purchase against grants, exactly: every grant of the purchase up to the as-of, on whichever account. An adjustment that names the purchase corrects
 -- its grant; of a purchase that is not completed, also what was taken back as by a refund. Looked up subject by subject, as in match_jobs/judge.
 WITH subject AS MATERIALIZED (
-    SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS purchases, sum(cost) AS night_credits, sum(debits) AS night_grants, count(*) FILTER (WHERE account_id = '') AS carried
+    SELECT {{ subject_id }} AS subject_id, subject_id LIKE 'entry:self:%' AS is_entry, count(*) FILTER (WHERE in_scan) AS purchases,
+        sum(cost) AS night_credits, sum(debits) AS night_grants, count(*) FILTER (WHERE account_id = '') AS carried
     FROM reconciler.candidates
     WHERE business_date = @date::date AND job = @job::text
     GROUP BY 1, 2

@@ -5,7 +5,8 @@ WHERE l.booked_on BETWEEN @from::date AND @date::date
 UNION ALL
 SELECT k.business_date, (p.completed_at AT TIME ZONE @zone::text)::date, 'purchase', p.purchase_id, p.account_id, p.amount_minor, p.currency
 FROM {{ books_of }} k
-JOIN reconciler.booked_purchases p ON p.is_late AND p.booked_at >= (k.business_date::timestamp AT TIME ZONE @zone::text) AND p.booked_at < ((k.business_date + 1)::timestamp AT TIME ZONE @zone::text)
+JOIN reconciler.booked_purchases p ON p.is_late AND p.booked_at >= (k.business_date::timestamp AT TIME ZONE @zone::text)
+    AND p.booked_at < ((k.business_date + 1)::timestamp AT TIME ZONE @zone::text)
 WHERE k.business_date >= @from::date
 UNION ALL
 SELECT l.booked_on, (l.created_at AT TIME ZONE @zone::text)::date, 'balance_transaction', l.id, '', t.net_minor, t.currency

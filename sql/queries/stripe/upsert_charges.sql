@@ -39,6 +39,7 @@ ON CONFLICT (id) DO UPDATE SET
     seen_at = excluded.seen_at
 WHERE (t.payment_intent_id, t.invoice_id, t.metadata_purchase_id, t.email, t.metadata, t.captured_minor, t.status, t.captured, t.failure_code, t.balance_transaction_id,
     t.failure_balance_transaction_id)
-    IS DISTINCT FROM (excluded.payment_intent_id, excluded.invoice_id, excluded.metadata_purchase_id, excluded.email, excluded.metadata, greatest(t.captured_minor, excluded.captured_minor), excluded.status, excluded.captured,
+    IS DISTINCT FROM (excluded.payment_intent_id, excluded.invoice_id, excluded.metadata_purchase_id, excluded.email, excluded.metadata,
+        greatest(t.captured_minor, excluded.captured_minor), excluded.status, excluded.captured,
     excluded.failure_code, excluded.balance_transaction_id, excluded.failure_balance_transaction_id)
     OR t.status = 'pending' OR NOT t.captured -- so that seen_at says since when a later change can have happened

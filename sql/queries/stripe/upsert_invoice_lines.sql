@@ -6,5 +6,6 @@ FROM unnest(@invoice_id::text[], @id::text[], @type::text[], @amount_minor::bigi
         @subscription_id::text[], @period_start::bigint[], @period_end::bigint[])
     AS r(invoice_id, id, type, amount_minor, tax_minor, inclusive_tax_minor, currency, proration, subscription_id, period_start, period_end)
 ON CONFLICT (invoice_id, id) DO UPDATE SET
-    type = excluded.type, amount_minor = excluded.amount_minor, tax_minor = excluded.tax_minor, inclusive_tax_minor = excluded.inclusive_tax_minor, currency = excluded.currency, proration = excluded.proration,
+    type = excluded.type, amount_minor = excluded.amount_minor, tax_minor = excluded.tax_minor, inclusive_tax_minor = excluded.inclusive_tax_minor,
+        currency = excluded.currency, proration = excluded.proration,
     subscription_id = excluded.subscription_id, period_start = excluded.period_start, period_end = excluded.period_end

@@ -24,5 +24,6 @@ SELECT account_id, @date::date, @job::text, 'subscriptions and their access', id
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE to_char(paid_until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN 0 ELSE trunc(extract(epoch FROM coalesce(access_ends_at, @as_of::timestamptz) - paid_until)) END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE 'seconds' END,
-       CASE WHEN verdict IN ('matched', 'awaiting') THEN '' WHEN paid_through IS NULL THEN 'by the platform''s period; no invoice was paid' ELSE 'by the last paid invoice' END, paid_through
+       CASE WHEN verdict IN ('matched', 'awaiting') THEN '' WHEN paid_through IS NULL THEN 'by the platform''s period; no invoice was paid'
+           ELSE 'by the last paid invoice' END, paid_through
 FROM judged

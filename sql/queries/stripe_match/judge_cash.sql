@@ -23,7 +23,8 @@ SELECT @date::date, @job::text, 'Stripe balances', currency, CASE WHEN field = '
        CASE WHEN field = 'opening' THEN opening_minor::text WHEN field = 'balance' THEN (closing_minor + after_minor)::text WHEN field = 'available' THEN available::text ELSE '' END,
        CASE WHEN field = 'opening' THEN closed_minor::text WHEN field = 'balance' THEN (stripe_available_minor + stripe_pending_minor)::text
                   WHEN field = 'available' THEN stripe_available_minor::text ELSE '' END,
-       CASE WHEN field = 'opening' THEN opening_minor - closed_minor WHEN field = 'balance' THEN residual_minor WHEN field = 'available' THEN available - stripe_available_minor ELSE 0 END,
+       CASE WHEN field = 'opening' THEN opening_minor - closed_minor WHEN field = 'balance' THEN residual_minor
+           WHEN field = 'available' THEN available - stripe_available_minor ELSE 0 END,
        CASE WHEN field = '' THEN '' ELSE currency END,
        CASE WHEN field = 'opening' THEN 'the night before closed otherwise'
                   WHEN field = 'balance' THEN 'against the balance of ' || to_char(balance_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')

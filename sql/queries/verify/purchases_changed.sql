@@ -1,7 +1,8 @@
 -- Purchases that the platform has changed in place after the night had read them: field by field as they were at its end, and as they are now; with
 -- the night that saw the change first, and the break that had asked for one.
 WITH booked AS (
-    SELECT b.account_id, b.purchase_id, b.booked_at >= @begin::timestamptz AS is_of_night, b.kind, b.credits::text AS credits, b.completed_at, coalesce(t.content ->> 'currency', b.currency) AS currency,
+    SELECT b.account_id, b.purchase_id, b.booked_at >= @begin::timestamptz AS is_of_night, b.kind, b.credits::text AS credits, b.completed_at,
+        coalesce(t.content ->> 'currency', b.currency) AS currency,
            coalesce(t.content ->> 'amount_minor', b.amount_minor::text) AS amount_minor, coalesce(t.content ->> 'status', 'completed') AS status
     FROM reconciler.booked_purchases b
     LEFT JOIN LATERAL (SELECT t.content FROM reconciler.platform_states t
