@@ -48,7 +48,7 @@ func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sour
 	if err := bookPurchases(ctx, n, tx, read.Continues); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	counts, ledger, err := rollForward(ctx, n, tx, read.Continues, read.SomeMoved)
+	counts, ledger, err := rollForward(ctx, tx, read.Continues, read.SomeMoved)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
@@ -97,7 +97,7 @@ func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, continu
 	return err
 }
 
-func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, continues, someMoved bool) (counts night.Counts, ledger ledgerEntries, err error) {
+func rollForward(ctx context.Context, tx *postgres.Tx, continues, someMoved bool) (counts night.Counts, ledger ledgerEntries, err error) {
 	if _, err := tx.Exec(ctx, "books/buying_accounts", postgres.Args{"continues": continues}); err != nil {
 		return nil, ledger, err
 	}
@@ -117,7 +117,7 @@ func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, continues
 	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", postgres.Args{"some_moved": someMoved}); err != nil {
 		return nil, ledger, err
 	}
-	if err := sameLedger(ctx, n, tx, ledger); err != nil {
+	if err := sameLedger(ctx, tx, ledger); err != nil {
 		return nil, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
@@ -138,7 +138,7 @@ func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, continues
 }
 
 // sameLedger compares the ledger as it is when the books are closed with what the night has read and used.
-func sameLedger(ctx context.Context, n *night.Night, tx *postgres.Tx, now ledgerEntries) error {
+func sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries) error {
 	var rows struct{ Credits, Read, Now numbers.Number }
 	if err := tx.Get(ctx, &rows, "books/rows_now", nil); err != nil {
 		return err

@@ -59,7 +59,7 @@ func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 		return nil, err
 	}
 	booking := n.Booking()
-	if err := recordCreditBacks(ctx, n, tx, job, booking.At); err != nil {
+	if err := recordCreditBacks(ctx, tx, job, booking.At); err != nil {
 		return nil, err
 	}
 	n.Step("credit-backs/recorded")
@@ -86,7 +86,7 @@ func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 
 // recordCreditBacks decides about the night's failed jobs and the candidates where they are: the core's cases go to the database, and no job
 // comes from there.
-func recordCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, bookedAt time.Time) error {
+func recordCreditBacks(ctx context.Context, tx *postgres.Tx, job string, bookedAt time.Time) error {
 	cases, err := json.Marshal(reconcile.CreditBackCases())
 	if err != nil {
 		return err

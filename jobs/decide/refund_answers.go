@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
@@ -19,7 +18,7 @@ type requestAnswer struct {
 
 // findAnswers finds the refunds that were made of the purchases that requests are about. A request that is answered by one is judged as of
 // that: what the purchase's credits and its dispute were then takes the place of what they are at the end of the night.
-func findAnswers(ctx context.Context, n *night.Night, tx *postgres.Tx, facts []requestFacts) error {
+func findAnswers(ctx context.Context, tx *postgres.Tx, facts []requestFacts) error {
 	refunded := map[string]*requestFacts{}
 	var requests, purchases []string
 	for i := range facts {

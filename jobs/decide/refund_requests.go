@@ -105,7 +105,7 @@ func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job stri
 	if _, err := tx.Exec(ctx, "refund_requests/begin", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
-	undecided, err := matchRequests(ctx, n, tx, job)
+	undecided, err := matchRequests(ctx, tx, job)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job stri
 	for name, count := range merged {
 		counts[name] = count
 	}
-	return counts, clearRequests(ctx, n, tx, job)
+	return counts, clearRequests(ctx, tx, job)
 }
 
 // decideAll decides every request that is to be decided tonight, and finds reviews that are overdue.
@@ -155,7 +155,7 @@ func decideAll(ctx context.Context, n *night.Night, tx *postgres.Tx, job string,
 		}
 		more = len(facts) == night.BatchRows
 		after = facts[len(facts)-1].RequestID
-		if err := findAnswers(ctx, n, tx, facts); err != nil {
+		if err := findAnswers(ctx, tx, facts); err != nil {
 			return err
 		}
 		if err := decideRequests(ctx, n, tx, facts, counts); err != nil {

@@ -64,7 +64,7 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 	if _, err := tx.Exec(ctx, "refund_windows/begin", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
-	if _, err := matchRequests(ctx, n, tx, job); err != nil {
+	if _, err := matchRequests(ctx, tx, job); err != nil {
 		return nil, err
 	}
 	if err := lookAtWindows(ctx, n, tx, job); err != nil {
@@ -97,17 +97,7 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 	if err := c.Record(ctx, tx); err != nil {
 		return nil, err
 	}
-	return counts, clearRequests(ctx, n, tx, job)
-}
-
-// lookAtWindows adds the accounts to those that moved whose windows may be open or change by something else than entries.
-func lookAtWindows(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
-	var longest time.Duration
-	for _, version := range n.Policies.Versions() {
-		longest = max(longest, version.RefundWindow)
-	}
-	_, err := tx.Exec(ctx, "refund_windows/look_at", postgres.Args{"job": job, "longest_window_seconds": int64(longest / time.Second)})
-	return err
+	return counts, clearRequests(ctx, tx, job)
 }
 
 // windowsOf states the windows of the accounts after one and through another.
@@ -166,14 +156,4 @@ func stateRefundable(n *night.Night, f windowFacts, state reconcile.WindowState)
 		return &fee, nil
 	}
 	return &fee, &refundable
-}
-
-// paymentOf is what a purchase's payment brought and cost. Where Stripe has said what can't be, its fee is not known: a decision then waits.
-func paymentOf(n *night.Night, purchase string, f night.PaymentFacts) reconcile.Payment {
-	payment := f.Payment()
-	if _, _, err := payment.Refundable(); payment.Known && err != nil {
-		n.Log.Warn().Err(err).Str("purchase", purchase).Msg("the payment's fee is not usable; what needs it waits")
-		payment.Known = false
-	}
-	return payment
 }

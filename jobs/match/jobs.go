@@ -45,7 +45,7 @@ func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string)
 	if _, err := tx.Exec(ctx, "candidates/carry_over", postgres.Args{"job": job, "except_kinds": except}); err != nil {
 		return nil, err
 	}
-	outcomes, unclassified, err := judgeCandidates(ctx, n, tx, job)
+	outcomes, unclassified, err := judgeCandidates(ctx, tx, job)
 	if err != nil || !unclassified {
 		return outcomes, err
 	}
@@ -56,12 +56,12 @@ func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string)
 	if _, err := tx.Exec(ctx, "breaks/clear_findings", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
-	outcomes, _, err = judgeCandidates(ctx, n, tx, job)
+	outcomes, _, err = judgeCandidates(ctx, tx, job)
 	return outcomes, err
 }
 
 // judgeCandidates also says whether there is a failure code that the policy has not been asked about yet.
-func judgeCandidates(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (outcomes []source.Totals, unclassified bool, err error) {
+func judgeCandidates(ctx context.Context, tx *postgres.Tx, job string) (outcomes []source.Totals, unclassified bool, err error) {
 	var rows []struct {
 		source.Totals
 		Unclassified bool

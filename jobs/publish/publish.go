@@ -209,7 +209,7 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 			return fmt.Errorf("%w: revision %d of night %s is on record with another manifest than the one at %s: its files were changed, or belong to another database",
 				night.ErrIntegrity, p.Revision, n.Date, p.Location)
 		}
-		if err := recordFigures(ctx, n, tx, p.Summary.Night()); err != nil {
+		if err := recordFigures(ctx, tx, p.Summary.Night()); err != nil {
 			return err
 		}
 		if p.Revision == n.Revision {
@@ -229,7 +229,7 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 	return err
 }
 
-func recordFigures(ctx context.Context, n *night.Night, tx *postgres.Tx, night figures.NightFigures) error {
+func recordFigures(ctx context.Context, tx *postgres.Tx, night figures.NightFigures) error {
 	if _, err := tx.Exec(ctx, "reports/forget_figures", nil); err != nil {
 		return err
 	}
