@@ -12,5 +12,5 @@ CASE WHEN d.decision IS DISTINCT FROM 'approve' OR d.kind <> 'unused_credits' OR
                    CASE WHEN {{ decision_answered }} THEN ''
                         WHEN d.charge_id = '' THEN 'no charge is known to refund: pay it by hand, or deny it on the platform'
                         WHEN EXISTS (SELECT FROM reconciler.stripe_disputes x WHERE x.charge_id = d.charge_id AND x.status NOT LIKE 'warning%')
-                            THEN 'no plan refunds what was disputed: settle it by hand, or deny it on the platform'
+                            THEN 'disputed, which no plan refunds: what no lost dispute has taken is settled by hand, or denied on the platform'
                         ELSE 'nobody has planned this refund: reconciler refunds plan' END) END
