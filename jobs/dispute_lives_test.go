@@ -170,9 +170,11 @@ func TestDisputeLives(t *testing.T) {
 			"lost lost 10900 0 0 10000 10900 tied", 0, map[string]int64{"dispute_losses usd": 10833, "exchange_differences usd": 67}},
 		"the fee in a row of its own": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{FeeApart: true}), 3: back(stripetest.DisputeReturn{Status: "won"})}, 4,
 			"won won 2000 2000 1500 0 1500 tied", 0, map[string]int64{"processing_fees usd": 1500}},
-		"the fee in a row of its own, returned in another": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{FeeApart: true}), 3: back(stripetest.DisputeReturn{Fee: 1500, FeeApart: true, Status: "won"})}, 4,
+		"won after it was lost, at other rates": {10000, "eur", settledAs(10833), map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{Withdraw: 10900, Fee: -1}), 2: lose, 4: back(stripetest.DisputeReturn{Amount: 10850, Status: "won"})}, 5,
+			"won won 10900 10850 0 0 0 tied", 0, map[string]int64{"exchange_differences usd": 50}},
+		"the fee in a row of its own, returned in another": {2000, "kwd", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{FeeApart: true}), 3: back(stripetest.DisputeReturn{Fee: 1500, FeeApart: true, Status: "won"})}, 4,
 			"won won 2000 2000 0 0 0 tied", 0, map[string]int64{}},
-		"the fee returned with the money": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{}), 3: back(stripetest.DisputeReturn{Fee: 1500, Status: "won"})}, 4,
+		"the fee returned with the money": {2000, "jpy", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{}), 3: back(stripetest.DisputeReturn{Fee: 1500, Status: "won"})}, 4,
 			"won won 2000 2000 0 0 0 tied", 0, map[string]int64{}},
 		"refunded first, and the refunded part returned": {2000, "usd", func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 88}} }, map[int]func(lives, purchased, *string){
 			1: func(l lives, p purchased, _ *string) { l.giveBack(p) },
@@ -284,66 +286,114 @@ func TestRefundsAreAskedAgainOnceTheirDisputeHasEnded(t *testing.T) {
 	}
 }
 
-// A bank debit that succeeded comes back: the platform and Stripe disagree from that night on, and the purchase is unpaid; once its credits are
-// taken and the purchase is corrected, nothing is open and nothing is left.
+// settledInDollars are the ways that payments of these lives are charged and settled: with two decimals, none and three, and in another currency.
+var settledInDollars = []struct {
+	currency string
+	settled  int64 // in usd; 0: in its own currency
+}{{"usd", 0}, {"jpy", 0}, {"kwd", 0}, {"eur", 2167}}
+
+// boughtEachWay are purchases of 2,000, one of each of these ways.
+func (l lives) boughtEachWay(edit func(*stripetest.ChargeParams)) (all []purchased) {
+	l.t.Helper()
+	for _, way := range settledInDollars {
+		all = append(all, l.bought(2000, way.currency, func(c *stripetest.ChargeParams) {
+			if edit(c); way.settled > 0 {
+				c.Settlement = stripetest.Settlement{Currency: "usd", Amount: way.settled}
+			}
+		}))
+	}
+	return all
+}
+
+// clearing is what is left on the accounts that purchases and refunds clear on.
+func (l lives) clearing() map[string]int64 {
+	all := l.balances()
+	maps.DeleteFunc(all, func(account string, _ int64) bool { return !strings.Contains(account, "_clearing ") })
+	return all
+}
+
+// Bank debits that succeeded come back: the platform and Stripe disagree from that night on, and the purchases are unpaid; once their credits are
+// taken and the purchases are corrected, nothing is open and nothing is left. Each in its currency, however it was settled.
 func TestAReturnedDebitIsAMismatchUntilThePurchaseIsCorrected(t *testing.T) {
 	t.Parallel()
 	l := newLives(t)
-	p := l.bought(2000, "usd", func(c *stripetest.ChargeParams) {
-		c.Method, c.Fees = stripetest.USBankAccount, []stripetest.Fee{}
-	})
-	ok[stripetest.Charge](t)(l.stripe.SettleCharge(p.charge))
+	bought := l.boughtEachWay(func(c *stripetest.ChargeParams) { c.Method, c.Fees = stripetest.SEPADebit, []stripetest.Fee{} })
+	for _, p := range bought {
+		ok[stripetest.Charge](t)(l.stripe.SettleCharge(p.charge))
+	}
 	l.nights(4, nil)
 	if open := l.open(); len(open) != 0 {
 		t.Errorf("before: %v", open)
 	}
 	l.until(9)
-	ok[stripetest.Charge](t)(l.stripe.ReturnDebit(p.charge, "insufficient_funds", 400))
+	var want []string
+	unpaid := map[string]int64{}
+	for _, p := range bought {
+		ok[stripetest.Charge](t)(l.stripe.ReturnDebit(p.charge, "insufficient_funds", 400))
+		want, unpaid["purchase_clearing "+p.currency] = append(want, "charge_status_mismatch "+p.id+" 2000"), 2000
+	}
 	l.report()
-	if diff := cmp.Diff([]string{"charge_status_mismatch " + p.id + " 2000"}, l.open()); diff != "" {
+	if diff := cmp.Diff(sorted(want), l.open()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]int64{"purchase_clearing usd": 2000, "processing_fees usd": 400}, l.balances()); diff != "" {
+	if diff := cmp.Diff(unpaid, l.clearing()); diff != "" {
 		t.Error(diff)
 	}
 	l.until(9)
-	l.entry(p, "refund", -p.credits)
-	l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
+	for _, p := range bought {
+		l.entry(p, "refund", -p.credits)
+		l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
+	}
 	l.report()
 	l.report()
 	l.report()
 	if open := l.open(); len(open) != 0 {
 		t.Errorf("after: %v", open)
 	}
-	if diff := cmp.Diff(map[string]int64{"processing_fees usd": 400}, l.balances()); diff != "" {
-		t.Error(diff)
+	if left := l.clearing(); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 
-// A refund that fails after weeks is a break from the night on that it failed in, and gone once the credits are back.
+// Refunds that fail after weeks are breaks from the night on that they failed in, and gone once the credits are back. Two fail in the last second
+// of a night, two in the first of the next.
 func TestARefundFailsAfterWeeks(t *testing.T) {
 	t.Parallel()
 	l := newLives(t)
-	p := l.bought(2000, "usd", nil)
-	var refund stripetest.Refund
-	l.nights(34, map[int]func(){1: func() { refund = l.giveBack(p) }})
+	bought := l.boughtEachWay(func(*stripetest.ChargeParams) {})
+	refunds := map[string]stripetest.Refund{}
+	l.nights(34, map[int]func(){1: func() {
+		for _, p := range bought {
+			refunds[p.id] = l.giveBack(p)
+		}
+	}})
 	if open := l.open(); len(open) != 0 {
 		t.Errorf("before: %v", open)
 	}
-	l.until(9)
-	ok[stripetest.Refund](t)(l.stripe.FailRefund(refund.ID, "lost_or_stolen_card"))
-	l.report()
-	if diff := cmp.Diff([]string{fmt.Sprintf("refund_failed %s %d", refund.ID, refund.Amount)}, l.open()); diff != "" {
-		t.Error(diff)
+	midnight := reconcile.NightOf(l.date(), time.UTC).End
+	var want []string
+	for i, p := range bought {
+		l.now.Store(midnight.Add(time.Duration(i/2-1) * time.Second).Unix())
+		ok[stripetest.Refund](t)(l.stripe.FailRefund(refunds[p.id].ID, "lost_or_stolen_card"))
+		want = append(want, fmt.Sprintf("refund_failed %s %d", refunds[p.id].ID, refunds[p.id].Amount))
+	}
+	l.now.Store(midnight.Add(-time.Second).Unix())
+	for _, failed := range [][]string{want[:2], want} {
+		l.report()
+		if diff := cmp.Diff(sorted(failed), l.open()); diff != "" {
+			t.Error(diff)
+		}
 	}
 	l.until(9)
-	l.entry(p, "refund_reversal", p.credits)
+	for _, p := range bought {
+		l.entry(p, "refund_reversal", p.credits)
+	}
 	l.report()
 	if open := l.open(); len(open) != 0 {
 		t.Errorf("after: %v", open)
 	}
-	if got := l.balances(); len(got) != 1 {
-		t.Errorf("left: %v", slices.Sorted(maps.Keys(got)))
+	if left := l.clearing(); len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 
@@ -351,14 +401,15 @@ func TestARefundFailsAfterWeeks(t *testing.T) {
 func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		after time.Duration // the setting
-		stuck int           // the first night on which it is a break
-		ends  func(l lives, id string) (stripetest.Refund, error)
-		left  []string
+		currency string
+		after    time.Duration // the setting
+		stuck    int           // the first night on which it is a break
+		ends     func(l lives, id string) (stripetest.Refund, error)
+		left     []string
 	}{
-		"succeeds at last": {0, 11, func(l lives, id string) (stripetest.Refund, error) { return l.stripe.SucceedRefund(id) }, nil},
-		"sooner if asked":  {5 * 24 * time.Hour, 6, func(l lives, id string) (stripetest.Refund, error) { return l.stripe.SucceedRefund(id) }, nil},
-		"fails at last": {0, 11, func(l lives, id string) (stripetest.Refund, error) {
+		"succeeds at last": {"usd", 0, 11, func(l lives, id string) (stripetest.Refund, error) { return l.stripe.SucceedRefund(id) }, nil},
+		"sooner if asked":  {"jpy", 5 * 24 * time.Hour, 6, func(l lives, id string) (stripetest.Refund, error) { return l.stripe.SucceedRefund(id) }, nil},
+		"fails at last": {"kwd", 0, 11, func(l lives, id string) (stripetest.Refund, error) {
 			return l.stripe.FailRefund(id, "insufficient_funds")
 		},
 			[]string{"refund_failed"}},
@@ -367,7 +418,7 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 			t.Parallel()
 			l := newLives(t)
 			l.worker.Settings.RefundStuckAfter = tc.after
-			p := l.bought(2000, "usd", nil)
+			p := l.bought(2000, tc.currency, nil)
 			l.nights(0, nil)
 			l.until(9)
 			l.entry(p, "refund", -p.credits)
@@ -412,6 +463,32 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 				t.Errorf("left: %v", kinds)
 			}
 		})
+	}
+}
+
+// The day that a pending refund was made on is that of the nights' zone.
+func TestAStuckRefundIsPendingSinceADayOfTheNightsZone(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	var err error
+	if l.worker.Settings.Zone, err = time.LoadLocation("America/New_York"); err != nil {
+		t.Fatal(err)
+	}
+	l.worker.Settings.RefundStuckAfter = 24 * time.Hour
+	p := l.bought(2000, "usd", nil)
+	l.advance(22 * time.Hour) // 3:00 of the next day in UTC, and 22:00 of its own there
+	l.entry(p, "refund", -p.credits)
+	refund := ok[stripetest.Refund](t)(l.stripe.CreateRefund(stripetest.RefundParams{Charge: p.charge, Amount: l.refundable(p), Unfunded: true}))
+	made := reconcile.DateOf(l.clock().In(l.worker.Settings.Zone))
+	for n := range 3 {
+		night := reconcile.NightOf(made.AddDays(n), l.worker.Settings.Zone)
+		l.now.Store(night.End.Unix() + 20*60)
+		if err := l.worker.RunNight(context.Background(), night.Date); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if details := l.texts("SELECT DISTINCT e.detail FROM reconciler.breaks b JOIN reconciler.break_events e ON e.break_id = b.break_id WHERE b.kind = 'refund_stuck' AND b.subject_id = $1", refund.ID); !slices.Equal(details, []string{"purchase " + p.id + ", pending since " + made.String()}) {
+		t.Errorf("%q", details)
 	}
 }
 

@@ -1,6 +1,8 @@
 package jobs_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +138,10 @@ func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
 			const mended = 2
 			l.nights(7, map[int]func(){
-				mended: func() {
+				mended: func() { // what is at stake is all that was bought
+					if found, want := l.open(), []string{fmt.Sprintf("charge_currency_mismatch %s %d", p.id, tc.booked)}; !slices.Equal(found, want) {
+						t.Errorf("found %v, want %v", found, want)
+					}
 					if tc.accepts {
 						l.resolveAll()
 						return

@@ -302,19 +302,21 @@ func TestAnInvoiceExplainsWhatTheBalancePaid(t *testing.T) {
 	for _, s := range []struct {
 		starting int64
 		byCharge bool
-		want     string
+		want     string // "": what was captured less its fees, as the double has them
+		currency string
 	}{
-		{-500, false, "approve 1426 withheld 74: unused_in_time paid_from_balance fee_withheld"},
-		{-500, true, "approve 1426 withheld 74: unused_in_time paid_from_balance fee_withheld"},
-		{-2_000, false, "approve 0 withheld 0: unused_in_time paid_from_balance nothing_paid"},
-		{-2_500, false, "approve 0 withheld 0: unused_in_time paid_from_balance nothing_paid"},
-		{300, false, "approve 1903 withheld 97: unused_in_time fee_withheld"},
+		{-500, false, "", "jpy"}, {-500, true, "", "kwd"},
+		{-500, false, "approve 1426 withheld 74: unused_in_time paid_from_balance fee_withheld", "usd"},
+		{-500, true, "approve 1426 withheld 74: unused_in_time paid_from_balance fee_withheld", "usd"},
+		{-2_000, false, "approve 0 withheld 0: unused_in_time paid_from_balance nothing_paid", "usd"},
+		{-2_500, false, "approve 0 withheld 0: unused_in_time paid_from_balance nothing_paid", "usd"},
+		{300, false, "approve 1903 withheld 97: unused_in_time fee_withheld", "usd"},
 	} {
 		account := b.account()
 		customer := ok[stripetest.Customer](t)(b.stripe.CreateCustomer(account+"@example.com", nil))
-		invoice := ok[stripetest.Invoice](t)(b.stripe.CreateInvoice(stripetest.InvoiceParams{Customer: customer.ID, Currency: "usd",
+		invoice := ok[stripetest.Invoice](t)(b.stripe.CreateInvoice(stripetest.InvoiceParams{Customer: customer.ID, Currency: s.currency,
 			Lines: []stripetest.InvoiceLine{{Amount: 2_000, Description: "2,000 credits"}}, StartingBalance: s.starting}))
-		p := purchased{id: b.id("pur"), account: account, amount: 2_000, credits: 2_000, currency: "usd", invoice: invoice.ID}
+		p := purchased{id: b.id("pur"), account: account, amount: 2_000, credits: 2_000, currency: s.currency, invoice: invoice.ID}
 		if invoice.AmountDue > 0 {
 			p.charge = ok[stripetest.Charge](t)(b.stripe.PayInvoice(invoice.ID, stripetest.ChargeParams{})).ID
 		}
@@ -323,8 +325,12 @@ func TestAnInvoiceExplainsWhatTheBalancePaid(t *testing.T) {
 			named = ""
 		}
 		b.exec(`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, stripe_charge_id, stripe_invoice_id, created_at, completed_at)
-			VALUES ($1, $2, 'credits', 2000, 2000, 'usd', 'completed', nullif($3, ''), nullif($4, ''), $5, $5)`, p.id, account, p.charge, named, b.clock())
+			VALUES ($1, $2, 'credits', 2000, 2000, $6, 'completed', nullif($3, ''), nullif($4, ''), $5, $5)`, p.id, account, p.charge, named, b.clock(), p.currency)
 		b.entry(p, "purchase", p.credits)
+		if s.want == "" {
+			refund, withheld := b.shares(p.charge)
+			s.want = fmt.Sprintf("approve %d withheld %d: unused_in_time paid_from_balance fee_withheld", refund, withheld)
+		}
 		b.advance(time.Hour)
 		sales = append(sales, sale{p, b.ask(p), s.want})
 	}
@@ -335,12 +341,12 @@ func TestAnInvoiceExplainsWhatTheBalancePaid(t *testing.T) {
 		}
 	}
 	b.advance(8 * time.Hour)
-	if sent := b.payOut(night.Date); sent != 3 {
+	if sent := b.payOut(night.Date); sent != 5 {
 		t.Errorf("%d refunds were sent", sent)
 	}
 	b.whole()
-	// What the balances had paid is owed to them again: 500 twice; 300 of a debt came in; 2,000 twice stay owed until those credits are taken.
-	if n := b.count("SELECT coalesce(sum(closing), 0)::bigint FROM reconciler.ledger_balances WHERE role = 'customer_balances' AND business_date = $1", night.Date); n != 500+500+2_000+2_000-300 {
+	// What the balances had paid in dollars is owed to them again: 500 twice; 300 of a debt came in; 2,000 twice stay owed until those credits are taken.
+	if n := b.count("SELECT coalesce(sum(closing), 0)::bigint FROM reconciler.ledger_balances WHERE role = 'customer_balances' AND currency = 'usd' AND business_date = $1", night.Date); n != 500+500+2_000+2_000-300 {
 		t.Errorf("customers' balances close at %d", n)
 	}
 }

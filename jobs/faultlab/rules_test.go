@@ -524,6 +524,54 @@ func TestARefundThatFailsLaterReopens(t *testing.T) {
 	}
 }
 
+// TestOnlyTheRestOfHeldCreditsComesBack lets others give back some of the credits that a refund holds, in any parts, before it fails: its release is
+// the rest, and none at all where nothing is left.
+func TestOnlyTheRestOfHeldCreditsComesBack(t *testing.T) {
+	t.Parallel()
+	template := start(t)
+	for name, parts := range map[string]int{"nothing": 0, "a part": 1, "two parts": 2, "all of it in parts": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := template.open(t)
+			l.execute(nil)
+			item := l.item("pur_2")
+			var given int64
+			for part := range parts {
+				credits := []int64{1, 2, item.Credits - 3}[part]
+				given += credits
+				l.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ($1, $2, 'refund_reversal', $3, 'pur_2', $4)",
+					fmt.Sprintf("by_hand_%d", part), item.AccountID, credits, l.clock.now())
+			}
+			if _, err := l.stripe.FailRefund(item.RefundID, "expired_or_canceled_card"); err != nil {
+				t.Fatal(err)
+			}
+			l.night(false)
+			item = l.item("pur_2")
+			if item.State != reconcile.IntentFailed || (item.ReleaseEntryID == "") != (given == item.Credits) {
+				t.Errorf("it is %s, its credits' release is %q", item.State, item.ReleaseEntryID)
+			}
+			if said := fmt.Sprintf("%d of its %d credits had been given back by others", given, item.Credits); strings.Contains(item.Reason, said) != (given > 0) {
+				t.Errorf("it says %q", item.Reason)
+			}
+			for _, v := range l.violations(false) {
+				t.Error(v)
+			}
+			clean := l.ending()
+			l.night(false)
+			if diff := l.ending().differs(clean); diff != "" {
+				t.Errorf("after the night was run again: %s", diff)
+			}
+			w, closeWorker := l.must(false)
+			defer closeWorker()
+			faults, err := w.Verify(context.Background(), secondDay, night.AuditHead{})
+			faults = slices.DeleteFunc(faults, func(f publish.Fault) bool { return f.Where == "chain" }) // the laboratory keeps no report of the first night
+			if err != nil || len(faults) > 0 {
+				t.Errorf("verifying the night: %v, %v", faults, err)
+			}
+		})
+	}
+}
+
 // TestAnExpiredKeyIsNeverSentAgain leaves an outcome open for a day: found, it is noted; not found, it is given up and released. Stripe,
 // which has forgotten the key, is asked for nothing.
 func TestAnExpiredKeyIsNeverSentAgain(t *testing.T) {
