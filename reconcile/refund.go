@@ -28,14 +28,6 @@ const (
 	RequestWithdrawn RequestStatus = "withdrawn"
 )
 
-// HoldsWindow reports whether a request with this status and our latest decision ("" where
-// there is none yet) keeps a refund window from expiring: while it is undecided, and from
-// its approval until the money is paid. Whether it was made in time, and whether it was paid,
-// is for the caller to say (see RequestInTime, WindowFacts.Refunded).
-func (s RequestStatus) HoldsWindow(decision Decision) bool {
-	return s != RequestDenied && s != RequestWithdrawn && decision != DecisionDeny
-}
-
 // Decision is what is decided about a refund request.
 type Decision string
 

@@ -255,23 +255,6 @@ func TestWhoAsksAboutAFailedJob(t *testing.T) {
 	}
 }
 
-func TestHoldsWindow(t *testing.T) {
-	tests := []struct {
-		status   reconcile.RequestStatus
-		decision reconcile.Decision
-		want     bool
-	}{
-		{"pending", "", true}, {"pending", "waiting", true}, {"pending", "needs_information", true}, {"pending", "approve", true}, {"pending", "deny", false},
-		{"approved", "", true}, {"approved", "approve", true}, {"approved", "deny", false},
-		{"denied", "", false}, {"denied", "approve", false}, {"withdrawn", "", false}, {"withdrawn", "approve", false},
-	}
-	for _, test := range tests {
-		if got := test.status.HoldsWindow(test.decision); got != test.want {
-			t.Errorf("%s, %q: %t", test.status, test.decision, got)
-		}
-	}
-}
-
 func drawFacts(t *rapid.T) reconcile.RefundFacts {
 	chance := func(label string) bool { return rapid.IntRange(0, 3).Draw(t, label) == 0 }
 	f := refundable()

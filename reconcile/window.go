@@ -35,8 +35,7 @@ type WindowFacts struct {
 	UsedCredits int64
 	Refunded    bool
 	Disputed    bool
-	// RequestedAt is when the earliest request that still holds the window was made (see
-	// RequestStatus.HoldsWindow); zero: there is none.
+	// RequestedAt is when the earliest request that still holds the window was made: one that is neither denied nor withdrawn. Zero: there is none.
 	RequestedAt time.Time
 }
 

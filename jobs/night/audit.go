@@ -14,14 +14,12 @@ import (
 // AuditSubject is what an audited change changed.
 type AuditSubject string
 
-// The subjects.
+// The subjects, but for those that statements find by themselves: break and period.
 const (
 	AuditCreditEntry  AuditSubject = "credit_entry"
 	AuditRefundIntent AuditSubject = "refund_intent"
 	AuditRefundPlan   AuditSubject = "refund_plan"
 	AuditRefundSwitch AuditSubject = "refund_switch"
-	AuditBreak        AuditSubject = "break"
-	AuditPeriod       AuditSubject = "period"
 )
 
 // AuditChange is one change of state. Subject, id and Change together name it: the same change can be recorded only once. Detail is for

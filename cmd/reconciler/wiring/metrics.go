@@ -65,7 +65,7 @@ func newMetrics() *metrics {
 	m.halted = gauge("reconciler_refunds_halted", "1 while a limit, the anomaly stop or the kill switch holds refunds back.")
 	m.syncFailed = gauge("reconciler_stripe_sync_failed", "1 when the newest night could not look at Stripe.")
 	m.duration = gauge("reconciler_night_duration_seconds", "How long the newest night took.")
-	m.lateItems = gauge("reconciler_late_items", "Rows that turned up in the newest night for a period already reported.")
+	m.lateItems = gauge("reconciler_late_items", "Rows that arrived in the newest night for a period already reported.")
 	m.creditBacks = gauge("reconciler_credit_backs_total", "Credit-backs posted by the newest night.")
 	m.credits = gauge("reconciler_credit_backs_credits", "Credits posted back by the newest night.")
 	return m
