@@ -221,6 +221,8 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	at := b.text(t, "SELECT created_at FROM platform.credit_entries WHERE id = $1", posted)
+	later := b.text(t, "SELECT created_at + interval '1 second' FROM platform.credit_entries WHERE id = $1", posted)
 	jobDebit := b.text(t, "SELECT min(id) FROM platform.credit_entries WHERE kind = 'usage' AND created_at >= $1::date AND created_at < $1::date + 1", day)
 	breaks := filepath.Join(b.folder, day.String(), "breaks.csv")
 	if faults := b.verify(t, day); len(faults) > 0 {
@@ -258,8 +260,8 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 		{"the credits of a posted credit-back", b.statement("UPDATE platform.credit_entries SET credits = credits + 1 WHERE id = $1", posted),
 			b.statement("UPDATE platform.credit_entries SET credits = credits - 1 WHERE id = $1", posted),
 			fmt.Sprintf("credit_entries: entry %s: credits was posted as %q and is %q", posted, strconv.Itoa(credits), strconv.Itoa(credits+1))},
-		{"the time of a posted credit-back", b.statement("UPDATE platform.credit_entries SET created_at = created_at + interval '1 second' WHERE id = $1", posted),
-			b.statement("UPDATE platform.credit_entries SET created_at = created_at - interval '1 second' WHERE id = $1", posted),
+		{"the time of a posted credit-back", b.statement("UPDATE platform.credit_entries SET created_at = $2::timestamptz WHERE id = $1", posted, later),
+			b.statement("UPDATE platform.credit_entries SET created_at = $2::timestamptz WHERE id = $1", posted, at),
 			"credit_entries: entry " + posted + ": created_at was posted as "},
 		{"a posted credit-back, deleted", b.statement("UPDATE platform.credit_entries SET id = 'x' || id WHERE id = $1", posted),
 			b.statement("UPDATE platform.credit_entries SET id = $1 WHERE id = 'x' || $1", posted), "credit_entries: entry " + posted + " was posted and is gone"},

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -10,9 +11,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/jobs/source"
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -162,6 +166,38 @@ func TestIDOnTwoNodesIsRefused(t *testing.T) {
 	}
 	w.db.MustExec("DELETE FROM platform.credit_entries WHERE id = 'twice' AND account_id = 'another'")
 	w.again(t, s, 1, 2)
+}
+
+var benchmarkJobs = flag.Int64("jobs", 100_000, "how many jobs the night of BenchmarkNight has")
+
+// BenchmarkNight is the first night of a platform, of jobs made up by the million, on whatever server the tests are given: what it takes on one server
+// against nodes of a cluster, with -benchtime 1x, as a night that is run again posts nothing.
+func BenchmarkNight(b *testing.B) {
+	w := newWorker(b)
+	day := reconcile.NightOf(date("2026-03-05"), time.UTC)
+	accounts := *benchmarkJobs / 10
+	if err := simulation.FillAccounts(b.Context(), w.db.DB.DB, accounts, day.Begin.AddDate(0, 0, -1)); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := (simulation.BulkNight{Night: day, Seed: 1, Jobs: *benchmarkJobs, Accounts: accounts, FailuresPerMillion: 15_000, FaultsPerMillion: 1000}).Fill(b.Context(), w.db.DB.DB); err != nil {
+		b.Fatal(err)
+	}
+	w.db.MustExec("VACUUM ANALYZE")
+	var steps time.Duration
+	w.Ended = func(_ reconcile.Date, step string, took time.Duration) {
+		steps += took
+		if step == "match-jobs" || step == "credit-backs" || step == "reports" {
+			b.ReportMetric(took.Seconds(), step+"-s")
+		}
+	}
+	b.ResetTimer()
+	started := time.Now()
+	for range b.N {
+		if err := w.RunNight(b.Context(), day.Date); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric((time.Since(started) - steps).Seconds(), "reading-s")
 }
 
 // link stands before a node of a cluster.

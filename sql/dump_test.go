@@ -161,7 +161,10 @@ func TestWorkerGathersStatistics(t *testing.T) {
 		t.Fatal(err)
 	}
 	var rows int
-	if err := db.Get(&rows, `SELECT max(reltuples) FROM pg_class
+	tx := db.MustBegin()
+	defer tx.Rollback()
+	tx.MustExec("SET LOCAL citus.override_table_visibility = off") // the rows of a table that Citus knows are in another one beneath it
+	if err := tx.Get(&rows, `SELECT max(reltuples) FROM pg_class
 		WHERE relnamespace = 'reconciler'::regnamespace AND relname ~ '^stripe_states(_[0-9]+)?$'`); err != nil || rows != 1000 {
 		t.Errorf("the planner knows of %d rows, %v", rows, err)
 	}

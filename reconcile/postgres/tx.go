@@ -253,10 +253,18 @@ func (s *Store) Rehearse(ctx context.Context, fn func(ctx context.Context, rehea
 			err = wrap("roll back rehearsal", rollbackErr)
 		}
 	}()
+	if _, err := tx.ExecContext(ctx, oneConnection); err != nil {
+		return wrap("set up the rehearsal", err)
+	}
 	rehearsal := *s
 	rehearsal.rehearsal = tx
 	return fn(ctx, &rehearsal)
 }
+
+// oneConnection has a transaction on a Citus cluster use one connection to each node: what it has written over several, no later statement can read over one.
+const oneConnection = `SELECT pg_catalog.set_config(s.name, s.value, true)
+	FROM (VALUES ('citus.multi_shard_modify_mode', 'sequential'), ('citus.max_adaptive_executor_pool_size', '1')) AS s (name, value)
+	WHERE pg_catalog.current_setting(s.name, true) IS NOT NULL`
 
 // inSavepoint is InTx within a rehearsal.
 func (s *Store) inSavepoint(ctx context.Context, o TxOptions, fn func(ctx context.Context, tx *Tx) error) error {
