@@ -108,9 +108,9 @@ func TestEveryPaymentClearsInTheEnd(t *testing.T) {
 	}
 }
 
-// A purchase that was booked in another currency than it was paid in is corrected as the advice says, or somebody accepts it, and its money is refunded or
-// not: nothing stays on the way in either currency, whatever decimals they have, and nothing of it is taken for a gain or a loss. What it is worth stays
-// where it was booked. The nights before are told what was corrected, those after it read it as it is.
+// A purchase that was booked in another currency than it was paid in is corrected as the advice says, or somebody accepts it, and its money is
+// refunded or not: nothing stays on the way in either currency, whatever decimals they have, and nothing of it is taken for a gain or a loss. What
+// it is worth stays where it was booked. The nights before are told what was corrected, those after it read it as it is.
 func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -41,6 +41,28 @@ func TestEveryKindOfBreakIsInTheCatalogueOnce(t *testing.T) {
 	}
 }
 
+// Advice to give, take, reverse or grant credits names the entry that the ledger takes: it knows no other way to put them right.
+func TestAdviceAboutCreditsNamesTheEntry(t *testing.T) {
+	entries := []string{"adjustment", "refund_reversal", "refund entry", "entry of kind refund", "Grant the credits", "grant the credits", "grant its credits"}
+	advised := 0
+	for _, rule := range reconcile.BreakRules {
+		for _, clause := range strings.FieldsFunc(rule.Action, func(r rune) bool { return r == ';' || r == '.' }) {
+			moves := slices.ContainsFunc([]string{"give", "Give", "take", "Take", "reverse", "Reverse", "grant"}, func(verb string) bool { return strings.Contains(clause, verb+" ") }) &&
+				(strings.Contains(clause, "credits") || strings.Contains(clause, "surplus") || strings.Contains(clause, "variance"))
+			if !moves {
+				continue
+			}
+			advised++
+			if !slices.ContainsFunc(entries, func(entry string) bool { return strings.Contains(clause, entry) }) {
+				t.Errorf("%s: %q says not by which entry", rule.Kind, clause)
+			}
+		}
+	}
+	if advised < 12 {
+		t.Errorf("only %d pieces of advice are about credits", advised)
+	}
+}
+
 // A break that a person has resolved stays so while the fault is the same; what only goes on with the days doesn't make it another.
 func TestValuesThatSayWhetherAFaultIsTheSame(t *testing.T) {
 	all := reconcile.FaultValues{Ours: true, Theirs: true, Variance: true}

@@ -27,7 +27,7 @@ const (
 	CustomerBalances      AccountRole = "customer_balances"      // credit that customers have at Stripe, for their next invoices
 	SubscriptionLiability AccountRole = "subscription_liability" // paid for subscriptions without credits, for days that are still to come
 	TaxPayable            AccountRole = "tax_payable"            // tax that invoices name, owed to the tax office
-	CurrencyConversion    AccountRole = "currency_conversion"    // between the currency of a charge and that of its settlement
+	CurrencyConversion    AccountRole = "currency_conversion"    // between the currency of a charge and that of its settlement, or that its purchase was booked in
 	OpeningBalances       AccountRole = "opening_balances"       // what there was before the first night
 	UsageRevenue          AccountRole = "usage_revenue"          // credits used, at their lots' prices
 	SubscriptionRevenue   AccountRole = "subscription_revenue"   // subscriptions without credits, by the day

@@ -32,8 +32,8 @@ type PaymentBooks struct {
 	Resolved []ResolvedDifference
 }
 
-// Restated is a purchase that was booked in one currency and is in another since: below 0 in the currency that it was booked in. What it is worth stays
-// there, in the lots; what is to be charged and paid back is in the other.
+// Restated is a purchase that was booked in one currency and is in another since: below 0 in the currency that it was booked in. What it is worth
+// stays there, in the lots; what is to be charged and paid back is in the other.
 type Restated struct{ Sold, Payable *big.Int }
 
 // ResolvedDifference is a break about a payment that somebody has resolved.
@@ -53,10 +53,10 @@ var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// A purchase whose currency was corrected moves to the other one. Then what a lost dispute has paid of what was payable, which is no loss, the platform's correction of the purchase, and what the credits taken of
-// a refunded subscription were worth beyond its refund, then what somebody has resolved, each as far as it explains what stands; and what then
-// stands against each other on the two accounts is offset: money that was charged beyond the purchase and given back, credits that were refunded
-// without a payment.
+// A purchase whose currency was corrected moves to the other one. Then what a lost dispute has paid of what was payable, which is no loss, the
+// platform's correction of the purchase, and what the credits taken of a refunded subscription were worth beyond its refund, then what somebody has
+// resolved, each as far as it explains what stands; and what then stands against each other on the two accounts is offset: money that was charged
+// beyond the purchase and given back, credits that were refunded without a payment.
 func (b PaymentBooks) Clearing() PaymentClearing {
 	standing := map[AccountRole]*big.Int{PurchaseClearing: new(big.Int).Sub(b.Sold, b.Brought), RefundClearing: new(big.Int).Sub(b.Refunded, b.Payable)}
 	c := PaymentClearing{}

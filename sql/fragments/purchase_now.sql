@@ -1,4 +1,5 @@
--- What the platform says of booked purchase x by the night: its currency and amount, corrected in place as they may be; 0 where it is completed no more.
+-- What the platform says of booked purchase x by the night: its currency and amount, corrected in place as they may be; 0 where it is completed no
+-- more.
 (SELECT coalesce(t.currency, x.currency) AS currency, coalesce(t.amount_minor, x.amount_minor)::numeric AS amount_minor
  FROM (SELECT 1) one
  LEFT JOIN LATERAL (SELECT CASE t.content ->> 'status' WHEN 'completed' THEN t.content ->> 'currency' END AS currency,

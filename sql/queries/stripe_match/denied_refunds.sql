@@ -1,5 +1,5 @@
--- Refunds that stand of purchases with a denied request, request by request, with what had been refunded of the purchase when each was made: also what has
--- failed since, and nothing of what was charged too much. What the customer withdrew was never denied.
+-- Refunds that stand of purchases with a denied request, request by request, with what had been refunded of the purchase when each was made: also
+-- what has failed since, and nothing of what was charged too much. What the customer withdrew was never denied.
 WITH denied AS MATERIALIZED (
     SELECT r.id AS refund_id, r.created_at AS made_at, a.request_id, a.requested_at, p.account_id, p.id AS purchase_id, p.stripe_invoice_id, p.amount_minor, c.id AS charge_id,
            c.captured_minor, c.invoice_id

@@ -1,6 +1,6 @@
--- Credits taken for a refund against the money that went back. A refund that failed is a break of its own. A dispute that is open may take the money as
--- well, and one that was lost has, where the customer's bank has kept what was due. Where there is no payment, or one that failed after all, there is none
--- to go back.
+-- Credits taken for a refund against the money that went back. A refund that failed is a break of its own. A dispute that is open may take the
+-- money as well, and one that was lost has, where the customer's bank has kept what was due. Where there is no payment, or one that failed after
+-- all, there is none to go back.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
 WITH taken AS MATERIALIZED (

@@ -1,6 +1,6 @@
--- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy
--- allow it, is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has; policy and amount only while
--- no dispute of it is open, which weighs more. What the customer's bank has kept in the end has gone back of what was due.
+-- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy allow it,
+-- is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has; policy and amount only while no
+-- dispute of it is open, which weighs more. What the customer's bank has kept in the end has gone back of what was due.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH known AS MATERIALIZED (

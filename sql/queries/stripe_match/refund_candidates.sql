@@ -1,6 +1,6 @@
--- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since; and all that were still pending
--- at the end of the night, those that have changed after it among them. With one that failed since, all of its charge: what is due is asked of them together.
--- And those of a charge with a dispute that something has happened to since: policy and amount are asked again once it has ended.
+-- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since; and all that were still pending at
+-- the end of the night, those that have changed after it among them. With one that failed since, all of its charge: what is due is asked of them
+-- together. And those of a charge with a dispute that something has happened to since: policy and amount are asked again once it has ended.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH taken AS MATERIALIZED (
     SELECT DISTINCT e.account_id, e.purchase_id FROM {{ entries }} e
