@@ -325,7 +325,6 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 					must(line)
 				} else { // an earlier try, or one of the worker's, which releases the credits itself
 					v.allow(line)
-					v.allow(breakLine("refund_failed", r.label, number(r.amount), p.currency))
 				}
 			}
 		} else if asOf.Sub(l.takenAt(p)) >= counterpart && asOf.Sub(ended) >= counterpart {
@@ -335,7 +334,6 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 		for _, r := range p.refunds {
 			if r.isOff() {
 				v.allow(breakLine("refund_failed", r.label, number(owed(r)), p.currency))
-				v.allow(breakLine("refund_failed", r.label, number(r.amount), p.currency))
 			}
 		}
 	}
