@@ -6,7 +6,10 @@
 // Stripe and their nights.
 //
 // After each night a judge says what the worker has to report of every life. The judge is written from the refund policy and from what
-// Stripe documents, in plain integer arithmetic over what has happened, and shares no rule with the worker.
+// Stripe documents, in plain integer arithmetic over what has happened, and shares no rule with the worker. Advice that was followed has to
+// clear its break and may open no other. Some nights are rehearsed before and after they are run, and verified then and in the end; of some lives
+// every id is asked for. None of that may tell a night or a life otherwise. In the end all accounts that are passed through have to be empty, and the
+// credits held, Stripe's balance and the bank what customers and the double of Stripe have.
 //
 // `go test ./jobs/lives` plays hundreds of lives, and prints counts with -v; `-long -timeout 3h` plays tens of thousands, in worlds side by side.
 // A life that is judged wrong is shrunk to the events that it takes, and printed as it can be kept in testdata.
