@@ -1,8 +1,8 @@
 -- Disputes as of the night. chargeback_at is since when the money is at stake; null for what has only been an inquiry.
 (SELECT d.id, d.charge_id, d.amount_minor, d.currency, s.status, s.effective_at AS status_since, d.reason, d.created_at,
-        coalesce((SELECT h.evidence_due_by FROM reconciler.stripe_states h
-                  WHERE h.object_id = d.id AND h.effective_at < @as_of::timestamptz AND h.evidence_due_by IS NOT NULL
-                  ORDER BY h.effective_at DESC, h.seen_at DESC LIMIT 1), d.evidence_due_by) AS evidence_due_by,
+        (SELECT h.evidence_due_by FROM reconciler.stripe_states h
+         WHERE h.object_id = d.id AND h.effective_at < @as_of::timestamptz AND h.evidence_due_by IS NOT NULL
+         ORDER BY h.effective_at DESC, h.seen_at DESC LIMIT 1) AS evidence_due_by,
         (SELECT min(h.effective_at) FROM reconciler.stripe_states h
          WHERE h.object_id = d.id AND h.effective_at < @as_of::timestamptz AND h.status NOT LIKE 'warning%') AS chargeback_at
  FROM reconciler.stripe_disputes d
