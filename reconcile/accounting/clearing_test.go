@@ -83,6 +83,7 @@ func TestAPaymentClears(t *testing.T) {
 		"refunded, and the credits left":            {2000, 2000, 0, 1912, 0, inCredits(reconcile.RefundMissingInLedger, reconcile.ResolvedAccepted), left{CreditsTaken: 1912}},
 		"refunded against the policy, too little":   {2000, 2000, 1912, 1000, 0, resolved(reconcile.RefundAgainstPolicy, reconcile.ResolvedAccepted, -1000), left{FeesWithheld: -912}},
 		"refunded too much, then disputed and lost": {2000, 2000, 1912, 1942, 0, resolved(reconcile.DisputedAndRefunded, reconcile.ResolvedAccepted, -1942), left{FeesWithheld: 30}},
+		"refunded too much, the bank took a part":   {2000, 2000, 1912, 1942, 0, resolved(reconcile.DisputedAndRefunded, reconcile.ResolvedAccepted, -12), left{FeesWithheld: 30}},
 		"its tax was more than went back":           {2000, 2000, 2200, 2000, 0, resolved(reconcile.SubscriptionRefunded, reconcile.ResolvedAccepted, -2000), left{FeesWithheld: -200}},
 		"two breaks of one difference": {2000, 2000, 1912, 1000, 0, append(resolved(reconcile.RefundAmountMismatch, reconcile.ResolvedAccepted, 912), resolved(reconcile.RefundFailed, reconcile.ResolvedAccepted, 912)...),
 			left{FeesWithheld: -912}},
