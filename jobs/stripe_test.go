@@ -308,10 +308,11 @@ func (b *bothBooks) day(purchases int) {
 			b.later(1+b.random.IntN(4), func() {
 				b.exec("UPDATE platform.refund_requests SET status = 'approved', decided_at = $2 WHERE id = $1", request, b.clock())
 				refund := b.giveBack(p)
-				if n%3 == 0 { // which fails later, and the credits come back
+				if n%3 == 0 { // which fails later, the credits come back, and the customer keeps them
 					b.later(2, func() {
 						ok[stripetest.Refund](t)(b.stripe.FailRefund(refund.ID, "expired_or_canceled_card"))
 						b.entry(p, "refund_reversal", p.credits)
+						b.exec("UPDATE platform.refund_requests SET status = 'withdrawn', decided_at = $2 WHERE id = $1", request, b.clock())
 					})
 				}
 			})
