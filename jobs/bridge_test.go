@@ -25,15 +25,7 @@ type sales struct {
 func newSales(t testing.TB) *sales {
 	t.Helper()
 	db := testdb.New(t)
-	store, err := postgres.Open(postgres.Options{URL: db.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	store := openStore(t, db.URL)
 	db.MustExec("INSERT INTO platform.accounts (id, email, status, created_at) VALUES ('acc', 'a@example.com', 'active', '2026-01-01')")
 	return &sales{TB: t, db: db, store: store, begin: time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)}
 }

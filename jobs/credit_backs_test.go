@@ -11,7 +11,6 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -21,11 +20,7 @@ func TestCreditBacksInTheDatabaseAreWhatTheCoreDecides(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	db := testdb.New(t)
-	store, err := postgres.Open(postgres.Options{URL: db.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, db.URL)
 	policies, err := policyfile.Default()
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,6 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/storage"
@@ -38,11 +37,7 @@ func TestFilesOfANightAgree(t *testing.T) {
 	}
 	ctx := context.Background()
 	db := testdb.New(t)
-	store, err := postgres.Open(postgres.Options{URL: db.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, db.URL)
 	policies, err := policyfile.Default()
 	if err != nil {
 		t.Fatal(err)

@@ -33,10 +33,10 @@ type worker struct {
 	matching night.Matching
 }
 
-func newWorker(t testing.TB) *worker {
+// openStore opens the database for as long as the test takes.
+func openStore(t testing.TB, url string) *postgres.Store {
 	t.Helper()
-	db := testdb.New(t)
-	store, err := postgres.Open(postgres.Options{URL: db.URL})
+	store, err := postgres.Open(postgres.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +45,13 @@ func newWorker(t testing.TB) *worker {
 			t.Error(err)
 		}
 	})
+	return store
+}
+
+func newWorker(t testing.TB) *worker {
+	t.Helper()
+	db := testdb.New(t)
+	store := openStore(t, db.URL)
 	w := &worker{db: db, policies: testPolicies(t), folder: filepath.Join(t.TempDir(), "reports")}
 	w.Worker = jobs.Worker{Store: store, Policies: w.policies, Log: zerolog.Nop(), CodeVersion: "test"}
 	w.reset(t, time.UTC)

@@ -16,7 +16,6 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -28,11 +27,7 @@ func TestReportsOfSimulatedNights(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	db := testdb.New(t)
-	store, err := postgres.Open(postgres.Options{URL: db.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := openStore(t, db.URL)
 	policies, err := policyfile.Default()
 	if err != nil {
 		t.Fatal(err)

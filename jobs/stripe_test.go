@@ -18,7 +18,6 @@ import (
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports/storage"
@@ -74,17 +73,8 @@ func newBothBooks(t *testing.T, edit ...func(*stripetest.Options)) *bothBooks {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.worker = &jobs.Worker{Store: b.open(), Policies: policies, Stripe: b.client, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
+	b.worker = &jobs.Worker{Store: openStore(b.t, b.url), Policies: policies, Stripe: b.client, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
 	return b
-}
-
-func (b *bothBooks) open() *postgres.Store {
-	store, err := postgres.Open(postgres.Options{URL: b.url})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { store.Close() })
-	return store
 }
 
 func (b *bothBooks) clock() time.Time         { return time.Unix(b.now.Load(), 0).UTC() }
