@@ -428,7 +428,7 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 				var awaiting int
 				var detail string
 				if err := l.db.QueryRow(`SELECT count(*), coalesce(max(detail), '') FROM reconciler.stripe_checks
-					WHERE check_name LIKE 'refunds that stood%' AND outcome = 'awaiting' AND subject_id = $1 AND business_date = $2`, refund.ID, l.booksOfAMonth.nights[n].Date).Scan(&awaiting, &detail); err != nil {
+					WHERE control = 'refunds_stood' AND outcome = 'awaiting' AND subject_id = $1 AND business_date = $2`, refund.ID, l.booksOfAMonth.nights[n].Date).Scan(&awaiting, &detail); err != nil {
 					t.Fatal(err)
 				}
 				var want []string

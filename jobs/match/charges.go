@@ -11,8 +11,8 @@ func matchCharges(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name: "match-charges",
 		scopes: []stripeScope{
-			{"purchases at Stripe", "stripe_match/purchase_candidates", "purchase", "stripe_match/judge_purchases", "purchases at Stripe again"},
-			{"charges on the platform", "stripe_match/charge_candidates", "charge", "stripe_match/judge_charges", ""},
+			{"purchases", "stripe_match/purchase_candidates", "purchase", "stripe_match/judge_purchases", goneAgain},
+			{"charges", "stripe_match/charge_candidates", "charge", "stripe_match/judge_charges", goneNever},
 		},
 		scanned: "stripe_match/scanned_charges",
 	}.reconcile(ctx, n)

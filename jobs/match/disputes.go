@@ -111,7 +111,7 @@ func judgeCharge(n *night.Night, rows []disputeRow) (cases []postgres.Args, chec
 			continue
 		}
 		check := stripeCheck{
-			CheckName: "open disputes and their accounts", Since: d.MovedAt, AccountID: d.AccountID, SubjectID: d.DisputeID, AmountMinor: d.AmountMinor, Currency: d.Currency,
+			Control: "open_disputes", Since: d.MovedAt, AccountID: d.AccountID, SubjectID: d.DisputeID, AmountMinor: d.AmountMinor, Currency: d.Currency,
 		}
 		if o.ReviewSuspension {
 			check.Kind, check.Field, check.Ours, check.Theirs = reconcile.DisputeAccountActive, "account_status", d.AccountStatus, d.Status
@@ -123,7 +123,7 @@ func judgeCharge(n *night.Night, rows []disputeRow) (cases []postgres.Args, chec
 	if len(cases) == 0 {
 		return nil, nil
 	}
-	check := stripeCheck{CheckName: "disputed charges and their refunds", AccountID: first.AccountID, SubjectID: first.ChargeID}
+	check := stripeCheck{Control: "disputed_charges", AccountID: first.AccountID, SubjectID: first.ChargeID}
 	if outcome.DisputedAndRefunded {
 		check.Kind, check.Field = reconcile.DisputedAndRefunded, "amount_minor"
 		check.Ours, check.Theirs = strconv.FormatInt(outcome.ClawbackMinor, 10), strconv.FormatInt(outcome.GoneMinor, 10)
@@ -143,7 +143,7 @@ func settlesWithin(n *night.Night, tieOut reconcile.TieOut) time.Duration {
 
 // disputeMoney compares the money that moved for a dispute with its status: a difference is awaited for a while, and then a break.
 func disputeMoney(n *night.Night, d disputeRow, facts reconcile.DisputeFacts, o reconcile.DisputeOutcome) stripeCheck {
-	check := stripeCheck{CheckName: "disputes and their money", AccountID: d.AccountID, SubjectID: d.DisputeID, Since: d.MovedAt}
+	check := stripeCheck{Control: "dispute_money", AccountID: d.AccountID, SubjectID: d.DisputeID, Since: d.MovedAt}
 	if o.TieOut == reconcile.TieOutTied {
 		return check
 	}

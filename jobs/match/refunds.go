@@ -21,9 +21,9 @@ func matchRefunds(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name: "match-refunds",
 		scopes: []stripeScope{
-			{"refunds", "stripe_match/refund_candidates", "refund", "stripe_match/judge_refunds", ""},
-			{"refunded purchases", "stripe_match/refunded_purchase_candidates", "purchase", "stripe_match/judge_refunded_purchases", ""},
-			{"approved refunds", "stripe_match/approved_candidates", "refund_request", "stripe_match/judge_approved", ""},
+			{"refunds", "stripe_match/refund_candidates", "refund", "stripe_match/judge_refunds", goneNever},
+			{"ledger_refunds", "stripe_match/refunded_purchase_candidates", "purchase", "stripe_match/judge_refunded_purchases", goneNever},
+			{"approved_refunds", "stripe_match/approved_candidates", "refund_request", "stripe_match/judge_approved", goneNever},
 		},
 		scanned: "stripe_match/scanned_refunds",
 		args:    unpaid,

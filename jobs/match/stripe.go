@@ -14,7 +14,8 @@ import (
 // stripeCheck is one object's outcome, a row of reconciler.stripe_checks: matched unless it has a kind.
 type stripeCheck struct {
 	AccountID   string              `json:"account_id"`
-	CheckName   string              `json:"check_name"`
+	Control     string              `json:"control"`
+	Again       bool                `json:"again"`
 	SubjectID   string              `json:"subject_id"`
 	Outcome     string              `json:"outcome"` // filled in when it is written
 	Kind        reconcile.BreakKind `json:"kind"`
@@ -62,13 +63,21 @@ type stripeJob struct {
 
 // stripeScope is a set of objects under examination: those of the night, and those of breaks that are still open.
 type stripeScope struct {
-	name        string // of its candidates, and of its control total
+	name        string // of its candidates; of the control total, too, where it has one
 	statement   string
 	subjectType string // of the breaks that are looked at again
 	judge       string // statement that judges it
-	// gone is the control total for what is looked at again and isn't there any more: its breaks clear. "": nothing of it can go.
-	gone string
+	gone        gone
 }
+
+// gone says where what is looked at again is counted when it isn't there any more: its breaks clear.
+type gone string
+
+const (
+	goneNever gone = "never" // nothing of the scope can go
+	goneOwn   gone = "own"   // among the objects of the night
+	goneAgain gone = "again" // among those that are looked at again
+)
 
 // reconcile runs a stripeJob in one transaction. For a night that Stripe was not looked at for, it takes out what an earlier run of the
 // night had found and leaves the breaks as they are: nothing is clean, and nothing is cleared.
@@ -114,7 +123,7 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (ni
 	}
 	for _, scope := range j.scopes {
 		steps := []string{scope.judge}
-		if scope.gone != "" {
+		if scope.gone != goneNever {
 			steps = append(steps, "stripe_match/judge_gone")
 		}
 		if err := execAll(ctx, scope.in(tx), steps...); err != nil {
@@ -150,7 +159,7 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (ni
 
 // in is the transaction for statements of the scope.
 func (s stripeScope) in(tx *postgres.Tx) *postgres.Tx {
-	return tx.With(postgres.Args{"scope": s.name, "subject_type": s.subjectType, "gone": s.gone})
+	return tx.With(postgres.Args{"scope": s.name, "subject_type": s.subjectType, "again": s.gone == goneAgain})
 }
 
 func execAll(ctx context.Context, tx *postgres.Tx, statements ...string) error {
@@ -165,10 +174,11 @@ func execAll(ctx context.Context, tx *postgres.Tx, statements ...string) error {
 // control compares what the checks came to with what was counted apart from them.
 func (j stripeJob) control(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	type sum struct {
-		CheckName string
-		Unit      string
-		Outcome   string
-		Amount    numbers.Number
+		Control string
+		Again   bool
+		Unit    string
+		Outcome string
+		Amount  numbers.Number
 	}
 	var outcomes, bulk, scanned []sum
 	if err := tx.Select(ctx, &outcomes, "stripe_match/outcomes", nil); err != nil {
@@ -182,10 +192,14 @@ func (j stripeJob) control(ctx context.Context, n *night.Night, tx *postgres.Tx)
 	if err := tx.Select(ctx, &scanned, j.scanned, nil); err != nil {
 		return err
 	}
-	type key struct{ check, unit string }
+	type key struct {
+		control string
+		again   bool
+		unit    string
+	}
 	tallies, counted := map[key]night.Tally{}, map[key]numbers.Number{}
 	for _, o := range append(outcomes, bulk...) {
-		k := key{o.CheckName, o.Unit}
+		k := key{o.Control, o.Again, o.Unit}
 		if tallies[k] == nil {
 			tallies[k] = night.Tally{}
 		}
@@ -195,12 +209,13 @@ func (j stripeJob) control(ctx context.Context, n *night.Night, tx *postgres.Tx)
 	}
 	var order []key
 	for _, row := range scanned {
-		counted[key{row.CheckName, row.Unit}] = row.Amount
-		order = append(order, key{row.CheckName, row.Unit})
+		k := key{row.Control, row.Again, row.Unit}
+		counted[k] = row.Amount
+		order = append(order, k)
 	}
 	for k := range tallies {
 		// Objects that are looked at again have no money to account for twice; an object that nobody counted is an error.
-		if _, ok := counted[k]; !ok && (k.unit == "" || counted[key{k.check, ""}] == "") {
+		if _, ok := counted[k]; !ok && (k.unit == "" || counted[key{k.control, k.again, ""}] == "") {
 			counted[k] = "0"
 			order = append(order, k)
 		}
@@ -211,8 +226,15 @@ func (j stripeJob) control(ctx context.Context, n *night.Night, tx *postgres.Tx)
 		if unit == "" {
 			unit = "objects"
 		}
+		control, title := k.control, titles[k.control].own
+		if k.again { // by no key: a control is found by that of the night's own objects
+			control, title = "", titles[k.control].again
+		}
+		if title == "" {
+			return fmt.Errorf("control total %+v has no title", k)
+		}
 		by := tallies[k]
-		c.Add(k.check, unit, string(counted[k]), by.Text("matched"), by.Text("awaiting"), by.Text("break"))
+		c.AddKeyed(control, title, unit, string(counted[k]), by.Text("matched"), by.Text("awaiting"), by.Text("break"))
 	}
 	return c.Record(ctx, tx)
 }

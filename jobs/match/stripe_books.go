@@ -73,10 +73,10 @@ func tieOutPayouts(ctx context.Context, tx *postgres.Tx) error {
 			"returned_minor": p.ReturnedMinor, "residual_minor": residual, "tie_out": tieOut,
 		})
 		check := stripeCheck{
-			CheckName: "payouts", SubjectID: p.PayoutID, Since: p.CreatedAt, awaiting: tieOut == reconcile.TieOutAwaiting, AmountMinor: p.AmountMinor, Currency: p.Currency,
+			Control: "payouts", Again: !p.InScan, SubjectID: p.PayoutID, Since: p.CreatedAt, awaiting: tieOut == reconcile.TieOutAwaiting, AmountMinor: p.AmountMinor, Currency: p.Currency,
 		}
 		if !p.InScan {
-			check.CheckName, check.Currency = "payouts again", ""
+			check.Currency = ""
 		}
 		if tieOut == reconcile.TieOutResidual {
 			check.Kind, check.Field = reconcile.PayoutResidual, "amount_minor"

@@ -12,10 +12,10 @@ func Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
 		name: "subscriptions",
 		scopes: []stripeScope{
 			// The first is the one that subscription_checks has its rows of.
-			{"subscriptions and their access", "stripe_match/subscription_candidates", "subscription", "stripe_match/judge_access", "subscriptions and their access"},
-			{"changes of plan", "stripe_match/change_candidates", "subscription_change", "stripe_match/judge_changes", "changes of plan again"},
-			{"invoices of subscriptions", "stripe_match/invoice_candidates", "invoice", "stripe_match/judge_invoices", ""},
-			{"refunds of subscriptions", "stripe_match/subscription_refund_candidates", "refund", "stripe_match/judge_subscription_refunds", ""},
+			{"subscriptions", "stripe_match/subscription_candidates", "subscription", "stripe_match/judge_access", goneOwn},
+			{"plan_changes", "stripe_match/change_candidates", "subscription_change", "stripe_match/judge_changes", goneAgain},
+			{"invoices", "stripe_match/invoice_candidates", "invoice", "stripe_match/judge_invoices", goneNever},
+			{"subscription_refunds", "stripe_match/subscription_refund_candidates", "refund", "stripe_match/judge_subscription_refunds", goneNever},
 		},
 		scanned: "stripe_match/scanned_subscriptions",
 		record:  "stripe_match/record_subscriptions",

@@ -1,5 +1,5 @@
 -- Access against what was paid for (clause 4.2). Clocks may differ by a minute.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
     SELECT s.id, s.account_id, s.status, s.access_ends_at, t.paid_through, coalesce(t.paid_through, s.current_period_end) AS paid_until
@@ -16,7 +16,7 @@ WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
         ELSE 'matched' END AS verdict
     FROM facts f
 )
-SELECT account_id, @date::date, @job::text, 'subscriptions and their access', id,
+SELECT account_id, @date::date, @job::text, @scope::text, false, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE 'access_ends_at' END,

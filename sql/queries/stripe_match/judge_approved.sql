@@ -2,7 +2,7 @@
 -- failed. What the platform has called off since is not due any more, and what lost disputes have taken, in the charge's currency, has left: only
 -- the rest is due where a part was disputed, or came back. Credits that were taken without money going back are a break of their own
 -- (refund_missing_at_stripe, refund_failed), and are awaited here.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH overdue AS (
     SELECT version, through::date AS through FROM unnest(@versions::text[], @overdue_through::text[]) AS o (version, through)
@@ -46,7 +46,7 @@ WITH overdue AS (
         ELSE 'refund_unpaid' END AS verdict
     FROM facts f
 )
-SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'approved refunds' ELSE 'approved refunds, again' END, request_id,
+SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, request_id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict = 'refund_unpaid' THEN verdict ELSE '' END,
        CASE WHEN verdict = 'refund_unpaid' THEN 'refund' ELSE '' END,

@@ -1,6 +1,6 @@
 -- Per currency: does it open as the night before closed, does it come to Stripe's balance, and is as much of it available as Stripe
 -- says? What becomes available within a day of the reading may be on either side of it, and so may what was created in its very second.
-INSERT INTO reconciler.stripe_checks (business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance, unit, detail)
+INSERT INTO reconciler.stripe_checks (business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance, unit, detail)
 WITH facts AS (
     SELECT c.*, y.closing_minor AS closed_minor, t.available, t.moving,
            c.balance_at IS NOT NULL AND abs(t.available - c.stripe_available_minor) > t.moving AS is_split_wrong
@@ -18,7 +18,7 @@ WITH facts AS (
     SELECT f.*, CASE WHEN opening_minor <> closed_minor THEN 'opening' WHEN residual_minor <> 0 THEN 'balance' WHEN is_split_wrong THEN 'available' ELSE '' END AS field
     FROM facts f
 )
-SELECT @date::date, @job::text, 'Stripe balances', currency, CASE WHEN field = '' THEN 'matched' ELSE 'break' END,
+SELECT @date::date, @job::text, 'balances', false, currency, CASE WHEN field = '' THEN 'matched' ELSE 'break' END,
        CASE WHEN field = '' THEN '' ELSE 'balance_residual' END, field,
        CASE WHEN field = 'opening' THEN opening_minor::text WHEN field = 'balance' THEN (closing_minor + after_minor)::text WHEN field = 'available' THEN available::text ELSE '' END,
        CASE WHEN field = 'opening' THEN closed_minor::text WHEN field = 'balance' THEN (stripe_available_minor + stripe_pending_minor)::text

@@ -1,5 +1,5 @@
 -- Upgrades are charged at once, downgrades wait for the cycle's end (clause 4.3). Clocks may differ by a minute.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
     SELECT k.in_scan, h.id, h.account_id, h.kind, h.effective_at, h.from_plan, h.to_plan, s.stripe_subscription_id,
@@ -35,7 +35,7 @@ WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}, facts AS (
         ELSE 'matched' END AS verdict
     FROM facts f
 )
-SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'changes of plan' ELSE 'changes of plan again' END, id,
+SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
        CASE WHEN verdict = 'upgrade_not_charged' THEN 'invoice' WHEN verdict = 'downgrade_early' THEN 'effective_at' ELSE '' END,

@@ -1,5 +1,5 @@
 -- Each candidate against the purchase that it pays. What brought no money in, or gave all of it back, needs none.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH facts AS (
     SELECT s.in_scan, c.id, c.amount_minor, c.captured_minor, c.currency, c.created_at, c.status, c.status_since, c.captured,
@@ -21,7 +21,7 @@ WITH facts AS (
     FROM facts f
 )
 SELECT CASE WHEN verdict = 'duplicate_charge' THEN account_id ELSE '' END, @date::date, @job::text,
-       CASE WHEN in_scan THEN 'charges on the platform' ELSE 'charges on the platform again' END, id,
+       @scope::text, NOT in_scan, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
        CASE WHEN verdict = 'duplicate_charge' THEN 'charge' WHEN verdict = 'charge_missing_in_platform' THEN 'purchase' ELSE '' END,

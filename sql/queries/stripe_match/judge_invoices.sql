@@ -1,8 +1,8 @@
 -- No invoice gives credit for part of a period (clause 4.2).
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}
-SELECT coalesce(s.account_id, ''), @date::date, @job::text, CASE WHEN k.in_scan THEN 'invoices of subscriptions' ELSE 'invoices of subscriptions again' END, i.id,
+SELECT coalesce(s.account_id, ''), @date::date, @job::text, @scope::text, NOT k.in_scan, i.id,
        CASE WHEN l.is_break THEN 'break' ELSE 'matched' END, CASE WHEN l.is_break THEN 'subscription_prorated' ELSE '' END,
        CASE WHEN l.is_break THEN 'proration' ELSE '' END, CASE WHEN l.is_break THEN '0' ELSE '' END, CASE WHEN l.is_break THEN l.credited::text ELSE '' END,
        CASE WHEN l.is_break THEN -l.credited ELSE 0 END, CASE WHEN l.is_break THEN i.currency ELSE '' END,

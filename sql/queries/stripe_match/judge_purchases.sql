@@ -1,5 +1,5 @@
 -- Each candidate against the charge that pays it. Exactly one outcome each, the most specific kind.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH facts AS (
     SELECT s.in_scan, p.id, p.account_id, p.amount_minor, p.currency, p.created_at,
@@ -35,7 +35,7 @@ WITH facts AS (
         ELSE 'matched' END AS verdict
     FROM facts f
 )
-SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'purchases at Stripe' ELSE 'purchases at Stripe again' END, id,
+SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
        CASE WHEN verdict = 'purchase_missing_at_stripe' THEN 'charge' WHEN verdict = 'charge_amount_mismatch' THEN 'amount_minor'

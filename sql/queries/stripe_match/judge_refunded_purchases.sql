@@ -1,7 +1,7 @@
 -- Credits taken for a refund against the money that went back. A refund that failed is a break of its own. A dispute that is open may take the
 -- money as well, and one that was lost has, where the customer's bank has kept what was due. Where there is no payment, or one that failed after
 -- all, there is none to go back.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, since)
 WITH taken AS MATERIALIZED (
     SELECT s.subject_id, min(e.account_id) AS account_id, sum(e.taken) AS taken, max(e.last_at) AS last_at
@@ -39,7 +39,7 @@ WITH taken AS MATERIALIZED (
                      ELSE 'refund_missing_at_stripe' END AS verdict
     FROM facts f
 )
-SELECT account_id, @date::date, @job::text, CASE WHEN in_scan THEN 'refunds of the ledger at Stripe' ELSE 'refunds of the ledger at Stripe, again' END, id,
+SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
        CASE WHEN verdict = 'refund_missing_at_stripe' THEN 'refund' ELSE '' END,

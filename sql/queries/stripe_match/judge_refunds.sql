@@ -1,7 +1,7 @@
 -- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy allow it,
 -- is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has; policy and amount only while no
 -- dispute of it is open, which weighs more. What the customer's bank has kept in the end has gone back of what was due.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH known AS MATERIALIZED (
     SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
@@ -74,7 +74,7 @@ WITH known AS MATERIALIZED (
     SELECT p.*, CASE WHEN is_main AND purchase_kind = 'credits' AND due_minor > 0 THEN greatest(0, due_minor - back_minor) ELSE amount_minor END AS owed_minor
     FROM policy p
 ), question AS (
-    SELECT p.*, 'refunds that stood' AS check_name,
+    SELECT p.*, 'refunds_stood' AS control,
            CASE WHEN is_live AND status = 'succeeded' THEN 'matched'
                 WHEN is_live AND status IN ('pending', 'requires_action') THEN CASE WHEN created_at >= @stuck_before::timestamptz THEN 'awaiting' ELSE 'refund_stuck' END
                 WHEN is_live THEN 'refund_failed'
@@ -85,22 +85,22 @@ WITH known AS MATERIALIZED (
                 ELSE 'refund_failed' END AS verdict
     FROM owed p
     UNION ALL
-    SELECT p.*, 'refunds whose credits were taken',
+    SELECT p.*, 'refunds_credits',
            CASE WHEN NOT is_live OR NOT is_main OR is_surplus OR purchase_kind <> 'credits' OR id <> first_live OR taken >= credits THEN 'matched'
                 WHEN created_at > @grace_before::timestamptz THEN 'awaiting'
                 ELSE 'refund_missing_in_ledger' END
     FROM owed p
     UNION ALL
-    SELECT p.*, 'refunds that the policy allows', CASE WHEN against_policy THEN 'refund_against_policy' ELSE 'matched' END
+    SELECT p.*, 'refunds_policy', CASE WHEN against_policy THEN 'refund_against_policy' ELSE 'matched' END
     FROM owed p
     UNION ALL
-    SELECT p.*, 'refunds of the right amount',
+    SELECT p.*, 'refunds_amount',
            CASE WHEN NOT is_live OR NOT is_asked OR against_policy OR id <> last_live OR back_minor = due_minor THEN 'matched'
                 WHEN due_minor IS NULL THEN 'awaiting'
                 ELSE 'refund_amount_mismatch' END
     FROM owed p
 )
-SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN '' ELSE ', again' END, id,
+SELECT account_id, @date::date, @job::text, control, NOT in_scan, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
        CASE WHEN verdict = 'refund_failed' THEN 'status' WHEN verdict = 'refund_stuck' THEN 'status' WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'refund_against_policy' THEN 'policy'
@@ -115,7 +115,7 @@ SELECT account_id, @date::date, @job::text, check_name || CASE WHEN in_scan THEN
        CASE
            WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, CASE WHEN owed_minor <> amount_minor THEN 'it was of ' || amount_minor || ' ' || currency END, nullif(failure_reason, ''))
            WHEN verdict = 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || (created_at AT TIME ZONE @zone::text)::date)
-           WHEN verdict = 'awaiting' THEN CASE WHEN check_name = 'refunds that stood'
+           WHEN verdict = 'awaiting' THEN CASE WHEN control = 'refunds_stood'
                THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE WHEN age.days = 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
            WHEN verdict = 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
            WHEN verdict = 'refund_against_policy' THEN 'purchase ' || purchase_id || ': ' || concat_ws('; ',

@@ -1,7 +1,7 @@
 -- Subscription fees are not refunded (clause 4.1), whoever did it.
-INSERT INTO reconciler.stripe_checks (account_id, business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance,
+INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency)
-SELECT coalesce(p.account_id, ''), @date::date, @job::text, CASE WHEN k.in_scan THEN 'refunds of subscriptions' ELSE 'refunds of subscriptions again' END, r.id,
+SELECT coalesce(p.account_id, ''), @date::date, @job::text, @scope::text, NOT k.in_scan, r.id,
        CASE WHEN r.is_live THEN 'break' ELSE 'matched' END, CASE WHEN r.is_live THEN 'subscription_refunded' ELSE '' END,
        CASE WHEN r.is_live THEN 'amount_minor' ELSE '' END, CASE WHEN r.is_live THEN '0' ELSE '' END, CASE WHEN r.is_live THEN r.amount_minor::text ELSE '' END,
        CASE WHEN r.is_live THEN -r.amount_minor ELSE 0 END, CASE WHEN r.is_live THEN r.currency ELSE '' END,

@@ -1,7 +1,7 @@
 -- Balance transactions of a category that isn't known, of the night and of open breaks. The known ones are counted, not listed.
-INSERT INTO reconciler.stripe_checks (business_date, job, check_name, subject_id, outcome, kind, field, ours, theirs, variance, unit, detail,
+INSERT INTO reconciler.stripe_checks (business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance, unit, detail,
     amount_minor, currency)
-SELECT @date::date, @job::text, CASE WHEN t.created_at >= @begin::timestamptz THEN 'balance transactions' ELSE 'balance transactions again' END,
+SELECT @date::date, @job::text, 'balance_transactions', t.created_at < @begin::timestamptz,
        t.id, 'break', 'unknown_reporting_category', 'reporting_category', '', t.reporting_category, -t.net_minor, t.currency,
        'type ' || t.type, t.net_minor, t.currency
 FROM reconciler.stripe_balance_transactions t
