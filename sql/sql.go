@@ -189,6 +189,22 @@ func (c *Catalog) Statement(name string) Statement {
 	return bound
 }
 
+// insertion is where a statement says into what it inserts what it reads.
+var insertion = regexp.MustCompile(`INSERT INTO (\S+ \(([^)]*)\))\s+`)
+
+// Apart is a statement that inserts what it reads as two: one that keeps what is read in a temporary table of that name, and one that inserts it from
+// there.
+func (s Statement) Apart(table string) (read, insert string, err error) {
+	found := insertion.FindAllStringSubmatchIndex(s.Text, -1)
+	if len(found) != 1 {
+		return "", "", fmt.Errorf("statement %s: inserts what it reads in %d places, not in one", s.Name, len(found))
+	}
+	at := found[0]
+	into, columns := s.Text[at[2]:at[3]], s.Text[at[4]:at[5]]
+	table = "pg_temp." + pq.QuoteIdentifier(table)
+	return "CREATE TEMPORARY TABLE " + table + " (" + columns + ") AS " + s.Text[:at[0]] + s.Text[at[1]:], "/* " + s.Name + " */ INSERT INTO " + into + " SELECT " + columns + " FROM " + table, nil
+}
+
 // Names lists all statements, sorted.
 func (c *Catalog) Names() []string {
 	return slices.Sorted(maps.Keys(c.raw))

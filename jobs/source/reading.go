@@ -55,18 +55,14 @@ func (n *reader) read(ctx context.Context) error {
 		return err
 	}
 	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.Exec(ctx, "reading/jobs", seeds.And(postgres.Args{"known_failures": n.Reading.known}))
+		_, err := tx.ExecSpread(ctx, "reading/jobs", seeds.And(postgres.Args{"known_failures": n.Reading.known}))
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	return n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "reading/ledger", seeds.And(postgres.Args{"some_moved": n.Reading.SomeMoved})); err != nil {
-			return err
-		}
-		// And what the night before has posted.
-		_, err := tx.Exec(ctx, "reading/own_credit_backs", postgres.Args{"some_moved": n.Reading.SomeMoved})
+		_, err := tx.ExecSpread(ctx, "reading/ledger", seeds.And(postgres.Args{"some_moved": n.Reading.SomeMoved}))
 		return err
 	})
 }

@@ -38,6 +38,8 @@ type keptSession struct {
 	rows     int64 // for which plans are kept; 0: they are not
 }
 
+func (k *keptSession) fewInAll() bool { return k != nil && k.rows > 0 }
+
 // preparing is a connector whose connections begin with the worker's own settings, and can keep statements prepared.
 type preparing struct {
 	driver.Connector

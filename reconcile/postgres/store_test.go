@@ -13,6 +13,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	queries "github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -254,6 +255,95 @@ func TestFailedTransactionsLeaveNothing(t *testing.T) {
 	}
 	if stats := store.DB().Stats(); stats.InUse != 0 {
 		t.Errorf("%d connections are still in use", stats.InUse)
+	}
+}
+
+// An INSERT of what is read by parallel workers inserts what it would insert by itself; also for a role that may make no temporary tables, which has no
+// workers then.
+func TestWhatIsReadByWorkersIsWhatIsInserted(t *testing.T) {
+	db := testdb.New(t)
+	db.MustExec(`INSERT INTO platform.jobs SELECT 'job_' || n, 'acc_' || n % 100, 'image', 'model', 'succeeded', '', n % 7, d, d
+		FROM generate_series(1, 20000) n CROSS JOIN LATERAL (SELECT timestamptz '2026-03-02Z' + n * interval '1 s' AS d) d`)
+	db.MustExec("ANALYZE platform.jobs")
+	store, err := postgres.Open(postgres.Options{URL: db.URLOf(queries.AppRole)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	args := postgres.Args{"date": "2026-03-02", "begin": "2026-03-02Z", "end": "2026-03-03Z", "known_failures": []string{}, "first_seed": 1, "second_seed": 2}
+	options := postgres.TxOptions{Snapshot: true, Settings: map[string]any{"parallel_setup_cost": 0, "parallel_tuple_cost": 0, "min_parallel_table_scan_size": 0}}
+	insert := func(exec func(*postgres.Tx) (int64, error)) (rows string) {
+		t.Helper()
+		db.MustExec("DELETE FROM reconciler.account_jobs")
+		err := store.InTx(t.Context(), options, func(_ context.Context, tx *postgres.Tx) error {
+			for range 2 { // what one has made is in nobody's way
+				if _, err := tx.Exec(t.Context(), "reading/clear", postgres.Args{"date": "2026-03-02"}); err != nil {
+					return err
+				}
+				if inserted, err := exec(tx); err != nil || inserted != 100 {
+					return fmt.Errorf("%d rows: %w", inserted, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Get(&rows, "SELECT string_agg(a::text, ' ' ORDER BY account_id) FROM reconciler.account_jobs a"); err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	alone := insert(func(tx *postgres.Tx) (int64, error) { return tx.Exec(t.Context(), "reading/jobs", args) })
+	spread := func(tx *postgres.Tx) (int64, error) { return tx.ExecSpread(t.Context(), "reading/jobs", args) }
+	if rows := insert(spread); rows != alone {
+		t.Errorf("workers read %.200s, one alone %.200s", rows, alone)
+	}
+	db.MustExec("DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$")
+	if rows := insert(spread); rows != alone {
+		t.Errorf("without temporary tables %.200s is read, alone %.200s", rows, alone)
+	}
+}
+
+// Reading all rows of a night is what workers can share.
+func TestReadingsAreParallel(t *testing.T) {
+	db := testdb.New(t)
+	if db.Distributed() {
+		t.Skip("nodes share the work")
+	}
+	tx := db.MustBegin()
+	defer tx.Rollback()
+	tx.MustExec("SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL min_parallel_index_scan_size = 0")
+	catalog, err := queries.NewCatalog(queries.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string]any{"date": "2026-03-02", "begin": "2026-03-02Z", "end": "2026-03-03Z", "known_failures": "{}", "first_seed": 1, "second_seed": 2, "some_moved": true}
+	for _, name := range []string{"reading/jobs", "reading/ledger", "match_jobs/scanned"} {
+		statement := catalog.Statement(name)
+		var args []any
+		for _, param := range statement.Params {
+			args = append(args, values[param])
+		}
+		text := statement.Text
+		if name != "match_jobs/scanned" {
+			if text, _, err = statement.Apart("spread"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		plan, err := testdb.Explain(tx, text, args...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		gathered := 0
+		for node := range plan.Nodes() {
+			if strings.HasPrefix(node.Type, "Gather") {
+				gathered++
+			}
+		}
+		if gathered == 0 {
+			t.Errorf("%s is read by one process alone: %+v", name, plan)
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func (s *Store) inTxOnce(ctx context.Context, o TxOptions, fn func(ctx context.C
 	if err := s.setLocal(ctx, tx, o, session); err != nil {
 		return err
 	}
-	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx, fewInAll: session != nil && session.rows > 0}); err != nil {
+	if err := fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(tx), tx: tx, fewInAll: session.fewInAll()}); err != nil {
 		return err
 	}
 	if err := s.intercept(ctx, "commit", false); err != nil {
@@ -204,6 +204,53 @@ func InPages[T any](ctx context.Context, tx *Tx, statement string, args Args, si
 	return tx.paging(ctx, statement, "CLOSE "+cursor)
 }
 
+// canSpread says whether the role may make temporary tables, on a server that is no node of a Citus cluster.
+const canSpread = `SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') AND pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NULL`
+
+// ExecSpread is Exec for a statement that looks at many rows to insert few. PostgreSQL keeps an INSERT out of parallel workers, and takes what fills a
+// table that it makes to them: so where there are many rows, what is read goes into a temporary table first. On a Citus cluster the INSERT is spread
+// over the nodes as it is.
+func (tx *Tx) ExecSpread(ctx context.Context, statement string, args Args) (changed int64, err error) {
+	if tx.fewInAll {
+		return tx.Exec(ctx, statement, args)
+	}
+	var spreads bool
+	if err := tx.tx.GetContext(ctx, &spreads, canSpread); err != nil {
+		return 0, wrap(statement, err)
+	}
+	if !spreads {
+		return tx.Exec(ctx, statement, args)
+	}
+	_, values, err := tx.bind(statement, args)
+	if err != nil {
+		return 0, err
+	}
+	read, insert, err := tx.store.catalog.Statement(statement).Apart(spread)
+	if err != nil {
+		return 0, err
+	}
+	if err := tx.store.intercept(ctx, statement, false); err != nil {
+		return 0, wrap(statement, err)
+	}
+	if _, err := tx.tx.ExecContext(ctx, read, values...); err != nil {
+		return 0, wrap(statement, err)
+	}
+	result, err := tx.tx.ExecContext(ctx, insert)
+	if err != nil {
+		return 0, wrap(statement, err)
+	}
+	if _, err := tx.tx.ExecContext(ctx, "DROP TABLE pg_temp."+spread); err != nil {
+		return 0, wrap(statement, err)
+	}
+	if changed, err = result.RowsAffected(); err != nil {
+		return 0, wrap(statement, err)
+	}
+	return changed, wrap(statement, tx.store.intercept(ctx, statement, true))
+}
+
+// spread is the table that ExecSpread makes, for as long as it takes.
+const spread = "spread"
+
 // Copy writes rows in bulk: statement is a COPY … FROM STDIN, and each row has the columns that it lists, in their order.
 func (tx *Tx) Copy(ctx context.Context, statement string, rows iter.Seq[[]any]) (err error) {
 	text, _, err := tx.bind(statement, Args{})
@@ -273,7 +320,7 @@ func (s *Store) inSavepoint(ctx context.Context, o TxOptions, fn func(ctx contex
 	}
 	err := s.setLocal(ctx, s.rehearsal, o, nil)
 	if err == nil {
-		err = fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(s.rehearsal), tx: s.rehearsal})
+		err = fn(context.WithValue(ctx, txKey{}, true), &Tx{runner: s.on(s.rehearsal), tx: s.rehearsal, fewInAll: s.kept.Load().fewInAll()})
 	}
 	end := "RELEASE SAVEPOINT step"
 	if err != nil {

@@ -1,5 +1,5 @@
 -- The night's ledger, once, account by account; see reading/jobs for the fingerprints. Entries that are booked in another night are of that one.
--- debit is null for a row that breaks the contract, and 0 for one that is no debit. Our own credit-backs come after, by reading/own_credit_backs.
+-- debit is null for a row that breaks the contract, and 0 for one that is no debit.
 -- What it costs is the memory that each row touches of its account: so what nearly every row adds to comes first and is little, and what is few is
 -- counted, and taken off. Debits are added up as int4, whose sum the server keeps within the group, and only those that are too large for it as
 -- bigint.
@@ -21,7 +21,7 @@ FROM (
     FROM (SELECT e.account_id, e.id, e.kind, e.credits, coalesce(e.job_id, '') AS job_id,
                  CASE WHEN {{ entry_is_valid }} THEN CASE WHEN e.kind = 'usage' THEN e.credits ELSE 0 END END AS debit
           FROM source.credit_entries e
-          WHERE {{ entry_of_night }} AND NOT {{ entry_is_ours }}
+          WHERE {{ entry_of_night }}
             AND (NOT @some_moved::boolean OR NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))
           UNION ALL SELECT e.account_id, e.id, e.kind, e.credits, '', NULL FROM source.credit_entries e WHERE false) e
     GROUP BY 1) a
