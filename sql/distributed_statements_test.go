@@ -152,7 +152,6 @@ const (
 	purchases  = "accounts that bought, were refunded or asked for it of late: what grows with purchases is on all nodes, and their entries are added up to it"
 	lots       = "lots of the accounts that moved: some 200 bytes a purchase or grant, which the books value in one order and in several ways"
 	everything = "every account, in the one night that has no night before it"
-	ids        = "ids of the night's rows, as only on one node two that are the same meet: where (account_id, id) is unique, and id alone is not"
 	first      = "at most as many rows of each part as the statement asks for"
 )
 
@@ -184,7 +183,7 @@ var pulled = map[string]string{
 
 	"reading/all_accounts": everything,
 
-	"duplicates/credit_entries": ids, "duplicates/jobs": ids, "duplicates/purchases": ids,
+	"duplicates/credit_entries": failed, "duplicates/jobs": failed, "duplicates/purchases": purchases,
 
 	"books/ledger_is_due": first, "runs/standing": first, "refund_windows/next_accounts": first,
 }

@@ -33,8 +33,8 @@ const (
 	Otherwise   Place = "distributed in another way"
 )
 
-// byAccount is what nearly all big tables are distributed by, so that what belongs to an account is on one node.
-const byAccount = "account_id"
+// ByAccount is what nearly all big tables are distributed by, so that what belongs to an account is on one node.
+const ByAccount = "account_id"
 
 func (p Placement) String() string {
 	if p.Column != "" {
@@ -50,7 +50,8 @@ func (p Placement) String() string {
 // reports read it: a copy on every node would have each write wait for all of them, a role that only adds rows could not, and what a night reads
 // to write there would be locked against the platform. No foreign key leads from one kind of table to another.
 var Placements = slices.Concat(
-	placed(Nodes, byAccount, "account_jobs", "account_ledger", "account_moves", "account_entries", "account_entries_before", "account_positions", "credit_backs", "late_items"),
+	placed(Nodes, ByAccount, "account_jobs", "account_ledger", "account_moves", "account_entries", "account_entries_before", "account_positions", "credit_backs", "late_items"),
+	placed(Nodes, "id", "spread_ids"),
 	placed(Coordinator, "", "runs", "control_totals", "input_totals", "policy_versions", "failure_classes", "rescans", "time_zone", "morning_messages",
 		"findings", "candidates", "breaks", "break_events", "break_work", "audit_links", "audit_changes"),
 	placed(Coordinator, "", "stripe_accounts", "stripe_activity", "stripe_balance_transactions", "stripe_balances", "stripe_captures", "stripe_cash", "stripe_charges",
@@ -67,7 +68,7 @@ var Placements = slices.Concat(
 
 // PlatformPlacements is the layout of the platform's tables. A refund request may have no account, which could not be distributed by it anyway.
 var PlatformPlacements = slices.Concat(
-	placed(Nodes, byAccount, "jobs", "credit_entries"),
+	placed(Nodes, ByAccount, "jobs", "credit_entries"),
 	placed(Everywhere, "", "accounts", "purchases", "refund_requests", "subscriptions", "subscription_changes"),
 )
 

@@ -20,6 +20,8 @@ type SourceRelation struct {
 	Indexes []SourceIndex
 	// ValuesStatement samples the newest rows for what breaks the contract, DuplicatesStatement searches for ids that are there more than once.
 	ValuesStatement, DuplicatesStatement string
+	// SpreadStatement brings the ids of a night's rows together first where they are on several nodes, of what is distributed.
+	SpreadStatement string
 	// valid is the fragment of what all checks ask of a row e, as one condition in the order that costs least: millions of rows are asked it.
 	valid string
 	// times say of which nights a row is, and the first one which of several rows of an id came first.
@@ -99,7 +101,7 @@ var SourceRelations = []SourceRelation{
 			{Column: "completed_at", Cost: "finding the night's purchases reads all of them"},
 			{Column: "account_id", Cost: "refund windows read all purchases"},
 		}},
-	{Name: "jobs", ValuesStatement: "check/values_jobs", DuplicatesStatement: "duplicates/jobs",
+	{Name: "jobs", ValuesStatement: "check/values_jobs", DuplicatesStatement: "duplicates/jobs", SpreadStatement: "duplicates/spread_jobs",
 		valid: "job_is_valid", times: []string{"created_at", "finished_at"}, namedLate: true, Columns: []SourceColumn{
 			required("id", typeText, isEmpty),
 			required("account_id", typeText, isEmpty),
@@ -120,7 +122,7 @@ var SourceRelations = []SourceRelation{
 			{Column: "account_id", Cost: "showing a customer's last jobs reads all jobs"},
 			{Column: "finished_at", Where: "(status <> 'succeeded'::text)", Cost: "finding the few that failed reads all jobs of the night, twice"},
 		}},
-	{Name: "credit_entries", ValuesStatement: "check/values_credit_entries", DuplicatesStatement: "duplicates/credit_entries",
+	{Name: "credit_entries", ValuesStatement: "check/values_credit_entries", DuplicatesStatement: "duplicates/credit_entries", SpreadStatement: "duplicates/spread_entries",
 		valid: "entry_is_valid", times: []string{"created_at"}, namedLate: true, Columns: []SourceColumn{
 			required("id", typeText, isEmpty),
 			required("account_id", typeText, isEmpty),

@@ -26,9 +26,15 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 	if err != nil {
 		return nil, nil, err
 	}
+	var isSpread func(relation string) bool
+	if len(ambiguous) > 0 {
+		if isSpread, err = spreadOverNodes(ctx, n.Store); err != nil {
+			return nil, nil, err
+		}
+	}
 	var known []string
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if surplus, err = rejectDuplicates(ctx, n, tx, ambiguous); err != nil || len(ambiguous) == 0 {
+		if surplus, err = rejectDuplicates(ctx, n, tx, ambiguous, isSpread); err != nil || len(ambiguous) == 0 {
 			return err
 		}
 		return tx.Select(ctx, &known, "duplicates/known", nil)
@@ -36,44 +42,37 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 	if err != nil {
 		return nil, nil, err
 	}
-	night := *n
-	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) })
-	if len(known) > 0 {
-		if known, err = exceptOnNodes(ctx, n, known, surplus); err != nil {
-			return nil, nil, err
+	for _, s := range surplus {
+		if isSpread(s.relation) { // the two rows are on accounts of different nodes, none of which can tell by itself which of them came first
+			return nil, nil, fmt.Errorf("%w: ids of %s are on two accounts, with %s rows too many, and nodes can't tell which came first: reconciler.rejects names them; "+
+				"rename or remove one of each", night.ErrIntegrity, s.relation, s.rows)
 		}
 	}
+	night := *n
+	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) || isSpread(relation) })
 	if len(known) > 0 {
 		night.Store, err = n.Store.WithAmbiguous(known)
 	}
 	return &night, surplus, err
 }
 
-// exceptOnNodes leaves out the relations that a cluster distributes by account, and refuses a night that has an id of theirs twice: the two rows are on
-// accounts of different nodes, none of which can tell by itself which of them came first.
-func exceptOnNodes(ctx context.Context, n *night.Night, relations []string, surplus []surplusRows) ([]string, error) {
-	cluster, err := queries.DescribeCluster(ctx, n.Store.DB(), n.Store.SourceSchema())
-	if err != nil || cluster == nil {
-		return relations, err
-	}
-	isOnNodes := func(relation string) bool {
-		p, _ := cluster.Find(n.Store.SourceSchema(), relation)
-		return p.On == queries.Nodes
-	}
-	for _, s := range surplus {
-		if isOnNodes(s.relation) {
-			return nil, fmt.Errorf("%w: ids of %s are on two accounts, with %s rows too many, and nodes can't tell which came first: reconciler.rejects names them; "+
-				"rename or remove one of each", night.ErrIntegrity, s.relation, s.rows)
+// spreadOverNodes says which of the platform's relations a cluster distributes.
+func spreadOverNodes(ctx context.Context, store *postgres.Store) (isSpread func(relation string) bool, err error) {
+	cluster, err := queries.DescribeCluster(ctx, store.DB(), store.SourceSchema())
+	return func(relation string) bool {
+		if cluster == nil {
+			return false
 		}
-	}
-	return slices.DeleteFunc(relations, isOnNodes), nil
+		p, _ := cluster.Find(store.SourceSchema(), relation)
+		return p.On == queries.Nodes
+	}, err
 }
 
 // surplusRows are how many rows of a relation don't count because another one has the same id.
 type surplusRows struct{ relation, rows string }
 
 // rejectDuplicates names the ids of which the night sees more than one row. One row of each counts, the first; the others are rejects.
-func rejectDuplicates(ctx context.Context, n *night.Night, tx *postgres.Tx, ambiguous []string) (surplus []surplusRows, err error) {
+func rejectDuplicates(ctx context.Context, n *night.Night, tx *postgres.Tx, ambiguous []string, isSpread func(string) bool) (surplus []surplusRows, err error) {
 	if _, err := tx.Exec(ctx, "duplicates/clear", nil); err != nil {
 		return nil, err
 	}
@@ -85,8 +84,22 @@ func rejectDuplicates(ctx context.Context, n *night.Night, tx *postgres.Tx, ambi
 			IDs     int64 `db:"ids"`
 			Surplus string
 		}
-		if err := tx.Get(ctx, &found, relation.DuplicatesStatement, postgres.Args{"relation": relation.Name}); err != nil {
+		args, spread := postgres.Args{"relation": relation.Name}, isSpread(relation.Name)
+		if relation.SpreadStatement != "" {
+			args["spread"] = spread
+		}
+		if spread {
+			if _, err := tx.Exec(ctx, relation.SpreadStatement, nil); err != nil {
+				return nil, err
+			}
+		}
+		if err := tx.Get(ctx, &found, relation.DuplicatesStatement, args); err != nil {
 			return nil, err
+		}
+		if spread {
+			if _, err := tx.Exec(ctx, "duplicates/forget_spread", nil); err != nil {
+				return nil, err
+			}
 		}
 		if found.IDs > 0 {
 			surplus = append(surplus, surplusRows{relation.Name, found.Surplus})

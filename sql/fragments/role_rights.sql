@@ -55,6 +55,7 @@
     ('roll_forward', 'SELECT, INSERT, DELETE', ''),
     ('runs', 'SELECT, INSERT, UPDATE', ''),
     ('schema_migrations', 'SELECT', 'SELECT'),
+    ('spread_ids', 'SELECT, INSERT, DELETE', ''),
     ('stripe_accounts', 'SELECT, INSERT', ''),
     ('stripe_activity', 'SELECT, INSERT, DELETE', ''),
     ('stripe_balance_transactions', 'SELECT, INSERT, UPDATE', ''),

@@ -57,7 +57,7 @@ func (c *checkup) distribution(ctx context.Context, store *postgres.Store, schem
 	distributed := 0
 	for _, p := range cluster.Placed {
 		switch {
-		case p.On != sql.Nodes:
+		case p.On != sql.Nodes || p.Column != sql.ByAccount:
 		case distributed == 0:
 			first, distributed = p, 1
 		default:
@@ -157,13 +157,13 @@ func (c *checkup) nodesServe(ctx context.Context, store *postgres.Store, cluster
 	return alike
 }
 
-// byAccount says whether a relation of the platform's is distributed by account_id, so that no key of it can be unique without that.
-func (c *checkup) byAccount(relation string) bool {
+// isByAccount says whether a relation of the platform's is distributed by account_id, so that no key of it can be unique without that.
+func (c *checkup) isByAccount(relation string) bool {
 	if c.cluster == nil {
 		return false
 	}
 	p, ok := c.cluster.Find(c.config.SourceSchema, relation)
-	return ok && p.Column == "account_id"
+	return ok && p.Column == sql.ByAccount
 }
 
 // uniquePerAccount says what guards a relation whose keys are unique for each account only.

@@ -294,7 +294,7 @@ func (c *checkup) indexes(ctx context.Context, store *postgres.Store, args postg
 				c.add("indexes", Warning, fix, "%s has none on %s: %s", f.Relation, index, index.Cost)
 			}
 		}
-		if !f.UniqueID && c.byAccount(f.Relation) {
+		if !f.UniqueID && c.isByAccount(f.Relation) {
 			complete = false
 			c.uniquePerAccount(f.Relation, table, f.UniqueKeyByAccount)
 			continue

@@ -1,9 +1,11 @@
 -- Entries of the night whose id is there more than once, and those among the ones that the worker has booked itself.
 WITH suspect AS MATERIALIZED (
     SELECT x.id FROM every_row_of.credit_entries x
-    WHERE x.created_at >= {{ duplicates_since }} AND x.created_at < @end::timestamptz
+    WHERE NOT @spread::boolean AND {{ entries_searched }}
     GROUP BY x.id
     HAVING count(*) > 1
+    UNION
+    {{ spread_twice }}
     UNION
     SELECT c.entry_id FROM reconciler.credit_backs c WHERE c.business_date IN (@date::date, @date::date - 1) AND c.decision = 'credited'
 ), counted AS MATERIALIZED (

@@ -1,9 +1,11 @@
 -- Jobs of the night whose id is there more than once, and those among the ones that it looks at exactly, of whatever night.
 WITH suspect AS MATERIALIZED (
     SELECT x.id FROM every_row_of.jobs x
-    WHERE x.created_at >= {{ duplicates_since }} AND x.created_at < @end::timestamptz OR x.finished_at >= {{ duplicates_since }} AND x.finished_at < @end::timestamptz
+    WHERE NOT @spread::boolean AND {{ jobs_searched }}
     GROUP BY x.id
     HAVING count(*) > 1
+    UNION
+    {{ spread_twice }}
     UNION
     SELECT x.id FROM every_row_of.jobs x
     WHERE x.finished_at >= @begin::timestamptz AND x.finished_at < @end::timestamptz AND x.status IN ('failed', 'interrupted', 'canceled')
