@@ -65,6 +65,7 @@ func newTrial(t *testing.T, db *sqlx.DB, s sql.Statement) trial {
 }
 
 var parameter = regexp.MustCompile(`\$(\d+)`)
+var comment = regexp.MustCompile(`--[^\n]*`)
 
 // plan is how the statement is run. Its values stand in its text: Citus explains no statement with parameters that writes what it selects.
 func (t trial) plan() (lines []string, err error) {
@@ -235,4 +236,61 @@ func TestWhatIsPulledToTheCoordinator(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+var (
+	insertion = regexp.MustCompile(`INSERT INTO ([a-z_]+\.[a-z_]+)(?: AS [a-z_]+| [a-z_]+)? \(([a-z_, \n]+)\)`)
+	united    = regexp.MustCompile(`\b(UNION|EXCEPT|INTERSECT)\b`)
+)
+
+// Citus writes what a query of several branches selects into the columns in the order that the table has them, whatever the order that the
+// statement names them in, and takes it for something else without a word where the types are the same.
+func TestUnionsAreInsertedInTheTablesOrder(t *testing.T) {
+	db := testdb.New(t)
+	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for _, name := range catalog.Names() {
+		text := comment.ReplaceAllString(catalog.Statement(name).Text, "")
+		for _, at := range insertion.FindAllStringSubmatchIndex(text, -1) {
+			table, named := text[at[2]:at[3]], strings.Fields(strings.ReplaceAll(text[at[4]:at[5]], ",", " "))
+			if !united.MatchString(outermost(text[at[1]:])) {
+				continue
+			}
+			looked++
+			var columns []string
+			if err := db.Select(&columns, "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attname = ANY ($2) ORDER BY attnum", table, pq.Array(named)); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(columns, named) {
+				t.Errorf("%s: %s has %v, the statement %v", name, table, columns, named)
+			}
+		}
+	}
+	if looked == 0 {
+		t.Error("no such statement")
+	}
+}
+
+// outermost is a query without what it has in brackets, to its end.
+func outermost(text string) string {
+	var out strings.Builder
+	depth := 0
+	for _, r := range text {
+		switch r {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if depth < 0 {
+			return out.String()
+		}
+		if depth == 0 {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }

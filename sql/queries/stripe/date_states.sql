@@ -61,13 +61,13 @@ WITH told AS (
     WHERE told_at > effective_at
       AND told_at <= (SELECT max(seen_at) FROM reconciler.stripe_states s WHERE s.object_id = told.object_id AND s.status = told.status)
 ), before AS (
-    INSERT INTO reconciler.stripe_states (object_id, effective_at, status, evidence_due_by, seen_at)
-    SELECT e.object_id, e.created_at, e.status_before, d.evidence_due_by, to_timestamp(@since::bigint)
+    INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at, evidence_due_by)
+    SELECT e.object_id, e.created_at, e.status_before, to_timestamp(@since::bigint), d.evidence_due_by
     FROM dated e LEFT JOIN reconciler.stripe_disputes d ON d.id = e.object_id
     WHERE e.effective_at = e.created_at
     UNION ALL
     -- A bank debit that was posted after it was made had succeeded then, whatever became of it.
-    SELECT d.object_id, t.created_at, 'succeeded', NULL, to_timestamp(@since::bigint)
+    SELECT d.object_id, t.created_at, 'succeeded', to_timestamp(@since::bigint), NULL
     FROM dated d
     JOIN reconciler.stripe_charges c ON c.id = d.object_id AND d.status = 'failed'
     JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id AND t.created_at > c.created_at AND t.created_at < d.told_at
