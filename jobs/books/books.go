@@ -48,13 +48,14 @@ func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sour
 	if err := bookPurchases(ctx, n, tx, read.Continues); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	counts, ledger, err := rollForward(ctx, tx, read.Continues, read.SomeMoved)
+	lots, ledger, err := rollForward(ctx, tx, read.Continues, read.SomeMoved)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
 	n.Step("books/rolled")
+	counts := night.Counts{"accounts_moved": lots.Accounts}
 	var missing error
-	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, read.Continues)
+	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, lots, read.Continues)
 	switch {
 	case errors.Is(err, errWindowsMissing):
 		missing = err
@@ -97,44 +98,47 @@ func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, continu
 	return err
 }
 
-func rollForward(ctx context.Context, tx *postgres.Tx, continues, someMoved bool) (counts night.Counts, ledger ledgerEntries, err error) {
+// lotTotals are what the lots of the accounts that moved come to.
+type lotTotals struct {
+	Accounts         int64
+	Refunded         int64  // lots that a refund took out or brought back
+	Opening, Closing string // what is left in them, in credits
+}
+
+func rollForward(ctx context.Context, tx *postgres.Tx, continues, someMoved bool) (lots lotTotals, ledger ledgerEntries, err error) {
 	if _, err := tx.Exec(ctx, "books/buying_accounts", postgres.Args{"continues": continues}); err != nil {
-		return nil, ledger, err
-	}
-	var lots struct {
-		Accounts         int64
-		Opening, Closing string
+		return lots, ledger, err
 	}
 	if err := tx.Get(ctx, &lots, "books/take_lots", nil); err != nil {
-		return nil, ledger, err
+		return lots, ledger, err
 	}
 	ledgerBefore := "0"
 	if !continues {
 		if err := tx.Get(ctx, &ledgerBefore, "books/ledger_before", nil); err != nil {
-			return nil, ledger, err
+			return lots, ledger, err
 		}
 	}
 	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", postgres.Args{"some_moved": someMoved}); err != nil {
-		return nil, ledger, err
+		return lots, ledger, err
 	}
 	if err := sameLedger(ctx, tx, ledger); err != nil {
-		return nil, ledger, err
+		return lots, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
 		"continues": continues, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
 		"purchases": ledger.Purchases, "promotions": ledger.Promotions, "usage": ledger.Usage, "credit_backs": ledger.CreditBacks,
 		"refunds": ledger.Refunds, "adjustments": ledger.Adjustments, "late_items": ledger.LateItems,
 	}); err != nil {
-		return nil, ledger, err
+		return lots, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/roll_money", postgres.Args{"continues": continues}); err != nil {
-		return nil, ledger, err
+		return lots, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/forget_later_positions", nil); err != nil {
-		return nil, ledger, err
+		return lots, ledger, err
 	}
 	_, err = tx.Exec(ctx, "reading/clear", nil)
-	return night.Counts{"accounts_moved": lots.Accounts}, ledger, err
+	return lots, ledger, err
 }
 
 // sameLedger compares the ledger as it is when the books are closed with what the night has read and used.
@@ -211,7 +215,9 @@ func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sou
 	if n.IsOlder() {
 		return closing, nil
 	}
-	if endsMonth := n.Date.AddDays(1).Month != n.Date.Month; !endsMonth && !read.LedgerChanged {
+	endsMonth := n.Date.AddDays(1).Month != n.Date.Month
+	isShort := n.Run.Few && n.Settings.Sizes.PlannedRows <= n.Settings.Sizes.LedgerRows
+	if !endsMonth && !read.LedgerChanged && !isShort {
 		var due bool
 		err := tx.Get(ctx, &due, "books/ledger_is_due", postgres.Args{"control": night.ClosingIsLedger, "many": n.Settings.Sizes.LedgerRows})
 		if err != nil || !due {

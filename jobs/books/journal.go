@@ -92,34 +92,26 @@ type reach struct {
 
 // keepJournal writes the night's double-entry journal from its roll-forward, its refund windows, and Stripe's balance transactions. It
 // needs the night's refund windows: without them it writes nothing, and errWindowsMissing says so.
-func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger ledgerEntries, rollsOn bool) (int64, error) {
+func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger ledgerEntries, lots lotTotals, rollsOn bool) (int64, error) {
 	if _, err := tx.Exec(ctx, "books/clear_journal", nil); err != nil {
 		return 0, err
 	}
-	var stated bool
-	if err := tx.Get(ctx, &stated, "books/windows_stated", nil); err != nil {
+	var around struct {
+		reach
+		Continues     bool
+		WindowsStated bool
+		BeginsAfter   bool
+		Recognizes    bool
+	}
+	if err := tx.Get(ctx, &around, "books/journals_around", nil); err != nil {
 		return 0, err
 	}
-	if !stated {
+	if !around.WindowsStated {
 		return 0, errWindowsMissing
 	}
-	continues := rollsOn
-	var from reach
-	switch err := tx.Get(ctx, &from, "books/previous_journal", nil); {
-	case errors.Is(err, sql.ErrNoRows):
-		continues = false
-	case err != nil:
-		return 0, err
-	}
+	continues, from := rollsOn && around.Continues, around.reach
 	if !continues {
 		from = reach{BooksBegin: n.Begin, StripeThrough: n.Begin}
-	}
-	var around struct {
-		BeginsAfter bool
-		Recognizes  bool
-	}
-	if err := tx.Get(ctx, &around, "books/next_begins", postgres.Args{"next_begin": n.End}); err != nil {
-		return 0, err
 	}
 	if around.BeginsAfter {
 		n.Log.Warn().Stringer("next", n.Date.AddDays(1)).Msg("the journal of the night after was begun before this one's: repeat that night, so that it continues from here")
@@ -137,7 +129,12 @@ func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger le
 		},
 		func() error { return j.purchases(ctx) },
 		func() error { return j.windows(ctx) },
-		func() error { return j.refunds(ctx) },
+		func() error {
+			if lots.Refunded == 0 {
+				return nil
+			}
+			return j.refunds(ctx)
+		},
 		func() error { return j.movements(ctx, ledger) },
 		func() error { return j.credits(ctx, ledger) },
 		func() error { return j.stripe(ctx, from, around.Recognizes) },

@@ -77,12 +77,12 @@ func judgeCandidates(ctx context.Context, tx *postgres.Tx, job string) (outcomes
 
 // concludeJobs proves that no row was lost between reading and judging, and gives the findings to the breaks.
 func concludeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals) (night.Counts, error) {
+	var unfinished unfinishedJobs
 	stuckAfter := int64(n.Settings.JobStuckAfter / time.Second)
-	stuck, err := tx.Exec(ctx, "match_jobs/stuck", postgres.Args{"job": job, "stuck_after_seconds": stuckAfter})
-	if err != nil {
+	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"job": job, "stuck_after_seconds": stuckAfter}); err != nil {
 		return nil, err
 	}
-	jobs, err := controlMatchJobs(ctx, n, tx, job, scanned, clean, outcomes, stuck, stuckAfter)
+	jobs, err := controlMatchJobs(ctx, n, tx, job, scanned, clean, outcomes, unfinished)
 	if err != nil {
 		return nil, err
 	}
@@ -90,15 +90,17 @@ func concludeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job stri
 	if err != nil {
 		return nil, err
 	}
-	counts["jobs_matched"], counts["jobs_broken"], counts["jobs_stuck"] = jobs.Int64("matched"), jobs.Int64("breaks"), stuck
+	counts["jobs_matched"], counts["jobs_broken"], counts["jobs_stuck"] = jobs.Int64("matched"), jobs.Int64("breaks"), unfinished.Stuck
 	return counts, nil
 }
 
-func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals, stuck, stuckAfter int64) (jobs night.Tally, err error) {
-	var unfinished struct{ Unfinished, Young, Again string }
-	if err := tx.Get(ctx, &unfinished, "match_jobs/unfinished", postgres.Args{"job": job, "stuck_after_seconds": stuckAfter}); err != nil {
-		return nil, err
-	}
+// unfinishedJobs are how many jobs have not finished, and how many of other nights are looked at again.
+type unfinishedJobs struct {
+	Unfinished, Young, Again string
+	Stuck                    int64
+}
+
+func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, scanned, clean source.Totals, outcomes []source.Totals, unfinished unfinishedJobs) (jobs night.Tally, err error) {
 	clean.Outcome, clean.Carried = "matched", "0"
 	jobs, cost, debits, again := night.Tally{}, night.Tally{}, night.Tally{}, night.Tally{}
 	for _, o := range append(outcomes, clean) {
@@ -112,7 +114,7 @@ func controlMatchJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job 
 		}
 	}
 	stuckTotal := night.Tally{}
-	if err := stuckTotal.Add("breaks", numbers.Int(stuck)); err != nil {
+	if err := stuckTotal.Add("breaks", numbers.Int(unfinished.Stuck)); err != nil {
 		return nil, err
 	}
 	c := night.NewControls(n, job)

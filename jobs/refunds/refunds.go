@@ -35,10 +35,11 @@ func Run(ctx context.Context, n *night.Night, desk *Desk) (night.Counts, error) 
 		n.Step("refunds/moved")
 	}
 	err := n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if err := controlRefunds(ctx, n, tx); err != nil {
+		planned, err := controlRefunds(ctx, n, tx)
+		if err != nil {
 			return err
 		}
-		found, err := findRefundBreaks(ctx, n, tx)
+		found, err := findRefundBreaks(ctx, n, tx, planned)
 		for name, count := range found {
 			counts[name] = count
 		}
@@ -136,16 +137,16 @@ func (x *executor) settleRefunds(ctx context.Context, rows []unsettledRefund, co
 	return nil
 }
 
-// controlRefunds accounts for every refund ever planned, and for the credits that they hold.
-func controlRefunds(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
+// controlRefunds accounts for every refund ever planned, and for the credits that they hold; it says whether there is any.
+func controlRefunds(ctx context.Context, n *night.Night, tx *postgres.Tx) (planned bool, err error) {
 	var total struct{ Planned, Matched, Awaiting, Ended, Ledger, Held string }
 	if err := tx.Get(ctx, &total, "refunds/controls", nil); err != nil {
-		return err
+		return false, err
 	}
 	c := night.NewControls(n, refundsJob)
 	c.Add("planned refunds", "refunds", total.Planned, total.Matched, total.Awaiting, total.Ended)
 	c.Add("credits held for refunds", "credits", total.Ledger, total.Held, "0", "0")
-	return c.Record(ctx, tx)
+	return total.Planned != "0", c.Record(ctx, tx)
 }
 
 // refundsJob is what the breaks of refunds are found by.
@@ -163,18 +164,20 @@ func (x *executor) reportBreaks(ctx context.Context) error {
 		Run: night.Run{Name: x.run, Actor: x.actor, Clock: x.w.Clock, Step: x.w.Step},
 	})
 	return n.Store.InTx(ctx, refundTx, func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := findRefundBreaks(ctx, n, tx)
+		_, err := findRefundBreaks(ctx, n, tx, true)
 		return err
 	})
 }
 
-// findRefundBreaks finds what stands in the way of refunds as of the night, and merges it into the breaks.
-func findRefundBreaks(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
+// findRefundBreaks finds what stands in the way of refunds as of the night, where any were planned, and merges it into the breaks.
+func findRefundBreaks(ctx context.Context, n *night.Night, tx *postgres.Tx, planned bool) (night.Counts, error) {
 	if _, err := tx.Exec(ctx, "breaks/clear_findings", postgres.Args{"job": refundsJob}); err != nil {
 		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "refunds/findings", postgres.Args{"job": refundsJob, "grace_before": n.AsOf().Add(-n.Settings.AwaitingFor)}); err != nil {
-		return nil, err
+	if planned {
+		if _, err := tx.Exec(ctx, "refunds/findings", postgres.Args{"job": refundsJob, "grace_before": n.AsOf().Add(-n.Settings.AwaitingFor)}); err != nil {
+			return nil, err
+		}
 	}
 	return n.MergeBreaks(ctx, tx, refundsJob)
 }

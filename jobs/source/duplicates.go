@@ -26,15 +26,18 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 	if err != nil {
 		return nil, nil, err
 	}
-	var isSpread func(relation string) bool
-	if len(ambiguous) > 0 {
-		if isSpread, err = spreadOverNodes(ctx, n.Store); err != nil {
-			return nil, nil, err
-		}
+	alone := *n
+	if len(ambiguous) == 0 {
+		_, err := n.Store.Exec(ctx, "duplicates/clear", nil)
+		return &alone, nil, err
+	}
+	isSpread, err := spreadOverNodes(ctx, n.Store)
+	if err != nil {
+		return nil, nil, err
 	}
 	var known []string
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if surplus, err = rejectDuplicates(ctx, n, tx, ambiguous, isSpread); err != nil || len(ambiguous) == 0 {
+		if surplus, err = rejectDuplicates(ctx, n, tx, ambiguous, isSpread); err != nil {
 			return err
 		}
 		return tx.Select(ctx, &known, "duplicates/known", nil)
@@ -48,12 +51,11 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 				"rename or remove one of each", night.ErrIntegrity, s.relation, s.rows)
 		}
 	}
-	night := *n
 	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) || isSpread(relation) })
 	if len(known) > 0 {
-		night.Store, err = n.Store.WithAmbiguous(known)
+		alone.Store, err = n.Store.WithAmbiguous(known)
 	}
-	return &night, surplus, err
+	return &alone, surplus, err
 }
 
 // spreadOverNodes says which of the platform's relations a cluster distributes.

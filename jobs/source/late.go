@@ -2,8 +2,6 @@ package source
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,7 +33,7 @@ func (n *reader) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 	var dates []reconcile.Date
 	var withBaseline bool
 	base, err := loadBaseline(ctx, tx, n.Date)
-	n.Reading.Continues = base.continues
+	n.Reading.Continues = base.Continues
 	if err == nil {
 		dates, withBaseline, err = n.nightsToLookBackAt(ctx, tx, base)
 	}
@@ -57,11 +55,11 @@ func (n *reader) bookOwnLateRows(ctx context.Context, tx *postgres.Tx) error {
 	n.Reading.LedgerChanged = false
 	bookedOn := n.Run.Reported.AddDays(1)
 	base, err := loadBaseline(ctx, tx, n.Date)
-	n.Reading.Continues = base.continues
+	n.Reading.Continues = base.Continues
 	if err == nil {
 		err = n.bookLateRowsOf(ctx, tx, []reconcile.Date{n.Date}, bookedOn, false)
 	}
-	if err == nil && base.noted && !n.Date.After(base.BusinessDate) && (!base.continues || base.Entries <= n.Settings.Sizes.LookBackRows) {
+	if err == nil && base.Noted && !n.Date.After(base.BusinessDate) && (!base.Continues || base.Entries <= n.Settings.Sizes.LookBackRows) {
 		err = n.bookLateBaseline(ctx, tx, base.BusinessDate, bookedOn)
 	}
 	if err != nil {
@@ -151,8 +149,8 @@ func (n *reader) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, base b
 	if len(shares) > 0 {
 		share = shares[shareOf(n.Date.DaysSince(older[0].BusinessDate), len(shares))]
 	}
-	withBaseline = isLate && (!base.continues || base.Untied || n.checkBaseline)
-	if !base.continues {
+	withBaseline = isLate && (!base.Continues || base.Untied || n.checkBaseline)
+	if !base.Continues {
 		share = older // its books are opened with all of it
 	}
 	for _, night := range share {
@@ -229,24 +227,17 @@ type baseline struct {
 	BusinessDate reconcile.Date // of that night
 	Entries      int64
 	Untied       bool // the closing last compared with the ledger did not tie
-	noted        bool // false: no closed night has noted it; earlier versions did not
-	continues    bool // this night has another one to continue from
+	Noted        bool // false: no closed night has noted it; earlier versions did not
+	Continues    bool // this night has another one to continue from
 }
 
 func loadBaseline(ctx context.Context, tx *postgres.Tx, day reconcile.Date) (base baseline, err error) {
-	switch err := tx.Get(ctx, &base, "late/before", postgres.Args{"date": day, "control": night.ClosingIsLedger}); {
-	case err == nil:
-		base.noted = true
-	case !errors.Is(err, sql.ErrNoRows):
-		return base, err
-	}
-	err = tx.Get(ctx, &base.continues, "books/previous", postgres.Args{"date": day})
-	return base, err
+	return base, tx.Get(ctx, &base, "late/before", postgres.Args{"date": day, "control": night.ClosingIsLedger})
 }
 
 // isLate says whether what arrives of the baseline is late for a night, if that is open: unless it reads all that anew.
 func (b baseline) isLate(night reconcile.Date) bool {
-	return b.noted && (b.BusinessDate.Before(night) || b.BusinessDate == night && b.continues)
+	return b.Noted && (b.BusinessDate.Before(night) || b.BusinessDate == night && b.Continues)
 }
 
 // bookLateBaseline books what has arrived of the baseline: no night has read it, but the one that opened the books continued from it. Purchases are
@@ -363,6 +354,7 @@ func (n *reader) bookLateEntries(ctx context.Context, tx *postgres.Tx, c changed
 			unexplained++
 			continue
 		}
+		n.bookedLate = true
 		for _, row := range late {
 			_, err := tx.Exec(ctx, "late/book", postgres.Args{
 				"account_id": row.AccountID, "entry_id": row.ID, "entry_date": n.DateOf(row.At), "booked_on": bookedOn, "booked_at": bookedAt, "credits": row.Credits,

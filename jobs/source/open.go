@@ -16,6 +16,7 @@ type reader struct {
 	Reading
 	surplus       []surplusRows
 	checkBaseline bool // whether or not it is in tonight's share
+	bookedLate    bool // entries that arrived late
 }
 
 // Open prepares what every step of the night relies on, whichever of them is run: the policy's versions, the rows that arrived late for nights
@@ -57,7 +58,7 @@ func (n *reader) open(ctx context.Context) error {
 	if err := n.read(ctx); err != nil {
 		return err
 	}
-	if isOpen { // late rows that were booked just now count in this night
+	if n.bookedLate { // what was booked just now counts in this night
 		if err := n.Store.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", nil); err != nil {
 			return err
 		}

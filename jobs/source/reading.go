@@ -79,9 +79,6 @@ type oddity struct {
 
 // prepareReading finds out what the reading has to know before.
 func (n *reader) prepareReading(ctx context.Context, tx *postgres.Tx) error {
-	if err := tx.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", nil); err != nil {
-		return err
-	}
 	codes := map[unknownCode]bool{}
 	err := postgres.Each(ctx, tx, "reading/oddities", nil, func(o oddity) error {
 		if o.JobID.Valid {
@@ -98,7 +95,13 @@ func (n *reader) prepareReading(ctx context.Context, tx *postgres.Tx) error {
 	if err := addClasses(ctx, n.Night, tx, slices.Collect(maps.Keys(codes))); err != nil {
 		return err
 	}
-	return tx.Select(ctx, &n.Reading.known, "reading/known_failures", nil)
+	var known struct {
+		SomeMoved bool
+		Failures  pq.StringArray
+	}
+	err = tx.Get(ctx, &known, "reading/known", nil)
+	n.Reading.SomeMoved, n.Reading.known = known.SomeMoved, known.Failures
+	return err
 }
 
 // findMoves works out which accounts the night has moved, and where they stood before.

@@ -108,9 +108,11 @@ func (c *preparingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver
 	return c.pqConn.BeginTx(ctx, o)
 }
 
-// prepared is the prepared statement of a text; nil while the text itself is to be run. One without parameters is no dearer as text.
+// prepared is the prepared statement of a text; nil while the text itself is to be run. One without parameters is no dearer as text, but where
+// plans are kept; what isn't a named statement may not be one that can be prepared.
 func (c *preparingConn) prepared(ctx context.Context, text string, args []driver.NamedValue) (keptStatement, error) {
-	if len(args) == 0 || c.kept.Load() == nil {
+	kept := c.kept.Load()
+	if kept == nil || len(args) == 0 && (kept.rows == 0 || !strings.HasPrefix(text, "/* ")) {
 		return nil, nil
 	}
 	statement, again := c.seen[text]

@@ -1,6 +1,6 @@
 -- Positions of the accounts that moved, the value of their lots through the night, and the lots that a refund took out or brought back.
 -- Returns what is left in the lots of these accounts in credits, at opening and at closing: what wasn't used, less what was overdrawn,
--- with a surplus of credit-backs, what a refund left of its lot, and refunds that name no lot.
+-- with a surplus of credit-backs, what a refund left of its lot, and refunds that name no lot; and how many lots a refund took out or brought back.
 WITH lots AS MATERIALIZED (SELECT * FROM {{ lots_through_night }} l),
 by_account AS (
     SELECT account_id,
@@ -25,12 +25,15 @@ by_account AS (
            sum(value_4), sum(value_5), sum(value_6), coalesce(sum(amount_minor) FILTER (WHERE booked_step = 6), 0)
     FROM lots WHERE currency IS NOT NULL
     GROUP BY currency
-), refunded AS (
-    INSERT INTO reconciler.refunded_lots (account_id, business_date, purchase_id, currency, amount_minor, direction, is_late, value_before, value_after)
-    SELECT account_id, @date::date, lot_id, currency, amount_minor, CASE WHEN refunded_2 < 0 THEN -1 ELSE 1 END, false, value_1, value_2
+), refunded AS MATERIALIZED (
+    SELECT account_id, lot_id, currency, amount_minor, CASE WHEN refunded_2 < 0 THEN -1 ELSE 1 END AS direction, false AS is_late, value_1 AS value_before, value_2 AS value_after
     FROM lots WHERE booked_step <= 1 AND (refunded_0 < 0) <> (refunded_2 < 0)
     UNION ALL
-    SELECT account_id, @date::date, lot_id, currency, amount_minor, CASE WHEN refunded_6 < 0 THEN -1 ELSE 1 END, true, value_5, value_6
+    SELECT account_id, lot_id, currency, amount_minor, CASE WHEN refunded_6 < 0 THEN -1 ELSE 1 END, true, value_5, value_6
     FROM lots WHERE booked_step IS NOT NULL AND (refunded_2 < 0) <> (refunded_6 < 0)
+), taken AS (
+    INSERT INTO reconciler.refunded_lots (account_id, business_date, purchase_id, currency, amount_minor, direction, is_late, value_before, value_after)
+    SELECT account_id, @date::date, lot_id, currency, amount_minor, direction, is_late, value_before, value_after FROM refunded
 )
-SELECT count(*) AS accounts, coalesce(sum(opening), 0)::text AS opening, coalesce(sum(closing), 0)::text AS closing FROM position
+SELECT count(*) AS accounts, coalesce(sum(opening), 0)::text AS opening, coalesce(sum(closing), 0)::text AS closing, (SELECT count(*) FROM refunded) AS refunded
+FROM position

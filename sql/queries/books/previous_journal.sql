@@ -1,1 +1,0 @@
-SELECT books_begin, stripe_through, stripe_opened FROM reconciler.book_closings WHERE business_date = @date::date - 1
