@@ -128,7 +128,7 @@ func (w *Worker) newCreditBacks(ctx context.Context, rehearsal *postgres.Store, 
 	credits = new(big.Int)
 	for after := ""; ; {
 		var batch []rehearsedCreditBack
-		if err := rehearsal.Select(ctx, &batch, "dry_run/credit_backs", postgres.Args{"date": date, "after": after, "limit": night.BatchRows}); err != nil {
+		if err := rehearsal.Select(ctx, &batch, "dry_run/credit_backs", postgres.Args{"date": date, "after": after, "limit": postgres.BatchRows}); err != nil {
 			return nil, 0, nil, err
 		}
 		if len(batch) == 0 {

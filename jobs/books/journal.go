@@ -64,22 +64,15 @@ func (j *journal) post(ctx context.Context, entries ...accounting.JournalEntry) 
 			})
 		}
 	}
-	if len(j.rows) < night.BatchRows {
+	if len(j.rows) < postgres.BatchRows {
 		return nil
 	}
 	return j.flush(ctx)
 }
 
 func (j *journal) flush(ctx context.Context) error {
-	if len(j.rows) == 0 {
-		return nil
-	}
-	encoded, err := json.Marshal(j.rows)
-	if err != nil {
-		return err
-	}
+	err := postgres.WriteRows(ctx, j.tx, "books/add_lines", nil, j.rows)
 	j.rows = j.rows[:0]
-	_, err = j.tx.Exec(ctx, "books/add_lines", postgres.Args{"rows": string(encoded)})
 	return err
 }
 
@@ -223,10 +216,10 @@ func (j *journal) purchases(ctx context.Context) error {
 			CompletedAt time.Time
 			Late        bool `db:"is_late"`
 		}
-		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", postgres.Args{"after": after, "limit": night.BatchRows}); err != nil || len(batch) == 0 {
+		if err := j.tx.Select(ctx, &batch, "books/journal_purchases", postgres.Args{"after": after, "limit": postgres.BatchRows}); err != nil || len(batch) == 0 {
 			return err
 		}
-		after, more = batch[len(batch)-1].PurchaseID, len(batch) == night.BatchRows
+		after, more = batch[len(batch)-1].PurchaseID, len(batch) == postgres.BatchRows
 		for _, p := range batch {
 			entries := accounting.PostPurchase(j.night.Date, accounting.BookedPurchase{
 				AccountID: p.AccountID, PurchaseID: p.PurchaseID, Kind: p.Kind, Credits: p.Credits, AmountMinor: p.AmountMinor,

@@ -146,14 +146,14 @@ func decideAll(ctx context.Context, n *night.Night, tx *postgres.Tx, job string,
 	after := ""
 	for more := true; more; {
 		var facts []requestFacts
-		err := tx.Select(ctx, &facts, "refund_requests/facts", postgres.Args{"job": job, "accounts": accounts, "after": after, "limit": night.BatchRows})
+		err := tx.Select(ctx, &facts, "refund_requests/facts", postgres.Args{"job": job, "accounts": accounts, "after": after, "limit": postgres.BatchRows})
 		if err != nil {
 			return err
 		}
 		if len(facts) == 0 {
 			break
 		}
-		more = len(facts) == night.BatchRows
+		more = len(facts) == postgres.BatchRows
 		after = facts[len(facts)-1].RequestID
 		if err := findAnswers(ctx, tx, facts); err != nil {
 			return err
@@ -180,10 +180,10 @@ func decideRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, facts 
 		}
 		counts["requests_"+row.Decision]++
 	}
-	if err := night.WriteRows(ctx, tx, "refund_requests/record", nil, rows); err != nil {
+	if err := postgres.WriteRows(ctx, tx, "refund_requests/record", nil, rows); err != nil {
 		return err
 	}
-	return night.WriteRows(ctx, tx, "refund_requests/notify", nil, notifications)
+	return postgres.WriteRows(ctx, tx, "refund_requests/notify", nil, notifications)
 }
 
 // decideRequest hands the facts of one request to the policy and words the outcome.

@@ -103,7 +103,7 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 // windowsOf states the windows of the accounts after one and through another.
 func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterAccount, throughAccount string, counts night.Counts) error {
 	args := postgres.Args{"job": job, "after_account": afterAccount, "through_account": throughAccount}
-	return postgres.InPages(ctx, tx, "refund_windows/facts", args, night.BatchRows, func(page []windowFacts) error {
+	return postgres.InPages(ctx, tx, "refund_windows/facts", args, postgres.BatchRows, func(page []windowFacts) error {
 		var rows []windowRow
 		for _, facts := range page {
 			if row, keep := window(n, facts); keep {
@@ -111,7 +111,7 @@ func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterA
 				counts["windows_"+row.State]++
 			}
 		}
-		return night.WriteRows(ctx, tx, "refund_windows/record", nil, rows)
+		return postgres.WriteRows(ctx, tx, "refund_windows/record", nil, rows)
 	})
 }
 

@@ -79,7 +79,7 @@ func judgeDisputes(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 		due, judged := judgeCharge(n, rows[:of])
 		cases, checks, rows = append(cases, due...), append(checks, judged...), rows[of:]
 	}
-	if err := night.WriteRows(ctx, tx, "stripe_match/add_disputes", nil, cases); err != nil {
+	if err := postgres.WriteRows(ctx, tx, "stripe_match/add_disputes", nil, cases); err != nil {
 		return err
 	}
 	return addChecks(ctx, tx, checks)

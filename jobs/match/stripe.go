@@ -42,7 +42,7 @@ func addChecks(ctx context.Context, tx *postgres.Tx, checks []stripeCheck) error
 			c.Outcome = "matched"
 		}
 	}
-	return night.WriteRows(ctx, tx, "stripe_match/add_checks", nil, checks)
+	return postgres.WriteRows(ctx, tx, "stripe_match/add_checks", nil, checks)
 }
 
 // stripeJob is one reconciliation against Stripe: what it looks at, how it judges, and what it has to account for.

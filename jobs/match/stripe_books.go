@@ -85,7 +85,7 @@ func tieOutPayouts(ctx context.Context, tx *postgres.Tx) error {
 		}
 		checks = append(checks, check)
 	}
-	if err := night.WriteRows(ctx, tx, "stripe_match/add_payouts", nil, payouts); err != nil {
+	if err := postgres.WriteRows(ctx, tx, "stripe_match/add_payouts", nil, payouts); err != nil {
 		return err
 	}
 	return addChecks(ctx, tx, checks)

@@ -3,7 +3,6 @@ package night
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -74,20 +73,13 @@ func lockAudit(ctx context.Context, tx *postgres.Tx) error {
 
 // Add appends changes.
 func (a *Audit) Add(ctx context.Context, changes ...AuditChange) error {
-	for len(changes) > 0 {
-		batch := changes[:min(len(changes), BatchRows)]
-		changes = changes[len(batch):]
-		for i := range batch {
-			batch[i].No = i + 1
-		}
-		encoded, err := json.Marshal(batch)
-		if err != nil {
-			return err
-		}
-		if err := a.exec(ctx, "audit/add_changes", postgres.Args{"rows": string(encoded)}); err != nil {
-			return err
-		}
+	for i := range changes {
+		changes[i].No = i + 1
 	}
+	if err := postgres.WriteRows(ctx, a.tx, "audit/add_changes", postgres.Args{"link": a.link, "offset": a.changes}, changes); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	a.changes += int64(len(changes))
 	return nil
 }
 

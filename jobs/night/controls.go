@@ -2,6 +2,7 @@ package night
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
@@ -9,12 +10,25 @@ import (
 
 // controls gathers the control totals of one job. Sums come and go as decimal text: credits of a whole platform can pass 64 bits.
 type controls struct {
-	night                                                       *Night
-	job                                                         string
-	controls, checks, units, scanned, matched, awaiting, breaks []string
+	night  *Night
+	job    string
+	totals []controlTotal
 }
 
-func NewControls(n *Night, job string) *controls { return &controls{night: n, job: job} }
+// controlTotal is a row of reconciler.control_totals.
+type controlTotal struct {
+	Control   string `json:"control"`
+	CheckName string `json:"check_name"`
+	Unit      string `json:"unit"`
+	Scanned   string `json:"scanned"`
+	Matched   string `json:"matched"`
+	Awaiting  string `json:"awaiting"`
+	Breaks    string `json:"breaks"`
+}
+
+func NewControls(n *Night, job string) *controls {
+	return &controls{night: n, job: job, totals: []controlTotal{}}
+}
 
 // Add adds a total by the name that people read.
 func (c *controls) Add(check, unit, scanned, matched, awaiting, breaks string) {
@@ -23,10 +37,7 @@ func (c *controls) Add(check, unit, scanned, matched, awaiting, breaks string) {
 
 // AddKeyed adds one that statements find by a key.
 func (c *controls) AddKeyed(control, check, unit, scanned, matched, awaiting, breaks string) {
-	c.controls = append(c.controls, control)
-	c.checks, c.units = append(c.checks, check), append(c.units, unit)
-	c.scanned, c.matched = append(c.scanned, scanned), append(c.matched, matched)
-	c.awaiting, c.breaks = append(c.awaiting, awaiting), append(c.breaks, breaks)
+	c.totals = append(c.totals, controlTotal{control, check, unit, scanned, matched, awaiting, breaks})
 }
 
 // Record writes the totals, reads them back, and fails with ErrIntegrity naming every check that doesn't tie.
@@ -36,13 +47,15 @@ func (c *controls) Record(ctx context.Context, tx *postgres.Tx) error {
 		Unit       string
 		Difference string
 	}
-	err := tx.Select(ctx, &stored, "controls/record", postgres.Args{"job": c.job, "controls": c.controls, "checks": c.checks, "units": c.units,
-		"scanned": c.scanned, "matched": c.matched, "awaiting": c.awaiting, "breaks": c.breaks})
+	rows, err := json.Marshal(c.totals)
 	if err != nil {
 		return err
 	}
-	if len(stored) != len(c.checks) {
-		return fmt.Errorf("control totals of %s: %d of %d were stored; another job has one of the same name", c.job, len(stored), len(c.checks))
+	if err := tx.Select(ctx, &stored, "controls/record", postgres.Args{"job": c.job, "rows": string(rows)}); err != nil {
+		return err
+	}
+	if len(stored) != len(c.totals) {
+		return fmt.Errorf("control totals of %s: %d of %d were stored; another job has one of the same name", c.job, len(stored), len(c.totals))
 	}
 	untied, first := 0, 0
 	for i := range stored {

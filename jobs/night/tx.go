@@ -1,30 +1,6 @@
 package night
 
-import (
-	"context"
-	"encoding/json"
-	"slices"
-
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
-)
-
-// BatchRows is how many rows travel in one statement.
-const BatchRows = 2000
-
-// WriteRows has a statement write rows, which it takes as JSON by the name of rows.
-func WriteRows[T any](ctx context.Context, tx *postgres.Tx, statement string, args postgres.Args, rows []T) error {
-	tx = tx.With(args)
-	for batch := range slices.Chunk(rows, BatchRows) {
-		encoded, err := json.Marshal(batch)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, statement, postgres.Args{"rows": string(encoded)}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+import "github.com/hummingbytes/reconciler/reconcile/postgres"
 
 // MatchingTx gives the night's big joins room, for their transaction alone.
 var MatchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2"}}

@@ -233,10 +233,5 @@ func recordFigures(ctx context.Context, tx *postgres.Tx, night figures.NightFigu
 	if _, err := tx.Exec(ctx, "reports/forget_figures", nil); err != nil {
 		return err
 	}
-	var measures, units, values []string
-	for _, figure := range night.Figures() {
-		measures, units, values = append(measures, figure.Measure), append(units, figure.Unit), append(values, string(figure.Value))
-	}
-	_, err := tx.Exec(ctx, "reports/record_figures", postgres.Args{"measures": measures, "units": units, "values": values})
-	return err
+	return postgres.WriteRows(ctx, tx, "reports/record_figures", nil, night.Figures())
 }

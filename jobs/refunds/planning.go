@@ -3,7 +3,6 @@ package refunds
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -126,11 +125,7 @@ func (w *Desk) storePlan(ctx context.Context, tx *postgres.Tx, plan reconcile.Re
 	for _, r := range plan.Refunds {
 		rows = append(rows, planItemRow{r, id, r.IntentID()})
 	}
-	encoded, err := json.Marshal(rows)
-	if err != nil {
-		return PlanView{}, err
-	}
-	_, err = tx.Exec(ctx, "refunds/add_plan", postgres.Args{
+	_, err := tx.Exec(ctx, "refunds/add_plan", postgres.Args{
 		"plan_id": id, "plan_sha256": plan.Hash(), "date": plan.Date, "refunds": len(rows), "made_by": by, "at": at,
 	})
 	if postgres.UniqueViolation(err, "refund_plans_pkey") {
@@ -139,7 +134,7 @@ func (w *Desk) storePlan(ctx context.Context, tx *postgres.Tx, plan reconcile.Re
 	if err != nil {
 		return PlanView{}, err
 	}
-	if _, err := tx.Exec(ctx, "refunds/add_items", postgres.Args{"rows": string(encoded)}); err != nil {
+	if err := postgres.WriteRows(ctx, tx, "refunds/add_items", nil, rows); err != nil {
 		return PlanView{}, err
 	}
 	if _, err := tx.Exec(ctx, "refunds/add_intents", postgres.Args{"plan_id": id}); err != nil {

@@ -213,7 +213,7 @@ func (n *reader) keepExceptions(ctx context.Context, tx *postgres.Tx, job string
 	for i := range exceptions {
 		exceptions[i].InScan = exceptions[i].Jobs > 0
 	}
-	return night.WriteRows(ctx, tx, "reading/keep", postgres.Args{"job": job}, exceptions)
+	return postgres.WriteRows(ctx, tx, "reading/keep", postgres.Args{"job": job}, exceptions)
 }
 
 // Count compares what there is to match, counted apart from any comparison, with what the night has read. When that differs, the platform was

@@ -11,9 +11,9 @@ import (
 // NightFigure is one figure of a night as it is stored: trends and the index are made of these.
 type NightFigure struct {
 	Date     reconcile.Date `db:"business_date"`
-	Measure  string
-	Unit     string
-	Value    numbers.Number
+	Measure  string         `json:"measure"`
+	Unit     string         `json:"unit"`
+	Value    numbers.Number `json:"value"`
 	Revision int
 }
 

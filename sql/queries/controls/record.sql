@@ -1,7 +1,6 @@
 -- A job's control totals, instead of those of an earlier run; returned as they are stored. Another job's total of the same name is left alone.
 WITH given AS MATERIALIZED (
-    SELECT g.* FROM unnest(@controls::text[], @checks::text[], @units::text[], @scanned::numeric[], @matched::numeric[], @awaiting::numeric[], @breaks::numeric[])
-        AS g (control, check_name, unit, scanned, matched, awaiting, breaks)
+    SELECT control, check_name, unit, scanned, matched, awaiting, breaks FROM json_populate_recordset(NULL::reconciler.control_totals, @rows::json)
 ), gone AS (
     DELETE FROM reconciler.control_totals c
     WHERE c.business_date = @date::date AND c.job = @job::text

@@ -1,3 +1,3 @@
 INSERT INTO reconciler.night_figures (business_date, measure, unit, value)
-SELECT @date::date, f.measure, f.unit, f.value::numeric
-FROM unnest(@measures::text[], @units::text[], @values::text[]) AS f (measure, unit, value)
+SELECT @date::date, measure, unit, value
+FROM json_populate_recordset(NULL::reconciler.night_figures, @rows::json)
