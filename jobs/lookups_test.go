@@ -1,12 +1,15 @@
 package jobs_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/decide"
+	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -47,5 +50,43 @@ func TestFactsOfCreditBacksAreLookedUpThoughTheirTableIsEmptyYet(t *testing.T) {
 	}
 	if !slices.ContainsFunc(plan.Hashed(), func(set testdb.PlanNode) bool { return set.Scans("credit_backs") }) {
 		t.Errorf("the jobs that are settled are not looked up in a set that was made once: %+v", plan)
+	}
+}
+
+// How many rows there are decides whether plans are kept. It is known before the first night, of which nothing was read yet.
+func TestRowsToLookAtAreCountedFromTheFirstNightOn(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	p := crowd(s, 4100, 60)
+	p.load(t, w.db.DB)
+	rows := func(day int, limit int64) (standing struct {
+		Revision int
+		Reported reconcile.Date
+		Rows     int64
+	}) {
+		t.Helper()
+		night := s.night(day)
+		err := w.Store.Get(context.Background(), &standing, "runs/standing", postgres.Args{"date": night.Date, "begin": night.Begin, "end": night.End, "limit": limit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return standing
+	}
+	var before, until int64
+	for i, at := range []time.Time{s.night(0).End, s.night(1).End} {
+		count := []*int64{&before, &until}[i]
+		if err := w.db.Get(count, "SELECT (SELECT count(*) FROM platform.jobs WHERE created_at < $1) + (SELECT count(*) FROM platform.credit_entries WHERE created_at < $1)", at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := rows(0, 100_000).Rows; got != 1+before {
+		t.Errorf("%d rows before the first night, want %d", got, 1+before)
+	}
+	if got := rows(0, 2).Rows; got != 1+2+2 {
+		t.Errorf("%d rows are counted, 2 of jobs and 2 of entries would say enough", got)
+	}
+	w.again(t, s, 0)
+	if got := rows(1, 100_000).Rows; got <= 1+before/2 || got > 2*until {
+		t.Errorf("%d rows before the second night, of %d", got, until)
 	}
 }

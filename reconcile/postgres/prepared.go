@@ -20,17 +20,20 @@ import (
 // Only for who has made sure that a connection is a session of the server (see SharesSessions).
 //
 // rows is how many there are for statements to look at, where these are so few that planning a statement takes longer than running it, whatever its
-// values: it is planned once then, and again when there are four times as many. 0: it is planned with its values each time.
+// values: it is planned once then, and again when there are ten times as many, and ten thousand at least. 0: it is planned with its values each time.
 func (s *Store) KeepSessions(settings map[string]any, rows int64) {
 	all := maps.Clone(ordinarily)
 	maps.Copy(all, settings)
 	if rows > 0 {
 		all["plan_cache_mode"] = "force_generic_plan"
 	}
-	if before := s.kept.Load(); before == nil || !maps.Equal(before.settings, all) || rows >= 4*before.rows && rows > 0 {
+	if before := s.kept.Load(); before == nil || !maps.Equal(before.settings, all) || rows >= 10*max(before.rows, alikeUpTo) {
 		s.kept.Store(&keptSession{all, rows})
 	}
 }
+
+// alikeUpTo is how many rows are planned for as if there were none.
+const alikeUpTo = 1000
 
 // keptSession is how sessions of a store are that are kept.
 type keptSession struct {

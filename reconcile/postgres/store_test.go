@@ -552,6 +552,18 @@ func TestPlansForFewRowsAreKept(t *testing.T) {
 	if mode := setting(t, store.DB(), "plan_cache_mode"); mode != "force_generic_plan" {
 		t.Errorf("plan_cache_mode is %s with less than twice as many rows", mode)
 	}
+	for _, c := range []struct{ rows, planned int64 }{{1, 1000}, {9999, 1000}, {10_000, 10_000}, {99_999, 10_000}, {100_000, 100_000}} {
+		store.KeepSessions(nil, c.rows)
+		if planned := store.PlannedFor(); planned != c.planned {
+			t.Errorf("of %d rows plans are kept for %d, want %d", c.rows, planned, c.planned)
+		}
+	}
+	store.KeepSessions(nil, 0)
+	store.KeepSessions(nil, 3)
+	store.KeepSessions(nil, 9999)
+	if planned := store.PlannedFor(); planned != 3 {
+		t.Errorf("plans are kept for %d rows, want those for 3: a few more are no others", planned)
+	}
 	store.KeepSessions(nil, 0)
 	for range 4 {
 		ask()

@@ -1,14 +1,14 @@
 -- What a night begins with: the revision that a rerun works on, which is the one last published (a difference makes the next one at publication); the
 -- latest night that has been reported; and how many rows there are to look at: those of all the nights that were read, of the ledger before them, and
--- the night's own. 0 where none was read yet, so that it can't be told, and on a database with Citus, which has to plan statements with their values;
--- more than @limit are not counted.
+-- the night's own; where none was read yet, all up to its end. At least 1, but 0 on a database with Citus, which has to plan statements with their values.
+-- More than @limit are not counted.
 SELECT (SELECT coalesce(max(p.revision), 1) FROM reconciler.publications p WHERE p.business_date = @date::date) AS revision,
        (SELECT max(r.business_date) FROM reconciler.runs r WHERE r.job = 'reports' AND r.status = 'completed') AS reported,
-       CASE WHEN earlier.rows = 0 OR earlier.rows > @limit::bigint THEN earlier.rows
-            ELSE earlier.rows
-                 + (SELECT count(*) FROM (SELECT 1 FROM source.jobs j WHERE j.created_at >= @begin::timestamptz AND j.created_at < @end::timestamptz LIMIT @limit::bigint) j)
-                 + (SELECT count(*) FROM (SELECT 1 FROM source.credit_entries e WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz LIMIT @limit::bigint) e)
+       CASE WHEN to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN 0
+            WHEN earlier.rows > @limit::bigint THEN earlier.rows
+            ELSE 1 + earlier.rows
+                 + (SELECT count(*) FROM (SELECT 1 FROM source.jobs j WHERE j.created_at >= earlier.until AND j.created_at < @end::timestamptz LIMIT @limit::bigint) j)
+                 + (SELECT count(*) FROM (SELECT 1 FROM source.credit_entries e WHERE e.created_at >= earlier.until AND e.created_at < @end::timestamptz LIMIT @limit::bigint) e)
             END::bigint AS rows
-FROM (SELECT CASE WHEN to_regclass('pg_catalog.pg_dist_partition') IS NULL
-                  THEN coalesce((SELECT sum(t.rows) FROM reconciler.input_totals t), 0) + coalesce((SELECT max(b.entries) FROM reconciler.ledger_before b), 0)
-                  ELSE 0 END AS rows) earlier
+FROM (SELECT known.rows, CASE WHEN known.rows = 0 THEN '-infinity' ELSE @begin::timestamptz END AS until
+      FROM (SELECT coalesce((SELECT sum(t.rows) FROM reconciler.input_totals t), 0) + coalesce((SELECT max(b.entries) FROM reconciler.ledger_before b), 0) AS rows) known) earlier
