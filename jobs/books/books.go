@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/big"
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
@@ -147,15 +148,11 @@ func sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries) error {
 	if err := tx.Get(ctx, &rows, "books/rows_now", nil); err != nil {
 		return err
 	}
-	var all numbers.Sum
-	for _, text := range []string{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
-		var amount numbers.Number
-		if err := amount.Parse(text); err != nil {
-			return err
-		}
-		all.Add(amount)
+	all := new(big.Int)
+	for _, amount := range []whole{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
+		all.Add(all, amount.Int)
 	}
-	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", rows.Credits, all.Number()))
+	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", rows.Credits, numbers.Of(all)))
 }
 
 // controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing

@@ -2,7 +2,7 @@ package books
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,18 +12,23 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/accounting"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
 
 // ledgerEntries is what the ledger's entries of a night say by kind, in credits, and how many there are.
 type ledgerEntries struct {
-	Purchases, Promotions, Usage, Refunds, Adjustments string
-	CreditBacks                                        string
-	LateItems                                          string
-	Debits                                             int64
-	CreditBackEntries                                  int64
-	LateEntries                                        int64
+	Purchases         whole
+	Promotions        whole
+	Usage             whole
+	CreditBacks       whole
+	Refunds           whole
+	Adjustments       whole
+	LateItems         whole
+	Debits            int64
+	CreditBackEntries int64
+	LateEntries       int64
 }
 
 // journal writes a night's entries in batches, checked one by one.
@@ -147,30 +152,29 @@ func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger le
 // errWindowsMissing: the job refund-windows has not stated the night's windows.
 var errWindowsMissing = errors.New("the night has no journal: its refund windows are not stated; repeat the night once refund-windows can be done")
 
-// number reads a whole number as PostgreSQL writes numerics.
-func number(text string) (*big.Int, error) {
-	value, ok := new(big.Int).SetString(text, 10)
-	if !ok {
-		return nil, fmt.Errorf("%q is no whole number", text)
-	}
-	return value, nil
-}
+// whole is a whole number of any size, as statements give sums. Null is none.
+type whole struct{ *big.Int }
 
-// bigInts reads several into place.
-func bigInts(texts []string, into ...**big.Int) error {
-	for i, text := range texts {
-		value, err := number(text)
-		if err != nil {
-			return err
-		}
-		*into[i] = value
+func (w *whole) Scan(src any) error {
+	var n numbers.Number
+	if err := n.Scan(src); err != nil {
+		return err
 	}
+	if !n.Known() {
+		return errors.New("null where there has to be a number")
+	}
+	w.Int = n.Big()
 	return nil
 }
 
+func (w whole) Value() (driver.Value, error) { return w.String(), nil }
+
 // opening brings in what was owed before the first night.
 func (j *journal) opening(ctx context.Context) error {
-	var refundable, rolled []struct{ Currency, Opening, Closing string }
+	var refundable, rolled []struct {
+		Currency         string
+		Opening, Closing whole
+	}
 	if err := j.tx.Select(ctx, &refundable, "books/refundable", nil); err != nil {
 		return err
 	}
@@ -180,20 +184,14 @@ func (j *journal) opening(ctx context.Context) error {
 	credits := new(big.Int)
 	var liabilities []accounting.Liability
 	for _, r := range rolled {
-		total, err := number(r.Opening)
-		if err != nil {
-			return err
-		}
 		if r.Currency == accounting.CreditUnit {
-			credits = total
+			credits = r.Opening.Int
 			continue
 		}
-		l := accounting.Liability{Currency: r.Currency, Total: total, Refundable: new(big.Int)}
+		l := accounting.Liability{Currency: r.Currency, Total: r.Opening.Int, Refundable: new(big.Int)}
 		for _, part := range refundable {
 			if part.Currency == r.Currency {
-				if l.Refundable, err = number(part.Opening); err != nil {
-					return err
-				}
+				l.Refundable = part.Opening.Int
 			}
 		}
 		liabilities = append(liabilities, l)
@@ -235,20 +233,18 @@ func (j *journal) purchases(ctx context.Context) error {
 
 func (j *journal) windows(ctx context.Context) error {
 	var changes []struct {
-		Currency, State, Amount string
-		Closed                  bool
-		Count                   int64
+		Currency string
+		State    reconcile.WindowState
+		Closed   bool
+		Count    int64
+		Amount   whole
 	}
 	if err := j.tx.Select(ctx, &changes, "books/window_changes", nil); err != nil {
 		return err
 	}
 	for _, c := range changes {
-		amount, err := number(c.Amount)
-		if err != nil {
-			return err
-		}
-		err = j.post(ctx, accounting.PostWindowChange(j.night.Date, accounting.WindowChange{
-			Currency: c.Currency, State: reconcile.WindowState(c.State), Closed: c.Closed, Count: c.Count, Amount: amount,
+		err := j.post(ctx, accounting.PostWindowChange(j.night.Date, accounting.WindowChange{
+			Currency: c.Currency, State: c.State, Closed: c.Closed, Count: c.Count, Amount: c.Amount.Int,
 		})...)
 		if err != nil {
 			return err
@@ -267,8 +263,8 @@ func (j *journal) refunds(ctx context.Context) error {
 		FromBalance   int64 `db:"from_balance_minor"`
 		Direction     int
 		Late          bool `db:"is_late"`
-		ValueBefore   string
-		ValueAfter    string
+		ValueBefore   whole
+		ValueAfter    whole
 		WasRefundable bool
 		WithheldMinor int64
 	}
@@ -279,9 +275,7 @@ func (j *journal) refunds(ctx context.Context) error {
 		lot := accounting.RefundedLot{
 			AccountID: r.AccountID, PurchaseID: r.PurchaseID, Currency: r.Currency, PaidMinor: r.AmountMinor, TaxMinor: r.TaxMinor, FromBalanceMinor: r.FromBalance,
 			WasRefundable: r.WasRefundable && r.Direction < 0, WithheldMinor: r.WithheldMinor, Reversed: r.Direction > 0, Late: r.Late,
-		}
-		if err := bigInts([]string{r.ValueBefore, r.ValueAfter}, &lot.ValueBefore, &lot.ValueAfter); err != nil {
-			return fmt.Errorf("purchase %s: %w", r.PurchaseID, err)
+			ValueBefore: r.ValueBefore.Int, ValueAfter: r.ValueAfter.Int,
 		}
 		if err := j.post(ctx, accounting.PostRefund(j.night.Date, lot)...); err != nil {
 			return err
@@ -292,20 +286,18 @@ func (j *journal) refunds(ctx context.Context) error {
 
 func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
 	var rows []struct {
-		Currency, Usage, Adjustments, Reallocated string
-		CreditBacks                               string
-		LateItems                                 string
+		Currency                                                string
+		Usage, CreditBacks, Adjustments, Reallocated, LateItems whole
 	}
 	if err := j.tx.Select(ctx, &rows, "books/movements", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		m := accounting.Movement{Currency: r.Currency, Debits: ledger.Debits, CreditBackEntries: ledger.CreditBackEntries, LateEntries: ledger.LateEntries}
-		err := bigInts([]string{r.Usage, r.CreditBacks, r.Adjustments, r.Reallocated, r.LateItems}, &m.Usage, &m.CreditBacks, &m.Adjustments, &m.Reallocated, &m.LateItems)
+		err := j.post(ctx, accounting.PostMovement(j.night.Date, accounting.Movement{
+			Currency: r.Currency, Debits: ledger.Debits, CreditBackEntries: ledger.CreditBackEntries, LateEntries: ledger.LateEntries,
+			Usage: r.Usage.Int, CreditBacks: r.CreditBacks.Int, Adjustments: r.Adjustments.Int, Reallocated: r.Reallocated.Int, LateItems: r.LateItems.Int,
+		})...)
 		if err != nil {
-			return err
-		}
-		if err := j.post(ctx, accounting.PostMovement(j.night.Date, m)...); err != nil {
 			return err
 		}
 	}
@@ -313,13 +305,10 @@ func (j *journal) movements(ctx context.Context, ledger ledgerEntries) error {
 }
 
 func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
-	var m accounting.CreditMovement
-	err := bigInts([]string{ledger.Purchases, ledger.Promotions, ledger.Usage, ledger.CreditBacks, ledger.Refunds, ledger.Adjustments, ledger.LateItems},
-		&m.Purchases, &m.Promotions, &m.Usage, &m.CreditBacks, &m.Refunds, &m.Adjustments, &m.LateItems)
-	if err != nil {
-		return err
-	}
-	return j.post(ctx, accounting.PostCredits(j.night.Date, m)...)
+	return j.post(ctx, accounting.PostCredits(j.night.Date, accounting.CreditMovement{
+		Purchases: ledger.Purchases.Int, Promotions: ledger.Promotions.Int, Usage: ledger.Usage.Int, CreditBacks: ledger.CreditBacks.Int,
+		Refunds: ledger.Refunds.Int, Adjustments: ledger.Adjustments.Int, LateItems: ledger.LateItems.Int,
+	})...)
 }
 
 // stripe books the day of subscriptions, and what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be
@@ -366,22 +355,22 @@ func (j *journal) subscriptions(ctx context.Context, through time.Time) error {
 		return err
 	}
 	var rows []struct {
-		AccountID                              string
-		SubjectID                              string
-		IsPurchase                             bool
-		Earning, Opening                       int64
-		Currency, Opened, Settled, Tax, Earned string
-		GivenBack                              string
+		AccountID                               string
+		SubjectID                               string
+		IsPurchase                              bool
+		Earning, Opening                        int64
+		Currency                                string
+		Opened, Settled, Tax, Earned, GivenBack whole
 	}
 	if err := j.tx.Select(ctx, &rows, "books/recognized", nil); err != nil {
 		return err
 	}
 	for _, r := range rows {
-		m := accounting.RecognizedMove{AccountID: r.AccountID, SubjectID: r.SubjectID, IsPurchase: r.IsPurchase, Currency: r.Currency, Opening: r.Opening, Earning: r.Earning}
-		if err := bigInts([]string{r.Opened, r.Settled, r.Tax, r.Earned, r.GivenBack}, &m.Opened, &m.Settled, &m.Tax, &m.Earned, &m.GivenBack); err != nil {
-			return err
-		}
-		if err := j.post(ctx, accounting.PostRecognized(j.night.Date, m)...); err != nil {
+		err := j.post(ctx, accounting.PostRecognized(j.night.Date, accounting.RecognizedMove{
+			AccountID: r.AccountID, SubjectID: r.SubjectID, IsPurchase: r.IsPurchase, Currency: r.Currency, Opening: r.Opening, Earning: r.Earning,
+			Opened: r.Opened.Int, Settled: r.Settled.Int, Tax: r.Tax.Int, Earned: r.Earned.Int, GivenBack: r.GivenBack.Int,
+		})...)
+		if err != nil {
 			return err
 		}
 	}
@@ -389,16 +378,15 @@ func (j *journal) subscriptions(ctx context.Context, through time.Time) error {
 }
 
 func (j *journal) stripeBefore(ctx context.Context) error {
-	var balances []struct{ Currency, Net string }
+	var balances []struct {
+		Currency string
+		Net      whole
+	}
 	if err := j.tx.Select(ctx, &balances, "books/stripe_before", nil); err != nil {
 		return err
 	}
 	for _, b := range balances {
-		net, err := number(b.Net)
-		if err != nil {
-			return err
-		}
-		if err := j.post(ctx, accounting.PostStripeBeforehand(j.night.Date, b.Currency, net)...); err != nil {
+		if err := j.post(ctx, accounting.PostStripeBeforehand(j.night.Date, b.Currency, b.Net.Int)...); err != nil {
 			return err
 		}
 	}
@@ -407,10 +395,11 @@ func (j *journal) stripeBefore(ctx context.Context) error {
 
 func (j *journal) stripeActivity(ctx context.Context) error {
 	var rows []struct {
-		Category, Source, Currency, Amount, Fee, Presented string
-		PresentedCurrency                                  string
-		AtChargeRate                                       sql.NullString
-		Count                                              int64
+		Category, Source            string
+		Count                       int64
+		Currency, PresentedCurrency string
+		Amount, Fee, Presented      whole
+		AtChargeRate                numbers.Number
 	}
 	if err := j.tx.Select(ctx, &rows, "books/stripe_activity", nil); err != nil {
 		return err
@@ -418,14 +407,10 @@ func (j *journal) stripeActivity(ctx context.Context) error {
 	for _, r := range rows {
 		a := accounting.StripeActivity{
 			Category: r.Category, Source: r.Source, Count: r.Count, Currency: r.Currency, PresentedCurrency: r.PresentedCurrency,
+			Amount: r.Amount.Int, Fee: r.Fee.Int, Presented: r.Presented.Int,
 		}
-		if err := bigInts([]string{r.Amount, r.Fee, r.Presented}, &a.Amount, &a.Fee, &a.Presented); err != nil {
-			return err
-		}
-		if r.AtChargeRate.Valid {
-			if err := bigInts([]string{r.AtChargeRate.String}, &a.AtChargeRate); err != nil {
-				return err
-			}
+		if r.AtChargeRate.Known() {
+			a.AtChargeRate = r.AtChargeRate.Big()
 		}
 		if err := j.post(ctx, accounting.PostStripe(j.night.Date, a)...); err != nil {
 			return err
@@ -502,12 +487,13 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 		return err
 	}
 	var rows []struct {
-		AccountID                                                 string
-		SubjectID                                                 string
-		Currency, Sold, Brought, Payable, Refunded, Changed, Lost string
-		IsSubscription                                            bool
-		RestatedSold, RestatedPayable                             string
-		Posted, Resolved                                          string // JSON
+		AccountID                                       string
+		SubjectID                                       string
+		Currency                                        string
+		Sold, Brought, Payable, Refunded, Changed, Lost whole
+		IsSubscription                                  bool
+		RestatedSold, RestatedPayable                   whole
+		Posted, Resolved                                string // JSON
 	}
 	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
 		"from_date": j.night.DateOf(from), "cleared_since": j.night.Date.AddDays(-clearedFor), "cleared": accounting.EntryClearing, "kinds": accounting.PaymentBreaks(),
@@ -516,17 +502,16 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 		return err
 	}
 	for _, r := range rows {
-		b := accounting.PaymentBooks{AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency, IsSubscription: r.IsSubscription}
-		before, restated := accounting.PaymentClearing{}, accounting.Restated{}
-		err := errors.Join(
-			bigInts([]string{r.Sold, r.Brought, r.Payable, r.Refunded, r.Changed, r.Lost}, &b.Sold, &b.Brought, &b.Payable, &b.Refunded, &b.Changed, &b.Lost),
-			bigInts([]string{r.RestatedSold, r.RestatedPayable}, &restated.Sold, &restated.Payable),
-			json.Unmarshal([]byte(r.Resolved), &b.Resolved), json.Unmarshal([]byte(r.Posted), &before))
-		if err != nil {
+		b := accounting.PaymentBooks{
+			AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency, IsSubscription: r.IsSubscription, Sold: r.Sold.Int, Brought: r.Brought.Int,
+			Payable: r.Payable.Int, Refunded: r.Refunded.Int, Changed: r.Changed.Int, Lost: r.Lost.Int,
+		}
+		before := accounting.PaymentClearing{}
+		if err := errors.Join(json.Unmarshal([]byte(r.Resolved), &b.Resolved), json.Unmarshal([]byte(r.Posted), &before)); err != nil {
 			return fmt.Errorf("payment of %s: %w", r.SubjectID, err)
 		}
-		if restated.Sold.Sign() != 0 || restated.Payable.Sign() != 0 {
-			b.Restated = &restated
+		if r.RestatedSold.Sign() != 0 || r.RestatedPayable.Sign() != 0 {
+			b.Restated = &accounting.Restated{Sold: r.RestatedSold.Int, Payable: r.RestatedPayable.Int}
 		}
 		if err := j.post(ctx, accounting.PostPaymentClearing(j.night.Date, b, before)...); err != nil {
 			return err

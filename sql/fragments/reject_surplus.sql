@@ -3,4 +3,4 @@ kept AS (
     INSERT INTO reconciler.rejects (account_id, business_date, cause, relation, row_id, field, value, problem)
     SELECT account_id, @date::date, 'duplicate', @relation::text, id, 'id', id, 'is not unique: ' || rows || ' rows' FROM twice
 )
-SELECT count(*) AS ids, coalesce(sum(rows - 1), 0)::text AS surplus FROM twice
+SELECT count(*) AS ids, coalesce(sum(rows - 1), 0) AS surplus FROM twice

@@ -1,6 +1,6 @@
 -- Lots that a refund took out or brought back tonight, with what is withheld of the money: in the currency that the lot was booked in, where the
 -- purchase's was corrected since.
-SELECT x.account_id, x.purchase_id, x.currency, x.amount_minor, x.direction, x.is_late, x.value_before::text AS value_before, x.value_after::text AS value_after,
+SELECT x.account_id, x.purchase_id, x.currency, x.amount_minor, x.direction, x.is_late, x.value_before, x.value_after,
        coalesce(s.is_before, false) AND NOT coalesce(s.is_after, false) AS was_refundable,
        CASE WHEN n.currency IS NULL OR n.currency = x.currency OR n.amount_minor <= 0 THEN w.minor
             ELSE div(2 * w.minor * b.amount_minor + n.amount_minor, 2 * n.amount_minor) END::bigint AS withheld_minor,

@@ -131,9 +131,9 @@ WITH resolved_since AS MATERIALIZED (
     UNION ALL
     SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0, false, 0, 0 FROM posted p
 )
-SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold)::text AS sold, sum(brought)::text AS brought, sum(payable)::text AS payable, sum(refunded)::text AS refunded,
-       sum(changed)::text AS changed, coalesce(sum(lost), 0)::text AS lost, bool_or(is_subscription) AS is_subscription,
-       sum(restated_sold)::text AS restated_sold, sum(restated_payable)::text AS restated_payable,
+SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold) AS sold, sum(brought) AS brought, sum(payable) AS payable, sum(refunded) AS refunded,
+       sum(changed) AS changed, coalesce(sum(lost), 0) AS lost, bool_or(is_subscription) AS is_subscription,
+       sum(restated_sold) AS restated_sold, sum(restated_payable) AS restated_payable,
        coalesce((SELECT jsonb_object_agg(p.role, p.minor) FROM posted p WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
        coalesce((SELECT jsonb_agg(jsonb_build_object('Kind', r.kind, 'Resolution', r.resolution, 'Minor', r.minor) ORDER BY r.kind, r.break_id COLLATE "C") FROM resolved r
                  WHERE (r.account_id, r.subject_id) IS NOT DISTINCT FROM (part.account_id, part.subject_id) AND coalesce(r.currency, part.currency) = part.currency), '[]')::text AS resolved

@@ -2,7 +2,7 @@
 -- customer's balance moved. The booking of a purchase is an entry of its own.
 SELECT CASE WHEN m.is_single THEN m.account_id ELSE '' END AS account_id, CASE WHEN m.is_single THEN m.subject_id ELSE '' END AS subject_id, m.currency,
        bool_and(m.is_purchase) AS is_purchase, count(*) FILTER (WHERE m.earned <> 0) AS earning, count(*) FILTER (WHERE m.opened <> 0) AS opening,
-       sum(m.opened)::text AS opened, sum(m.settled)::text AS settled, sum(m.tax)::text AS tax, sum(m.earned)::text AS earned, sum(m.given_back)::text AS given_back
+       sum(m.opened) AS opened, sum(m.settled) AS settled, sum(m.tax) AS tax, sum(m.earned) AS earned, sum(m.given_back) AS given_back
 FROM (SELECT x.*, x.settled <> 0 OR x.tax <> 0 OR x.given_back <> 0 AS is_single
       FROM (SELECT n.account_id, n.subject_id, n.currency, n.is_purchase, n.opened_minor - coalesce(w.opened_minor, 0) AS opened,
                    n.settled_minor - coalesce(w.settled_minor, CASE WHEN n.is_purchase THEN n.settled_minor ELSE 0 END) AS settled,

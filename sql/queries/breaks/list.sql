@@ -1,7 +1,7 @@
 -- Breaks as they are now, oldest first. Age counts from the first night to @today.
 SELECT b.break_id, b.kind, b.severity, coalesce(b.closed_as, 'open') AS status, b.account_id, b.subject_type, b.subject_id, b.field, b.opened_on, b.closed_on,
        coalesce(b.closed_on, @today::date) - b.opened_on AS age_days,
-       l.ours, l.theirs, l.variance::text AS variance, l.unit, l.detail,
+       l.ours, l.theirs, l.variance, l.unit, l.detail,
        coalesce(w.owner, '') AS owner, CASE WHEN b.closed_on IS NULL THEN coalesce(w.state, 'open') ELSE '' END AS work_state, w.due_on, w.notes
 FROM reconciler.breaks b
 CROSS JOIN LATERAL (SELECT e.ours, e.theirs, e.variance, e.unit, e.detail FROM reconciler.break_events e

@@ -11,4 +11,4 @@ SELECT @date::date, @job::text, control, check_name, unit, scanned, matched, awa
 ON CONFLICT (business_date, check_name, unit) DO UPDATE
 SET control = excluded.control, scanned = excluded.scanned, matched = excluded.matched, awaiting = excluded.awaiting, breaks = excluded.breaks
 WHERE c.job = excluded.job
-RETURNING check_name, unit, difference::text AS difference
+RETURNING check_name, unit, difference

@@ -11,7 +11,7 @@ WITH page AS MATERIALIZED (
     LIMIT @most::int
 )
 SELECT b.break_id, b.kind, b.severity, b.account_id, b.subject_type, b.subject_id, b.opened_on, @today::date - b.opened_on AS age_days,
-       l.variance::text AS variance, l.unit, coalesce(b.owner, '') AS owner, coalesce(b.state, 'open') AS work_state, b.due_on, b.notes
+       l.variance, l.unit, coalesce(b.owner, '') AS owner, coalesce(b.state, 'open') AS work_state, b.due_on, b.notes
 FROM page b
 CROSS JOIN LATERAL (SELECT e.variance, e.unit FROM reconciler.break_events e
                     WHERE e.account_id = b.account_id AND e.break_id = b.break_id

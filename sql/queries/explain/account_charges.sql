@@ -14,8 +14,8 @@ WITH linked AS MATERIALIZED (
           JOIN reconciler.stripe_charges c ON c.customer_id = l.customer_id AND c.customer_id <> '' AND (c.email <> '' OR c.metadata <> '{}')) x
     WHERE x.id NOT IN (SELECT l.id FROM linked l)
 )
-SELECT c.id, f.purchase_id, c.created_at, c.method, c.currency, (CASE WHEN c.captured THEN c.captured_minor ELSE c.amount_minor END)::text AS amount,
-    CASE WHEN c.status = 'succeeded' AND c.captured THEN r.refunded END::text AS refunded,
+SELECT c.id, f.purchase_id, c.created_at, c.method, c.currency, CASE WHEN c.captured THEN c.captured_minor ELSE c.amount_minor END AS amount,
+    CASE WHEN c.status = 'succeeded' AND c.captured THEN r.refunded END AS refunded,
        CASE WHEN c.status = 'failed' THEN 'failed: nothing was taken'
             WHEN c.status <> 'succeeded' THEN 'is ' || c.status || ': nothing was taken yet'
             WHEN NOT c.captured THEN 'only reserved: nothing was taken yet'

@@ -4,8 +4,8 @@ WITH account AS (
     FROM (SELECT coalesce(-sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.credits < 0), 0) AS net
           FROM {{ entries }} e WHERE e.account_id = @account_id::text AND e.effective_at < @as_of::timestamptz) n
 )
-SELECT l.lot_kind AS kind, l.lot_id AS id, l.granted_at, l.credits_closing::text AS credits, (-l.refunded_closing)::text AS refunded, l.used_closing::text AS used,
-       (CASE WHEN l.refunded_closing < 0 THEN l.credits_closing + l.refunded_closing ELSE l.credits_closing - l.used_closing END)::text AS remaining
+SELECT l.lot_kind AS kind, l.lot_id AS id, l.granted_at, l.credits_closing AS credits, -l.refunded_closing AS refunded, l.used_closing AS used,
+       CASE WHEN l.refunded_closing < 0 THEN l.credits_closing + l.refunded_closing ELSE l.credits_closing - l.used_closing END AS remaining
 FROM {{ lot_use }} l
 WHERE l.granted_at IS NOT NULL
 ORDER BY l.granted_at DESC, l.lot_id COLLATE "C"

@@ -10,7 +10,7 @@ WITH a AS MATERIALIZED (
     FROM a
     CROSS JOIN LATERAL (SELECT e.account_id, sum(e.credits) AS credits FROM {{ entries }} e WHERE e.account_id = a.id GROUP BY e.account_id) e
 )
-SELECT a.id, a.email, a.status, a.created_at, coalesce(b.credits, 0)::text AS credits
+SELECT a.id, a.email, a.status, a.created_at, coalesce(b.credits, 0) AS credits
 FROM a
 LEFT JOIN balance b ON b.account_id = a.id
 ORDER BY a.created_at, a.id COLLATE "C"

@@ -1,6 +1,6 @@
 -- Who paid charges: what Stripe says, and the accounts that the platform knows by the charge's purchase, by another payment or subscription of the
 -- same customer of Stripe's, or by the e-mail address.
-SELECT c.id, c.created_at, c.method, c.amount_minor::text AS amount, c.currency, c.email, c.payment_intent_id, c.invoice_id, c.customer_id,
+SELECT c.id, c.created_at, c.method, c.amount_minor AS amount, c.currency, c.email, c.payment_intent_id, c.invoice_id, c.customer_id,
        coalesce((SELECT string_agg(m.key || ' ' || m.value, ', ' ORDER BY m.key) FROM jsonb_each_text(c.metadata) m), '') AS metadata,
        coalesce(string_agg(a.id, ', ' ORDER BY a.id), '') AS accounts, coalesce(string_agg(a.email, ', ' ORDER BY a.id), '') AS account_emails
 FROM reconciler.stripe_charges c

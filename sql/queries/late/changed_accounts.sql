@@ -11,7 +11,7 @@ WITH noted AS MATERIALIZED (
     LEFT JOIN reconciler.account_entries t ON t.business_date = @date::date AND t.account_id = a.account_id
     WHERE (a.entries, a.credits, a.id_hash) IS DISTINCT FROM (coalesce(t.entries, 0), coalesce(t.credits, 0), coalesce(t.id_hash, 0))
 )
-SELECT c.account_id, c.gained, c.gained_hash, e.id, hashtextextended(e.id, 0) AS hash, e.at, e.credits::text AS credits
+SELECT c.account_id, c.gained, c.gained_hash, e.id, hashtextextended(e.id, 0) AS hash, e.at, e.credits
 FROM changed c
 JOIN {{ stamped_entries }} e ON e.account_id = c.account_id AND e.at >= @begins::timestamptz AND e.at < @ends::timestamptz
 ORDER BY c.account_id COLLATE "C", e.id COLLATE "C"

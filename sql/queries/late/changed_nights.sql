@@ -14,7 +14,7 @@ WITH n AS MATERIALIZED (
     SELECT n.business_date, n.relation, count(*) AS rows, sum(p.credits) AS amount
     FROM n JOIN {{ valid_purchases }} p ON p.status = 'completed' AND p.completed_at >= n.begins AND p.completed_at < n.ends WHERE n.relation = 'purchases' GROUP BY 1, 2
 )
-SELECT n.business_date, n.relation, n.begins, n.ends, coalesce(now.rows, 0) - n.rows AS gained, (coalesce(now.amount, 0) - n.amount)::text AS gained_amount
+SELECT n.business_date, n.relation, n.begins, n.ends, coalesce(now.rows, 0) - n.rows AS gained, coalesce(now.amount, 0) - n.amount AS gained_amount
 FROM n
 LEFT JOIN (SELECT * FROM entries UNION ALL SELECT * FROM jobs UNION ALL SELECT * FROM purchases) now ON now.business_date = n.business_date AND now.relation = n.relation
 WHERE (coalesce(now.rows, 0), coalesce(now.amount, 0)) IS DISTINCT FROM (n.rows, n.amount)

@@ -1,5 +1,5 @@
 -- What there is now of a relation in a night, as the night's totals have it.
-SELECT x.rows, x.amount::text AS amount
+SELECT x.rows, x.amount
 FROM (SELECT 'jobs' AS relation, count(*) AS rows, coalesce(sum(j.credit_cost), 0) AS amount
       FROM {{ valid_jobs }} j WHERE j.finished_at >= @begins::timestamptz AND j.finished_at < @ends::timestamptz
       UNION ALL

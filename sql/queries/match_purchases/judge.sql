@@ -92,7 +92,7 @@ WITH subject AS MATERIALIZED (
     WHERE fault IS NOT NULL
 )
 SELECT CASE WHEN fault IS NOT NULL THEN 'breaks' WHEN rejected THEN 'awaiting' ELSE 'matched' END AS outcome,
-       sum(purchases)::text AS jobs, sum(night_credits)::text AS cost, sum(night_grants)::text AS debits, sum(carried)::text AS carried
+       sum(purchases) AS jobs, sum(night_credits) AS cost, sum(night_grants) AS debits, sum(carried) AS carried
 FROM verdict
 GROUP BY 1
 ORDER BY 1

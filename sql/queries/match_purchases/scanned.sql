@@ -6,8 +6,8 @@ WITH also AS MATERIALIZED (
     SELECT b.account_id FROM reconciler.breaks b
     WHERE b.job = @job::text AND b.kind = 'negative_balance' AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)
 )
-SELECT p.purchases::text AS purchases, p.credits::text AS credits, e.granted::text AS granted, c.again::text AS again,
-       (m.accounts + (SELECT count(*) FROM also) - counted.accounts)::text AS accounts
+SELECT p.purchases, p.credits, e.granted, c.again,
+       m.accounts + (SELECT count(*) FROM also) - counted.accounts AS accounts
 FROM (SELECT count(*) AS purchases, coalesce(sum(credits), 0) AS credits
       FROM {{ valid_purchases }} p
       WHERE status = 'completed' AND completed_at >= @begin::timestamptz AND completed_at < @end::timestamptz) p,

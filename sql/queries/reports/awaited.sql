@@ -5,7 +5,7 @@ WITH ranked AS (
     FROM reconciler.stripe_checks c
     WHERE c.business_date = @date::date AND c.outcome = 'awaiting'
 )
-SELECT t.check_name, r.objects, r.subject_id, r.account_id, r.since, r.amount_minor::text AS amount, r.currency AS unit, r.detail
+SELECT t.check_name, r.objects, r.subject_id, r.account_id, r.since, r.amount_minor AS amount, r.currency AS unit, r.detail
 FROM ranked r
 JOIN reconciler.control_totals t ON t.business_date = r.business_date AND t.job = r.job AND t.control = r.control AND t.unit = 'objects'
 WHERE r.place = 1 OR r.control = 'refunds_stood' AND r.place <= 15

@@ -1,5 +1,5 @@
 -- What was sold in the night, and what Stripe charged in it, each counted by itself.
-SELECT x.currency, sum(x.sold) AS purchases, sum(x.sold_minor)::text AS purchases_minor, sum(x.charged) AS charges, sum(x.charged_minor)::text AS charges_minor
+SELECT x.currency, sum(x.sold) AS purchases, sum(x.sold_minor) AS purchases_minor, sum(x.charged) AS charges, sum(x.charged_minor) AS charges_minor
 FROM (SELECT b.currency, count(*) AS sold, sum(b.amount_minor) AS sold_minor, 0 AS charged, 0 AS charged_minor
       FROM reconciler.booked_purchases b
       WHERE b.booked_at >= @begin::timestamptz AND b.booked_at < @as_of::timestamptz AND b.amount_minor <> 0
