@@ -88,18 +88,6 @@ func (t trial) run(before string) error {
 	return rows.Err()
 }
 
-// plain is a database as distributed ones are, with nothing distributed.
-func plain(t *testing.T) *testdb.DB {
-	t.Helper()
-	db := testdb.NewEmpty(t)
-	db.MustExec(sql.Platform)
-	db.GrantSource(sql.DefaultSourceSchema)
-	if _, err := sql.Migrate(t.Context(), db.As(sql.OwnerRole).DB); err != nil {
-		t.Fatal(err)
-	}
-	return db
-}
-
 func distributed(t *testing.T) *testdb.DB {
 	t.Helper()
 	db := testdb.New(t)
@@ -113,7 +101,7 @@ func distributed(t *testing.T) *testdb.DB {
 // ids that are there twice are not sent there: a night with such ids is refused.
 func TestStatementsRunDistributed(t *testing.T) {
 	nodes, one := map[string]*sqlx.DB{}, map[string]*sqlx.DB{}
-	for db, as := range map[*testdb.DB]map[string]*sqlx.DB{distributed(t): nodes, plain(t): one} {
+	for db, as := range map[*testdb.DB]map[string]*sqlx.DB{distributed(t): nodes, testdb.NewOnOneServer(t): one} {
 		as[sql.AppRole], as[sql.ApproverRole] = db.As(sql.AppRole), db.As(sql.ApproverRole)
 	}
 	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)

@@ -128,7 +128,7 @@ func TestRefundableIsWhatTheCoreSays(t *testing.T) {
 
 // Amounts are whole numbers of any size: a statement that answers in floating point loses digits beyond 2^53, as sign() of a bigint does.
 func TestNoStatementAnswersInFloatingPoint(t *testing.T) {
-	db := plain(t)
+	db := testdb.NewOnOneServer(t)
 	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
 	if err != nil {
 		t.Fatal(err)

@@ -74,14 +74,14 @@ func TestMigrateMakesTheSchema(t *testing.T) {
 	if _, err := sql.Migrate(t.Context(), db.DB.DB); err != nil {
 		t.Fatal(err)
 	}
-	if shape(t, db) != shape(t, plain(t)) {
+	if shape(t, db) != shape(t, testdb.NewOnOneServer(t)) {
 		t.Error("the schema differs from that of the documented roles")
 	}
 }
 
 func TestConcurrentMigrationsApplyEachOnce(t *testing.T) {
 	db := testdb.NewUnmigrated(t)
-	reference := plain(t)
+	reference := testdb.NewOnOneServer(t)
 	const starts = 6
 	applied, failures := make([]int, starts), make([]error, starts)
 	var all sync.WaitGroup
@@ -135,7 +135,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 
 // A database may stand at any earlier version, with data.
 func TestUpgradeFromEveryVersion(t *testing.T) {
-	current := plain(t)
+	current := testdb.NewOnOneServer(t)
 	want, versions := shape(t, current), recordedVersions(t, current)
 	for i, from := range versions[:len(versions)-1] {
 		t.Run(fmt.Sprint("from ", from), func(t *testing.T) {

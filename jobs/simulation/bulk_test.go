@@ -39,7 +39,7 @@ func TestBulkNight(t *testing.T) {
 			reconcile.DuplicateDebit:       "SELECT count(*) FROM (SELECT FROM platform.credit_entries WHERE kind = 'usage' GROUP BY job_id HAVING count(*) > 1) d",
 		} {
 			var n int64
-			if err := db.Get(&n, query); err != nil {
+			if err := db.Get(&n, db.Gathered(query)); err != nil {
 				t.Fatal(err)
 			}
 			if n != faults[kind] || n == 0 {

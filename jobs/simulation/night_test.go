@@ -84,10 +84,10 @@ func proveCreditBacks(t *testing.T, s *simulation.Simulation, db *testdb.DB) {
 	for _, e := range s.Expected() {
 		faulty[e.SubjectID] = true
 	}
-	rows, err := db.Query(`SELECT j.id, j.failure_code, coalesce(sum(-e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')), 0),
+	rows, err := db.Query(db.Gathered(`SELECT j.id, j.failure_code, coalesce(sum(-e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')), 0),
 			coalesce(sum(e.credits) FILTER (WHERE e.kind = 'credit_back'), 0)
 		FROM platform.jobs j LEFT JOIN platform.credit_entries e ON e.job_id = j.id
-		WHERE j.status IN ('failed', 'interrupted') AND j.finished_at >= $1 GROUP BY j.id, j.failure_code`, s.Nights()[0].Begin)
+		WHERE j.status IN ('failed', 'interrupted') AND j.finished_at >= $1 GROUP BY j.id, j.failure_code`), s.Nights()[0].Begin)
 	if err != nil {
 		t.Fatal(err)
 	}

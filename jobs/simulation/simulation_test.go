@@ -124,7 +124,7 @@ func TestSoundBusiness(t *testing.T) {
 					+ (SELECT count(*) FROM platform.refund_requests WHERE greatest(requested_at, decided_at) >= '%[1]s')`, s.Clock().Format(time.RFC3339)),
 			} {
 				var n int
-				if err := db.Get(&n, query); err != nil {
+				if err := db.Get(&n, db.Gathered(query)); err != nil {
 					t.Fatal(err)
 				}
 				if n != 0 {

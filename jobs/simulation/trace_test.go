@@ -137,7 +137,7 @@ func TestReplay(t *testing.T) {
 	}
 	count := func(query string) (n int) {
 		t.Helper()
-		if err := db.Get(&n, query); err != nil {
+		if err := db.Get(&n, db.Gathered(query)); err != nil {
 			t.Fatal(err)
 		}
 		return n

@@ -22,10 +22,7 @@ func TestMain(m *testing.M) { os.Exit(testdb.Run(m)) }
 // Every statement must fit the migrated schema, and the rights of whoever runs it: PREPARE parses it and resolves every name and type, but
 // only its execution asks for rights, and EXPLAIN as its beginning.
 func TestEveryStatementPrepares(t *testing.T) {
-	db := testdb.New(t)
-	if db.Distributed() {
-		t.Skip("Citus explains no statement with parameters that writes what it selects; TestStatementsRunDistributed runs them all")
-	}
+	db := testdb.NewOnOneServer(t) // Citus explains no statement with parameters that writes what it selects; TestStatementsRunDistributed runs them all
 	worker, approver := db.As(sql.AppRole), db.As(sql.ApproverRole)
 	var all []string
 	for _, relation := range sql.SourceRelations {
@@ -102,10 +99,7 @@ func runsAs(t *testing.T, role *sqlx.DB, statement sql.Statement) {
 // TestNoRowIsLookedUpByTheTimesThatAreSane: of tables that were never analyzed a planner expects few rows between any two times. It read the
 // index of all times for every single entry that it looked up by its job: a hundred times the work, and more with every row.
 func TestNoRowIsLookedUpByTheTimesThatAreSane(t *testing.T) {
-	db := testdb.New(t)
-	if db.Distributed() {
-		t.Skip("a node plans its own part, and Citus shows no plan of a statement with parameters")
-	}
+	db := testdb.NewOnOneServer(t) // of a cluster each node plans its own part, and Citus shows no plan of a statement with parameters
 	db.MustExec(`INSERT INTO platform.jobs SELECT 'job_' || n, 'acc', 'image', 'model', 'failed', '', 1, d, d
 		FROM generate_series(1, 20000) n CROSS JOIN LATERAL (SELECT timestamptz '2026-03-02Z' + n * interval '1 s' AS d) d`)
 	db.MustExec(`INSERT INTO platform.credit_entries SELECT 'ent_' || id, account_id, 'usage', -1, NULL, id, id, '', created_at FROM platform.jobs`)

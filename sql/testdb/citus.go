@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"sync"
 	"time"
 
@@ -22,8 +23,26 @@ const CitusVariable = "RECONCILER_TEST_CITUS_URL"
 // testShards is how many parts a distributed table has: few, as making them is most of what a database costs.
 const testShards = "4"
 
-// Distributed says whether tests are given databases on the nodes of a Citus cluster.
-func (db *DB) Distributed() bool { return shared.cluster != nil }
+// Distributed says whether the database is on the nodes of a Citus cluster.
+func (db *DB) Distributed() bool { return db.distributed }
+
+var tableUse = regexp.MustCompile(`\b(platform|reconciler)\.([a-z_]+)(\s+(?:AS )?[a-z_]+\b)?`)
+
+// Gathered has a query look at all rows of each table together, wherever they are: one that a test holds a night against, with joins that
+// Citus does not take from nodes. On one server it is the query as it was.
+func (db *DB) Gathered(query string) string {
+	if !db.distributed {
+		return query
+	}
+	return tableUse.ReplaceAllStringFunc(query, func(use string) string {
+		parts := tableUse.FindStringSubmatch(use)
+		table, alias := parts[1]+"."+parts[2], parts[3]
+		if alias == "" {
+			alias = " " + parts[2]
+		}
+		return "(SELECT * FROM " + table + " OFFSET 0)" + alias
+	})
+}
 
 // cluster is the nodes that databases are made on, the coordinator first.
 type cluster struct {
@@ -168,6 +187,9 @@ func (c *cluster) template(ctx context.Context, kind, content string, prepare fu
 			return "", err
 		}
 	}
+	if err := c.onAll(ctx, rolesEverywhere); err != nil {
+		return "", err
+	}
 	if err := c.join(ctx, name); err != nil {
 		return "", err
 	}
@@ -176,6 +198,19 @@ func (c *cluster) template(ctx context.Context, kind, content string, prepare fu
 	}
 	return name, c.leave(ctx, name)
 }
+
+// rolesEverywhere makes the roles on a node before roles.sql does: where the coordinator has them from a database without the extension, the other
+// nodes don't.
+const rolesEverywhere = `DO $$
+DECLARE role text;
+BEGIN
+	FOREACH role IN ARRAY ARRAY['reconciler_owner', 'reconciler_app', 'reconciler_readonly', 'reconciler_approver'] LOOP
+		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+			EXECUTE format('CREATE ROLE %I LOGIN', role);
+		END IF;
+	END LOOP;
+END
+$$`
 
 // leave has nobody connected to a database that others are cloned from: Citus keeps a session in each of its own.
 func (c *cluster) leave(ctx context.Context, database string) error {
@@ -195,10 +230,17 @@ func (s *server) clusterTemplate(ctx context.Context, wanted state) (clone strin
 	}
 	name, err := s.cluster.template(ctx, string(wanted), made+testShards, func(database string) error {
 		urlOf := func(role string) string { return s.address(role, database) }
-		if err := s.bring(ctx, wanted, urlOf); err != nil || wanted != equipped {
+		if err := s.bring(ctx, wanted, urlOf); err != nil {
 			return err
 		}
-		return distributePlatform(ctx, urlOf)
+		switch wanted {
+		case migrated:
+			return distribute(ctx, urlOf)
+		case equipped:
+			return distributePlatform(ctx, urlOf)
+		default:
+			return nil
+		}
 	})
 	if err != nil {
 		return "", fmt.Errorf("make the template on the cluster: %w", err)

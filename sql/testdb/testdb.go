@@ -57,9 +57,10 @@ type DB struct {
 	URL string
 	// DB is the administrator's pool: the platform's hand, and everybody's that a test needs beyond the worker's.
 	*sqlx.DB
-	name  string
-	urlOf func(role string) string
-	test  testing.TB
+	name        string
+	urlOf       func(role string) string
+	test        testing.TB
+	distributed bool
 }
 
 // Administrator is who made the database, as a role for URLOf and As.
@@ -118,6 +119,12 @@ func New(t testing.TB) *DB {
 	return shared.database(t, migrated)
 }
 
+// NewOnOneServer is New with nothing distributed, also on a cluster: for tests of how one server plans, locks or is laid out.
+func NewOnOneServer(t testing.TB) *DB {
+	t.Helper()
+	return shared.database(t, undistributed)
+}
+
 // NewEmpty returns a fresh database with nothing in it, for tests of how one is set up; its URL is the administrator's. It is dropped when
 // the test ends.
 func NewEmpty(t testing.TB) *DB {
@@ -143,7 +150,7 @@ func (db *DB) Clone(t testing.TB) *DB {
 	if err != nil {
 		t.Fatal("testdb:", err)
 	}
-	copied.test = t
+	copied.test, copied.distributed = t, db.distributed
 	t.Cleanup(copied.Drop)
 	return copied
 }
@@ -184,14 +191,10 @@ func (s *server) migrated(ctx context.Context, urlOf func(role string) string) e
 	if err := s.equip(ctx, urlOf); err != nil {
 		return err
 	}
-	err := once(urlOf(reconcilersql.OwnerRole), func(db *sql.DB) error {
+	return once(urlOf(reconcilersql.OwnerRole), func(db *sql.DB) error {
 		_, err := reconcilersql.Migrate(ctx, db)
 		return err
 	})
-	if err != nil || s.cluster == nil {
-		return err
-	}
-	return distribute(ctx, urlOf)
 }
 
 // equip does what an administrator does before the first migration.
@@ -255,6 +258,8 @@ const (
 	empty    state = "empty"
 	equipped state = "equipped" // with the platform's tables and the roles
 	migrated state = "migrated"
+	// undistributed is migrated, on one server also where that has a cluster.
+	undistributed state = "undistributed"
 )
 
 func (s *server) database(t testing.TB, wanted state) *DB {
@@ -283,14 +288,14 @@ func (s *server) database(t testing.TB, wanted state) *DB {
 			t.Fatal("testdb:", err)
 		}
 	}
-	db.test = t
+	db.test, db.distributed = t, s.cluster != nil && wanted != undistributed
 	return db
 }
 
 // bring sets an empty database up.
 func (s *server) bring(ctx context.Context, wanted state, urlOf func(role string) string) error {
 	switch wanted {
-	case migrated:
+	case migrated, undistributed:
 		return s.prepare(ctx, urlOf)
 	case equipped:
 		return s.equip(ctx, urlOf)
@@ -431,7 +436,7 @@ func (s *server) template(ctx context.Context, wanted state) (clone string, err 
 	if s.cluster != nil {
 		return s.clusterTemplate(ctx, wanted)
 	}
-	if wanted != migrated {
+	if wanted != migrated && wanted != undistributed {
 		return "", nil
 	}
 	if s.private == nil || s.clone != "" {

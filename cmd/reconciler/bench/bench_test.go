@@ -25,7 +25,7 @@ func TestTrapsAreLaid(t *testing.T) {
 	}
 	for _, trap := range Traps() {
 		t.Run(trap.Name, func(t *testing.T) {
-			db := testdb.New(t)
+			db := testdb.NewOnOneServer(t)
 			if err := simulation.FillAccounts(context.Background(), db.DB.DB, 2000, benchNight.Begin.AddDate(-2, 0, 0)); err != nil {
 				t.Fatal(err)
 			}
