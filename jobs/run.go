@@ -36,18 +36,19 @@ func (w *Worker) steps(o runOptions) []step {
 	alone := func(run func(ctx context.Context, n *night.Night) (night.Counts, error)) func(context.Context, *night.Night, *source.Reading) (night.Counts, error) {
 		return func(ctx context.Context, n *night.Night, _ *source.Reading) (night.Counts, error) { return run(ctx, n) }
 	}
+	stripe := &match.Stripe{Source: w.Stripe}
 	return []step{
-		{"sync-stripe", alone(func(ctx context.Context, n *night.Night) (night.Counts, error) { return match.Sync(ctx, n, w.Stripe) })},
+		{"sync-stripe", alone(stripe.Sync)},
 		{"match-jobs", match.Jobs},
 		{"credit-backs", decide.CreditBacks},
-		{"match-purchases", alone(match.Purchases)},
+		{"match-purchases", alone(stripe.Purchases)},
 		{"refund-windows", alone(decide.RefundWindows)},
 		{"refund-requests", alone(decide.RefundRequests)},
 		{"refunds", alone(func(ctx context.Context, n *night.Night) (night.Counts, error) {
 			return refunds.Run(ctx, n, w.RefundDesk())
 		})},
-		{"disputes", alone(match.Disputes)},
-		{"subscriptions", alone(match.Subscriptions)},
+		{"disputes", alone(stripe.Disputes)},
+		{"subscriptions", alone(stripe.Subscriptions)},
 		{"reports", func(ctx context.Context, n *night.Night, read *source.Reading) (night.Counts, error) {
 			return w.report(ctx, n, read, o)
 		}},

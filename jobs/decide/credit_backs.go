@@ -22,18 +22,14 @@ func CreditBacks(ctx context.Context, n *night.Night, read *source.Reading) (cou
 	if _, err := read.Count(ctx, n); err != nil {
 		return nil, err
 	}
-	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		return findFailedJobs(ctx, n, tx, job)
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = n.Store.InTx(ctx, PostingTx, func(ctx context.Context, tx *postgres.Tx) error {
+	find := func(ctx context.Context, tx *postgres.Tx) error { return findFailedJobs(ctx, n, tx, job) }
+	post := func(ctx context.Context, tx *postgres.Tx) error {
 		if counts, err = postCreditBacks(ctx, n, tx, job); err != nil {
 			return err
 		}
 		return n.AuditCreditBacks(ctx, tx)
-	})
+	}
+	err = n.InTxs(ctx, night.TxPart{Options: night.MatchingTx, Do: find}, night.TxPart{Options: PostingTx, Do: post})
 	return counts, err
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // matchCharges reconciles the platform's purchases with Stripe's charges, both ways.
-func matchCharges(ctx context.Context, n *night.Night) (night.Counts, error) {
+func (s *Stripe) matchCharges(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name: "match-charges",
 		scopes: []stripeScope{
@@ -15,5 +15,5 @@ func matchCharges(ctx context.Context, n *night.Night) (night.Counts, error) {
 			{"charges", "stripe_match/charge_candidates", "charge", "stripe_match/judge_charges", goneNever},
 		},
 		scanned: "stripe_match/scanned_charges",
-	}.reconcile(ctx, n)
+	}.reconcile(ctx, n, s)
 }

@@ -16,8 +16,8 @@ import (
 
 // Disputes reconciles refunds, then watches disputes and what they do to purchases and accounts: money that went back both ways has to
 // be looked at together.
-func Disputes(ctx context.Context, n *night.Night) (night.Counts, error) {
-	counts, err := matchRefunds(ctx, n)
+func (s *Stripe) Disputes(ctx context.Context, n *night.Night) (night.Counts, error) {
+	counts, err := s.matchRefunds(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func Disputes(ctx context.Context, n *night.Night) (night.Counts, error) {
 		name:    disputesJob,
 		more:    func(ctx context.Context, tx *postgres.Tx) error { return judgeDisputes(ctx, n, tx) },
 		scanned: "stripe_match/scanned_disputes",
-	}.reconcile(ctx, n)
+	}.reconcile(ctx, n, s)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 
 // Purchases reconciles the night's completed purchases with their grants in the ledger, finds accounts below zero and shows late
 // items; then purchases with Stripe.
-func Purchases(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
+func (s *Stripe) Purchases(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
 	const job = "match-purchases"
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 		counts, err = matchGrants(ctx, n, tx, job)
@@ -21,7 +21,7 @@ func Purchases(ctx context.Context, n *night.Night) (counts night.Counts, err er
 	if err != nil {
 		return nil, err
 	}
-	stripeCounts, err := matchCharges(ctx, n)
+	stripeCounts, err := s.matchCharges(ctx, n)
 	for name, count := range stripeCounts {
 		counts["stripe_"+name] = count
 	}

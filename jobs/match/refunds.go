@@ -13,7 +13,7 @@ import (
 
 // matchRefunds reconciles refunds three ways: the money at Stripe, the credits in the ledger, and what the policy allows. What it has approved
 // has to be paid.
-func matchRefunds(ctx context.Context, n *night.Night) (night.Counts, error) {
+func (s *Stripe) matchRefunds(ctx context.Context, n *night.Night) (night.Counts, error) {
 	unpaid, err := unpaidArgs(n)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func matchRefunds(ctx context.Context, n *night.Night) (night.Counts, error) {
 		scanned: "stripe_match/scanned_refunds",
 		args:    unpaid,
 		facts:   deniedRefunds,
-	}.reconcile(ctx, n)
+	}.reconcile(ctx, n, s)
 }
 
 // deniedRefunds are the refunds that were made against the denial of a request.

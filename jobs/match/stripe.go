@@ -81,29 +81,38 @@ const (
 
 // reconcile runs a stripeJob in one transaction. For a night that Stripe was not looked at for, it takes out what an earlier run of the
 // night had found and leaves the breaks as they are: nothing is clean, and nothing is cleared.
-func (j stripeJob) reconcile(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
-	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = j.run(ctx, n, tx)
-		return err
-	})
+func (j stripeJob) reconcile(ctx context.Context, n *night.Night, s *Stripe) (counts night.Counts, err error) {
+	looked, err := s.lookedAt(ctx, n)
+	switch {
+	case err != nil:
+	case !looked:
+		counts = night.Counts{"skipped": 1}
+		_, err = n.Store.With(j.given()).Exec(ctx, "stripe_match/begin", postgres.Args{"looked": false})
+	default:
+		err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+			counts, err = j.run(ctx, n, tx)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", j.name, err)
 	}
 	return counts, nil
 }
 
-func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
+// given is what its statements may take.
+func (j stripeJob) given() postgres.Args {
 	var scopes []string
 	for _, scope := range j.scopes {
 		scopes = append(scopes, scope.name)
 	}
-	tx = tx.With(stripeArgs(n)).With(j.args).With(postgres.Args{"job": j.name, "scopes": scopes})
-	var looked bool
-	if err := tx.Get(ctx, &looked, "stripe_match/begin", nil); err != nil {
+	return j.args.And(postgres.Args{"job": j.name, "scopes": scopes})
+}
+
+func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
+	tx = tx.With(stripeArgs(n)).With(j.given())
+	if _, err := tx.Exec(ctx, "stripe_match/begin", postgres.Args{"looked": true}); err != nil {
 		return nil, err
-	}
-	if !looked {
-		return night.Counts{"skipped": 1}, nil
 	}
 	for _, scope := range j.scopes {
 		steps := []string{scope.statement}

@@ -22,14 +22,14 @@ const booksJob = "stripe-books"
 
 // reconcileBooks proves Stripe's books in themselves: the night's activity by category, opening to closing per currency and against
 // Stripe's Balance, and each payout against its transactions.
-func reconcileBooks(ctx context.Context, n *night.Night) (night.Counts, error) {
+func (s *Stripe) reconcileBooks(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name:     booksJob,
 		judge:    []string{"stripe_match/activity", "stripe_match/cash", "stripe_match/judge_cash", "stripe_match/judge_transactions"},
 		more:     tieOutPayouts,
 		scanned:  "stripe_match/scanned_books",
 		outcomes: "stripe_match/known_transactions",
-	}.reconcile(ctx, n)
+	}.reconcile(ctx, n, s)
 }
 
 // payoutRow is a payout as of the night, with the sums of its transactions.

@@ -7,7 +7,7 @@ import (
 )
 
 // Subscriptions compares subscription charges, changes and access with clause 4.
-func Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
+func (s *Stripe) Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
 		name: "subscriptions",
 		scopes: []stripeScope{
@@ -19,5 +19,5 @@ func Subscriptions(ctx context.Context, n *night.Night) (night.Counts, error) {
 		},
 		scanned: "stripe_match/scanned_subscriptions",
 		record:  "stripe_match/record_subscriptions",
-	}.reconcile(ctx, n)
+	}.reconcile(ctx, n, s)
 }

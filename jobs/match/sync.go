@@ -16,17 +16,35 @@ type StripeSource interface {
 	Sync(ctx context.Context, o stripefeed.SyncOptions) (stripefeed.Result, error)
 }
 
+// Stripe is what the steps of one night that reconcile with Stripe have in common.
+type Stripe struct {
+	Source StripeSource     // nil without a key
+	look   *stripefeed.Look // asked for once, when the sync is over
+}
+
+// lookedAt says whether Stripe was looked at for the night.
+func (s *Stripe) lookedAt(ctx context.Context, n *night.Night) (bool, error) {
+	if s.look == nil {
+		look, err := stripefeed.LookedAt(ctx, n.Store, n.Date)
+		if err != nil {
+			return false, err
+		}
+		s.look = &look
+	}
+	return s.look.Complete(), nil
+}
+
 // Sync brings the worker's own tables of Stripe's objects up to date, then reconciles Stripe's books in themselves. Without a key,
 // and when the sync fails, the night is noted as one that Stripe was not looked at for.
-func Sync(ctx context.Context, n *night.Night, stripe StripeSource) (night.Counts, error) {
+func (s *Stripe) Sync(ctx context.Context, n *night.Night) (night.Counts, error) {
 	if n.Run.Rehearsal { // what is known of Stripe is what there is to work with
-		return reconcileBooks(ctx, n)
+		return s.reconcileBooks(ctx, n)
 	}
-	if stripe == nil {
+	if s.Source == nil {
 		if err := stripefeed.RecordNoKey(ctx, n.Store, n.Date, n.AsOf()); err != nil {
 			return nil, err
 		}
-		return reconcileBooks(ctx, n)
+		return s.reconcileBooks(ctx, n)
 	}
 	// A residual may be what an earlier sync has missed: of the balance, further back than usual; of a payout, in what it paid out.
 	var residuals struct {
@@ -36,13 +54,13 @@ func Sync(ctx context.Context, n *night.Night, stripe StripeSource) (night.Count
 	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"job": booksJob}); err != nil {
 		return nil, err
 	}
-	result, err := stripe.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals.Balance, Payouts: residuals.Payouts})
+	result, err := s.Source.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals.Balance, Payouts: residuals.Payouts})
 	counts := night.Counts{}
 	for stream, rows := range result.Rows {
 		counts["rows_"+stream] = rows
 	}
 	if err != nil {
-		_, clearErr := reconcileBooks(ctx, n)
+		_, clearErr := s.reconcileBooks(ctx, n)
 		if clearErr != nil {
 			err = fmt.Errorf("%w; %w", err, clearErr)
 		}
@@ -52,7 +70,7 @@ func Sync(ctx context.Context, n *night.Night, stripe StripeSource) (night.Count
 		return counts, err
 	}
 	n.Step("sync-stripe/synced")
-	books, err := reconcileBooks(ctx, n)
+	books, err := s.reconcileBooks(ctx, n)
 	for name, count := range books {
 		counts[name] = count
 	}

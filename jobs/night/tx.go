@@ -1,9 +1,40 @@
 package night
 
-import "github.com/hummingbytes/reconciler/reconcile/postgres"
+import (
+	"context"
+
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+)
 
 // MatchingTx gives the night's big joins room, for their transaction alone.
 var MatchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2"}}
+
+// TxPart is a part of a step.
+type TxPart struct {
+	Options postgres.TxOptions
+	Do      func(ctx context.Context, tx *postgres.Tx) error
+}
+
+// InTxs does parts, each in a transaction of its own; where there are few rows in one, since a transaction would cost more than most of them.
+func (n *Night) InTxs(ctx context.Context, parts ...TxPart) error {
+	if n.Run.Few {
+		each := parts
+		parts = []TxPart{{MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
+			for _, part := range each {
+				if err := part.Do(ctx, tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}}
+	}
+	for _, part := range parts {
+		if err := n.Store.InTx(ctx, part.Options, part.Do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // TxForReading is how the night's readings are done.
 func (n *Night) TxForReading() postgres.TxOptions {

@@ -26,9 +26,12 @@ func (c changedNight) isChanged() bool {
 	return c.Gained != 0 || !c.GainedAmount.IsZero()
 }
 
-// bookLateRows compares reported nights with what they had read. Entries that arrived since are booked in this night, which is still open;
+// bookLateRows compares reported nights with what they had read. Entries that arrived since are booked in this night, where that is still open;
 // jobs and purchases that they gained are read again by it.
 func (n *reader) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
+	if !n.IsOpen() {
+		return nil
+	}
 	n.Reading.LedgerChanged = false
 	var dates []reconcile.Date
 	var withBaseline bool

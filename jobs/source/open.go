@@ -17,6 +17,7 @@ type reader struct {
 	surplus       []surplusRows
 	checkBaseline bool // whether or not it is in tonight's share
 	bookedLate    bool // entries that arrived late
+	seeds         postgres.Args
 }
 
 // Open prepares what every step of the night relies on, whichever of them is run: the policy's versions, the rows that arrived late for nights
@@ -32,45 +33,30 @@ func Open(ctx context.Context, night *night.Night, checkBaseline bool) (*night.N
 }
 
 func (n *reader) open(ctx context.Context) error {
-	isOpen := n.IsOpen()
-	err := n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "reading/clear", nil); err != nil {
-			return err
-		}
-		if err := registerPolicy(ctx, n.Night, tx); err != nil {
-			return err
-		}
-		if !isOpen {
-			if err := n.bookOwnLateRows(ctx, tx); err != nil {
-				return err
-			}
-		}
-		return n.prepareReading(ctx, tx)
-	})
+	// What is read once is read in transactions of their own: what changes in between shows when exceptions are judged.
+	err := n.InTxs(ctx, night.TxPart{Options: night.MatchingTx, Do: n.prepare}, night.TxPart{Options: night.MatchingTx, Do: n.bookLateRows},
+		night.TxPart{Options: n.TxForReading(), Do: n.readJobs}, night.TxPart{Options: n.TxForReading(), Do: n.readLedger},
+		night.TxPart{Options: night.MatchingTx, Do: n.compareJobs}, night.TxPart{Options: night.MatchingTx, Do: n.noteReading})
 	if err != nil {
 		return err
 	}
-	if isOpen { // what arrives late is of other nights than the one that is read
-		if err := n.Store.InTx(ctx, night.MatchingTx, n.bookLateRows); err != nil {
-			return err
-		}
-	}
-	if err := n.read(ctx); err != nil {
-		return err
-	}
-	if n.bookedLate { // what was booked just now counts in this night
-		if err := n.Store.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", nil); err != nil {
-			return err
-		}
-	}
-	n.Step("open/read")
-	if err := n.Store.InTx(ctx, night.MatchingTx, n.compareJobs); err != nil {
-		return err
-	}
-	if err := n.Store.InTx(ctx, night.MatchingTx, n.noteReading); err != nil {
-		return err
-	}
 	return n.analyzeMoves(ctx)
+}
+
+// prepare forgets what an earlier run has read, and finds out what the reading has to know.
+func (n *reader) prepare(ctx context.Context, tx *postgres.Tx) error {
+	if _, err := tx.Exec(ctx, "reading/clear", nil); err != nil {
+		return err
+	}
+	if err := registerPolicy(ctx, n.Night, tx); err != nil {
+		return err
+	}
+	if !n.IsOpen() {
+		if err := n.bookOwnLateRows(ctx, tx); err != nil {
+			return err
+		}
+	}
+	return n.prepareReading(ctx, tx)
 }
 
 // noteReading names the rows that break the contract, keeps totals of the others for later nights, and finds the accounts that they have moved.

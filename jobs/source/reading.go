@@ -47,24 +47,25 @@ type Reading struct {
 	rows            map[string]relationRows
 }
 
-// read reads the night's jobs and ledger once, account by account; all that any step of the night needs of all the rows follows from this.
-// Each is read in a transaction of its own: what changes in between shows when exceptions are judged.
-func (n *reader) read(ctx context.Context) error {
-	seeds, err := newSeeds()
-	if err != nil {
+// readJobs reads the night's jobs once, account by account, as readLedger does its ledger; all that any step of the night needs of all the rows
+// follows from this.
+func (n *reader) readJobs(ctx context.Context, tx *postgres.Tx) (err error) {
+	if n.seeds, err = newSeeds(); err != nil {
 		return err
 	}
-	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.ExecSpread(ctx, "reading/jobs", seeds.And(postgres.Args{"known_failures": n.Reading.known}))
-		return err
-	})
-	if err != nil {
+	_, err = tx.ExecSpread(ctx, "reading/jobs", n.seeds.And(postgres.Args{"known_failures": n.Reading.known}))
+	return err
+}
+
+func (n *reader) readLedger(ctx context.Context, tx *postgres.Tx) error {
+	if _, err := tx.ExecSpread(ctx, "reading/ledger", n.seeds.And(postgres.Args{"some_moved": n.Reading.SomeMoved})); err != nil {
 		return err
 	}
-	return n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		_, err := tx.ExecSpread(ctx, "reading/ledger", seeds.And(postgres.Args{"some_moved": n.Reading.SomeMoved}))
-		return err
-	})
+	n.Step("open/read")
+	if !n.bookedLate {
+		return nil
+	}
+	return tx.Get(ctx, &n.Reading.SomeMoved, "reading/some_moved", nil) // what was booked just now counts in this night
 }
 
 // oddity is a failure code that has not been classified yet, a job that an entry older than the night names, or both.
@@ -80,6 +81,7 @@ type oddity struct {
 // prepareReading finds out what the reading has to know before.
 func (n *reader) prepareReading(ctx context.Context, tx *postgres.Tx) error {
 	codes := map[unknownCode]bool{}
+	n.Reading.named = nil
 	err := postgres.Each(ctx, tx, "reading/oddities", nil, func(o oddity) error {
 		if o.JobID.Valid {
 			n.Reading.named = append(n.Reading.named, comparedJob{AccountID: o.AccountID.String, JobID: &o.JobID.String, Cost: "0", Debits: "0"})
