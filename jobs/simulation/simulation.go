@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -205,9 +206,9 @@ func (s *Simulation) PlayNight(ctx context.Context, db *sql.DB, date reconcile.D
 	return s.analyze(ctx, db)
 }
 
-// analyze keeps the planner informed, as the autovacuum of a platform in use would: after nights 1, 2, 4, 8 ..
+// analyze keeps the planner informed, as the autovacuum of a platform in use would: after nights 1, 4, 16, 64 ..
 func (s *Simulation) analyze(ctx context.Context, db *sql.DB) error {
-	if s.played&(s.played-1) != 0 {
+	if bits.OnesCount(uint(s.played)) != 1 || bits.TrailingZeros(uint(s.played))%2 != 0 {
 		return nil
 	}
 	for _, relation := range writeOrder {

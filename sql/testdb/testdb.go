@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,6 +96,9 @@ func (db *DB) As(role string) *sqlx.DB {
 // Run runs a package's tests and then stops the server: os.Exit(testdb.Run(m)). It is a courtesy that ends the server at once and in
 // order; without it the server ends and its files go right after the process does.
 func Run(m *testing.M) int {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // as the worker does
+	}
 	code := m.Run()
 	if err := shared.close(); err != nil {
 		fmt.Fprintln(os.Stderr, "testdb:", err)
