@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"cmp"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -53,10 +53,17 @@ func flagOf(env string) string { return setting{env: env}.flag() }
 // nearestSetting is the setting whose name takes the fewest changed letters, and how many.
 func nearestSetting(name string) (near string, distance int) {
 	name = strings.ToUpper(name)
-	nearest := slices.MinFunc(settingList, func(a, b setting) int {
-		return cmp.Compare(editDistance(name, a.env), editDistance(name, b.env))
-	})
-	return nearest.env, editDistance(name, nearest.env)
+	distance = math.MaxInt
+	for _, s := range settingList {
+		longer := max(len(name)-len(s.env), len(s.env)-len(name)) // it takes at least as many letters
+		if longer >= distance {
+			continue
+		}
+		if letters := editDistance(name, s.env); letters < distance {
+			near, distance = s.env, letters
+		}
+	}
+	return near, distance
 }
 
 // editDistance is how many letters have to be put in, taken out, changed or swapped with the next one to make b of a.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/pflag"
 )
@@ -89,9 +90,16 @@ func ExplainSettings() string {
 func (s setting) flag() string { return strings.ReplaceAll(strings.ToLower(s.env), "_", "-") }
 
 // IsSetting says whether a flag of that name is a setting.
-func IsSetting(flag string) bool {
-	return slices.ContainsFunc(settingList, func(s setting) bool { return s.flag() == flag })
-}
+func IsSetting(flag string) bool { return settingFlags()[flag] }
+
+// settingFlags are the names of the settings' flags: they are asked for each time that any flag is looked up.
+var settingFlags = sync.OnceValue(func() map[string]bool {
+	flags := map[string]bool{}
+	for _, s := range settingList {
+		flags[s.flag()] = true
+	}
+	return flags
+})
 
 // Settings are the flags as they were given; the environment is read when a command asks.
 type Settings struct {
