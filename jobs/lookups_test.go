@@ -48,7 +48,7 @@ func TestFactsOfCreditBacksAreLookedUpThoughTheirTableIsEmptyYet(t *testing.T) {
 			t.Errorf("%s is read from end to end, for every job: %+v", node.Relation, plan)
 		}
 	}
-	if !slices.ContainsFunc(plan.Hashed(), func(set testdb.PlanNode) bool { return set.Scans("credit_backs") }) {
+	if !slices.ContainsFunc(plan.Hashed(), func(set testdb.PlanNode) bool { return set.Scans("settled") }) {
 		t.Errorf("the jobs that are settled are not looked up in a set that was made once: %+v", plan)
 	}
 }

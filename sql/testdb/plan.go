@@ -13,6 +13,8 @@ type PlanNode struct {
 	Type string `json:"Node Type"`
 	// Relation is the table that a scan reads.
 	Relation string `json:"Relation Name"`
+	// Expression is the common table expression that a scan reads.
+	Expression string `json:"CTE Name"`
 	// Subplan is the name by which expressions refer to this node, as in "SubPlan 1".
 	Subplan   string     `json:"Subplan Name"`
 	IndexCond string     `json:"Index Cond"`
@@ -59,10 +61,10 @@ func (n PlanNode) walk(yield func(PlanNode) bool) bool {
 	return true
 }
 
-// Scans says whether the node or one below it reads a table.
+// Scans says whether the node or one below it reads a table, or a common table expression.
 func (n PlanNode) Scans(table string) bool {
 	for node := range n.Nodes() {
-		if node.Relation == table {
+		if node.Relation == table || node.Expression == table {
 			return true
 		}
 	}

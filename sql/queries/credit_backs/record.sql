@@ -3,15 +3,25 @@
 -- credited_ever is noted where it made the entry's key: what later nights credit must not show in a rerun of this one.
 WITH version AS MATERIALIZED (SELECT * FROM reconciler.policy_versions v WHERE v.policy = @policy::text),
 failure AS MATERIALIZED (SELECT * FROM reconciler.failure_classes f WHERE f.policy = @policy::text),
+settled AS MATERIALIZED (
+    SELECT c.account_id, c.job_id FROM reconciler.credit_backs c WHERE c.business_date = @date::date AND c.decision = 'credited'
+),
 decided AS MATERIALIZED (SELECT j.account_id, j.id FROM {{ jobs_decided }} j),
-elsewhere AS MATERIALIZED (
-    -- What names the job on other accounts: of all nodes, while the job's own entries are where it is.
-    SELECT d.account_id, d.id AS job_id, sum(e.debited) AS debited, sum(e.credited_by_others) AS credited_by_others
+booked AS MATERIALIZED (
+    -- What names the job, on its own account and on others: looked up once, on all nodes.
+    SELECT d.account_id, d.id AS job_id,
+           least(coalesce(sum(e.debited) FILTER (WHERE e.account_id = d.account_id), 0), 9223372036854775807)::bigint AS debited,
+           least(coalesce(sum(e.credited_before) FILTER (WHERE e.account_id = d.account_id), 0), 9223372036854775807)::bigint AS credited_before,
+           least(coalesce(sum(e.credited_ever) FILTER (WHERE e.account_id = d.account_id), 0), 9223372036854775807)::bigint AS credited_ever,
+           least(greatest(coalesce(sum(e.debited) FILTER (WHERE e.account_id <> d.account_id), 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
+           coalesce(sum(e.credited_by_others), 0) AS credited_by_others
     FROM decided d
     CROSS JOIN LATERAL (
-        SELECT -sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment') AND e.effective_at < @as_of::timestamptz) AS debited,
+        SELECT e.account_id, -sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment') AND e.effective_at < @as_of::timestamptz) AS debited,
+               sum(e.credits) FILTER (WHERE e.kind = 'credit_back' AND e.effective_at < @as_of::timestamptz) AS credited_before,
+               sum(e.credits) FILTER (WHERE e.kind = 'credit_back') AS credited_ever,
                sum(e.credits) FILTER (WHERE e.by_others AND e.effective_at >= @begin::timestamptz AND e.effective_at < @as_of::timestamptz) AS credited_by_others
-        FROM (SELECT e.*, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = d.id AND e.account_id <> d.account_id) e
+        FROM (SELECT e.*, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = d.id) e
         GROUP BY e.account_id) e
     GROUP BY 1, 2
 )
@@ -32,26 +42,16 @@ FROM (SELECT f.*, k.outcome, k.clause, k.before, k.failure, k."then", k.after,
                    coalesce(j.failure_code, '') AS failure_code, CASE WHEN j.finished_at < @as_of::timestamptz THEN j.finished_at END AS finished_at, j.in_scan,
                    coalesce(v.version, '') AS version, coalesce(CASE WHEN j.finished_at < @as_of::timestamptz THEN f.class END, 'unknown') AS class,
                    coalesce(f.rule, '') AS rule, coalesce(f.reason, '') AS reason,
-                   least(coalesce(j.debited, 0), 9223372036854775807)::bigint AS debited,
-                   least(coalesce(j.credited_before, 0), 9223372036854775807)::bigint AS credited_before,
-                   least(coalesce(j.credited_ever, 0), 9223372036854775807)::bigint AS credited_ever,
-                   least(greatest(coalesce(o.debited, 0), 0), 9223372036854775807)::bigint AS debited_elsewhere,
-                   coalesce(j.credited_by_others, 0) + coalesce(o.credited_by_others, 0) AS credited_by_others
-            FROM (SELECT j.*, e.debited, e.credited_before, e.credited_ever, e.credited_by_others
-                  FROM {{ jobs_decided }} j
-                  CROSS JOIN LATERAL (
-                      SELECT -sum(n.credits) FILTER (WHERE n.kind IN ('usage', 'adjustment') AND n.effective_at < @as_of::timestamptz) AS debited,
-                             sum(n.credits) FILTER (WHERE n.kind = 'credit_back' AND n.effective_at < @as_of::timestamptz) AS credited_before,
-                             sum(n.credits) FILTER (WHERE n.kind = 'credit_back') AS credited_ever,
-                             sum(n.credits) FILTER (WHERE n.by_others AND n.effective_at >= @begin::timestamptz AND n.effective_at < @as_of::timestamptz) AS credited_by_others
-                      FROM (SELECT e.*, {{ credited_by_others }} AS by_others FROM {{ entries }} e WHERE e.job_id = j.id AND e.account_id = j.account_id) n) e) j
+                   coalesce(b.debited, 0) AS debited, coalesce(b.credited_before, 0) AS credited_before, coalesce(b.credited_ever, 0) AS credited_ever,
+                   coalesce(b.debited_elsewhere, 0) AS debited_elsewhere, coalesce(b.credited_by_others, 0) AS credited_by_others
+            FROM {{ jobs_decided }} j
+            LEFT JOIN booked b ON b.account_id = j.account_id AND b.job_id = j.id
             -- As in job_class.
             LEFT JOIN version v ON j.finished_at >= v.effective_from AND j.finished_at < v.effective_to
             LEFT JOIN failure f ON f.version = v.version AND f.status = j.status AND f.failure_code = coalesce(j.failure_code, '')
-            LEFT JOIN elsewhere o ON o.account_id = j.account_id AND o.job_id = j.id
             -- NOT IN: a set that is made once, whatever the planner thinks of a table that is empty yet.
             WHERE (j.finished_at < @as_of::timestamptz OR j.in_scan AND j.created_at < @as_of::timestamptz)
-              AND (j.account_id, j.id) NOT IN (SELECT d.account_id, d.job_id FROM reconciler.credit_backs d WHERE d.business_date = @date::date AND d.decision = 'credited')
+              AND (j.account_id, j.id) NOT IN (SELECT s.account_id, s.job_id FROM settled s)
             ) f
       LEFT JOIN json_to_recordset(@cases::json) AS k (statuses text[], class text, debited boolean, debited_elsewhere boolean, credited text,
                                                       outcome text, clause text, before text, failure boolean, "then" text, amount text, after text)
