@@ -136,7 +136,7 @@ var outsideNights = []string{"audit/unrecorded_credit_backs", "bench", "breaks/l
 const (
 	totals     = "sums of each part of a table, or nothing: a few rows from each"
 	exceptions = "exceptions and late rows, which name jobs, entries and purchases of any account: their ids go to the nodes, what is found is judged together"
-	failed     = "failed jobs: their ids go to the nodes, as entries may name them on other accounts. What their own account has is worked out where it is"
+	failed     = "failed jobs: their ids go to the nodes, as entries may name them on any account, and what those say of each goes where the job is"
 	credited   = "credit-backs of the night: they become one link of the audit log, in one order"
 	purchases  = "accounts that bought, were refunded or asked for it of late: what grows with purchases is on all nodes, and their entries are added up to it"
 	lots       = "lots of the accounts that moved: some 200 bytes a purchase or grant, which the books value in one order and in several ways"
