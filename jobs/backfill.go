@@ -31,7 +31,7 @@ type BackfillResult struct {
 	Broken []reconcile.Date
 }
 
-// Backfill does a range of nights in order. Nights completed before are left out, so that a backfill that was killed goes on where it
+// Backfill does a range of nights in order. Nights completed before are left out, so that a backfill that was killed continues where it
 // stopped. It stops at the first night that can't be finished; an ErrIntegrity doesn't stop it, and comes back at the end.
 func (w *Worker) Backfill(ctx context.Context, o BackfillOptions) (result BackfillResult, err error) {
 	var completed []reconcile.Date

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hummingbytes/reconciler/jobs/decide"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
@@ -27,7 +27,7 @@ func TestFactsOfCreditBacksAreLookedUpThoughTheirTableIsEmptyYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
-	for name, value := range decide.PostingTx.Settings {
+	for name, value := range night.PostingTx.Settings {
 		if _, err := tx.Exec("SELECT set_config($1, $2, true)", name, fmt.Sprint(value)); err != nil {
 			t.Fatal(err)
 		}

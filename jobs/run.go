@@ -250,8 +250,8 @@ func (w *Worker) tellIndex(ctx context.Context, n *night.Night) {
 	}
 }
 
-// tellAuditHead puts the end of the audit log's chain into this log, which is kept elsewhere: whoever rewrote the whole chain would have to
-// change what was told of it as well. It can't be in the report, whose bytes know no clock.
+// tellAuditHead writes the newest link of the audit log to the worker's log, which is kept elsewhere: whoever rewrote the whole chain would have to
+// change that as well. It can't be in the report, whose bytes must not depend on the clock.
 func tellAuditHead(ctx context.Context, n *night.Night) {
 	if n.Run.Rehearsal || ctx.Err() != nil {
 		return
@@ -267,8 +267,8 @@ func tellAuditHead(ctx context.Context, n *night.Night) {
 	}
 }
 
-// takeTurn takes the lock that one night at a time holds, whichever it is: nights are chained by their books, the decisions that are final
-// and the audit log, so that two at once would stand in each other's way. Those who wait get it in the order in which they came, so that a
+// takeTurn takes the lock that one night at a time holds, whichever night it is: books, final decisions and the audit log lead from one night to the
+// next, so that two at once would get in each other's way. Those who wait get it in the order in which they came, so that a
 // long backfill keeps nobody out.
 func (w *Worker) takeTurn(ctx context.Context) (*postgres.Lock, error) {
 	waiting, stop := context.WithCancel(ctx)

@@ -19,7 +19,7 @@ import (
 )
 
 // recompute works a night out again in a transaction that is rolled back, and says how its files differ from those published, and which version wrote
-// them. Of another version's files those that only show the others are left out: how they look may have changed, and their hashes prove them.
+// these. Pages and workbooks of another version are left out: their looks may have changed, and their hashes are checked.
 func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (differences []reports.FileDifference, writtenBy string, err error) {
 	again := *w
 	if w.Reports != nil {
@@ -56,8 +56,8 @@ func (w *Worker) otherVersion(writtenBy string) (faults []publish.Fault) {
 
 // Verify compares a published night with what it was made from: every file against the manifest, the manifest against the database and the
 // night before, every entry that it posted against the ledger, every file against a recomputation from the source, and the audit log against its
-// own hashes, the changes it should have, and noted, a link of it that a night's log has told (none: the zero value). What isn't as it was comes
-// back as faults; an error means that it could not look.
+// own hashes, the changes it should have, and noted, a link of it that a night's log has told (none: the zero value). What isn't as it was is
+// a fault; an error means that something could not be looked at.
 func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.AuditHead) ([]publish.Fault, error) {
 	latest, err := w.Reports.Latest(ctx, date)
 	if err != nil {

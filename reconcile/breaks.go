@@ -17,7 +17,7 @@ const (
 // Rank orders severities: info 0, warning 1, error 2.
 func (s Severity) Rank() int { return slices.Index([]Severity{Info, Warning, Error}, s) }
 
-// BreakKind names a difference between two books, or between the books and the policy.
+// BreakKind names a difference between two records, or between a record and the policy.
 type BreakKind string
 
 // The kinds, by the job of the night that finds them.
@@ -76,7 +76,7 @@ type BreakRule struct {
 	Kind        BreakKind
 	Severity    Severity
 	SubjectType string // what the subject id is an id of
-	Between     string // the two books
+	Between     string // the two records that differ
 	Meaning     string // one sentence for the reader of a report
 	Action      string // what to do about it
 }

@@ -405,7 +405,7 @@ func (o *openQuestions) askEmail() {
 	o.ask(ReasonEmailUnknown, "No account has the e-mail address that the request names.", MissingAccountEmail)
 }
 
-// undecidable is the decision about a request that doesn't say what it is about: a question, unless the platform has closed it.
+// undecidable is the decision about a request that doesn't say what it is about: the customer is asked, unless the platform has closed the request.
 func undecidable(f RefundFacts, open openQuestions, closed []Reason) RefundDecision {
 	if closed != nil {
 		return RefundDecision{Decision: DecisionDeny, Reasons: closed}

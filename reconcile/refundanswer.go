@@ -67,8 +67,8 @@ func AnswerTo(requestedAt time.Time, movements []RefundMovement) (answer *Refund
 	return &a, before
 }
 
-// DenialHolds says whether money that went back of a purchase answers the denied request all the same, by the movements as they stood when it went:
-// not where the refund had begun before the request, by its credits alone. Credits that went with other money, from before, are no beginning of it.
+// DenialHolds says whether money that went back for a purchase went against the denial of a request, by the movements up to that instant: not where the
+// refund had begun before the request, with its credits alone. Credits that went with earlier money are not its beginning.
 func DenialHolds(requestedAt time.Time, movements []RefundMovement) bool {
 	answer, before := AnswerTo(requestedAt, movements)
 	return answer != nil && (before || !answer.At.Before(requestedAt.Truncate(time.Second)))

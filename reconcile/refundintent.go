@@ -67,8 +67,8 @@ func (s IntentState) HoldsCredits() bool { return s.Live() && s != IntentPlanned
 // Releases says whether the step gives held credits back.
 func (s IntentState) Releases(next IntentState) bool { return s.HoldsCredits() && !next.Live() }
 
-// Refusal is a reason against sending a refund: what differs, from what, and why that matters. It is no break of its own: nothing was
-// refunded, what differs is a break where it is one, and an approval that stays unpaid is RefundUnpaid.
+// Refusal is a reason against sending a refund: what differs, from what, and why that matters. It is no break by itself, as nothing was refunded: the
+// difference may be a break of its own kind, and an approval that stays unpaid is RefundUnpaid.
 type Refusal struct {
 	Field        string
 	Ours, Theirs string

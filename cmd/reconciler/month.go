@@ -147,7 +147,7 @@ at once, stands beside it, and says which signed balances have changed.`,
 	return cmd
 }
 
-// withOffice runs fn with what months are made with.
+// withOffice runs fn with an office of the settings.
 func withOffice(cmd *cobra.Command, s *cli.Settings, period string, fn func(*month.Office, reconcile.Month) error) error {
 	m, err := parsePeriod(period)
 	if err != nil {
@@ -178,7 +178,7 @@ func parsePeriod(text string) (reconcile.Month, error) {
 	return m, nil
 }
 
-// monthResult makes wrong use of what is one.
+// monthResult marks what the caller has to change as a usage error.
 func monthResult(err error) error {
 	if errors.Is(err, month.ErrPeriod) || errors.Is(err, month.ErrNoNights) || errors.Is(err, storage.ErrNotPublished) {
 		return cli.UsageError("%w", err)

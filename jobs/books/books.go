@@ -199,15 +199,15 @@ func controlBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *so
 	return err
 }
 
-// wayOut is for a closing that is not the ledger's.
+// wayOut is what to do about a closing that is not the ledger's sum.
 const wayOut = "entries from before this night were changed or removed, or added in a way that can't be booked as late: `reconciler verify --date D`, night by night, " +
 	"names the nights that differ (what is from before the first one, the first). Put back what was changed or removed; give an entry that was added since " +
 	"a created_at within the next night to be run"
 
-// ledgerTotal is the whole ledger's sum at the end of the newest night, which its closing must be. A row that no night has looked for, or that was
-// changed or removed after its night, shows in the difference: what arrived from before the first night is then looked for, and verify names the
-// night that changed. An older night says again what it said: what has arrived since is booked in the open one. A long ledger is only summed when a
-// month ends, before anybody closes it; when a night that was looked back at has changed; and for as long as it doesn't tie.
+// ledgerTotal is the sum of the whole ledger at the end of the newest night, which the closing must equal. A row that no night has looked for, or that
+// was changed or removed after its night, shows as a difference: late rows of the baseline are then looked for, and verify names the night that
+// changed. For an older night it is that night's own closing, as what has arrived since is booked in the open night. A long ledger is summed only at
+// the end of a month, when the look-back has found a night changed, and for as long as it doesn't tie.
 func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, closing numbers.Number) (numbers.Number, error) {
 	if n.IsOlder() {
 		return closing, nil

@@ -81,7 +81,7 @@ func (j *journal) flush(ctx context.Context) error {
 	return err
 }
 
-// reach is where a night's journal takes over from the one before.
+// reach is how far the journal of the night before went: this night's continues from there.
 type reach struct {
 	BooksBegin    time.Time
 	StripeThrough time.Time
@@ -311,8 +311,8 @@ func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
 	})...)
 }
 
-// stripe books the day of subscriptions, and what moved at Stripe since the journal had got there; nothing in a night that Stripe could not be
-// looked at for.
+// stripe books the day of subscriptions, and what moved at Stripe after the instant that the journal had reached; nothing of Stripe's in a night that
+// could not look at Stripe.
 func (j *journal) stripe(ctx context.Context, from reach, recognizes bool) error {
 	looked, err := stripefeed.LookedAt(ctx, j.tx, j.night.Date)
 	if err != nil {
@@ -441,8 +441,8 @@ func (j *journal) payoutsMoved(ctx context.Context) error {
 	return nil
 }
 
-// disputesMoved writes off what of disputes' money is no longer to come back, and takes that back where it came after all: what the night says
-// less what was said before.
+// disputesMoved writes off the part of disputes' money that will not come back, and reverses a write-off where money came back after all: it posts the
+// difference between what the night says and what earlier nights have posted.
 func (j *journal) disputesMoved(ctx context.Context) error {
 	var rows []struct {
 		DisputeID           string
@@ -478,10 +478,10 @@ func (j *journal) disputesMoved(ctx context.Context) error {
 	return nil
 }
 
-// clearedFor is for how many days what has been settled is looked at every night; what is older when something happens to it.
+// clearedFor is for how many days a payment or dispute that is settled is looked at every night. An older one is looked at when something happens to it.
 const clearedFor = 60
 
-// paymentsCleared clears the payments that something happened to since the journal had got there.
+// paymentsCleared clears the payments that something happened to after the instant that the journal had reached.
 func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 	if err := j.flush(ctx); err != nil { // the night's refunds are among what a payment comes to
 		return err

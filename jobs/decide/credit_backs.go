@@ -29,13 +29,9 @@ func CreditBacks(ctx context.Context, n *night.Night, read *source.Reading) (cou
 		}
 		return n.AuditCreditBacks(ctx, tx)
 	}
-	err = n.InTxs(ctx, night.TxPart{Options: night.MatchingTx, Do: find}, night.TxPart{Options: PostingTx, Do: post})
+	err = n.InTxs(ctx, night.TxPart{Options: night.MatchingTx, Do: find}, night.TxPart{Options: night.PostingTx, Do: post})
 	return counts, err
 }
-
-// PostingTx decides, posts and counts in one snapshot. It looks up one job after the other. Its statements are planned while tables are empty that
-// may be full before they end: a plan that reads such a table from end to end, because it is short yet, would do so for every job.
-var PostingTx = night.MatchingTx.Setting(map[string]any{"enable_seqscan": "off"})
 
 // findFailedJobs puts the jobs to decide about that are not the night's own among the candidates.
 func findFailedJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {

@@ -13,7 +13,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// RefundRequests decides every request that was undecided at the night's opening or arrived in it, words the outcome for the customer,
+// RefundRequests decides every request that was undecided when the night began or arrived in it, words the outcome for the customer,
 // and finds reviews that are overdue.
 func RefundRequests(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
 	const job = "refund-requests"

@@ -13,7 +13,7 @@ import (
 // accountBatch is how many accounts' lots are worked out at a time.
 const accountBatch = 50_000
 
-// RefundWindows states every refund window that was open or requested at the night's opening, or that opened or changed state in it.
+// RefundWindows states every refund window that was open or requested when the night began, or that opened or changed state in it.
 func RefundWindows(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
 	const job = "refund-windows"
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -115,7 +115,7 @@ func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterA
 	})
 }
 
-// window states one purchase's window at opening and at the end of the night, and says whether the night has to show it.
+// window states one purchase's window as the night begins and as it ends, and says whether the night has to show it.
 func window(n *night.Night, f windowFacts) (row windowRow, keep bool) {
 	now := reconcile.WindowFacts{
 		AsOf: n.AsOf(), CompletedAt: f.CompletedAt, ExpiresAt: f.ExpiresAt, UsedCredits: f.UsedNow,

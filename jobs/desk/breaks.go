@@ -120,7 +120,7 @@ func (d *Desk) breaks(w http.ResponseWriter, r *http.Request) {
 type fullBreak struct {
 	breakLine
 	Status, Field, Ours, Theirs, Detail string
-	Worked                              int // how often somebody has worked on it: what a form that was filled in meanwhile is measured by
+	Worked                              int // how often somebody has worked on it: a form tells by it whether anything was done meanwhile
 }
 
 type workLine struct {
@@ -287,7 +287,8 @@ func (d *Desk) resolveBreak(w http.ResponseWriter, r *http.Request) {
 	d.done(w, r, form, jobs.ResolveBreaks(r.Context(), d.Store, d.Clock(), []jobs.Resolution{resolution}))
 }
 
-// done goes back to the break once something was done to it. What somebody else did meanwhile comes first: the page shows it, and what was typed.
+// done leads back to the break once something was done to it. Where somebody else has worked on it meanwhile nothing was done: the page then shows
+// that, with what was typed.
 func (d *Desk) done(w http.ResponseWriter, r *http.Request, form url.Values, err error) {
 	switch {
 	case errors.Is(err, jobs.ErrChanged):

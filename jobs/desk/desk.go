@@ -67,7 +67,7 @@ func dateText(d *reconcile.Date) string {
 	return d.String()
 }
 
-// about is where more is known of a value of a section: a break has a page, other ids have a story. It is empty of what is no id.
+// about is the address of the page about a value: a break has a page, other ids have a story. It is empty for what is no id.
 func about(section, column, id string) string {
 	switch {
 	case id == "" || id == "-" || section == "account":
@@ -257,7 +257,7 @@ func (d *Desk) folder(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/"+name[0]+"/"+page, http.StatusSeeOther)
 }
 
-// nowhere is the answer to an address that means nothing.
+// nowhere answers a request for a page that doesn't exist.
 func (d *Desk) nowhere(w http.ResponseWriter, r *http.Request) {
 	d.message(w, r, http.StatusNotFound, "No such page", "Nights are at /YYYY-MM-DD/summary.html, months at /YYYY-MM/month.html; the first page lists them.")
 }

@@ -1,4 +1,4 @@
-// Package explain tells what the books know of an id, an account or an e-mail address: for a terminal, for a web page, and for programs.
+// Package explain tells what the database knows of an id, an account or an e-mail address: for a terminal, for a web page, and for programs.
 //
 // It must never change anything, and what it tells of a customer goes to who asked for that customer, not to a log.
 package explain

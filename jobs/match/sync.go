@@ -34,24 +34,24 @@ func (s *Stripe) lookedAt(ctx context.Context, n *night.Night) (bool, error) {
 	return s.look.Complete(), nil
 }
 
-// Sync brings the worker's own tables of Stripe's objects up to date, then reconciles Stripe's books in themselves. Without a key,
+// Sync brings the worker's own tables of Stripe's objects up to date, then reconciles the balance at Stripe. Without a key,
 // and when the sync fails, the night is noted as one that Stripe was not looked at for.
 func (s *Stripe) Sync(ctx context.Context, n *night.Night) (night.Counts, error) {
 	if n.Run.Rehearsal { // what is known of Stripe is what there is to work with
-		return s.reconcileBooks(ctx, n)
+		return s.reconcileBalance(ctx, n)
 	}
 	if s.Source == nil {
 		if err := stripefeed.RecordNoKey(ctx, n.Store, n.Date, n.AsOf()); err != nil {
 			return nil, err
 		}
-		return s.reconcileBooks(ctx, n)
+		return s.reconcileBalance(ctx, n)
 	}
 	// A residual may be what an earlier sync has missed: of the balance, further back than usual; of a payout, in what it paid out.
 	var residuals struct {
 		Balance bool
 		Payouts pq.StringArray
 	}
-	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"job": booksJob}); err != nil {
+	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"job": balanceJob}); err != nil {
 		return nil, err
 	}
 	result, err := s.Source.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals.Balance, Payouts: residuals.Payouts})
@@ -60,7 +60,7 @@ func (s *Stripe) Sync(ctx context.Context, n *night.Night) (night.Counts, error)
 		counts["rows_"+stream] = rows
 	}
 	if err != nil {
-		_, clearErr := s.reconcileBooks(ctx, n)
+		_, clearErr := s.reconcileBalance(ctx, n)
 		if clearErr != nil {
 			err = fmt.Errorf("%w; %w", err, clearErr)
 		}
@@ -70,8 +70,8 @@ func (s *Stripe) Sync(ctx context.Context, n *night.Night) (night.Counts, error)
 		return counts, err
 	}
 	n.Step("sync-stripe/synced")
-	books, err := s.reconcileBooks(ctx, n)
-	for name, count := range books {
+	balance, err := s.reconcileBalance(ctx, n)
+	for name, count := range balance {
 		counts[name] = count
 	}
 	return counts, err

@@ -1,7 +1,7 @@
 package match
 
-// titles are what people read of the control totals about Stripe, by the keys that statements know them by: of the objects of the night, and of
-// those that are looked at again, as a break of them is open.
+// titles are how people read the control totals about Stripe, by the keys that statements use: the title of the total over the night's own objects,
+// and that of the total over objects which are looked at again because a break of them is open.
 var titles = map[string]struct{ own, again string }{
 	"balance_transactions": {"balance transactions", "balance transactions again"},
 	"payouts":              {"payouts", "payouts again"},

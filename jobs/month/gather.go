@@ -259,8 +259,8 @@ func (g *gathering) happened(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// compared are the revisions that the month is compared with: the one before, the last that was signed, and how the month before had been signed
-// by the instant at.
+// compared are the revisions that the month is compared with: its revision before, its last signed one, and the month before as it had been signed by
+// the instant at.
 func (o *Office) compared(ctx context.Context, q postgres.Querier, in *month.Input, s status, at time.Time) (err error) {
 	in.Baseline = func(ctx context.Context, revision int) (month.Published, error) {
 		return o.published(ctx, in.Month, revision)

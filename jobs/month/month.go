@@ -123,7 +123,7 @@ func (s status) signOff(ctx context.Context, q postgres.Querier, m reconcile.Mon
 	return off, err
 }
 
-// Draft publishes the month as it stands: as a draft where it is open, and where it is closed what was to be published then.
+// Draft publishes the month as it stands: a draft where it is open; where it is closed, the signed revision if that is not published yet.
 func (o *Office) Draft(ctx context.Context, m reconcile.Month, at time.Time) (published Published, err error) {
 	s, err := statusOf(ctx, o.Store, m)
 	if err != nil {

@@ -292,8 +292,8 @@ func hint(in *month.Input) string {
 	return fmt.Sprintf("; run them first: reconciler backfill --from %s --to %s", in.Missing[0], in.Missing[len(in.Missing)-1])
 }
 
-// Reopen undoes Close, for a reason that stays on record. What was signed stays beside the next revision, a draft, which is published at once: nobody
-// must find a page that calls the month closed.
+// Reopen undoes Close, for a reason that stays on record. The signed revision stays, and a draft is published as the next one at once, so that nobody
+// finds a page that calls the month closed.
 func (o *Office) Reopen(ctx context.Context, m reconcile.Month, by, reason string, at time.Time) error {
 	by, err := person(m, by)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// AuditSubject is what an audited change changed.
+// AuditSubject is the kind of thing that a change was made to.
 type AuditSubject string
 
 // The subjects, but for those that statements find by themselves: break and period.
@@ -33,7 +33,7 @@ type AuditChange struct {
 }
 
 // Audit appends the changes that one transaction makes to the audit log: open it, add changes, seal it, all within that transaction and
-// as the last thing in it, since nobody else can append from the opening to the commit. Changes that are derived from rows (credit-backs,
+// as the last thing in it, since nobody else can append between OpenAudit and the commit. Changes that are derived from rows (credit-backs,
 // events of breaks, periods) are found by statements, so that it costs one statement however many they are.
 type Audit struct {
 	tx       *postgres.Tx
@@ -112,7 +112,7 @@ func (a *Audit) exec(ctx context.Context, statement string, args postgres.Args) 
 	return nil
 }
 
-// Seal hangs the changes on the chain. Without changes it does nothing.
+// Seal writes the link that the changes belong to, chained to the link before. Without changes it does nothing.
 func (a *Audit) Seal(ctx context.Context) error {
 	if a.changes == 0 {
 		return nil
@@ -129,7 +129,7 @@ func (a *Audit) Seal(ctx context.Context) error {
 	return nil
 }
 
-// appendAudit hangs a link of what the statement finds on the chain, as the last thing in a transaction of the night.
+// appendAudit appends one link with the changes that a statement finds, as the last thing in a transaction of the night.
 func (n *Night) appendAudit(ctx context.Context, tx *postgres.Tx, statement string, args postgres.Args) error {
 	if n.Run.Rehearsal { // nothing of it stays, and the lock would be held until its end
 		return nil
@@ -167,8 +167,8 @@ type AuditProblem struct {
 	What  string
 }
 
-// AuditHead is the newest link of the log; every night tells it to its own log. Whoever has noted it can tell later that nothing before it was
-// altered or removed, not even with the whole chain written anew.
+// AuditHead is the newest link of the audit log. Every night writes it to the worker's log, which is kept elsewhere: from it one can tell later
+// whether anything before it was altered or removed, even where the whole chain was written anew.
 type AuditHead struct {
 	Link   int64
 	Sha256 string
@@ -216,7 +216,7 @@ func VerifyAudit(ctx context.Context, q postgres.Querier) (head AuditHead, probl
 	return head, problems, nil
 }
 
-// VerifyAuditHead says whether a head noted earlier is still in the chain: nil, or an ErrIntegrity. The zero value was never noted.
+// VerifyAuditHead says whether a head that was noted earlier is still in the chain: nil, or an ErrIntegrity. The zero value is none.
 func VerifyAuditHead(ctx context.Context, q postgres.Querier, noted AuditHead) error {
 	if noted.Link == 0 {
 		return nil

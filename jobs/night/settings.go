@@ -11,11 +11,11 @@ import (
 // Settings are what an operator may set about the night's work.
 type Settings struct {
 	Zone *time.Location // of business dates
-	// AwaitingFor is how old a counterpart between platform and Stripe may become before its absence is a break. Default 24 h.
+	// AwaitingFor is how long a counterpart between platform and Stripe may be missing before that is a break. Default 24 h.
 	AwaitingFor time.Duration
 	// JobStuckAfter is how long a job may be queued or running. Default 48 h.
 	JobStuckAfter time.Duration
-	// RefundStuckAfter is how long a refund may be pending at Stripe, and other money of Stripe's that is announced, before that is a break.
+	// RefundStuckAfter is how long a refund, or other money that Stripe has announced, may be pending before that is a break.
 	// Default 10 days.
 	RefundStuckAfter time.Duration
 	// Matching is MatchFast unless set.
@@ -31,7 +31,7 @@ type Settings struct {
 	Chart accounting.Chart
 	// Refund is about the execution of refund plans.
 	Refund RefundSettings
-	// Sizes are those from which a night looks at less of its history.
+	// Sizes are the numbers of rows from which on a night looks at less of its history.
 	Sizes Sizes
 }
 
@@ -81,7 +81,7 @@ type Matching string
 const (
 	// MatchFast compares fingerprints of accounts, and exactly only what is of accounts that differ.
 	MatchFast Matching = "fast"
-	// MatchExact compares every job with its debits. What verifies a night goes this way.
+	// MatchExact compares every job with its debits. Verification does.
 	MatchExact Matching = "exact"
 )
 

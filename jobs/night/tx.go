@@ -6,6 +6,10 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
+// PostingTx decides, posts and counts in one snapshot, looking up one job after the other. Its statements are planned while some of their tables are
+// still empty: a plan that scans such a table, as it is short, would scan it for every job once it has filled.
+var PostingTx = MatchingTx.Setting(map[string]any{"enable_seqscan": "off"})
+
 // MatchingTx gives the night's big joins room, for their transaction alone.
 var MatchingTx = postgres.TxOptions{Snapshot: true, WorkMem: "256MB", Settings: map[string]any{"hash_mem_multiplier": "2"}}
 

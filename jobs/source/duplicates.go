@@ -20,7 +20,7 @@ func findAmbiguous(ctx context.Context, store *postgres.Store) (ambiguous []stri
 }
 
 // guardSource names the ids that are there more than once, before anything else is read, and returns the night as one that reads the relations
-// with such ids as if they had the first row of each alone. Where ids are proven unique, or turn out to be, nothing is read otherwise and costs more.
+// with such ids as if they had the first row of each alone. Where ids are unique, it changes nothing and costs nothing.
 func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, surplus []surplusRows, err error) {
 	ambiguous, err := findAmbiguous(ctx, n.Store)
 	if err != nil {

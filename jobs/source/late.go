@@ -18,8 +18,8 @@ type changedNight struct {
 	Relation     string
 	Begins       time.Time
 	Ends         time.Time
-	Gained       int64          // by how many rows the night has more than were read
-	GainedAmount numbers.Number // and by how many credits
+	Gained       int64          // how many rows more the night has than were read
+	GainedAmount numbers.Number // and how many credits more
 }
 
 func (c changedNight) isChanged() bool {
@@ -52,8 +52,8 @@ func (n *reader) bookLateRows(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// bookOwnLateRows is for a night that is run after later ones: its own new rows belong to the night after the last reported one, and it books
-// nothing of other nights. Where it is one that the books were opened with or that lies before, those are the new rows of all that time.
+// bookOwnLateRows is for a night that is run again after later ones were reported. It books its own new rows, in the night after the last reported
+// one, and those of no other night; a night of the baseline, or the one that opened the books, books what is new of the whole baseline.
 func (n *reader) bookOwnLateRows(ctx context.Context, tx *postgres.Tx) error {
 	n.Reading.LedgerChanged = false
 	bookedOn := n.Run.Reported.AddDays(1)
@@ -71,8 +71,8 @@ func (n *reader) bookOwnLateRows(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// rejectLateRows names the rows of earlier nights that break the contract and that those nights could not name yet: of nights that
-// have other numbers of rows than were read, and of purchases and requests, which are few, whatever they have.
+// rejectLateRows names the rows of earlier nights that break the contract and that those nights could not name yet. Only nights that now have other
+// numbers of rows than were read are looked at, but for purchases and requests, which are few.
 func (n *reader) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []lookedBack) error {
 	if _, err := tx.Exec(ctx, "late/forget_rejects", nil); err != nil {
 		return err
@@ -126,10 +126,9 @@ type olderNight struct {
 	isBaseline   bool // all that the ledger held before BusinessDate
 }
 
-// nightsToLookBackAt are the nights that are compared with what they had read: those of the look-back, and of all older ones a share that costs
-// little beside the night itself: a long history takes many nights. The baseline, what the ledger held before the first night, is in a share like
-// an older night, unless it is too much for that; and it is looked at whenever the closing doesn't tie to the ledger, or this night has no other to
-// continue from.
+// nightsToLookBackAt are the nights to compare with what they had read: those of the look-back, and a share of all older ones, so small that it costs
+// little beside the night itself: a long history takes many nights. The baseline is in a share like an older night, unless it is too big for that. It
+// is also looked at whenever the closing doesn't tie to the ledger, and by a night that has no other to continue from.
 func (n *reader) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, base baseline) (dates []reconcile.Date, withBaseline bool, err error) {
 	var older []olderNight
 	first := n.Date.AddDays(-n.Settings.LateLookbackNights)
@@ -169,8 +168,8 @@ func (n *reader) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, base b
 	return dates, withBaseline, nil
 }
 
-// shareOf says which of so many shares is a day's. Each comes within twice their number of days, also while there is one more every day, when
-// the remainder of the division by their number would stay the same.
+// shareOf says which of so many shares is looked at on a day. Each has its turn within twice as many days as there are shares, even while their number
+// grows by one a day: the remainder of a division by their number would then stay the same.
 func shareOf(day, shares int) int {
 	cycle := 1
 	for cycle < shares {
@@ -182,7 +181,7 @@ func shareOf(day, shares int) int {
 	return day%cycle - cycle/2
 }
 
-// lookedBack is an earlier night that is compared with what it had read.
+// lookedBack is an earlier night that is being compared with what it had read.
 type lookedBack struct {
 	reconcile.Night
 	reported bool
@@ -238,13 +237,13 @@ func loadBaseline(ctx context.Context, tx *postgres.Tx, day reconcile.Date) (bas
 	return base, tx.Get(ctx, &base, "late/before", postgres.Args{"date": day, "control": night.ClosingIsLedger})
 }
 
-// isLate says whether what arrives of the baseline is late for a night, if that is open: unless it reads all that anew.
+// isLate says whether rows that arrive of the baseline are late for an open night: not where the night reads the baseline anew.
 func (b baseline) isLate(night reconcile.Date) bool {
 	return b.Noted && (b.BusinessDate.Before(night) || b.BusinessDate == night && b.Continues)
 }
 
-// bookLateBaseline books what has arrived of the baseline: no night has read it, but the one that opened the books continued from it. Purchases are
-// booked with it; jobs of that time are in nobody's books.
+// bookLateBaseline books what has arrived of the baseline, which no night has read, but the one that opened the books continued from: entries and
+// purchases. Jobs of that time are not reconciled.
 func (n *reader) bookLateBaseline(ctx context.Context, tx *postgres.Tx, opened, bookedOn reconcile.Date) error {
 	n.Reading.BaselineChecked = true
 	ends := reconcile.NightOf(opened, n.Settings.Zone).Begin
@@ -395,7 +394,8 @@ func lateOf(account []lateCandidate) ([]lateCandidate, bool) {
 	return late, true
 }
 
-// CheckBaseline makes the night start over when it hasn't looked at the baseline, and that has changed: what has arrived is booked then.
+// CheckBaseline makes the night start over, with ErrBaselineChanged, where the baseline has changed and the night has not looked at it: then it books
+// what has arrived.
 func CheckBaseline(ctx context.Context, n *night.Night, tx *postgres.Tx, checked bool) error {
 	base, err := loadBaseline(ctx, tx, n.Date)
 	if err != nil || checked || !base.isLate(n.Date) {

@@ -24,7 +24,7 @@ const (
 	maxSuspects, maxExceptions = 20_000, 50_000
 )
 
-// ErrBaselineChanged is an ErrStillWritten of what there was before the night that opened the books, which has to be looked at.
+// ErrBaselineChanged is an ErrStillWritten about the baseline: the night has to start over and look at that, too.
 var ErrBaselineChanged = fmt.Errorf("%w", ErrStillWritten)
 
 // ErrStillWritten says that rows of the night arrived, or were changed, between its reading and a later look: it has to be read again.
@@ -132,8 +132,8 @@ func (n *reader) findMoves(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// analyzeMoves has the planner know of the accounts that moved, once they are committed: whoever owns a table gathers its statistics, and nodes refuse
-// that within a transaction in which somebody else has written to it.
+// analyzeMoves gathers statistics of the accounts that moved, once they are committed: it takes the table's owner, and nodes refuse it within a
+// transaction in which somebody else has written to the table.
 func (n *reader) analyzeMoves(ctx context.Context) error {
 	if n.Run.Few {
 		return nil
@@ -245,8 +245,8 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 	return *r.counted, nil
 }
 
-// Doubt is what a step has failed with, but ErrStillWritten instead of an ErrIntegrity where the source is no longer what was read. The one snapshot of
-// one server would not show a step what is committed meanwhile; the nodes of a cluster, each with a snapshot of its own, may show it a part.
+// Doubt is the error that a step has failed with, or ErrStillWritten in place of an ErrIntegrity where the source is no longer what was read. A single
+// server shows a step one snapshot; the nodes of a cluster, each with a snapshot of its own, may show it a part of what is committed meanwhile.
 func (r *Reading) Doubt(ctx context.Context, n *night.Night, failed error) error {
 	if !errors.Is(failed, night.ErrIntegrity) {
 		return failed

@@ -44,8 +44,8 @@ type ResolvedDifference struct {
 	Minor *big.Int
 }
 
-// PaymentClearing is what has to move for a payment between the accounts that it passes through, in all: debits by account, credits below 0. They
-// add up to 0.
+// PaymentClearing is all that has to move for a payment between the accounts that it passes through: debits by account, credits below 0. They add up
+// to 0.
 type PaymentClearing map[AccountRole]*big.Int
 
 // clearingRoles are those accounts, and those that what is not settled goes to.
@@ -53,10 +53,10 @@ var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// A purchase whose currency was corrected moves to the other one. Then what a lost dispute has paid of what was payable, which is no loss, the
-// platform's correction of the purchase, and what the credits taken of a refunded subscription were worth beyond its refund, then what somebody has
-// resolved, each as far as it explains what stands; and what then stands against each other on the two accounts is offset: money that was charged
-// beyond the purchase and given back, credits that were refunded without a payment.
+// The steps, in this order, each as far as it explains what is left: a purchase whose currency was corrected moves to the other currency; what a lost
+// dispute has paid of what was payable, which is no loss; the platform's correction of the purchase; what the credits taken of a refunded subscription
+// were worth beyond its refund; what somebody has resolved. What is then left on both accounts is offset: money that was charged beyond the purchase
+// and given back, credits that were refunded without a payment.
 func (b PaymentBooks) Clearing() PaymentClearing {
 	standing := map[AccountRole]*big.Int{PurchaseClearing: new(big.Int).Sub(b.Sold, b.Brought), RefundClearing: new(big.Int).Sub(b.Refunded, b.Payable)}
 	c := PaymentClearing{}

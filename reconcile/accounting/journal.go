@@ -323,8 +323,8 @@ func PostMovement(date reconcile.Date, m Movement) []JournalEntry {
 	return all
 }
 
-// RecognizedMove is how the money of subscription charges moved in a night: of one that more happened to than a day, or of all others in one
-// currency. It goes from Opened and Settled to the others and, what is left, to what is deferred; all may be below 0.
+// RecognizedMove is how the money of subscription charges moved in a night: of a single charge to which more happened than the passing of a day, or of
+// all others in one currency. It goes from Opened and Settled to the other amounts; the rest is deferred. All may be below 0.
 type RecognizedMove struct {
 	// AccountID and SubjectID are "" for many; the subject is a purchase, or an invoice that no purchase names.
 	AccountID, SubjectID string
@@ -499,8 +499,8 @@ func PostPayoutState(date reconcile.Date, p MovedPayout) []JournalEntry {
 	return e.entries()
 }
 
-// PostDisputeWriteOff books what is known, since the journal had got there, of a dispute's money that is no longer to come back: lost, or the
-// loss taken back where a part or all of it came after all; and what differs only by the rates of the days.
+// PostDisputeWriteOff books the change in what is known of a dispute's money that will not come back: a loss, or its reversal where a part or all of
+// it came back after all; and what differs only by the rates of the days.
 func PostDisputeWriteOff(date reconcile.Date, disputeID, currency string, w reconcile.DisputeWriteOff) []JournalEntry {
 	e := newEntry(date, EntryDisputeLost, disputeID, "Dispute "+disputeID+" lost")
 	if w.LossMinor <= 0 {

@@ -133,9 +133,8 @@ func insecure(err error) bool {
 		errors.As(err, &file) || err != nil && strings.Contains(err.Error(), "tls: private key does not match")
 }
 
-// misfit says whether the database, or the way to it, is not set up as the worker needs it. Making a connection, everything is that isn't
-// transient: the server or the driver has understood, and refused. With a connection it is a relation, column or schema that isn't there, or
-// a right that is lacking.
+// misfit says whether the database, or the way to it, is not set up as the worker needs it. While a connection is being made, that is every error that
+// isn't transient: the server or the driver has understood, and refused. On a connection it is a missing relation, column, schema or right.
 func misfit(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false

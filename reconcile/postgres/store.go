@@ -42,7 +42,7 @@ type Store struct {
 	verifies     bool
 	kept         *atomic.Pointer[keptSession]
 	rehearsal    *sqlx.Tx // set in a rehearsal: everything happens in it, and nothing of it stays
-	given        Args     // what its statements may take besides their own
+	given        Args     // parameters that its statements may take beyond those of the call
 	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
 	// and may fail it: fault sweeps hook in here.
 	Intercept func(ctx context.Context, statement string, done bool) error

@@ -107,7 +107,7 @@ func TestWhatTheBalanceNamesIsReadAgain(t *testing.T) {
 }
 
 // What the books want to have again is read again, though the tables are complete: of a payout what it paid out, of the balance the last month
-// and all of its payouts, in a few windows.
+// and all of its payouts, in a few spans.
 func TestWhatDidNotTieIsReadAgain(t *testing.T) {
 	f := newFixture(t)
 	for n := range 12 {
@@ -133,26 +133,26 @@ func TestWhatDidNotTieIsReadAgain(t *testing.T) {
 		if _, err := f.client.Sync(t.Context(), SyncOptions{Store: f.store, Date: date, AsOf: reconcile.NightOf(date, time.UTC).End, Again: c.again, Payouts: c.named}); err != nil {
 			t.Fatal(name, err)
 		}
-		windows, asked := 0, map[string]bool{}
+		spans, asked := 0, map[string]bool{}
 		for _, request := range f.stripe.Requests()[before:] {
 			if id := request.Form.Get("payout"); id != "" {
 				asked[id] = true
 			}
 			if request.Path == "/v1/disputes" && request.Form.Get("starting_after") == "" {
-				windows++
+				spans++
 			}
 		}
 		var paidOut int
 		if err := f.store.DB().QueryRow("SELECT count(DISTINCT payout_id) FROM reconciler.stripe_balance_transactions WHERE payout_id <> ''").Scan(&paidOut); err != nil {
 			t.Fatal(err)
 		}
-		if len(asked) != c.want || paidOut != c.want || windows > 4 || c.again && windows < 4 {
-			t.Errorf("%s: %d payouts were asked for, %d are known, want %d; disputes were read in %d windows", name, len(asked), paidOut, c.want, windows)
+		if len(asked) != c.want || paidOut != c.want || spans > 4 || c.again && spans < 4 {
+			t.Errorf("%s: %d payouts were asked for, %d are known, want %d; disputes were read in %d spans", name, len(asked), paidOut, c.want, spans)
 		}
 	}
 }
 
-// Nothing is read one by one on ordinary days: what is new is in the windows.
+// Nothing is read one by one on ordinary days: what is new is in the spans.
 func TestOrdinaryDaysNameNothingAgain(t *testing.T) {
 	f := newFixture(t)
 	for n := range 4 {

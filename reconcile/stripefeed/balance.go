@@ -25,7 +25,7 @@ func (s *syncer) readBalance(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := transactions.read(ctx, s, transactions.listing.window(s.upper, at.Unix()+1)); err != nil {
+		if err := transactions.read(ctx, s, transactions.listing.between(s.upper, at.Unix()+1)); err != nil {
 			return err
 		}
 		after, _, err := s.balance(ctx)

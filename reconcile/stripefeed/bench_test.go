@@ -97,7 +97,7 @@ func BenchmarkChargesThroughStripeGo(b *testing.B) {
 	measure(b, run)
 }
 
-// BenchmarkFirstSync is the whole sync of the account, windows in parallel, from the double to the tables.
+// BenchmarkFirstSync is the whole sync of the account, spans in parallel, from the double to the tables.
 func BenchmarkFirstSync(b *testing.B) {
 	f := benchFixture(b)
 	run := func() {

@@ -42,7 +42,7 @@ type Options struct {
 	SyncLag time.Duration
 	// SyncOverlap is how far before the watermark reading begins; default 48 h.
 	SyncOverlap time.Duration
-	// SyncParallel windows are read at once; default 6.
+	// SyncParallel spans are read at once; default 6.
 	SyncParallel int
 	// SyncBatchRows are committed together; default 1,000.
 	SyncBatchRows int

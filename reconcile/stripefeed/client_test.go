@@ -122,7 +122,7 @@ func checkMock[T any, P interface {
 	t.Helper()
 	ctx := context.Background()
 	rows := 0
-	err := pages(ctx, c, l.window(1, 2_000_000_000), func(page []P, at time.Time) error {
+	err := pages(ctx, c, l.between(1, 2_000_000_000), func(page []P, at time.Time) error {
 		rows += len(page)
 		if at.IsZero() {
 			t.Errorf("%s: no date", l.path)

@@ -43,7 +43,7 @@ func (s *syncer) named(ctx context.Context, statement string, args postgres.Args
 	return ids, err
 }
 
-// readUnsettled asks for the objects again that may still change and that no window has brought.
+// readUnsettled reads the objects again that may still change and that were in no span.
 func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64) error {
 	if len(watermarks) == 0 {
 		return nil // everything was read just now
@@ -62,9 +62,9 @@ func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64)
 	return s.readEach(ctx, ids, lookup{})
 }
 
-// readMovedSince reads again, whatever its age and however final it was, what the balance says has moved since it was read: the source of a
-// balance transaction, and with it the charge, the refunds and the disputes that belong together. A dispute that was lost is won after all,
-// a refund fails after weeks, the bank takes a debit back: nothing of it is new but the transaction.
+// readMovedSince reads an object again, whatever its age and however final it was, when a balance transaction of it is newer than the object as it was
+// read; with it the charge, the refunds and the disputes that belong together. A lost dispute may be won after all, a refund fail after weeks, the bank
+// take a debit back: the transaction is then the only new object.
 func (s *syncer) readMovedSince(ctx context.Context, watermarks map[string]int64) error {
 	if len(watermarks) == 0 {
 		return nil // everything was read just now

@@ -195,8 +195,8 @@ func one[T any, P object[T]](ctx context.Context, c *Client, l listing, id strin
 	return row, at, nil
 }
 
-// window is a list's rows created in [from, to), in Unix seconds.
-func (l listing) window(from, to int64) listing {
+// between is a list's rows created in [from, to), in Unix seconds.
+func (l listing) between(from, to int64) listing {
 	query := maps.Clone(l.query)
 	if query == nil {
 		query = url.Values{}

@@ -73,7 +73,7 @@ var (
 	intents       = newStream[paymentIntent]("payment_intents", "stripe/upsert_payment_intents", listing{path: "/v1/payment_intents", object: "payment_intent"})
 	invoiceLines  = listing{object: "line_item", undated: true}
 
-	// streams are those that are read by windows of created.
+	// streams are those that are read span by span, by the time at which objects were created.
 	streams = []stream{
 		transactions,
 		newStream[charge]("charges", "stripe/upsert_charges", listing{path: "/v1/charges", object: "charge"}),
@@ -143,7 +143,7 @@ func (b *batch) add(ctx context.Context, row stored, at time.Time) error {
 	return b.flush(ctx)
 }
 
-// gone notes that Stripe has an object no more that it has named before: a draft was deleted, or test data. The row stays, so that whatever
+// gone notes that Stripe no longer has an object which it has named before: a draft was deleted, or test data. The row stays, so that whatever
 // named it can say so, and the sync goes on.
 func (s *syncer) gone(ctx context.Context, stream, id string) error {
 	s.log.Warn().Str("stream", stream).Str("id", id).Msg("Stripe has this object no more")

@@ -27,10 +27,10 @@ type SyncOptions struct {
 
 // Progress is how far a sync has come.
 type Progress struct {
-	Stream       string // what was just read
-	Windows      int    // done, over all streams
-	WindowsTotal int
-	Rows         int64 // read, over all streams
+	Stream     string // what was just read
+	Spans      int    // done, over all streams
+	SpansTotal int
+	Rows       int64 // read, over all streams
 }
 
 // Result is what a sync came to.
@@ -73,12 +73,12 @@ type syncer struct {
 	result Result
 
 	started int64 // Stripe's clock when the sync began
-	upper   int64 // windows end here
+	upper   int64 // spans end here
 
-	mu           sync.Mutex // guards what follows
-	rows         map[string]int64
-	windowsDone  int
-	windowsTotal int
+	mu         sync.Mutex // guards what follows
+	rows       map[string]int64
+	spansDone  int
+	spansTotal int
 }
 
 // syncLock keeps nights that run side by side from reading the same twice: the second finds everything there.
@@ -111,7 +111,7 @@ func (s *syncer) run(ctx context.Context) (err error) {
 	if err := s.waitForAsOf(ctx); err != nil {
 		return err
 	}
-	if err := s.readWindows(ctx, watermarks, opened); err != nil {
+	if err := s.readSpans(ctx, watermarks, opened); err != nil {
 		return err
 	}
 	if err := s.readSubscriptionsRunning(ctx); err != nil {
@@ -205,7 +205,7 @@ func (s *syncer) advance(ctx context.Context, stream string, through int64) erro
 	return err
 }
 
-// waitForAsOf sets the upper bound of all windows by Stripe's clock. Just after as-of it waits until the lag has passed.
+// waitForAsOf sets the upper bound of all spans by Stripe's clock. Just after as-of it waits until the lag has passed.
 func (s *syncer) waitForAsOf(ctx context.Context) error {
 	lag, asOf := int64(s.client.options.SyncLag/time.Second), s.o.AsOf.Unix()
 	s.upper = s.started - lag
@@ -232,7 +232,7 @@ func (s *syncer) waitForAsOf(ctx context.Context) error {
 // analyzeFrom is how many rows make fresh statistics worth their time.
 const analyzeFrom = 5000
 
-// capturesAgain is how far back from the last sync, in seconds, captures are looked for again: longer than windows overlap.
+// capturesAgain is how far back from the last sync, in seconds, captures are looked for again: longer than spans overlap.
 const capturesAgain = 4 * day
 
 // settle does what needs all streams to be there: refunds find their charges, captures their amounts and

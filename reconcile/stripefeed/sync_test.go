@@ -204,7 +204,7 @@ func TestSync(t *testing.T) {
 	f.clock.advance(10 * time.Minute)
 	var last Progress
 	f.client.options.Progress = func(p Progress) {
-		if p.Rows < last.Rows || p.Windows < last.Windows {
+		if p.Rows < last.Rows || p.Spans < last.Spans {
 			t.Errorf("%+v after %+v", p, last)
 		}
 		last = p
@@ -215,7 +215,7 @@ func TestSync(t *testing.T) {
 	for _, n := range result.Rows {
 		rows += n
 	}
-	if last.Windows != last.WindowsTotal || last.Windows == 0 || last.Rows != rows {
+	if last.Spans != last.SpansTotal || last.Spans == 0 || last.Rows != rows {
 		t.Errorf("%+v at the end, of %d rows", last, rows)
 	}
 }
@@ -268,7 +268,7 @@ func TestStoppedSyncGoesOnLater(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f.client.options.Progress = func(p Progress) {
-		if p.Windows == p.WindowsTotal/2 {
+		if p.Spans == p.SpansTotal/2 {
 			cancel()
 		}
 	}

@@ -154,6 +154,6 @@ type Night struct {
 	Revision       int            `db:"revision" json:"revision"`
 	ManifestSHA256 string         `db:"manifest_sha256" json:"manifest_sha256"`
 	Status         figures.Status `db:"-" json:"status"`
-	// BooksBegin is when the books began that the night goes on with; none: it has no journal.
+	// BooksBegin is when the books that the night belongs to began; none: it has no journal.
 	BooksBegin tables.Moment `db:"books_begin" json:"-"`
 }

@@ -20,17 +20,17 @@ func TestWaterfallHoldsTogether(t *testing.T) {
 	} {
 		c := waterfall("x", "title", "usd", steps)
 		for _, m := range c.Marks {
-			if m.X < 0 || m.X+m.W > chartWidth || m.X2 > chartWidth || m.Y+m.H > c.Height {
+			if m.X < 0 || m.X+m.W > graphWidth || m.X2 > graphWidth || m.Y+m.H > c.Height {
 				t.Errorf("%s: %+v is outside of the drawing", name, m)
 			}
 		}
 	}
 }
 
-// No label of a chart begins outside of it, however long a failure code or a category is.
+// No label of a graph begins outside of it, however long a failure code or a category is.
 func TestLabelsOfChartsFit(t *testing.T) {
 	for _, label := range []string{"no", "CUDA_ERROR_ECC_UNCORRECTABLE", "Partial capture reversal", strings.Repeat("W", 60), strings.Repeat("界", 40)} {
-		for _, c := range []chart{
+		for _, c := range []graph{
 			bars("b", "bars", []bar{{label, "1 job", numbers.Int(1), "bar"}, {"short", "2 jobs", numbers.Int(2), "bar"}}),
 			waterfall("w", "waterfall", "usd", []step{{"Opening", numbers.Int(5), true}, {label, numbers.Int(2), false}, {"Closing", numbers.Int(7), true}}),
 		} {
@@ -38,8 +38,8 @@ func TestLabelsOfChartsFit(t *testing.T) {
 				if m.Class == "label end" && m.X < textWidth(m.Text) {
 					t.Errorf("%s: %q ends at %d and is %d wide", c.ID, m.Text, m.X, textWidth(m.Text))
 				}
-				if m.W > 0 && (m.X+m.W > chartWidth-100 || m.Y+m.H > c.Height) {
-					t.Errorf("%s: a bar of %q reaches %d, %d of %d, %d", c.ID, label, m.X+m.W, m.Y+m.H, chartWidth, c.Height)
+				if m.W > 0 && (m.X+m.W > graphWidth-100 || m.Y+m.H > c.Height) {
+					t.Errorf("%s: a bar of %q reaches %d, %d of %d, %d", c.ID, label, m.X+m.W, m.Y+m.H, graphWidth, c.Height)
 				}
 			}
 			if strings.Contains(label, "CUDA") && c.ID == "b" && !slices.ContainsFunc(c.Marks, func(m mark) bool { return m.Class == "label" && m.Text == label }) {

@@ -104,8 +104,8 @@ type page struct {
 	ProofRows   []proofRow
 	Kinds       []kindSection
 
-	AgeChart, ClassChart, CodeChart, ClosingChart, DaysChart chart
-	Waterfalls, CashFalls, ShareCharts, Trends               []chart
+	AgeGraph, ClassGraph, CodeGraph, ClosingGraph, DaysGraph graph
+	Waterfalls, CashFalls, ShareGraphs, Trends               []graph
 
 	OpenErrors                int64
 	OpenTotals, MatchedTotals []tables.ControlTotal
@@ -154,7 +154,7 @@ func WriteNight(out io.Writer, s *figures.Summary, files []tables.FileEntry) err
 	p.Ties = ties(s)
 	p.Bridge = bridgeRows(s.Bridge)
 	p.ProofRows = proofRows(s.RollForward)
-	p.charts()
+	p.graphs()
 	return pageTemplate.Execute(out, p)
 }
 

@@ -110,7 +110,7 @@ type RefundWindow struct {
 	Currency        string         `db:"currency"`
 }
 
-// RefundDecision is a row of refund_decisions.csv: a request that was undecided at opening or arrived that night.
+// RefundDecision is a row of refund_decisions.csv: a request that was undecided when the night began, or arrived in it.
 type RefundDecision struct {
 	RequestID   string         `db:"request_id"`
 	AccountID   string         `db:"account_id"`

@@ -18,7 +18,7 @@ const (
 	ExitStopped   = 143 // stopped by a signal, cleanly
 )
 
-// What ends a command otherwise than well, apart from what package jobs names.
+// Errors that end a command, beside those of package jobs.
 var (
 	ErrUsage       = errors.New("usage")
 	ErrBreaksFound = errors.New("breaks found")

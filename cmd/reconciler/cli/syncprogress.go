@@ -21,7 +21,7 @@ func syncProgress(log zerolog.Logger, now func() time.Time) func(stripefeed.Prog
 		mu.Lock()
 		defer mu.Unlock()
 		at := now()
-		if begun.IsZero() || p.Windows < before.Windows || p.Rows < before.Rows { // another night's sync has begun
+		if begun.IsZero() || p.Spans < before.Spans || p.Rows < before.Rows { // another night's sync has begun
 			begun, told = at, at
 		}
 		before = p
@@ -30,10 +30,10 @@ func syncProgress(log zerolog.Logger, now func() time.Time) func(stripefeed.Prog
 		}
 		told = at
 		elapsed := at.Sub(begun)
-		event := log.Info().Str("job", "sync-stripe").Str("stream", p.Stream).Int("windows", p.Windows).Int("of", p.WindowsTotal).Int64("rows", p.Rows).
+		event := log.Info().Str("job", "sync-stripe").Str("stream", p.Stream).Int("windows", p.Spans).Int("of", p.SpansTotal).Int64("rows", p.Rows).
 			Int64("rows_per_s", p.Rows*int64(time.Second)/max(1, int64(elapsed)))
-		if p.Windows > 0 && p.Windows < p.WindowsTotal {
-			event = event.Dur("left_ms", elapsed*time.Duration(p.WindowsTotal-p.Windows)/time.Duration(p.Windows))
+		if p.Spans > 0 && p.Spans < p.SpansTotal {
+			event = event.Dur("left_ms", elapsed*time.Duration(p.SpansTotal-p.Spans)/time.Duration(p.Spans))
 		}
 		event.Msg("reading Stripe")
 	}

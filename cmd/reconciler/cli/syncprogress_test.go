@@ -21,10 +21,10 @@ func TestSyncProgressIsToldEveryTenSeconds(t *testing.T) {
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	tell := syncProgress(zerolog.New(&out), func() time.Time { return at })
 	for windows := range 41 { // a second each
-		tell(stripefeed.Progress{Stream: "charges", Windows: windows, WindowsTotal: 40, Rows: int64(windows) * 500})
+		tell(stripefeed.Progress{Stream: "charges", Spans: windows, SpansTotal: 40, Rows: int64(windows) * 500})
 		at = at.Add(time.Second)
 	}
-	tell(stripefeed.Progress{Stream: "refunds", WindowsTotal: 3}) // the next sync
+	tell(stripefeed.Progress{Stream: "refunds", SpansTotal: 3}) // the next sync
 	const want = `{"level":"info","job":"sync-stripe","stream":"charges","windows":10,"of":40,"rows":5000,"rows_per_s":500,"left_ms":30000,"message":"reading Stripe"}
 {"level":"info","job":"sync-stripe","stream":"charges","windows":20,"of":40,"rows":10000,"rows_per_s":500,"left_ms":20000,"message":"reading Stripe"}
 {"level":"info","job":"sync-stripe","stream":"charges","windows":30,"of":40,"rows":15000,"rows_per_s":500,"left_ms":10000,"message":"reading Stripe"}

@@ -1,4 +1,4 @@
--- Links whose changes are not those that were sealed, and changes that hang on no link.
+-- Links whose changes are not those that were sealed, and changes that belong to no link.
 WITH audited AS NOT MATERIALIZED (SELECT * FROM reconciler.audit_changes)
 SELECT coalesce(l.link, d.link) AS link,
        CASE WHEN d.link IS NULL THEN 'all its changes are missing'

@@ -1,4 +1,4 @@
--- What the ledger's entries of the night say: debits as they were read, which books/rows_now holds against what is there; all others, few as they
+-- What the ledger's entries of the night say: debits as they were read, which books/rows_now compares with what is there; all others, few as they
 -- are, once more. Literal kinds, so that an index of the entries that are no debits can be used.
 SELECT coalesce(sum(credits) FILTER (WHERE kind = 'purchase'), 0) AS purchases,
        coalesce(sum(credits) FILTER (WHERE kind = 'promo'), 0) AS promotions,

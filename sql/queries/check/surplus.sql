@@ -1,4 +1,4 @@
--- Rights beyond the worker's needs: in the platform's schema besides its seven relations, and in its own
+-- Rights beyond the worker's needs: in the platform's schema beyond its seven relations, and in its own
 -- schema what none of its statements does: least of all to approve refunds, or to change what is only ever added to.
 SELECT format('make objects in schema %I', n.nspname) AS may, format('REVOKE CREATE ON SCHEMA %I FROM …', n.nspname) AS fix
 FROM pg_namespace n

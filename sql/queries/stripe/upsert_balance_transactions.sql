@@ -7,7 +7,7 @@ WITH r AS (
         @other_fees::text[], @net_minor::bigint[], @currency::text[], @status::text[], @source_id::text[], @created_at::bigint[], @available_on::bigint[], @payout_id::text[])
         AS r(id, type, reporting_category, amount_minor, fee_minor, fee_tax_minor, other_fees, net_minor, currency, status, source_id, created_at, available_on, payout_id)
 ), stale AS (
-    -- Nights whose closing does not hold any more: the next one does not continue from them. Locked in order, as windows are read side by side.
+    -- Nights whose closing does not hold any more: the next one does not continue from them. Locked in order, as spans of time are read side by side.
     UPDATE reconciler.stripe_cash c SET is_stale = true
     FROM (SELECT s.business_date, s.currency FROM reconciler.stripe_cash s
           WHERE NOT s.is_stale AND s.as_of > (
@@ -19,7 +19,7 @@ WITH r AS (
           FOR UPDATE) x
     WHERE c.business_date = x.business_date AND c.currency = x.currency
 ), late AS (
-    -- What the journal has gone past without: it books it with the next night.
+    -- Transactions of a time that the journal has booked already, without them: the next night books them.
     INSERT INTO reconciler.stripe_late (id, created_at)
     SELECT r.id, r.created_at FROM r
     WHERE r.created_at < (SELECT max(k.stripe_through) FROM reconciler.book_closings k WHERE k.stripe_opened)

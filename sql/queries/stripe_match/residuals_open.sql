@@ -1,4 +1,4 @@
--- What of Stripe's own books has not tied lately: its balance, and which payouts.
+-- What at Stripe has not tied lately: its balance, and which payouts.
 SELECT count(*) FILTER (WHERE b.kind = 'balance_residual') > 0 AS balance,
        coalesce(array_agg(b.subject_id) FILTER (WHERE b.kind = 'payout_residual'), '{}') AS payouts
 FROM reconciler.breaks b

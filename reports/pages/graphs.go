@@ -13,17 +13,17 @@ import (
 // maxWaterfalls bounds how many currencies are drawn; the tables have all.
 const maxWaterfalls = 6
 
-// charts draws the night's charts.
-func (p *page) charts() {
-	p.ageChart()
+// graphs draws the night's graphs.
+func (p *page) graphs() {
+	p.ageGraph()
 	p.waterfalls()
-	p.shareCharts()
-	p.creditBackCharts()
-	p.refundCharts()
+	p.shareGraphs()
+	p.creditBackGraphs()
+	p.refundGraphs()
 	p.Trends = trends(p.S)
 }
 
-func (p *page) ageChart() {
+func (p *page) ageGraph() {
 	if p.S.Breaks.Open == 0 {
 		return
 	}
@@ -32,7 +32,7 @@ func (p *page) ageChart() {
 		total := age.Error + age.Warning + age.Info
 		ages = append(ages, bar{Label: age.Age, Value: numbers.Grouped(numbers.Int(total)), Size: numbers.Int(total), Class: "bar"})
 	}
-	p.AgeChart = bars("age", "Open breaks by age", ages)
+	p.AgeGraph = bars("age", "Open breaks by age", ages)
 }
 
 // waterfalls lead from opening to closing, for the liability and for the balance at Stripe.
@@ -50,9 +50,9 @@ func (p *page) waterfalls() {
 	}
 }
 
-// shareCharts show how much of each check is matched, in two charts side by side where there are many; checks that matched entirely are
+// shareGraphs show how much of each check is matched, in two graphs side by side where there are many; checks that matched entirely are
 // only listed.
-func (p *page) shareCharts() {
+func (p *page) shareGraphs() {
 	for _, row := range p.S.ControlTotals {
 		if row.Awaiting.IsZero() && row.Breaks.IsZero() && row.Difference.IsZero() {
 			p.MatchedTotals = append(p.MatchedTotals, row)
@@ -68,13 +68,13 @@ func (p *page) shareCharts() {
 	p.MoreShares = int64(max(0, len(open)-maxShares))
 	for i, part := range [][]tables.ControlTotal{open[:half], open[half:min(maxShares, len(open))]} {
 		if len(part) > 0 {
-			p.ShareCharts = append(p.ShareCharts, shareBars(fmt.Sprintf("share-%d", i+1), []string{"Checks that are not matched entirely", "Further checks that are not matched entirely"}[i], part))
+			p.ShareGraphs = append(p.ShareGraphs, shareBars(fmt.Sprintf("share-%d", i+1), []string{"Checks that are not matched entirely", "Further checks that are not matched entirely"}[i], part))
 		}
 	}
 }
 
-// creditBackCharts show whose fault failed jobs were, and why they failed.
-func (p *page) creditBackCharts() {
+// creditBackGraphs show whose fault failed jobs were, and why they failed.
+func (p *page) creditBackGraphs() {
 	c := p.S.CreditBacks
 	if c.Jobs == 0 {
 		return
@@ -86,17 +86,17 @@ func (p *page) creditBackCharts() {
 	for _, code := range c.ByCode[:min(10, len(c.ByCode))] {
 		codes = append(codes, bar{orText(code.Name, "(no code)"), numbers.Plural(code.Jobs, "job"), numbers.Int(code.Jobs), classFill(code.Class)})
 	}
-	p.ClassChart = bars("classes", "Failed jobs by whose fault it was", classes)
-	p.CodeChart = bars("codes", "Failed jobs by failure code", codes)
+	p.ClassGraph = bars("classes", "Failed jobs by whose fault it was", classes)
+	p.CodeGraph = bars("codes", "Failed jobs by failure code", codes)
 }
 
-// refundCharts show which refund windows close soon, and how long is left to decide requests.
-func (p *page) refundCharts() {
+// refundGraphs show which refund windows close soon, and how long is left to decide requests.
+func (p *page) refundGraphs() {
 	var closing, days []bar
 	for _, group := range p.S.RefundWindows.Closing {
 		closing = append(closing, bar{withinText(group.Hours), numbers.Plural(group.Windows, "window"), numbers.Int(group.Windows), "bar"})
 	}
-	p.ClosingChart = bars("closing", "Open refund windows that close within", closing)
+	p.ClosingGraph = bars("closing", "Open refund windows that close within", closing)
 	for i, group := range p.S.RefundRequests.ByDaysLeft {
 		class := "bar"
 		if i == 0 {
@@ -104,10 +104,10 @@ func (p *page) refundCharts() {
 		}
 		days = append(days, bar{group.Days, numbers.Plural(group.Requests, "request"), numbers.Int(group.Requests), class})
 	}
-	p.DaysChart = bars("days", "Undecided requests by business days left", days)
+	p.DaysGraph = bars("days", "Undecided requests by business days left", days)
 }
 
-// classLabel is a class in the few characters that a chart has room for.
+// classLabel is a class in the few characters that a graph has room for.
 func classLabel(class string) string {
 	switch class {
 	case "system":
@@ -149,8 +149,8 @@ func cashSteps(row tables.StripeCash, activity []tables.StripeActivity) []step {
 	return append(steps, step{"Payouts", row.PayoutsMinor, false}, step{"Closing", row.ClosingMinor, true})
 }
 
-func trends(s *figures.Summary) []chart {
-	list := []chart{
+func trends(s *figures.Summary) []graph {
+	list := []graph{
 		trend("trend-breaks", "Open breaks: errors (dark), warnings (hatched), info (light)", "", s.BusinessDate, s.Trends, []trendPart{
 			{"errors", "broken", func(n figures.NightFigures) numbers.Number { return numbers.Int(n.Errors) }},
 			{"warnings", "awaiting", func(n figures.NightFigures) numbers.Number { return numbers.Int(n.Warnings) }},

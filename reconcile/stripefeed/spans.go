@@ -11,39 +11,39 @@ import (
 
 const day = int64(24 * 60 * 60)
 
-// windowSeconds cuts a range into at most about a hundred windows of a day or more.
-func windowSeconds(from, to int64) int64 {
+// spanSeconds cuts a range into at most about a hundred spans of a day or more.
+func spanSeconds(from, to int64) int64 {
 	return min(max((to-from)/100, day), 30*day)
 }
 
-// againSeconds is how long the windows are of what is read once more: most of it has nothing new, and a window costs a request at least.
+// againSeconds is how long the spans are of what is read once more: most of it has nothing new, and a span costs a request at least.
 const againSeconds = 8 * day
 
-// window is a part of a stream, and whether all of it is committed.
-type window struct {
+// span is what a stream has in [from, to), in Unix seconds of created, and whether all of it is committed.
+type span struct {
 	from, to int64
 	done     bool
 }
 
-// windows are the parts of one stream that a sync reads, oldest first.
-type windows struct {
+// spans are those of one stream that a sync reads, oldest first.
+type spans struct {
 	stream stream
 	mark   int64 // the stream's watermark when the sync began
 	mu     sync.Mutex
-	parts  []window
+	parts  []span
 	marked int // parts[:marked] are behind the watermark
 }
 
-func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, opened int64) error {
-	var all []*windows
+func (s *syncer) readSpans(ctx context.Context, watermarks map[string]int64, opened int64) error {
+	var all []*spans
 	longest := 0
 	for _, stream := range streams {
 		from, err := s.begin(ctx, stream, watermarks, opened)
 		if err != nil {
 			return err
 		}
-		w := &windows{stream: stream, mark: watermarks[stream.name]}
-		step := windowSeconds(from, s.upper)
+		w := &spans{stream: stream, mark: watermarks[stream.name]}
+		step := spanSeconds(from, s.upper)
 		_, marked := watermarks[stream.name]
 		switch {
 		case marked && stream.mayReturn:
@@ -52,10 +52,10 @@ func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, o
 			step = max(step, againSeconds)
 		}
 		for ; from < s.upper; from += step {
-			w.parts = append(w.parts, window{from: from, to: min(from+step, s.upper)})
+			w.parts = append(w.parts, span{from: from, to: min(from+step, s.upper)})
 		}
 		all, longest = append(all, w), max(longest, len(w.parts))
-		s.windowsTotal += len(w.parts)
+		s.spansTotal += len(w.parts)
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(s.client.options.SyncParallel)
@@ -63,7 +63,7 @@ func (s *syncer) readWindows(ctx context.Context, watermarks map[string]int64, o
 	for i := range longest {
 		for _, w := range all {
 			if i < len(w.parts) {
-				group.Go(func() error { return s.readWindow(groupCtx, w, i) })
+				group.Go(func() error { return s.readSpan(groupCtx, w, i) })
 			}
 		}
 	}
@@ -101,9 +101,9 @@ func (s *syncer) begin(ctx context.Context, stream stream, watermarks map[string
 	return from, err
 }
 
-func (s *syncer) readWindow(ctx context.Context, w *windows, index int) error {
+func (s *syncer) readSpan(ctx context.Context, w *spans, index int) error {
 	part := w.parts[index]
-	if err := w.stream.read(ctx, s, w.stream.listing.window(part.from, part.to)); err != nil {
+	if err := w.stream.read(ctx, s, w.stream.listing.between(part.from, part.to)); err != nil {
 		return err
 	}
 	w.mu.Lock()
@@ -114,7 +114,7 @@ func (s *syncer) readWindow(ctx context.Context, w *windows, index int) error {
 		w.marked++
 	}
 	s.mu.Lock()
-	s.windowsDone++
+	s.spansDone++
 	s.mu.Unlock()
 	s.count(w.stream.name, 0)
 	if w.marked == before || w.parts[w.marked-1].to <= w.mark {
@@ -131,7 +131,7 @@ func (s *syncer) count(stream string, rows int) {
 	if s.client.options.Progress == nil {
 		return
 	}
-	p := Progress{Stream: stream, Windows: s.windowsDone, WindowsTotal: s.windowsTotal}
+	p := Progress{Stream: stream, Spans: s.spansDone, SpansTotal: s.spansTotal}
 	for _, n := range s.rows {
 		p.Rows += n
 	}

@@ -17,17 +17,17 @@ const (
 
 var reportingCategories = reconcile.ReportingCategories()
 
-// booksJob is the name under which the breaks of Stripe's own books are kept.
-const booksJob = "stripe-books"
+// balanceJob is the name under which the breaks of the balance at Stripe are kept.
+const balanceJob = "stripe-books"
 
-// reconcileBooks proves Stripe's books in themselves: the night's activity by category, opening to closing per currency and against
+// reconcileBalance checks what Stripe says against itself: the night's activity by category, opening to closing per currency and against
 // Stripe's Balance, and each payout against its transactions.
-func (s *Stripe) reconcileBooks(ctx context.Context, n *night.Night) (night.Counts, error) {
+func (s *Stripe) reconcileBalance(ctx context.Context, n *night.Night) (night.Counts, error) {
 	return stripeJob{
-		name:     booksJob,
+		name:     balanceJob,
 		judge:    []string{"stripe_match/activity", "stripe_match/cash", "stripe_match/judge_cash", "stripe_match/judge_transactions"},
 		more:     tieOutPayouts,
-		scanned:  "stripe_match/scanned_books",
+		scanned:  "stripe_match/scanned_balance",
 		outcomes: "stripe_match/known_transactions",
 	}.reconcile(ctx, n, s)
 }

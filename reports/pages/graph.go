@@ -15,9 +15,9 @@ import (
 	"github.com/hummingbytes/reconciler/reports/tables"
 )
 
-// chart is a drawing of whole-numbered coordinates that becomes inline SVG in the page. It says nothing by colour alone:
+// graph is a drawing of whole-numbered coordinates that becomes inline SVG in the page. It says nothing by colour alone:
 // fills differ in lightness and hatching, and every bar has its figure beside it.
-type chart struct {
+type graph struct {
 	ID, Title, Desc string
 	Width, Height   int
 	Marks           []mark
@@ -36,7 +36,7 @@ type mark struct {
 var escaped = strings.NewReplacer("\x00", "\uFFFD", `"`, "&#34;", "&", "&amp;", "'", "&#39;", "+", "&#43;", "<", "&lt;", ">", "&gt;")
 
 // Drawn are the marks. They are written without the template, whose words for each of a page's thousand marks took as long as all its other ones.
-func (c chart) Drawn() template.HTML {
+func (c graph) Drawn() template.HTML {
 	var b strings.Builder
 	for _, m := range c.Marks {
 		class := escaped.Replace(m.Class)
@@ -53,24 +53,24 @@ func (c chart) Drawn() template.HTML {
 	return template.HTML(b.String())
 }
 
-// Dimensions of a chart's rows, in units of its view box. It is narrow so that it can be read on a phone without being scaled down much.
+// Dimensions of a graph's rows, in units of its view box. It is narrow so that it can be read on a phone without being scaled down much.
 const (
-	chartWidth = 420
+	graphWidth = 420
 	rowHeight  = 26
 	barHeight  = 14
 )
 
-func (c *chart) rect(x, y, w, h int, class, tip string) {
+func (c *graph) rect(x, y, w, h int, class, tip string) {
 	if w > 0 && h > 0 {
 		c.Marks = append(c.Marks, mark{X: x, Y: y, W: w, H: h, Class: class, Text: tip})
 	}
 }
 
-func (c *chart) text(x, y int, class, text string) {
+func (c *graph) text(x, y int, class, text string) {
 	c.Marks = append(c.Marks, mark{X: x, Y: y, Class: class, Text: text})
 }
 
-func (c *chart) line(x, y, x2, y2 int, class string) {
+func (c *graph) line(x, y, x2, y2 int, class string) {
 	c.Marks = append(c.Marks, mark{X: x, Y: y, X2: x2, Y2: y2, Class: class, IsLine: true})
 }
 
@@ -93,8 +93,8 @@ type step struct {
 
 // waterfall draws how an opening became a closing. Movements are often tiny beside the totals, so that the axis is cut off where that
 // makes them visible; it then says so.
-func waterfall(id, title, unit string, steps []step) chart {
-	c := chart{ID: id, Title: title, Width: chartWidth, Height: len(steps)*rowHeight + 22}
+func waterfall(id, title, unit string, steps []step) graph {
+	c := graph{ID: id, Title: title, Width: graphWidth, Height: len(steps)*rowHeight + 22}
 	level := new(big.Int)
 	var lowest, highest *big.Int
 	levels := make([][2]*big.Int, len(steps))
@@ -122,12 +122,12 @@ func waterfall(id, title, unit string, steps []step) chart {
 		highest = new(big.Int)
 	}
 	span := new(big.Int).Sub(highest, base)
-	const figures, right = 126, chartWidth
+	const figures, right = 126, graphWidth
 	left := 104
 	for _, s := range steps {
 		left = max(left, min(textWidth(s.Label)+8, 200))
 	}
-	width := chartWidth - figures - left
+	width := graphWidth - figures - left
 	at := func(v *big.Int) int { return left + scale(new(big.Int).Sub(v, base), span, width) }
 	for i, s := range steps {
 		y := i*rowHeight + 4
@@ -199,7 +199,7 @@ func axisBase(lowest, highest *big.Int) (base *big.Int, cut bool) {
 // maxShares bounds how many checks are drawn; the table has all.
 const maxShares = 12
 
-// openChecks are the checks that are not matched entirely, by their counts of things, the largest first: what the chart of shares draws.
+// openChecks are the checks that are not matched entirely, by their counts of things, the largest first: what the graph of shares draws.
 func openChecks(totals []tables.ControlTotal) []tables.ControlTotal {
 	var open []tables.ControlTotal
 	for _, row := range totals {
@@ -213,13 +213,13 @@ func openChecks(totals []tables.ControlTotal) []tables.ControlTotal {
 
 // shareBars draws matched, awaiting and broken of each check as one bar. A share above 0 is at least 3 units wide: a single break among
 // millions must be seen.
-func shareBars(id, title string, totals []tables.ControlTotal) chart {
-	c := chart{ID: id, Title: title, Width: chartWidth, Height: len(totals)*40 + 4}
+func shareBars(id, title string, totals []tables.ControlTotal) graph {
+	c := graph{ID: id, Title: title, Width: graphWidth, Height: len(totals)*40 + 4}
 	var said []string
 	for i, row := range totals {
 		y := i * 40
 		c.text(0, y+12, "label", row.Check+unitSuffix(row.Unit))
-		c.text(chartWidth, y+12, "value end", numbers.Amount(row.Matched, row.Unit)+" of "+numbers.Amount(row.Scanned, row.Unit))
+		c.text(graphWidth, y+12, "value end", numbers.Amount(row.Matched, row.Unit)+" of "+numbers.Amount(row.Scanned, row.Unit))
 		parts := []struct {
 			name, class string
 			value       numbers.Number
@@ -229,12 +229,12 @@ func shareBars(id, title string, totals []tables.ControlTotal) chart {
 			whole.Add(whole, new(big.Int).Abs(part.value.Big()))
 		}
 		if whole.Sign() == 0 {
-			c.rect(0, y+17, chartWidth, barHeight, "nothing", "nothing to match")
+			c.rect(0, y+17, graphWidth, barHeight, "nothing", "nothing to match")
 		}
-		widths, room := [3]int{}, chartWidth
+		widths, room := [3]int{}, graphWidth
 		for j := 2; j >= 0; j-- {
 			if v := new(big.Int).Abs(parts[j].value.Big()); v.Sign() > 0 {
-				widths[j] = min(room, max(3, scale(v, whole, chartWidth)))
+				widths[j] = min(room, max(3, scale(v, whole, graphWidth)))
 				if j == 0 {
 					widths[j] = room
 				}
@@ -268,8 +268,8 @@ type bar struct {
 }
 
 // bars draws one horizontal bar a row, the value behind it.
-func bars(id, title string, rows []bar) chart {
-	c := chart{ID: id, Title: title, Width: chartWidth, Height: len(rows)*rowHeight + 2}
+func bars(id, title string, rows []bar) graph {
+	c := graph{ID: id, Title: title, Width: graphWidth, Height: len(rows)*rowHeight + 2}
 	most := new(big.Int)
 	for _, row := range rows {
 		if v := row.Size.Big(); v.Cmp(most) > 0 {
@@ -287,7 +287,7 @@ func bars(id, title string, rows []bar) chart {
 	for i, row := range rows {
 		y := i*height + 4
 		if above {
-			c.text(0, y+10, "label", fit(row.Label, chartWidth))
+			c.text(0, y+10, "label", fit(row.Label, graphWidth))
 			y += 16
 		} else {
 			c.text(left-8, y+11, "label end", row.Label)
@@ -295,7 +295,7 @@ func bars(id, title string, rows []bar) chart {
 		w := scale(row.Size.Big(), most, width)
 		c.rect(left, y, w, barHeight, row.Class, row.Label+": "+row.Value)
 		c.line(left, y-2, left, y+barHeight+2, "axis")
-		c.text(chartWidth, y+11, "value end", row.Value)
+		c.text(graphWidth, y+11, "value end", row.Value)
 		said = append(said, row.Label+" "+row.Value)
 	}
 	c.Desc = strings.Join(said, ", ") + "."
@@ -312,9 +312,9 @@ type trendPart struct {
 const trendNights = 30
 
 // trend draws the last 30 nights as stacked columns. A night without a report leaves a gap with a dot.
-func trend(id, title, unit string, last reconcile.Date, nights []figures.NightFigures, parts []trendPart) chart {
+func trend(id, title, unit string, last reconcile.Date, nights []figures.NightFigures, parts []trendPart) graph {
 	const plotTop, plotHeight, left = 18, 92, 0
-	c := chart{ID: id, Title: title, Width: chartWidth, Height: plotTop + plotHeight + 20}
+	c := graph{ID: id, Title: title, Width: graphWidth, Height: plotTop + plotHeight + 20}
 	byDate := map[reconcile.Date]figures.NightFigures{}
 	most := new(big.Int)
 	for _, night := range nights {
@@ -328,7 +328,7 @@ func trend(id, title, unit string, last reconcile.Date, nights []figures.NightFi
 		}
 	}
 	first := last.AddDays(1 - trendNights)
-	const column = (chartWidth - left) / trendNights
+	const column = (graphWidth - left) / trendNights
 	var tonight string
 	for i := range trendNights {
 		date := first.AddDays(i)
@@ -352,17 +352,17 @@ func trend(id, title, unit string, last reconcile.Date, nights []figures.NightFi
 			tonight = strings.Join(tips, ", ")
 		}
 	}
-	c.line(left, plotTop+plotHeight, chartWidth, plotTop+plotHeight, "axis")
-	c.line(left, plotTop, chartWidth, plotTop, "guide")
+	c.line(left, plotTop+plotHeight, graphWidth, plotTop+plotHeight, "axis")
+	c.line(left, plotTop, graphWidth, plotTop, "guide")
 	c.text(left, plotTop-5, "note", "highest: "+numbers.WithUnit(numbers.Of(most), unit))
 	c.text(left, c.Height-5, "note", first.String())
-	c.text(chartWidth, c.Height-5, "note end", last.String())
+	c.text(graphWidth, c.Height-5, "note end", last.String())
 	c.Desc = fmt.Sprintf("Nights from %s to %s, %d of them reported. Highest: %s. On %s: %s.", first, last, len(byDate),
 		numbers.WithUnit(numbers.Of(most), unit), last, tonight)
 	return c
 }
 
-// textWidth is about how wide a text of a chart is, in units of its view box; in most fonts it is less.
+// textWidth is about how wide a text of a graph is, in units of its view box; in most fonts it is less.
 func textWidth(text string) int {
 	tenths := 0
 	for _, r := range text {
@@ -380,7 +380,7 @@ func textWidth(text string) int {
 
 // fit keeps a text's beginning where it is wider than it may be.
 func fit(text string, width int) string {
-	text = shorten(text, chartWidth/5) // no character is narrower
+	text = shorten(text, graphWidth/5) // no character is narrower
 	for limit := utf8.RuneCountInString(text); textWidth(text) > width; limit-- {
 		text = shorten(text, limit-1)
 	}
