@@ -90,7 +90,8 @@ WITH resolved_since AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT x.minor_now - (SELECT {{ from_balance }} FROM (SELECT x.account_id, x.purchase_id, n.currency) x) AS sold, {{ withheld }} AS withheld) y
     WHERE x.currency_now <> x.currency
 ), part AS (
-    SELECT x.account_id, x.purchase_id AS subject_id, x.currency, (x.amount_minor - x.from_balance)::numeric AS sold, 0::numeric AS brought, 0::numeric AS payable, 0::numeric AS refunded,
+    SELECT x.account_id, x.purchase_id AS subject_id, x.currency, (x.amount_minor - x.from_balance)::numeric AS sold, 0::numeric AS brought,
+        0::numeric AS payable, 0::numeric AS refunded,
            CASE WHEN x.currency_now = x.currency THEN x.minor_now - x.amount_minor ELSE 0 END AS changed, 0::numeric AS lost, x.kind = 'subscription' AS is_subscription,
            0::numeric AS restated_sold, 0::numeric AS restated_payable
     FROM booked x
@@ -125,7 +126,8 @@ WITH resolved_since AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT l.currency, sum(l.amount_minor) AS minor,
                                (SELECT nullif(sum(m.withdrawn_minor), 0) FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) AS withdrawn
                         FROM reconciler.journal_lines l
-                        WHERE l.source = d.id AND l.source <> '' AND l.role IN ('dispute_losses', 'exchange_differences') AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
+                        WHERE l.source = d.id AND l.source <> '' AND l.role IN ('dispute_losses', 'exchange_differences')
+                            AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
                         GROUP BY l.currency
                         HAVING sum(l.amount_minor) FILTER (WHERE l.role = 'dispute_losses') <> 0) l
     UNION ALL
@@ -134,9 +136,11 @@ WITH resolved_since AS MATERIALIZED (
 SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold) AS sold, sum(brought) AS brought, sum(payable) AS payable, sum(refunded) AS refunded,
        sum(changed) AS changed, coalesce(sum(lost), 0) AS lost, bool_or(is_subscription) AS is_subscription,
        sum(restated_sold) AS restated_sold, sum(restated_payable) AS restated_payable,
-       coalesce((SELECT jsonb_object_agg(p.role, p.minor) FROM posted p WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
+       coalesce((SELECT jsonb_object_agg(p.role, p.minor) FROM posted p
+                 WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
        coalesce((SELECT jsonb_agg(jsonb_build_object('Kind', r.kind, 'Resolution', r.resolution, 'Minor', r.minor) ORDER BY r.kind, r.break_id COLLATE "C") FROM resolved r
-                 WHERE (r.account_id, r.subject_id) IS NOT DISTINCT FROM (part.account_id, part.subject_id) AND coalesce(r.currency, part.currency) = part.currency), '[]')::text AS resolved
+                 WHERE (r.account_id, r.subject_id) IS NOT DISTINCT FROM (part.account_id, part.subject_id)
+                   AND coalesce(r.currency, part.currency) = part.currency), '[]')::text AS resolved
 FROM part
 GROUP BY part.account_id, part.subject_id, part.currency
 ORDER BY 2, 3, 1

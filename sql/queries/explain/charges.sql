@@ -3,10 +3,12 @@ SELECT c.created_at AS at, 'Stripe charge ' || c.id AS source, '' AS clause,
        'charge ' || c.id || ' (' || c.method || '): ' || {{ amount_mark }} || c.amount_minor || ' ' || c.currency || {{ amount_mark }} || ', ' || c.status
        || CASE WHEN c.captured_minor NOT IN (0, c.amount_minor) THEN '; captured ' || {{ amount_mark }} || c.captured_minor || ' ' || c.currency || {{ amount_mark }} ELSE '' END
        || coalesce('; ' || x.settled, '; Stripe has not posted it to the balance yet')
-       || coalesce('; of invoice ' || i.id || ', which took ' || {{ amount_mark }} || i.from_balance_minor || ' ' || i.currency || {{ amount_mark }} || ' from the customer''s balance', '') AS says
+       || coalesce('; of invoice ' || i.id || ', which took ' || {{ amount_mark }} || i.from_balance_minor || ' ' || i.currency || {{ amount_mark }}
+           || ' from the customer''s balance', '') AS says
 FROM reconciler.stripe_charges c
 LEFT JOIN reconciler.stripe_invoices i ON i.id = c.invoice_id AND i.from_balance_minor <> 0
-LEFT JOIN LATERAL (SELECT string_agg(CASE t.reporting_category WHEN 'charge' THEN 'settled as ' WHEN 'charge_failure' THEN 'failed after all: ' ELSE 'taken back, as only a part was captured: ' END
+LEFT JOIN LATERAL (SELECT string_agg(CASE t.reporting_category WHEN 'charge' THEN 'settled as ' WHEN 'charge_failure' THEN 'failed after all: '
+                                                                       ELSE 'taken back, as only a part was captured: ' END
                                      || {{ amount_mark }} || t.amount_minor || ' ' || t.currency || {{ amount_mark }}
                                      || ', fee ' || {{ amount_mark }} || t.fee_minor || ' ' || t.currency || {{ amount_mark }}
                                      || ' (tax ' || {{ amount_mark }} || t.fee_tax_minor || ' ' || t.currency || {{ amount_mark }}
@@ -25,7 +27,8 @@ FROM reconciler.stripe_refunds r
 WHERE r.charge_id = ANY (@ids::text[])
   AND {{ money_back }}
 UNION ALL
-SELECT d.created_at, 'Stripe dispute ' || d.id, '5.1', 'dispute ' || d.id || ' over ' || {{ amount_mark }} || d.amount_minor || ' ' || d.currency || {{ amount_mark }} || ': ' || d.reason || '; now ' || d.status
+SELECT d.created_at, 'Stripe dispute ' || d.id, '5.1', 'dispute ' || d.id || ' over ' || {{ amount_mark }} || d.amount_minor || ' ' || d.currency
+    || {{ amount_mark }} || ': ' || d.reason || '; now ' || d.status
        || CASE WHEN d.status = 'lost' AND m.returned_minor > 0 THEN ', partly won' ELSE '' END
        || coalesce('; withdrawn ' || {{ amount_mark }} || m.withdrawn_minor || ' ' || m.currency || {{ amount_mark }}
                    || ', returned ' || {{ amount_mark }} || m.returned_minor || ' ' || m.currency || {{ amount_mark }}

@@ -1,11 +1,13 @@
 -- A payout, what it became each time it changed, and what it consists of, by category and one by one.
 SELECT p.created_at AS at, 'Stripe payout ' || p.id AS source, '' AS clause,
-       'payout ' || p.id || ' of ' || {{ amount_mark }} || p.amount_minor || ' ' || p.currency || {{ amount_mark }} || ' (' || CASE WHEN p.automatic THEN 'automatic' ELSE 'made by hand' END || ', ' || p.method || '), at the bank on '
+       'payout ' || p.id || ' of ' || {{ amount_mark }} || p.amount_minor || ' ' || p.currency || {{ amount_mark }} || ' ('
+           || CASE WHEN p.automatic THEN 'automatic' ELSE 'made by hand' END || ', ' || p.method || '), at the bank on '
        || to_char(p.arrival_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') || '; now ' || p.status || CASE WHEN p.failure_code <> '' THEN ' because of ' || p.failure_code ELSE '' END
        || CASE WHEN p.automatic AND NOT p.broken_down THEN '; Stripe has not said yet what it consists of' ELSE '' END AS says
 FROM reconciler.stripe_payouts p WHERE p.id = ANY (@ids::text[])
 UNION ALL
-SELECT max(t.created_at), 'payout_items.csv', '', count(*) || ' x ' || t.reporting_category || ': ' || {{ amount_mark }} || sum(t.amount_minor) || ' ' || t.currency || {{ amount_mark }} || ', fees ' || {{ amount_mark }} || sum(t.fee_minor) || ' ' || t.currency || {{ amount_mark }}
+SELECT max(t.created_at), 'payout_items.csv', '', count(*) || ' x ' || t.reporting_category || ': ' || {{ amount_mark }} || sum(t.amount_minor) || ' '
+    || t.currency || {{ amount_mark }} || ', fees ' || {{ amount_mark }} || sum(t.fee_minor) || ' ' || t.currency || {{ amount_mark }}
        || ', net ' || {{ amount_mark }} || sum(t.net_minor) || ' ' || t.currency || {{ amount_mark }}
 FROM reconciler.stripe_balance_transactions t
 LEFT JOIN reconciler.stripe_payouts p ON p.id = t.payout_id

@@ -1,6 +1,7 @@
 SELECT p.created_at AS at, 'platform.purchases ' || p.id AS source, '' AS clause,
        'purchase ' || p.id || ' (' || coalesce(p.kind, '?') || ') was made by account ' || coalesce(p.account_id, '?') || ': ' || coalesce(p.credits::text, '?')
-       || ' credits for ' || {{ amount_mark }} || coalesce(p.amount_minor::text, '?') || ' ' || coalesce(p.currency, '?') || {{ amount_mark }} || '; status ' || coalesce(p.status, '?') AS says
+       || ' credits for ' || {{ amount_mark }} || coalesce(p.amount_minor::text, '?') || ' ' || coalesce(p.currency, '?') || {{ amount_mark }}
+       || '; status ' || coalesce(p.status, '?') AS says
 FROM source.purchases p WHERE p.id = ANY (@ids::text[])
 UNION ALL
 SELECT p.completed_at, 'platform.purchases ' || p.id, '', 'it was completed'

@@ -1,6 +1,7 @@
 -- The refunds that were planned for a request: their plan, its approval, and every step with what stood in the way.
 SELECT p.made_at AS at, 'refund plan ' || p.plan_id AS source, m.clauses AS clause,
-       'planned by ' || p.made_by || ': refund ' || m.intent_id || ' of ' || {{ amount_mark }} || m.amount_minor || ' ' || m.currency || {{ amount_mark }} || ' on charge ' || m.charge_id
+       'planned by ' || p.made_by || ': refund ' || m.intent_id || ' of ' || {{ amount_mark }} || m.amount_minor || ' ' || m.currency || {{ amount_mark }}
+           || ' on charge ' || m.charge_id
        || '; fee withheld ' || {{ amount_mark }} || m.fee_minor || ' ' || m.currency || {{ amount_mark }} || '; ' || m.credits || ' credits leave the account'
        || CASE WHEN m.attempt > 1 THEN '; attempt ' || m.attempt ELSE '' END AS says
 FROM reconciler.refund_plan_items m

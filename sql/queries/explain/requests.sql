@@ -1,7 +1,9 @@
 SELECT r.requested_at AS at, 'platform.refund_requests ' || r.id AS source, '6' AS clause,
        'refund request ' || r.id || ' (' || coalesce(r.kind, '?') || ') arrived'
-       || coalesce(' about purchase ' || nullif(r.purchase_id, ''), '') || coalesce(' about job ' || nullif(r.job_id, ''), '') || coalesce(' about invoice ' || nullif(r.invoice_id, ''), '')
-       || coalesce('; stated date ' || r.stated_date, '') || coalesce('; stated amount ' || {{ amount_mark }} || r.stated_amount_minor || ' ' || coalesce(r.stated_currency, '') || {{ amount_mark }}, '') AS says
+       || coalesce(' about purchase ' || nullif(r.purchase_id, ''), '') || coalesce(' about job ' || nullif(r.job_id, ''), '')
+           || coalesce(' about invoice ' || nullif(r.invoice_id, ''), '')
+       || coalesce('; stated date ' || r.stated_date, '') || coalesce('; stated amount ' || {{ amount_mark }} || r.stated_amount_minor || ' '
+           || coalesce(r.stated_currency, '') || {{ amount_mark }}, '') AS says
 FROM source.refund_requests r WHERE r.id = ANY (@ids::text[])
 UNION ALL
 SELECT r.decided_at, 'platform.refund_requests ' || r.id, '', 'the platform set it to ' || r.status

@@ -17,7 +17,8 @@ WITH doubtful AS (
     WHERE b.booked_at >= @as_of::timestamptz - interval '3 days' AND b.booked_at < @as_of::timestamptz
 ), stated AS (
     SELECT p.account_id, p.id, jsonb_build_object('status', p.status, 'amount_minor', p.amount_minor, 'currency', p.currency) AS content,
-           jsonb_build_object('status', 'completed', 'amount_minor', b.amount_minor, 'currency', b.currency) || coalesce(before.content, '{}') AS known, before.content IS NOT NULL AS is_known
+           jsonb_build_object('status', 'completed', 'amount_minor', b.amount_minor, 'currency', b.currency) || coalesce(before.content, '{}') AS known,
+               before.content IS NOT NULL AS is_known
     FROM doubtful d
     JOIN reconciler.booked_purchases b ON b.account_id = d.account_id AND b.purchase_id = d.purchase_id
     JOIN {{ valid_purchases }} p ON p.account_id = d.account_id AND p.id = d.purchase_id

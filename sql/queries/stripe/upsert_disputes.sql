@@ -20,7 +20,8 @@ SELECT r.id, r.charge_id, r.payment_intent_id, r.amount_minor, r.currency, r.sta
     to_timestamp(@seen_at::bigint)
 FROM r
 ON CONFLICT (id) DO UPDATE SET
-    amount_minor = excluded.amount_minor, status = excluded.status, reason = excluded.reason, evidence_due_by = coalesce(excluded.evidence_due_by, t.evidence_due_by), -- Stripe forgets it once evidence is in
+    amount_minor = excluded.amount_minor, status = excluded.status, reason = excluded.reason,
+    evidence_due_by = coalesce(excluded.evidence_due_by, t.evidence_due_by), -- Stripe forgets it once evidence is in
     seen_at = excluded.seen_at
 WHERE (t.amount_minor, t.status, t.reason, t.evidence_due_by)
     IS DISTINCT FROM (excluded.amount_minor, excluded.status, excluded.reason, coalesce(excluded.evidence_due_by, t.evidence_due_by))

@@ -27,7 +27,8 @@ WITH overdue AS (
     LEFT JOIN LATERAL (SELECT bool_or(r.is_live AND NOT EXISTS (
                                   SELECT FROM {{ charges_as_of }} c JOIN {{ valid_purchases }} p ON p.id = d.purchase_id AND p.account_id = d.account_id
                                   LEFT JOIN LATERAL {{ purchase_invoice }} i ON true CROSS JOIN LATERAL {{ charge_refunds }} f
-                                  WHERE c.id = r.charge_id AND f.id = r.id AND f.is_surplus)) AS is_paid, max((r.status_since AT TIME ZONE @zone::text)::date) FILTER (WHERE NOT r.is_live) AS failed_on
+                                  WHERE c.id = r.charge_id AND f.id = r.id AND f.is_surplus)) AS is_paid,
+                              max((r.status_since AT TIME ZONE @zone::text)::date) FILTER (WHERE NOT r.is_live) AS failed_on
                        FROM {{ refunds_as_of }} r WHERE r.charge_id = d.charge_id AND d.charge_id <> '') r ON true
     LEFT JOIN taken l ON l.account_id = d.account_id AND l.purchase_id = d.purchase_id
     CROSS JOIN LATERAL (SELECT d.charge_id) k
@@ -54,6 +55,7 @@ SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, request_i
        CASE WHEN verdict = 'refund_unpaid' THEN gone_minor::text ELSE '' END,
        CASE WHEN verdict = 'refund_unpaid' THEN refund_minor - gone_minor ELSE 0 END,
        CASE WHEN verdict = 'refund_unpaid' THEN currency ELSE '' END,
-       CASE WHEN verdict = 'refund_unpaid' THEN concat_ws(', ', 'approved on ' || business_date, 'purchase ' || purchase_id, 'charge ' || nullif(charge_id, ''), disputes, planned) ELSE '' END,
+       CASE WHEN verdict = 'refund_unpaid' THEN concat_ws(', ', 'approved on ' || business_date, 'purchase ' || purchase_id,
+                                                          'charge ' || nullif(charge_id, ''), disputes, planned) ELSE '' END,
        refund_minor, currency, (greatest(business_date, failed_on) + 1)::timestamp AT TIME ZONE @zone::text
 FROM judged

@@ -57,7 +57,8 @@ SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
                     WHEN invoice_id IS NOT NULL THEN 'its invoice ' || invoice_id || ' is ' || invoice_status END)
            WHEN verdict = 'charge_amount_mismatch' THEN concat_ws(', ', 'charge ' || charge_id,
                CASE WHEN from_balance_minor <> 0 THEN 'invoice ' || invoice_id || ' with ' || from_balance_minor || ' from the customer''s balance' END)
-           WHEN verdict = 'charge_currency_mismatch' THEN 'charge ' || charge_id || ' of ' || captured_minor || ' ' || charge_currency || ' for a purchase of ' || amount_minor || ' ' || currency
+           WHEN verdict = 'charge_currency_mismatch' THEN 'charge ' || charge_id || ' of ' || captured_minor || ' ' || charge_currency || ' for a purchase of '
+               || amount_minor || ' ' || currency
            WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN ''
            ELSE 'charge ' || charge_id END,
        amount_minor, currency, coalesce(greatest(charged_at, status_since), completed_at)

@@ -13,7 +13,8 @@ WITH taken AS MATERIALIZED (
     WHERE s.business_date = @date::date AND s.job = @scope::text
     GROUP BY 1
 ), facts AS (
-    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken, greatest(l.last_at, d.ended_at) AS last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
+    SELECT s.in_scan, s.subject_id AS id, coalesce(l.account_id, p.account_id, '') AS account_id, coalesce(l.taken, 0) AS taken,
+        greatest(l.last_at, d.ended_at) AS last_at, c.id AS charge_id, c.id IS NULL OR c.status = 'failed' AS is_unpaid,
            coalesce(r.refunds, 0) AS refunds, coalesce(b.open, false) OR coalesce(b.gone_minor >= x.due_minor, b.gone_minor > 0, false) AS at_stake
     FROM reconciler.candidates s
     LEFT JOIN {{ valid_purchases }} p ON p.id = s.subject_id
@@ -30,7 +31,8 @@ WITH taken AS MATERIALIZED (
     LEFT JOIN LATERAL {{ disputes_of_charge }} b ON true
     LEFT JOIN LATERAL (SELECT max(coalesce(m.returned_at, d.status_since)) FILTER (WHERE d.status IN ('won', 'lost')) AS ended_at
                        FROM {{ disputes_as_of }} d
-                       CROSS JOIN LATERAL (SELECT max(m.created_at) FILTER (WHERE m.returned_minor > 0) AS returned_at FROM {{ dispute_moves }} m WHERE m.created_at < @as_of::timestamptz) m
+                       CROSS JOIN LATERAL (SELECT max(m.created_at) FILTER (WHERE m.returned_minor > 0) AS returned_at FROM {{ dispute_moves }} m
+                           WHERE m.created_at < @as_of::timestamptz) m
                        WHERE d.charge_id = c.id) d ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), judged AS (

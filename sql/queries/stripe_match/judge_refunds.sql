@@ -103,9 +103,11 @@ WITH known AS MATERIALIZED (
 SELECT account_id, @date::date, @job::text, control, NOT in_scan, id,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN verdict ELSE 'break' END,
        CASE WHEN verdict IN ('matched', 'awaiting') THEN '' ELSE verdict END,
-       CASE WHEN verdict = 'refund_failed' THEN 'status' WHEN verdict = 'refund_stuck' THEN 'status' WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'refund_against_policy' THEN 'policy'
+       CASE WHEN verdict = 'refund_failed' THEN 'status' WHEN verdict = 'refund_stuck' THEN 'status' WHEN verdict = 'refund_missing_in_ledger' THEN 'credits'
+                    WHEN verdict = 'refund_against_policy' THEN 'policy'
                     WHEN verdict = 'refund_amount_mismatch' THEN 'amount_minor' ELSE '' END,
-       CASE WHEN verdict = 'refund_failed' THEN 'succeeded' WHEN verdict = 'refund_stuck' THEN 'succeeded' WHEN verdict = 'refund_missing_in_ledger' THEN taken::text WHEN verdict = 'refund_against_policy' THEN '0'
+       CASE WHEN verdict = 'refund_failed' THEN 'succeeded' WHEN verdict = 'refund_stuck' THEN 'succeeded'
+                    WHEN verdict = 'refund_missing_in_ledger' THEN taken::text WHEN verdict = 'refund_against_policy' THEN '0'
                     WHEN verdict = 'refund_amount_mismatch' THEN due_minor::text ELSE '' END,
        CASE WHEN verdict = 'refund_failed' THEN status WHEN verdict = 'refund_stuck' THEN status WHEN verdict = 'refund_missing_in_ledger' THEN credits::text
                     WHEN verdict = 'refund_against_policy' THEN amount_minor::text WHEN verdict = 'refund_amount_mismatch' THEN back_minor::text ELSE '' END,
@@ -113,7 +115,8 @@ SELECT account_id, @date::date, @job::text, control, NOT in_scan, id,
                     WHEN verdict = 'refund_against_policy' THEN -amount_minor WHEN verdict = 'refund_amount_mismatch' THEN due_minor - back_minor ELSE 0 END,
        CASE WHEN verdict = 'refund_missing_in_ledger' THEN 'credits' WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN '' ELSE currency END,
        CASE
-           WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id, CASE WHEN owed_minor <> amount_minor THEN 'it was of ' || amount_minor || ' ' || currency END, nullif(failure_reason, ''))
+           WHEN verdict = 'refund_failed' THEN concat_ws(', ', 'purchase ' || purchase_id,
+               CASE WHEN owed_minor <> amount_minor THEN 'it was of ' || amount_minor || ' ' || currency END, nullif(failure_reason, ''))
            WHEN verdict = 'refund_stuck' THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending since ' || (created_at AT TIME ZONE @zone::text)::date)
            WHEN verdict = 'awaiting' THEN CASE WHEN control = 'refunds_stood'
                THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE WHEN age.days = 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
