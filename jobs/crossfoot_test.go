@@ -15,16 +15,11 @@ import (
 	"github.com/rs/zerolog"
 	excelize "github.com/xuri/excelize/v2"
 
-	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reconcile/calendar"
-	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reports/figures"
-	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/reports/workbook"
-	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
 // Nights of the simulated business, Stripe included: every file of a night says the same as every other, to the unit, and each night begins
@@ -36,33 +31,15 @@ func TestFilesOfANightAgree(t *testing.T) {
 		nights = 31
 	}
 	ctx := context.Background()
-	db := testdb.New(t)
-	store := openStore(t, db.URL)
-	policies, err := policyfile.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	holidays, err := calendar.ByName("us-federal")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sim, err := simulation.New(simulation.Options{Seed: 3, Start: reconcile.Date{Year: 2026, Month: 3, Day: 2}, Nights: nights, JobsPerNight: 300, IsHoliday: holidays,
-		ReviewBusinessDays: 7, Stripe: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := newBusiness(t, simulation.Options{Seed: 3, Nights: nights, JobsPerNight: 300, ReviewBusinessDays: 7, Stripe: true})
+	sim, db, w, folder := b.sim, b.db, b.worker, b.folder
 	server := httptest.NewServer(sim.StripeHandler())
 	t.Cleanup(server.Close)
 	client, err := stripefeed.New(stripefeed.Options{Key: sim.Stripe().ReadKey(), BaseURL: server.URL, Log: zerolog.Nop(), EndpointPerSecond: 1e6, TotalPerSecond: 1e6, SyncLag: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
-	sink, err := storage.Open(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &jobs.Worker{Store: store, Policies: policies, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Reports: sink, CodeVersion: "test", Stripe: client}
+	w.Stripe = client
 	var before *nightFiles
 	for _, night := range sim.Nights() {
 		if err := sim.PlayNight(ctx, db.DB.DB, night.Date); err != nil {

@@ -68,14 +68,11 @@ func (l lives) open() []string {
 	return all
 }
 
-// balances are what the journal's accounts between us and Stripe hold at the end of the newest night, by account and currency; and what income
-// and expenses came to over all nights.
-func (l lives) balances() map[string]int64 {
+// byRole are the amounts of a query by role and currency.
+func (l lives) byRole(query string) map[string]int64 {
 	l.t.Helper()
 	all := map[string]int64{}
-	rows, err := l.db.Query(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
-		WHERE role IN ('purchase_clearing', 'refund_clearing', 'disputes_receivable', 'stripe_suspense', 'dispute_losses', 'exchange_differences', 'processing_fees')
-		GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`)
+	rows, err := l.db.Query(query)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -88,7 +85,19 @@ func (l lives) balances() map[string]int64 {
 		}
 		all[role+" "+currency] = amount
 	}
+	if err := rows.Err(); err != nil {
+		l.t.Fatal(err)
+	}
 	return all
+}
+
+// balances are what the journal's accounts between us and Stripe hold at the end of the newest night, by account and currency; and what income
+// and expenses came to over all nights.
+func (l lives) balances() map[string]int64 {
+	l.t.Helper()
+	return l.byRole(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
+		WHERE role IN ('purchase_clearing', 'refund_clearing', 'disputes_receivable', 'stripe_suspense', 'dispute_losses', 'exchange_differences', 'processing_fees')
+		GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`)
 }
 
 // summary is that of the newest report.

@@ -23,7 +23,6 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/calendar"
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
-	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reports/pages"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -40,12 +39,13 @@ type smallBusiness struct {
 // newSmallBusiness plays the first nights of a small business; none of them is run.
 func newSmallBusiness(t *testing.T, nights int) *smallBusiness {
 	t.Helper()
+	return newBusiness(t, simulation.Options{Seed: 7, Start: reconcile.Date{Year: 2026, Month: 3, Day: 29}, Nights: nights, Accounts: 60, JobsPerNight: 150})
+}
+
+// newBusiness is a simulated business, from 2 March 2026 on unless it is told otherwise, on an empty database, and a worker that publishes to a folder.
+func newBusiness(t *testing.T, o simulation.Options) *smallBusiness {
+	t.Helper()
 	b := &smallBusiness{db: testdb.New(t), folder: t.TempDir()}
-	store, err := postgres.Open(postgres.Options{URL: b.db.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
 	policies, err := policyfile.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -54,16 +54,17 @@ func newSmallBusiness(t *testing.T, nights int) *smallBusiness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.sim, err = simulation.New(simulation.Options{
-		Seed: 7, Start: reconcile.Date{Year: 2026, Month: 3, Day: 29}, Nights: nights, Accounts: 60, JobsPerNight: 150, IsHoliday: holidays,
-	}); err != nil {
+	if o.IsHoliday = holidays; o.Start.IsZero() {
+		o.Start = reconcile.Date{Year: 2026, Month: 3, Day: 2}
+	}
+	if b.sim, err = simulation.New(o); err != nil {
 		t.Fatal(err)
 	}
 	sink, err := storage.Open(b.folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.worker = &jobs.Worker{Store: store, Policies: policies, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Reports: sink, CodeVersion: "test"}
+	b.worker = &jobs.Worker{Store: openStore(t, b.db.URL), Policies: policies, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Reports: sink, CodeVersion: "test"}
 	return b
 }
 

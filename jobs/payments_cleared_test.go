@@ -18,23 +18,9 @@ import (
 // passedThrough are the accounts that money only passes through and that aren't at 0 at the end of the newest night.
 func (l lives) passedThrough() map[string]int64 {
 	l.t.Helper()
-	all := map[string]int64{}
-	rows, err := l.db.Query(`SELECT role, currency, closing::bigint FROM reconciler.ledger_balances
+	return l.byRole(`SELECT role, currency, closing::bigint FROM reconciler.ledger_balances
 		WHERE business_date = (SELECT max(business_date) FROM reconciler.ledger_balances) AND closing <> 0
 		  AND role IN ('purchase_clearing', 'refund_clearing', 'disputes_receivable', 'payouts_in_transit', 'stripe_suspense')`)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var role, currency string
-		var amount int64
-		if err := rows.Scan(&role, &currency, &amount); err != nil {
-			l.t.Fatal(err)
-		}
-		all[role+" "+currency] = amount
-	}
-	return all
 }
 
 // Whatever becomes of a payment, and whichever of the ways that the advice names it is mended by: nothing is open in the end, and no account
@@ -354,22 +340,8 @@ func TestAnAcceptedOverpaymentClears(t *testing.T) {
 // went is what clearing payments has moved to accounts that money doesn't only pass through, in all nights.
 func (l lives) went() map[string]int64 {
 	l.t.Helper()
-	all := map[string]int64{}
-	rows, err := l.db.Query(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
+	return l.byRole(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
 		WHERE kind = 'payment cleared' AND role NOT IN ('purchase_clearing', 'refund_clearing') GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var role, currency string
-		var amount int64
-		if err := rows.Scan(&role, &currency, &amount); err != nil {
-			l.t.Fatal(err)
-		}
-		all[role+" "+currency] = amount
-	}
-	return all
 }
 
 // What can't be put right where the worker would see it, somebody resolves: the difference goes where the resolution says that it is, and nothing

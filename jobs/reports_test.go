@@ -9,16 +9,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/rs/zerolog"
-
-	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
-	"github.com/hummingbytes/reconciler/reconcile/calendar"
-	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reports"
 	"github.com/hummingbytes/reconciler/reports/storage"
-	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
 // Nights of the simulated business on a real PostgreSQL, published to a folder: complete, the same bytes on a rerun, a new revision when
@@ -26,26 +20,8 @@ import (
 func TestReportsOfSimulatedNights(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	db := testdb.New(t)
-	store := openStore(t, db.URL)
-	policies, err := policyfile.Default()
-	if err != nil {
-		t.Fatal(err)
-	}
-	holidays, err := calendar.ByName("us-federal")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sim, err := simulation.New(simulation.Options{Seed: 1, Start: reconcile.Date{Year: 2026, Month: 3, Day: 2}, Nights: 5, IsHoliday: holidays})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	sink, err := storage.Open(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &jobs.Worker{Store: store, Policies: policies, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Reports: sink, CodeVersion: "test"}
+	b := newBusiness(t, simulation.Options{Seed: 1, Nights: 5})
+	sim, db, w, folder := b.sim, b.db, b.worker, b.folder
 	var last reconcile.Date
 	for _, night := range sim.Nights() {
 		if err := sim.PlayNight(ctx, db.DB.DB, night.Date); err != nil {
