@@ -2,21 +2,11 @@ package jobs_test
 
 import (
 	"errors"
-	"flag"
-	"fmt"
-	"io"
-	"net"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
-	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/jobs/source"
-	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -166,114 +156,4 @@ func TestIDOnTwoNodesIsRefused(t *testing.T) {
 	}
 	w.db.MustExec("DELETE FROM platform.credit_entries WHERE id = 'twice' AND account_id = 'another'")
 	w.again(t, s, 1, 2)
-}
-
-var benchmarkJobs = flag.Int64("jobs", 100_000, "how many jobs the night of BenchmarkNight has")
-
-// BenchmarkNight is the first night of a platform, of jobs made up by the million, on whatever server the tests are given: what it takes on one server
-// against nodes of a cluster, with -benchtime 1x, as a night that is run again posts nothing.
-func BenchmarkNight(b *testing.B) {
-	w := newWorker(b)
-	day := reconcile.NightOf(date("2026-03-05"), time.UTC)
-	accounts := *benchmarkJobs / 10
-	if err := simulation.FillAccounts(b.Context(), w.db.DB.DB, accounts, day.Begin.AddDate(0, 0, -1)); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := (simulation.BulkNight{Night: day, Seed: 1, Jobs: *benchmarkJobs, Accounts: accounts, FailuresPerMillion: 15_000, FaultsPerMillion: 1000}).Fill(b.Context(), w.db.DB.DB); err != nil {
-		b.Fatal(err)
-	}
-	w.db.MustExec("VACUUM ANALYZE")
-	var steps time.Duration
-	w.Ended = func(_ reconcile.Date, step string, took time.Duration) {
-		steps += took
-		if step == "match-jobs" || step == "credit-backs" || step == "reports" {
-			b.ReportMetric(took.Seconds(), step+"-s")
-		}
-	}
-	b.ResetTimer()
-	started := time.Now()
-	for range b.N {
-		if err := w.RunNight(b.Context(), day.Date); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric((time.Since(started) - steps).Seconds(), "reading-s")
-}
-
-// link stands before a node of a cluster.
-type link struct {
-	address, node string
-
-	mu    sync.Mutex
-	lost  atomic.Bool
-	conns []net.Conn
-}
-
-// detour has a database's nodes reach one of them through a link.
-func detour(t *testing.T, db *testdb.DB) *link {
-	t.Helper()
-	var node struct {
-		ID   int64
-		Host string
-		Port int
-	}
-	if err := db.Get(&node, "SELECT nodeid AS id, nodename AS host, nodeport AS port FROM pg_dist_node WHERE shouldhaveshards ORDER BY nodeid LIMIT 1"); err != nil {
-		t.Fatal(err)
-	}
-	if ip := net.ParseIP(node.Host); node.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		t.Skip("the cluster's nodes are on other machines, whose connections this test can't cut")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	l := &link{address: listener.Addr().String(), node: net.JoinHostPort(node.Host, fmt.Sprint(node.Port))}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go l.carry(conn)
-		}
-	}()
-	_, port, _ := strings.Cut(l.address, ":")
-	db.MustExec("SELECT citus_update_node($1, '127.0.0.1', $2)", node.ID, port)
-	return l
-}
-
-func (l *link) carry(from net.Conn) {
-	to, err := net.Dial("tcp", l.node)
-	if err != nil || l.lost.Load() {
-		from.Close()
-		return
-	}
-	l.mu.Lock()
-	l.conns = append(l.conns, from, to)
-	l.mu.Unlock()
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
-		both.Go(func() {
-			_, _ = io.Copy(way[1], way[0]) // to the end of the connection, whichever it is
-			way[1].Close()
-		})
-	}
-	both.Wait()
-}
-
-// lose cuts what there is, and lets nothing through.
-func (l *link) lose() {
-	l.lost.Store(true)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, conn := range l.conns {
-		conn.Close()
-	}
-	l.conns = slices.Delete(l.conns, 0, len(l.conns))
-}
-
-func (l *link) back(t *testing.T) {
-	t.Helper()
-	l.lost.Store(false)
 }

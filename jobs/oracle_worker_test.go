@@ -50,7 +50,11 @@ func openStore(t testing.TB, url string) *postgres.Store {
 
 func newWorker(t testing.TB) *worker {
 	t.Helper()
-	db := testdb.New(t)
+	return newWorkerOn(t, testdb.New(t))
+}
+
+func newWorkerOn(t testing.TB, db *testdb.DB) *worker {
+	t.Helper()
 	store := openStore(t, db.URL)
 	w := &worker{db: db, policies: testPolicies(t), folder: filepath.Join(t.TempDir(), "reports")}
 	w.Worker = jobs.Worker{Store: store, Policies: w.policies, Log: zerolog.Nop(), CodeVersion: "test"}

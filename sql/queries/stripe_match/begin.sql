@@ -1,4 +1,5 @@
--- Takes out what an earlier run of the night has left and found; where Stripe was not looked at for the night, what was counted goes too.
+-- Takes out what an earlier run of the night has left and found; where Stripe was not looked at for the night, what was counted goes too. The
+-- statement itself changes nothing: where some of its parts can match no row, a coordinator would plan a last DELETE that it sends to itself, for ever.
 WITH found AS (DELETE FROM reconciler.findings WHERE business_date = @date::date AND job = @job::text),
 looked_at AS (DELETE FROM reconciler.candidates WHERE business_date = @date::date AND job = ANY (@scopes::text[])),
 checks AS (DELETE FROM reconciler.stripe_checks WHERE business_date = @date::date AND job = @job::text),
@@ -7,5 +8,6 @@ totals AS (DELETE FROM reconciler.control_totals WHERE business_date = @date::da
 activity AS (DELETE FROM reconciler.stripe_activity WHERE business_date = @date::date AND @job::text = 'stripe-books'),
 cash AS (DELETE FROM reconciler.stripe_cash WHERE business_date = @date::date AND @job::text = 'stripe-books'),
 payouts AS (DELETE FROM reconciler.payout_tie_outs WHERE business_date = @date::date AND @job::text = 'stripe-books'),
-cases AS (DELETE FROM reconciler.dispute_cases WHERE business_date = @date::date AND @job::text = 'disputes')
-DELETE FROM reconciler.subscription_checks WHERE business_date = @date::date AND @job::text = 'subscriptions'
+cases AS (DELETE FROM reconciler.dispute_cases WHERE business_date = @date::date AND @job::text = 'disputes'),
+subscriptions AS (DELETE FROM reconciler.subscription_checks WHERE business_date = @date::date AND @job::text = 'subscriptions')
+SELECT 1 AS begun
