@@ -86,7 +86,7 @@ WITH subject AS MATERIALIZED (
     FULL JOIN rejected r ON r.subject_id = s.subject_id AND r.is_entry = s.is_entry
     FULL JOIN ledger l ON l.subject_id = s.subject_id AND l.is_entry = s.is_entry
     {{ job_class }}
-), due AS MATERIALIZED (
+), due AS (
     SELECT t.*,
            -- Of a job that was debited too much, what a credit-back may have given back without any fault of ours.
            CASE WHEN finished AND own_net > cost THEN own_net - cost ELSE 0 END AS surplus
@@ -114,7 +114,7 @@ WITH subject AS MATERIALIZED (
 ), found AS (
     INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
     SELECT x.account_id, @date::date, @job::text, x.kind, v.subject_id, x.field, x.ours, x.theirs, x.variance, 'credits', x.detail
-    FROM verdict v
+    FROM (SELECT * FROM verdict v WHERE v.debit_fault IS NOT NULL OR v.is_elsewhere OR v.is_unfounded OR v.exceeds OR v.class_fault IS NOT NULL) v
     CROSS JOIN LATERAL (
         SELECT coalesce(v.account_id, v.debited_account) AS account_id, v.debit_fault AS kind, v.credits_field AS field, v.cost::text AS ours,
                CASE v.debit_fault WHEN 'debit_without_job' THEN v.other_net::text ELSE v.own_left::text END AS theirs,
@@ -161,12 +161,14 @@ WITH subject AS MATERIALIZED (
 )
 SELECT x.outcome, sum(x.jobs)::text AS jobs, sum(x.cost)::text AS cost, sum(x.debits)::text AS debits, sum(x.carried)::text AS carried,
        coalesce(bool_or(x.unclassified), false) AS unclassified
-FROM outcome o
+FROM (SELECT outcome, counted_clean AND outcome = 'breaks' AS moves, count(*) AS subjects, sum(jobs) AS jobs, sum(night_cost) AS night_cost,
+             sum(night_debits) AS night_debits, sum(carried) AS carried, sum(cost) AS cost, bool_or(unclassified) AS unclassified
+      FROM outcome GROUP BY 1, 2) o
 CROSS JOIN LATERAL (
     SELECT o.outcome, o.jobs, o.night_cost AS cost, o.night_debits AS debits, o.carried, o.unclassified
     UNION ALL
-    SELECT v.outcome, v.jobs, v.jobs * o.cost, v.jobs * o.cost, 0, false
+    SELECT v.outcome, v.jobs * o.subjects, v.jobs * o.cost, v.jobs * o.cost, 0, false
     FROM (VALUES ('matched', -1), ('breaks', 1)) AS v (outcome, jobs)
-    WHERE o.counted_clean AND o.outcome = 'breaks') x
+    WHERE o.moves) x
 GROUP BY 1
 ORDER BY 1
