@@ -36,29 +36,37 @@ func (w *Worker) steps(o runOptions) []step {
 	alone := func(run func(ctx context.Context, n *night.Night) (night.Counts, error)) func(context.Context, *night.Night, *source.Reading) (night.Counts, error) {
 		return func(ctx context.Context, n *night.Night, _ *source.Reading) (night.Counts, error) { return run(ctx, n) }
 	}
-	stripe := &match.Stripe{Source: w.Stripe}
+	stripe, requests := &match.Stripe{Source: w.Stripe}, &decide.Requests{}
 	return []step{
 		{"sync-stripe", alone(stripe.Sync)},
 		{"match-jobs", match.Jobs},
 		{"credit-backs", decide.CreditBacks},
 		{"match-purchases", alone(stripe.Purchases)},
-		{"refund-windows", alone(decide.RefundWindows)},
-		{"refund-requests", alone(decide.RefundRequests)},
+		{"refund-windows", alone(requests.Windows)},
+		{"refund-requests", alone(requests.Decide)},
 		{"refunds", alone(func(ctx context.Context, n *night.Night) (night.Counts, error) {
-			return refunds.Run(ctx, n, w.RefundDesk())
+			look, err := stripe.Look(ctx, n)
+			if err != nil {
+				return nil, err
+			}
+			return refunds.Run(ctx, n, w.RefundDesk(), look)
 		})},
 		{"disputes", alone(stripe.Disputes)},
 		{"subscriptions", alone(stripe.Subscriptions)},
 		{"reports", func(ctx context.Context, n *night.Night, read *source.Reading) (night.Counts, error) {
-			return w.report(ctx, n, read, o)
+			return w.report(ctx, n, read, stripe, o)
 		}},
 	}
 }
 
 // report closes the night's books, and publishes its reports. Books that don't tie are published as they are, with the difference,
 // and are an integrity error all the same.
-func (w *Worker) report(ctx context.Context, n *night.Night, read *source.Reading, o runOptions) (night.Counts, error) {
-	counts, booksErr := books.Close(ctx, n, read)
+func (w *Worker) report(ctx context.Context, n *night.Night, read *source.Reading, stripe *match.Stripe, o runOptions) (night.Counts, error) {
+	look, err := stripe.Look(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	counts, booksErr := books.Close(ctx, n, read, look.Complete())
 	booksErr = read.Doubt(ctx, n, booksErr)
 	if booksErr != nil && !errors.As(booksErr, &books.UntiedBooks{}) {
 		return counts, booksErr
@@ -67,7 +75,7 @@ func (w *Worker) report(ctx context.Context, n *night.Night, read *source.Readin
 		n.Log.Warn().Msg("no reports: REPORTS_URL is not set")
 		return counts, booksErr
 	}
-	published, err := publish.Publish(ctx, n, Names(), w.Reports, o.inspect)
+	published, err := publish.Publish(ctx, n, Names(), look, w.Reports, o.inspect)
 	maps.Copy(counts, published)
 	return counts, errors.Join(booksErr, err)
 }

@@ -17,11 +17,11 @@ import (
 var closingTx = night.MatchingTx
 
 // Close closes the night's books in one transaction. When they don't tie, or there is no journal because the refund windows are
-// missing, the error comes with the books as they are: they must be seen.
-func Close(ctx context.Context, n *night.Night, read *source.Reading) (counts night.Counts, err error) {
+// missing, the error comes with the books as they are: they must be seen. looked: Stripe was looked at for the night.
+func Close(ctx context.Context, n *night.Night, read *source.Reading, looked bool) (counts night.Counts, err error) {
 	var untied UntiedBooks
 	err = n.Store.InTx(ctx, closingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = closeBooks(ctx, n, tx, read)
+		counts, err = closeBooks(ctx, n, tx, read, looked)
 		if errors.As(err, &untied) {
 			return nil
 		}
@@ -42,7 +42,7 @@ func Close(ctx context.Context, n *night.Night, read *source.Reading) (counts ni
 // closeBooks rolls the liability forward through the night, in credits and in money per currency, once from the ledger's entries and once
 // from the lots, and fails with ErrIntegrity where the two differ or where the night doesn't open with what the one before closed with.
 // It is a step of the job reports, and leaves the same rows whenever it is repeated.
-func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading) (night.Counts, error) {
+func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, looked bool) (night.Counts, error) {
 	if _, err := tx.Exec(ctx, "books/clear", nil); err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sour
 	n.Step("books/rolled")
 	counts := night.Counts{"accounts_moved": lots.Accounts}
 	var missing error
-	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, lots, read.Continues)
+	counts["journal_entries"], err = keepJournal(ctx, n, tx, ledger, lots, read.Continues, looked)
 	switch {
 	case errors.Is(err, errWindowsMissing):
 		missing = err

@@ -14,7 +14,6 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
-	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
 
 // ledgerEntries is what the ledger's entries of a night say by kind, in credits, and how many there are.
@@ -90,7 +89,7 @@ type reach struct {
 
 // keepJournal writes the night's double-entry journal from its roll-forward, its refund windows, and Stripe's balance transactions. It
 // needs the night's refund windows: without them it writes nothing, and errWindowsMissing says so.
-func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger ledgerEntries, lots lotTotals, rollsOn bool) (int64, error) {
+func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger ledgerEntries, lots lotTotals, rollsOn, looked bool) (int64, error) {
 	if _, err := tx.Exec(ctx, "books/clear_journal", nil); err != nil {
 		return 0, err
 	}
@@ -135,7 +134,7 @@ func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger le
 		},
 		func() error { return j.movements(ctx, ledger) },
 		func() error { return j.credits(ctx, ledger) },
-		func() error { return j.stripe(ctx, from, around.Recognizes) },
+		func() error { return j.stripe(ctx, from, looked, around.Recognizes) },
 		func() error { return j.flush(ctx) },
 	} {
 		if err := step(); err != nil {
@@ -313,14 +312,10 @@ func (j *journal) credits(ctx context.Context, ledger ledgerEntries) error {
 
 // stripe books the day of subscriptions, and what moved at Stripe after the instant that the journal had reached; nothing of Stripe's in a night that
 // could not look at Stripe.
-func (j *journal) stripe(ctx context.Context, from reach, recognizes bool) error {
-	looked, err := stripefeed.LookedAt(ctx, j.tx, j.night.Date)
-	if err != nil {
-		return err
-	}
+func (j *journal) stripe(ctx context.Context, from reach, looked, recognizes bool) error {
 	reached := reach{StripeThrough: from.StripeThrough, StripeOpened: from.StripeOpened}
 	steps := []func(context.Context) error{}
-	if looked.Complete() {
+	if looked {
 		reached = reach{StripeThrough: j.night.End, StripeOpened: true}
 		steps = append(steps, j.takeLate)
 		if !from.StripeOpened {
@@ -331,7 +326,7 @@ func (j *journal) stripe(ctx context.Context, from reach, recognizes bool) error
 	if recognizes {
 		steps = append(steps, func(ctx context.Context) error { return j.subscriptions(ctx, reached.StripeThrough) })
 	}
-	if looked.Complete() {
+	if looked {
 		steps = append(steps, func(ctx context.Context) error { return j.paymentsCleared(ctx, from.StripeThrough) })
 	}
 	for _, step := range steps {
@@ -339,7 +334,7 @@ func (j *journal) stripe(ctx context.Context, from reach, recognizes bool) error
 			return err
 		}
 	}
-	_, err = j.tx.Exec(ctx, "books/close_journal", postgres.Args{"through": reached.StripeThrough, "stripe_opened": reached.StripeOpened})
+	_, err := j.tx.Exec(ctx, "books/close_journal", postgres.Args{"through": reached.StripeThrough, "stripe_opened": reached.StripeOpened})
 	return err
 }
 

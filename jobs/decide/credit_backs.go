@@ -35,9 +35,6 @@ func CreditBacks(ctx context.Context, n *night.Night, read *source.Reading) (cou
 
 // findFailedJobs puts the jobs to decide about that are not the night's own among the candidates.
 func findFailedJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
-	if err := n.ClearStaging(ctx, tx, job); err != nil {
-		return err
-	}
 	for _, others := range []string{"credit_backs/older_jobs", "credit_backs/credited_by_others"} {
 		if _, err := tx.Exec(ctx, others, postgres.Args{"job": job}); err != nil {
 			return err

@@ -11,28 +11,43 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// matchRequests finds the purchases that tonight's requests mean, for the job that asks, and says whether any request is to be decided.
-func matchRequests(ctx context.Context, tx *postgres.Tx, job string) (undecided bool, err error) {
-	var due struct{ Matching, Undecided bool }
-	if err := tx.Get(ctx, &due, "request_matches/due", nil); err != nil || !due.Matching {
-		return due.Undecided, err
-	}
-	_, err = tx.Exec(ctx, "request_matches/find", postgres.Args{"job": job})
-	return due.Undecided, err
+// Requests are a night's refund requests. Their purchases are found once, for windows and decisions.
+type Requests struct {
+	areMatched bool // windows have left what they found
+	matched    int64
 }
 
-func clearRequests(ctx context.Context, tx *postgres.Tx, job string) error {
-	_, err := tx.Exec(ctx, "request_matches/clear", postgres.Args{"job": job})
-	return err
+// match finds the purchases that tonight's requests mean, and adds the accounts to those that moved whose windows matter. It says how many requests
+// there are.
+func (r *Requests) match(ctx context.Context, n *night.Night, tx *postgres.Tx) (requests int64, undecided bool, err error) {
+	var due struct {
+		Requests  int64
+		Undecided bool
+	}
+	if err := tx.Get(ctx, &due, "request_matches/due", nil); err != nil {
+		return 0, false, err
+	}
+	if r.areMatched && due.Requests == r.matched { // none has come since
+		return due.Requests, due.Undecided, nil
+	}
+	if _, err := tx.Exec(ctx, "request_matches/clear", nil); err != nil {
+		return 0, false, err
+	}
+	if due.Requests > 0 {
+		if _, err := tx.Exec(ctx, "request_matches/find", nil); err != nil {
+			return 0, false, err
+		}
+	}
+	return due.Requests, due.Undecided, lookAtWindows(ctx, n, tx)
 }
 
 // lookAtWindows adds the accounts to those that moved whose windows may be open or change by something else than entries.
-func lookAtWindows(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) error {
+func lookAtWindows(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	var longest time.Duration
 	for _, version := range n.Policies.Versions() {
 		longest = max(longest, version.RefundWindow)
 	}
-	_, err := tx.Exec(ctx, "refund_windows/look_at", postgres.Args{"job": job, "longest_window_seconds": int64(longest / time.Second)})
+	_, err := tx.Exec(ctx, "refund_windows/look_at", postgres.Args{"longest_window_seconds": int64(longest / time.Second)})
 	return err
 }
 

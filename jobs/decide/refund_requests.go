@@ -13,12 +13,12 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// RefundRequests decides every request that was undecided when the night began or arrived in it, words the outcome for the customer,
+// Decide decides every request that was undecided when the night began or arrived in it, words the outcome for the customer,
 // and finds reviews that are overdue.
-func RefundRequests(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
+func (r *Requests) Decide(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
 	const job = "refund-requests"
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = requestsInTx(ctx, n, tx, job)
+		counts, err = r.decideInTx(ctx, n, tx, job)
 		return err
 	})
 	return counts, err
@@ -101,11 +101,11 @@ type notificationRow struct {
 	Message     string `json:"message"`
 }
 
-func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "refund_requests/begin", postgres.Args{"job": job}); err != nil {
+func (r *Requests) decideInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
+	if _, err := tx.Exec(ctx, "refund_requests/clear", nil); err != nil {
 		return nil, err
 	}
-	undecided, err := matchRequests(ctx, tx, job)
+	_, undecided, err := r.match(ctx, n, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -131,22 +131,20 @@ func requestsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job stri
 	for name, count := range merged {
 		counts[name] = count
 	}
-	return counts, clearRequests(ctx, tx, job)
+	_, err = tx.Exec(ctx, "request_matches/clear", nil)
+	return counts, err
 }
 
 // decideAll decides every request that is to be decided tonight, and finds reviews that are overdue.
 func decideAll(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, counts night.Counts) error {
-	if err := lookAtWindows(ctx, n, tx, job); err != nil {
-		return err
-	}
 	var accounts []string
-	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", postgres.Args{"job": job}); err != nil {
+	if err := tx.Select(ctx, &accounts, "refund_requests/accounts", nil); err != nil {
 		return err
 	}
 	after := ""
 	for more := true; more; {
 		var facts []requestFacts
-		err := tx.Select(ctx, &facts, "refund_requests/facts", postgres.Args{"job": job, "accounts": accounts, "after": after, "limit": postgres.BatchRows})
+		err := tx.Select(ctx, &facts, "refund_requests/facts", postgres.Args{"accounts": accounts, "after": after, "limit": postgres.BatchRows})
 		if err != nil {
 			return err
 		}

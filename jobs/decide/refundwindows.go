@@ -13,13 +13,23 @@ import (
 // accountBatch is how many accounts' lots are worked out at a time.
 const accountBatch = 50_000
 
-// RefundWindows states every refund window that was open or requested when the night began, or that opened or changed state in it.
-func RefundWindows(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
-	const job = "refund-windows"
+// Windows states every refund window that was open or requested when the night began, or that opened or changed state in it.
+func (r *Requests) Windows(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
+	var matched int64
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		counts, err = windowsInTx(ctx, n, tx, job)
+		if _, err := tx.Exec(ctx, "refund_windows/clear", nil); err != nil {
+			return err
+		}
+		if matched, _, err = r.match(ctx, n, tx); err != nil {
+			return err
+		}
+		if counts, err = windowsInTx(ctx, n, tx); err != nil || n.Run.Whole {
+			return err
+		}
+		_, err = tx.Exec(ctx, "request_matches/clear", nil) // nobody decides requests
 		return err
 	})
+	r.areMatched, r.matched = err == nil && n.Run.Whole, matched
 	return counts, err
 }
 
@@ -60,16 +70,7 @@ type windowRow struct {
 	PolicyVersion   string    `json:"policy_version"`
 }
 
-func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "refund_windows/begin", postgres.Args{"job": job}); err != nil {
-		return nil, err
-	}
-	if _, err := matchRequests(ctx, tx, job); err != nil {
-		return nil, err
-	}
-	if err := lookAtWindows(ctx, n, tx, job); err != nil {
-		return nil, err
-	}
+func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
 	counts := night.Counts{}
 	after := ""
 	for more := true; more; {
@@ -83,7 +84,7 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 		if next.Accounts == 0 {
 			break
 		}
-		if err := windowsOf(ctx, n, tx, job, after, next.Through, counts); err != nil {
+		if err := windowsOf(ctx, n, tx, after, next.Through, counts); err != nil {
 			return nil, err
 		}
 		after, more = next.Through, next.Accounts == accountBatch
@@ -92,17 +93,14 @@ func windowsInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 	if err := tx.Get(ctx, &opened, "refund_windows/counts", nil); err != nil {
 		return nil, err
 	}
-	c := night.NewControls(n, job)
+	c := night.NewControls(n, "refund-windows")
 	c.Add("refund windows opened", "purchases", opened.Scanned, opened.Recorded, "0", "0")
-	if err := c.Record(ctx, tx); err != nil {
-		return nil, err
-	}
-	return counts, clearRequests(ctx, tx, job)
+	return counts, c.Record(ctx, tx)
 }
 
 // windowsOf states the windows of the accounts after one and through another.
-func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, job, afterAccount, throughAccount string, counts night.Counts) error {
-	args := postgres.Args{"job": job, "after_account": afterAccount, "through_account": throughAccount}
+func windowsOf(ctx context.Context, n *night.Night, tx *postgres.Tx, afterAccount, throughAccount string, counts night.Counts) error {
+	args := postgres.Args{"after_account": afterAccount, "through_account": throughAccount}
 	return postgres.InPages(ctx, tx, "refund_windows/facts", args, postgres.BatchRows, func(page []windowFacts) error {
 		var rows []windowRow
 		for _, facts := range page {

@@ -17,9 +17,6 @@ func Jobs(ctx context.Context, n *night.Night, read *source.Reading) (counts nig
 	const job = "match-jobs"
 	err = n.Store.InTx(ctx, night.MatchingTx, func(inTx context.Context, tx *postgres.Tx) error {
 		// The night was read before this snapshot is taken, and what there is will be counted after it: what arrives in between shows in the count.
-		if _, err := tx.Exec(inTx, "breaks/clear_findings", postgres.Args{"job": job}); err != nil {
-			return err
-		}
 		judged, err := judgeJobs(inTx, n, tx, job)
 		if err != nil {
 			return err

@@ -29,9 +29,6 @@ func (s *Stripe) Purchases(ctx context.Context, n *night.Night) (counts night.Co
 }
 
 func matchGrants(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if err := n.ClearStaging(ctx, tx, job); err != nil {
-		return nil, err
-	}
 	if _, err := tx.Exec(ctx, "match_purchases/candidates", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}

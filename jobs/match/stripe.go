@@ -82,10 +82,10 @@ const (
 // reconcile runs a stripeJob in one transaction. For a night that Stripe was not looked at for, it takes out what an earlier run of the
 // night had found and leaves the breaks as they are: nothing is clean, and nothing is cleared.
 func (j stripeJob) reconcile(ctx context.Context, n *night.Night, s *Stripe) (counts night.Counts, err error) {
-	looked, err := s.lookedAt(ctx, n)
+	look, err := s.Look(ctx, n)
 	switch {
 	case err != nil:
-	case !looked:
+	case !look.Complete():
 		counts = night.Counts{"skipped": 1}
 		_, err = n.Store.With(j.given()).Exec(ctx, "stripe_match/begin", postgres.Args{"looked": false})
 	default:

@@ -22,16 +22,16 @@ type Stripe struct {
 	look   *stripefeed.Look // asked for once, when the sync is over
 }
 
-// lookedAt says whether Stripe was looked at for the night.
-func (s *Stripe) lookedAt(ctx context.Context, n *night.Night) (bool, error) {
+// Look says whether Stripe was looked at for the night.
+func (s *Stripe) Look(ctx context.Context, n *night.Night) (stripefeed.Look, error) {
 	if s.look == nil {
 		look, err := stripefeed.LookedAt(ctx, n.Store, n.Date)
 		if err != nil {
-			return false, err
+			return look, err
 		}
 		s.look = &look
 	}
-	return s.look.Complete(), nil
+	return *s.look, nil
 }
 
 // Sync brings the worker's own tables of Stripe's objects up to date, then reconciles the balance at Stripe. Without a key,

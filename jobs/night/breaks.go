@@ -49,9 +49,3 @@ type mergedBreaks struct {
 func mergeFound(ctx context.Context, tx *postgres.Tx, args postgres.Args, accountsKept bool) (merged mergedBreaks, err error) {
 	return merged, tx.Get(ctx, &merged, "breaks/merge", args.And(postgres.Args{"accounts_kept": accountsKept}))
 }
-
-// ClearStaging empties what an interrupted run of the job may have left.
-func (n *Night) ClearStaging(ctx context.Context, tx *postgres.Tx, job string) error {
-	_, err := tx.Exec(ctx, "breaks/clear_staging", postgres.Args{"job": job})
-	return err
-}

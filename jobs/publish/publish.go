@@ -22,10 +22,10 @@ const trendNights = 29
 
 // Publish writes the night's files from one snapshot of the database, publishes them where they differ from what is published,
 // and records that.
-func Publish(ctx context.Context, n *night.Night, steps []string, sink storage.Storage, inspect func(context.Context, *reports.Prepared) error) (night.Counts, error) {
+func Publish(ctx context.Context, n *night.Night, steps []string, look stripefeed.Look, sink storage.Storage, inspect func(context.Context, *reports.Prepared) error) (night.Counts, error) {
 	var prepared *reports.Prepared
 	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
-		input, err := reportInput(ctx, n, tx, steps)
+		input, err := reportInput(ctx, n, tx, steps, look)
 		if err != nil {
 			return err
 		}
@@ -78,12 +78,10 @@ func tamperedError(date reconcile.Date, faults []Fault) error {
 }
 
 // reportInput is everything that the night's files follow from. Rows are read while they are written, in the same transaction.
-func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps []string) (in reports.Input, err error) {
+func reportInput(ctx context.Context, n *night.Night, q postgres.Querier, steps []string, look stripefeed.Look) (in reports.Input, err error) {
 	in.Facts = figures.Facts{BusinessDate: n.Date, Begin: n.Begin, AsOf: n.AsOf(), TimeZone: n.Settings.Zone.String(),
 		CodeVersion: n.Run.CodeVersion, PolicyVersion: n.PolicyVersion()}
-	if in.Stripe, err = stripeFacts(ctx, n, q); err != nil {
-		return in, err
-	}
+	in.Stripe = stripeFacts(look)
 	if in.Jobs, err = jobRuns(ctx, n, q, steps); err != nil {
 		return in, err
 	}
@@ -150,19 +148,16 @@ func withActions(breaks tables.Rows[tables.Break]) tables.Rows[tables.Break] {
 }
 
 // stripeFacts says whether Stripe was looked at. What went wrong is in the log; a report must read the same after a rerun.
-func stripeFacts(ctx context.Context, n *night.Night, q postgres.Querier) (figures.StripeFacts, error) {
-	look, err := stripefeed.LookedAt(ctx, q, n.Date)
+func stripeFacts(look stripefeed.Look) figures.StripeFacts {
 	switch {
-	case err != nil:
-		return figures.StripeFacts{}, err
 	case look.Complete():
-		return figures.StripeFacts{Looked: true}, nil
+		return figures.StripeFacts{Looked: true}
 	case look.Status == "":
-		return figures.StripeFacts{Note: "It was not asked."}, nil
+		return figures.StripeFacts{Note: "It was not asked."}
 	case look.Status == stripefeed.NoKey:
-		return figures.StripeFacts{Note: "There was no key to ask it with (STRIPE_API_KEY)."}, nil
+		return figures.StripeFacts{Note: "There was no key to ask it with (STRIPE_API_KEY)."}
 	default:
-		return figures.StripeFacts{Note: "It could not be read completely."}, nil
+		return figures.StripeFacts{Note: "It could not be read completely."}
 	}
 }
 

@@ -19,7 +19,7 @@ const leasePatience = time.Minute
 // Run follows the refunds that were made: settled, or failed and reopened, by what the night's sync has seen. Then it executes approved
 // plans, where that is switched on, and says in the breaks what stands in the way of the others. Only the newest night moves anything: an
 // older one that is run again reads what was. A rehearsal follows what Stripe has said, too, and sends nothing.
-func Run(ctx context.Context, n *night.Night, desk *Desk) (night.Counts, error) {
+func Run(ctx context.Context, n *night.Night, desk *Desk, look stripefeed.Look) (night.Counts, error) {
 	counts := night.Counts{}
 	var moveErr error
 	if !n.IsOlder() && !n.Run.AsNoted {
@@ -31,7 +31,7 @@ func Run(ctx context.Context, n *night.Night, desk *Desk) (night.Counts, error) 
 				shownOn = next
 			}
 		}
-		moveErr = moveRefunds(ctx, n, desk, shownOn, counts)
+		moveErr = moveRefunds(ctx, n, desk, look, shownOn, counts)
 		n.Step("refunds/moved")
 	}
 	err := n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -49,11 +49,7 @@ func Run(ctx context.Context, n *night.Night, desk *Desk) (night.Counts, error) 
 }
 
 // moveRefunds does what changes refunds, under the lease. Without anything to do it doesn't ask for it.
-func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, shownOn reconcile.Date, counts night.Counts) error {
-	look, err := stripefeed.LookedAt(ctx, n.Store, n.Date)
-	if err != nil {
-		return err
-	}
+func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, look stripefeed.Look, shownOn reconcile.Date, counts night.Counts) (err error) {
 	var plans []string
 	// While Stripe could not be looked at, the night doesn't send money there either: it is made up for by the run that can.
 	if n.Settings.Refund.Execute && !n.Run.Rehearsal && desk.Gateway != nil && look.Complete() {
@@ -171,9 +167,6 @@ func (x *executor) reportBreaks(ctx context.Context) error {
 
 // findRefundBreaks finds what stands in the way of refunds as of the night, where any were planned, and merges it into the breaks.
 func findRefundBreaks(ctx context.Context, n *night.Night, tx *postgres.Tx, planned bool) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "breaks/clear_findings", postgres.Args{"job": refundsJob}); err != nil {
-		return nil, err
-	}
 	if planned {
 		if _, err := tx.Exec(ctx, "refunds/findings", postgres.Args{"job": refundsJob, "grace_before": n.AsOf().Add(-n.Settings.AwaitingFor)}); err != nil {
 			return nil, err

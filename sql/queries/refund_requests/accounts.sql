@@ -1,2 +1,2 @@
 -- Whose lots the decisions of the night need.
-SELECT DISTINCT account_id FROM reconciler.request_matches WHERE business_date = @date::date AND job = @job::text AND hits = 1 ORDER BY 1
+SELECT DISTINCT account_id FROM reconciler.request_matches WHERE business_date = @date::date AND hits = 1 ORDER BY 1

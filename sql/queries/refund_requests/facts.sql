@@ -12,7 +12,7 @@ WITH request AS MATERIALIZED (
 ), match AS MATERIALIZED (
     SELECT m.request_id, min(m.hits) AS hits, min(m.purchase_id) AS purchase_id
     FROM reconciler.request_matches m
-    WHERE m.business_date = @date::date AND m.job = @job::text
+    WHERE m.business_date = @date::date
     GROUP BY 1
 ), same_email AS MATERIALIZED (
     SELECT r.id AS request_id, a.id AS account_id

@@ -14,7 +14,7 @@ WITH account AS MATERIALIZED (
                                          AND (m.status IN ('pending', 'approved') OR m.decided_at >= @as_of::timestamptz)
                                          AND (m.denied_at IS NULL OR m.denied_at >= @as_of::timestamptz)) AS at_closing
     FROM reconciler.request_matches m
-    WHERE m.business_date = @date::date AND m.job = @job::text AND (m.hits = 1 OR m.opening_hits = 1)
+    WHERE m.business_date = @date::date AND (m.hits = 1 OR m.opening_hits = 1)
     GROUP BY 1
 )
 SELECT u.lot_id AS purchase_id, u.account_id, u.completed_at, u.purchased AS credits, u.amount_minor, u.currency,

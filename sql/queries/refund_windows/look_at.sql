@@ -5,7 +5,7 @@ WITH asked AS MATERIALIZED (
     WHERE p.kind = 'credits' AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz
       AND p.completed_at >= @begin::timestamptz - make_interval(secs => @longest_window_seconds::bigint)
     UNION
-    SELECT m.account_id FROM reconciler.request_matches m WHERE m.business_date = @date::date AND m.job = @job::text
+    SELECT m.account_id FROM reconciler.request_matches m WHERE m.business_date = @date::date
     UNION
     SELECT c.account_id FROM {{ purchases_set_back }} c
 ), there AS MATERIALIZED (

@@ -1,1 +1,1 @@
-DELETE FROM reconciler.request_matches WHERE business_date = @date::date AND job = @job::text
+DELETE FROM reconciler.request_matches WHERE business_date = @date::date

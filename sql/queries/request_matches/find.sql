@@ -1,7 +1,7 @@
 -- Which purchases the requests that matter tonight may mean: by id, else by invoice, else by e-mail, business date, amount and currency
 -- together. @zone is the time zone of business dates. More than one match for a request is no match; who reads this counts, as of the night's
 -- opening or its end: a purchase of the night can make a request ambiguous that was not.
-INSERT INTO reconciler.request_matches (account_id, business_date, job, request_id, purchase_id, requested_at, status, decided_at, denied_at, hits, opening_hits)
+INSERT INTO reconciler.request_matches (account_id, business_date, request_id, purchase_id, requested_at, status, decided_at, denied_at, hits, opening_hits)
 WITH request AS MATERIALIZED (
     SELECT r.*
     FROM {{ valid_requests }} r
@@ -31,7 +31,7 @@ WITH request AS MATERIALIZED (
       AND (p.completed_at AT TIME ZONE @zone::text)::date = r.stated_date
       AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz
 )
-SELECT m.account_id, @date::date, @job::text, m.request_id, m.purchase_id, m.requested_at, m.status, m.decided_at,
+SELECT m.account_id, @date::date, m.request_id, m.purchase_id, m.requested_at, m.status, m.decided_at,
        (SELECT min(d.decided_at) FROM reconciler.refund_decisions d WHERE d.request_id = m.request_id AND d.decision = 'deny'),
        count(*) OVER (PARTITION BY m.request_id),
        CASE WHEN m.at_opening THEN count(*) FILTER (WHERE m.at_opening) OVER (PARTITION BY m.request_id) ELSE 0 END

@@ -1,0 +1,1 @@
+DELETE FROM reconciler.refund_windows WHERE business_date = @date::date
