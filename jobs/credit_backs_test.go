@@ -54,14 +54,14 @@ func TestCreditBacksInTheDatabaseAreWhatTheCoreDecides(t *testing.T) {
 		CreditBack, RecordedDebit, CreditedBefore, Posted, Booked int64
 		Recorded                                                  bool
 	}
-	err = db.Select(&rows, `SELECT f.id, CASE WHEN f.finished >= '2026-03-03' THEN 'running' ELSE f.status END AS status, f.code, f.debited, f.before, f.elsewhere, f.others,
+	err = db.Select(&rows, db.Gathered(`SELECT f.id, CASE WHEN f.finished >= '2026-03-03' THEN 'running' ELSE f.status END AS status, f.code, f.debited, f.before, f.elsewhere, f.others,
 			c.job_id IS NOT NULL AS recorded, coalesce(c.class, '') AS class, coalesce(c.decision, '') AS decision, coalesce(c.clause, '') AS clause,
 			coalesce(c.reason, '') AS reason, coalesce(c.credit_back, 0) AS credit_back, coalesce(c.debited, 0)::bigint AS recorded_debit,
 			coalesce(c.credited_before, 0)::bigint AS credited_before, coalesce(e.credits, 0) AS posted,
 			(SELECT count(*) FROM platform.credit_entries n WHERE n.job_id = f.id AND n.idempotency_key LIKE 'reconciler:credit_back:%') AS booked
 		FROM public.fate f
 		LEFT JOIN reconciler.credit_backs c ON c.job_id = f.id AND c.business_date = '2026-03-02'
-		LEFT JOIN platform.credit_entries e ON e.id = c.entry_id`)
+		LEFT JOIN platform.credit_entries e ON e.id = c.entry_id`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -64,7 +65,10 @@ func TestEveryRowTwiceCountsOnce(t *testing.T) {
 		for i := range s.Nights {
 			for _, w := range []*worker{plain, double} {
 				p.turn(i).load(t, w.db.DB)
-				if err := w.night(s.night(i)); err != nil {
+				if err := w.night(s.night(i)); w == double && w.db.Distributed() {
+					refusedForIDs(t, err)
+					return
+				} else if err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -121,10 +125,21 @@ window      p1 account=acct-0 requested used=0 of 10 paid=1000 usd completed=202
 			row.load(t, w.db.DB)
 		}
 		for range 2 { // and a rerun
-			if err := w.night(s.night(i)); err != nil {
+			if err := w.night(s.night(i)); i > 0 && w.db.Distributed() {
+				refusedForIDs(t, err)
+				return
+			} else if err != nil {
 				t.Fatal(err)
 			}
 			compareLines(t, s.night(i).Date, wantLines(want), w.published(t, s.night(i).Date).lines(""))
 		}
+	}
+}
+
+// refusedForIDs is how a night ends on a cluster, whose nodes can't leave rows out, where an id is there twice.
+func refusedForIDs(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, night.ErrIntegrity) || !strings.Contains(err.Error(), "are there twice") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -539,7 +539,7 @@ func TestClosingIsHeldAgainstTheWholeLedger(t *testing.T) {
 	b := newSmallBusiness(t, 3)
 	b.play(t)
 	b.run(t, b.date(0), b.date(1))
-	if err := b.statement(`UPDATE platform.credit_entries SET created_at = created_at - interval '60 days', credits = credits + 7
+	if err := b.statement(`UPDATE platform.credit_entries SET created_at = '2025-12-20 12:00:00Z', credits = credits + 7
 		WHERE id = (SELECT min(id) FROM platform.credit_entries WHERE kind = 'promo' OR kind = 'purchase')`)(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,9 +31,17 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 		_, err := n.Store.Exec(ctx, "duplicates/clear", nil)
 		return &alone, nil, err
 	}
-	isSpread, err := spreadOverNodes(ctx, n.Store)
+	cluster, err := queries.DescribeCluster(ctx, n.Store.DB(), n.Store.SourceSchema())
 	if err != nil {
 		return nil, nil, err
+	}
+	isDistributed := cluster != nil && cluster.IsDistributed()
+	isSpread := func(relation string) bool {
+		if !isDistributed {
+			return false
+		}
+		p, _ := cluster.Find(n.Store.SourceSchema(), relation)
+		return p.On == queries.Nodes
 	}
 	var known []string
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
@@ -45,29 +53,18 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, s := range surplus {
-		if isSpread(s.relation) { // the two rows are on accounts of different nodes, none of which can tell by itself which of them came first
-			return nil, nil, fmt.Errorf("%w: ids of %s are on two accounts, with %s rows too many, and nodes can't tell which came first: reconciler.rejects names them; "+
-				"rename or remove one of each", night.ErrIntegrity, s.relation, s.rows)
+	if isDistributed { // no node can tell by itself which of two rows on two accounts came first, nor read a relation without the other one
+		for _, s := range surplus {
+			return nil, nil, fmt.Errorf("%w: ids of %s are there twice, on one account or on two accounts, with %s rows too many, and nodes can't tell which came first: "+
+				"reconciler.rejects names them; rename or remove one of each", night.ErrIntegrity, s.relation, s.rows)
 		}
+		return &alone, nil, nil
 	}
-	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) || isSpread(relation) })
+	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) })
 	if len(known) > 0 {
 		alone.Store, err = n.Store.WithAmbiguous(known)
 	}
 	return &alone, surplus, err
-}
-
-// spreadOverNodes says which of the platform's relations a cluster distributes.
-func spreadOverNodes(ctx context.Context, store *postgres.Store) (isSpread func(relation string) bool, err error) {
-	cluster, err := queries.DescribeCluster(ctx, store.DB(), store.SourceSchema())
-	return func(relation string) bool {
-		if cluster == nil {
-			return false
-		}
-		p, _ := cluster.Find(store.SourceSchema(), relation)
-		return p.On == queries.Nodes
-	}, err
 }
 
 // surplusRows are how many rows of a relation don't count because another one has the same id.
