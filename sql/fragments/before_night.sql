@@ -1,4 +1,4 @@
--- Where account a stood at @begin, when a night opened: its last position and what came since, which is nothing if that is of the night before;
+-- Where account a stood at @begin, when a night began: its last position and what came since, which is nothing if that is of the night before;
 -- without one, all there is. For accounts of a common table expression there is stood_before.
 LEFT JOIN LATERAL (SELECT p.net_usage, p.credits, p.as_of FROM reconciler.account_positions p
                    WHERE p.account_id = a.account_id AND p.as_of <= @begin::timestamptz

@@ -1,7 +1,7 @@
 -- Where the accounts of a common table expression a (account_id) stood at @begin, as before_night says it of accounts that are in a table distributed
 -- by account: common table expressions of which the last is stood (account_id, net_usage, credits). Positions and entries are looked up account
 -- by account on the node that has them; DISTINCT ON and GROUP BY keep the planner from making sets of them. What is found is grouped, not
--- joined: of a few thousand accounts where it expects one the planner would hold each against all.
+-- joined: of a few thousand accounts where it expects one the planner would compare each with all.
 position AS MATERIALIZED (
     SELECT p.account_id, p.net_usage, p.credits, p.as_of
     FROM a

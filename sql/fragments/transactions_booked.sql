@@ -1,4 +1,4 @@
--- Balance transactions that the night's journal books: from where it had got to, and what has arrived from before that. What is from before the
+-- Balance transactions that the night's journal books: those from the instant that it had reached on, and older ones that have arrived since. What is from before the
 -- books is in their opening, where this night opens them.
 (SELECT n.* FROM reconciler.stripe_balance_transactions n
  WHERE n.created_at >= @from::timestamptz AND n.created_at < @as_of::timestamptz

@@ -1,5 +1,5 @@
 -- Booked purchases whose money may be refunded: is_before as the night opens, sales of the night included, is_after as it closes. What
--- stood open at the end of the night before stands open as this one begins; the first night has only its own word for that.
+-- was open at the end of the night before is open as this one begins; for the first night its own windows say it.
 (SELECT account_id, purchase_id, min(currency) AS currency, min(amount_minor) AS amount_minor, min(credits) AS credits,
         bool_or(is_opening) AS is_opening, bool_or(is_before) AS is_before, bool_or(is_after) AS is_after
  FROM (SELECT w.account_id, w.purchase_id, b.currency, b.amount_minor - b.tax_minor AS amount_minor, b.credits, true AS is_opening, true AS is_before, false AS is_after

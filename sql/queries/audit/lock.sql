@@ -1,2 +1,2 @@
--- One appends at a time, from here to its commit. Only so that two don't collide: what makes forks and gaps impossible are the keys.
+-- One transaction appends at a time, from here to its commit, so that two don't collide. Forks and gaps are made impossible by the keys.
 SELECT pg_advisory_xact_lock(@key::bigint)

@@ -1,4 +1,4 @@
--- Accounts that have nothing in the night's ledger but a purchase in its books; without a night before to continue from, in all books.
+-- Accounts that have a booked purchase of the night and no entry of it; without a night before to continue from, any booked purchase.
 WITH bought AS MATERIALIZED (
     SELECT DISTINCT b.account_id FROM reconciler.booked_purchases b
     WHERE (b.booked_at >= @begin::timestamptz OR NOT @continues::boolean) AND b.booked_at < @end::timestamptz

@@ -1,5 +1,5 @@
--- What a night's journal has before and after it: where the night before got to, where it has a journal to continue from; whether the night's refund
--- windows are there to go by; whether the night after was closed before this one, and began books of its own; and whether there are subscriptions to
+-- What a night's journal has before and after it: the instant that the journal of the night before reached, if there is one to continue from; whether the night's refund
+-- windows are stated; whether the night after was closed before this one, and began books of its own; and whether there are subscriptions to
 -- earn from, or invoices that moved a customer's balance.
 SELECT k.business_date IS NOT NULL AS continues, coalesce(k.books_begin, @begin::timestamptz) AS books_begin,
        coalesce(k.stripe_through, @begin::timestamptz) AS stripe_through, coalesce(k.stripe_opened, false) AS stripe_opened,

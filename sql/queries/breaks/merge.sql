@@ -30,7 +30,7 @@ WITH moved AS MATERIALIZED (
                        ORDER BY b.opened_on DESC LIMIT 1) b ON true
     LEFT JOIN LATERAL {{ last_event }} l ON b.opened_on IS NOT NULL
     WHERE g.business_date = @date::date AND g.job = @job::text AND NOT (SELECT any_moved FROM moved)
-), gone AS ( -- open at the night's opening, or opened by an earlier run of this night
+), gone AS ( -- open when the night began, or opened by an earlier run of this night
     UPDATE reconciler.breaks b
     SET closed_on = @date::date, closed_as = 'cleared'
     WHERE b.job = @job::text AND b.opened_on <= @date::date AND (b.closed_on IS NULL OR b.closed_on > @date::date)

@@ -1,5 +1,5 @@
--- An open night makes what later ones have noted of the ledger before them worthless: none of them has been reported, and they will continue from this
--- one. One that notes that itself needs no more of all others than the newest that is closed, in case it never is.
+-- Once a night is open, what later nights have noted of the ledger before them is worth nothing: none of them has been reported, and they will continue
+-- from this one. A night that notes the ledger before it itself keeps the note of the newest closed night alone, in case it is never closed.
 WITH forgotten AS (
     DELETE FROM reconciler.ledger_before b
     WHERE b.business_date > @date::date

@@ -1,4 +1,4 @@
--- Of accounts only those matter whose payments are disputed: whether they are suspended is asked as of a night.
+-- The accounts whose payments are disputed, as whether they are suspended is asked as of a night. No others matter.
 INSERT INTO reconciler.platform_states (account_id, relation, row_id, seen_as_of, content)
 WITH disputed AS (
     SELECT DISTINCT p.account_id

@@ -1,4 +1,4 @@
--- Every request that was undecided at opening or arrived tonight must have got its row.
+-- Every request that was undecided when the night began, or arrived in it, must have its row.
 SELECT (SELECT count(*) FROM {{ valid_requests }} r
         WHERE r.requested_at < @as_of::timestamptz
           AND (r.requested_at >= @begin::timestamptz OR r.status = 'pending' OR r.decided_at >= @begin::timestamptz)

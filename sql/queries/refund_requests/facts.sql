@@ -1,4 +1,4 @@
--- Requests that were undecided at the night's opening or arrived in it, each with what the decision follows from.
+-- Requests that were undecided when the night began, or arrived in it, each with what the decision follows from.
 WITH request AS MATERIALIZED (
     SELECT r.*, coalesce(r.status = 'pending' OR r.decided_at >= @as_of::timestamptz, false) AS is_pending
     FROM {{ valid_requests }} r

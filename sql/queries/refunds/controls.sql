@@ -1,5 +1,5 @@
--- Every refund ever planned by the night, by where it stands; and the credits that they hold, once from the ledger and once from the states: what
--- others gave back of those that came to nothing is still out by our own entries.
+-- Every refund ever planned by the night, by where it stands; and the credits that they hold, once from the ledger and once from the states. What
+-- others gave back of refunds that came to nothing is still held by our own entries.
 WITH standing AS (
     SELECT DISTINCT ON (e.account_id, e.intent_id) e.account_id, e.intent_id, e.state
     FROM reconciler.refund_events e

@@ -1,5 +1,5 @@
 -- Breaks that are open at the end of the night, and those that were resolved or cleared in it, with the values they had then. One that this
--- same night both found and cleared is none: an earlier attempt at the night saw what isn't so. One that is gone was last seen by the night before.
+-- same night both found and cleared is left out: an earlier run of the night saw what isn't so. A cleared one has the values of the night before.
 SELECT b.break_id, b.kind, b.severity,
        CASE WHEN b.closed_on = @date::date THEN b.closed_as ELSE 'open' END AS status,
        b.account_id, b.subject_type, b.subject_id, b.field, l.ours, l.theirs, l.variance, l.unit,

@@ -1,5 +1,5 @@
 -- Figures of the nights in [@from, @to], each with its newest revision. Looked up night by night: a planner that knows nothing of the tables yet
--- would hold every figure against every night.
+-- would compare every figure with every night.
 SELECT f.business_date, f.measure, f.unit, f.value, p.revision
 FROM (SELECT business_date, max(revision) AS revision
       FROM reconciler.publications

@@ -1,6 +1,6 @@
 -- Which purchases the requests that matter tonight may mean: by id, else by invoice, else by e-mail, business date, amount and currency
 -- together. @zone is the time zone of business dates. More than one match for a request is no match; who reads this counts, as of the night's
--- opening or its end: a purchase of the night can make a request ambiguous that was not.
+-- beginning or its end: a purchase of the night can make a request ambiguous that was not.
 INSERT INTO reconciler.request_matches (account_id, business_date, request_id, purchase_id, requested_at, status, decided_at, denied_at, hits, opening_hits)
 WITH request AS MATERIALIZED (
     SELECT r.*
@@ -8,7 +8,7 @@ WITH request AS MATERIALIZED (
     WHERE r.kind = 'unused_credits' AND r.requested_at < @as_of::timestamptz
       AND (r.status IN ('pending', 'approved') OR r.requested_at >= @begin::timestamptz OR r.decided_at >= @begin::timestamptz)
 ), unnamed AS MATERIALIZED (
-    -- Few, and fenced off: without statistics the planner would hold every purchase ever made against every request.
+    -- Few, and fenced off: without statistics the planner would compare every purchase ever made with every request.
     SELECT r.* FROM request r
     WHERE coalesce(r.purchase_id, '') = '' AND coalesce(r.invoice_id, '') = '' AND btrim(r.account_email) <> ''
 ), match AS (

@@ -1,6 +1,6 @@
 -- A job begins, and the one before it, if any, has ended.
--- Nobody waits for this to reach the disk: a run that the server forgets when it crashes is one that had not begun, as all that follows goes
--- to disk after it; and one whose end it forgets is done again.
+-- It need not have reached the disk before the work goes on. All that follows is written after it: where the server forgets a beginning in a crash,
+-- nothing of the run is there, and a run whose end it forgets is done again.
 WITH ended AS (
     UPDATE reconciler.runs
     SET status = @status::text, counts = @counts::jsonb, error = @error::text, finished_at = @ended_at::timestamptz

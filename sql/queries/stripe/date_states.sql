@@ -1,5 +1,5 @@
--- Where Stripe tells when a state began, through the balance transaction that came with it, the history says so instead of the time
--- that we happened to see it. An object that was over before it was first seen gets the state that it had until then.
+-- A state began when its balance transaction says so, where there is one, and not when we happened to see it. An object that was over before it was
+-- first seen gets the state that it had until then.
 WITH told AS (
     SELECT s.object_id, s.effective_at, s.status, f.created_at AS told_at,
            CASE r.status WHEN 'canceled' THEN 'pending' ELSE 'succeeded' END AS status_before, r.created_at

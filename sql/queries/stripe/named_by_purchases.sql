@@ -1,4 +1,4 @@
--- What recent purchases name that the windows did not bring: payment intents without a charge, charges and invoices older than the
+-- What recent purchases name that the lists did not bring: payment intents without a charge, charges and invoices older than the
 -- account's first sync. Asked for one by one; what Stripe doesn't have is missing at Stripe.
 SELECT stream, id FROM (
     SELECT 'payment_intents' AS stream, p.stripe_payment_intent_id AS id

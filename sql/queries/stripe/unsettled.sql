@@ -1,4 +1,4 @@
--- Objects older than the window that is read anyway, whose state may still change: they are asked for one by one.
+-- Objects whose state may still change and that are too old to be listed anyway: they are asked for one by one.
 SELECT stream, id FROM (
     SELECT 'charges' AS stream, id, created_at FROM reconciler.stripe_charges
     WHERE status = 'pending' OR (status = 'succeeded' AND balance_transaction_id = '' AND created_at >= to_timestamp(@since::bigint))

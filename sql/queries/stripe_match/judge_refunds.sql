@@ -1,6 +1,6 @@
 -- Each refund by four questions, asked separately so that each fault is one break: did it stand, were the credits taken, does the policy allow it,
 -- is it the amount paid less the fees. Credits and amounts are asked of a charge once, however many refunds it has; policy and amount only while no
--- dispute of it is open, which weighs more. What the customer's bank has kept in the end has gone back of what was due.
+-- dispute of it is open, which weighs more. What the customer's bank has kept in the end counts as paid back.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH known AS MATERIALIZED (
@@ -70,7 +70,7 @@ WITH known AS MATERIALIZED (
            greatest(live_minor, least(due_minor, live_minor + gone_minor)) AS back_minor
     FROM expected e
 ), owed AS (
-    -- With a refund that failed, what was due and has gone back in no way, however much of it was tried.
+    -- What is still owed when a refund has failed: of what was due, the part that has gone back in no way, whatever the failed refund was of.
     SELECT p.*, CASE WHEN is_main AND purchase_kind = 'credits' AND due_minor > 0 THEN greatest(0, due_minor - back_minor) ELSE amount_minor END AS owed_minor
     FROM policy p
 ), question AS (

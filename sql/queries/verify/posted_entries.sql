@@ -1,12 +1,12 @@
--- What the ledger holds under the ids of the entries that the night is behind: its credit-backs, and the refunds that it approved; field by
--- field, where that is not what was posted.
+-- Where an entry of the ledger is not what was posted, field by field: of the entries that the night caused, which are its credit-backs and the refunds
+-- that it approved.
 WITH credited AS MATERIALIZED (
     SELECT c.entry_id, c.account_id, 'credit_back' AS kind, c.credit_back::numeric AS credits, c.job_id, NULL::text AS purchase_id,
            'reconciler:credit_back:' || c.job_id || ':' || c.credited_ever AS idempotency_key, c.booked_at
     FROM reconciler.credit_backs c
     WHERE c.business_date = @date::date AND c.decision = 'credited'
 ), refunded AS MATERIALIZED (
-    -- What others gave back, and was taken as the release, has whatever key they gave it.
+    -- What others gave back counts as the release, under whatever key they gave it.
     SELECT x.entry_id, m.account_id, x.kind, x.credits, NULL::text AS job_id, m.purchase_id,
            CASE WHEN substr(x.entry_id, 4) = substr(m.intent_id, 4) THEN 'reconciler:' || x.kind || ':' || m.intent_id END AS idempotency_key,
            NULL::timestamptz AS booked_at
