@@ -35,5 +35,5 @@ by_account AS (
     INSERT INTO reconciler.refunded_lots (account_id, business_date, purchase_id, currency, amount_minor, direction, is_late, value_before, value_after)
     SELECT account_id, @date::date, lot_id, currency, amount_minor, direction, is_late, value_before, value_after FROM refunded
 )
-SELECT count(*) AS accounts, coalesce(sum(opening), 0)::text AS opening, coalesce(sum(closing), 0)::text AS closing, (SELECT count(*) FROM refunded) AS refunded
+SELECT count(*) AS accounts, coalesce(sum(opening), 0) AS opening, coalesce(sum(closing), 0) AS closing, (SELECT count(*) FROM refunded) AS refunded
 FROM position

@@ -1,5 +1,5 @@
 -- What each of the 30 nights before credited back: the measure of an anomaly.
-SELECT r.business_date, coalesce(sum(c.credit_back), 0)::text AS credits
+SELECT r.business_date, coalesce(sum(c.credit_back), 0) AS credits
 FROM reconciler.runs r
 LEFT JOIN reconciler.credit_backs c ON c.business_date = r.business_date AND c.decision = 'credited'
 WHERE r.job = 'credit-backs' AND r.revision = 1 AND r.status = 'completed'

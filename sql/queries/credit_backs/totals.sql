@@ -1,7 +1,6 @@
 -- The failed jobs of the night, counted apart from what is decided about them; what is recorded about them; and, read back, what the records say
 -- was credited and what the ledger holds under their entry ids.
-SELECT j.failed::text AS failed, c.decided::text AS decided, c.pending::text AS pending, c.records::text AS records, c.recorded::text AS recorded,
-       c.entries::text AS entries, c.posted::text AS posted
+SELECT j.failed, c.decided, c.pending, c.records, c.recorded, c.entries, c.posted
 FROM (SELECT count(*) AS failed FROM {{ valid_jobs }} j
       WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.status IN ('failed', 'interrupted', 'canceled')) j,
      (SELECT count(*) FILTER (WHERE c.is_of_night AND c.decision <> 'pending') AS decided,

@@ -1,5 +1,5 @@
 -- What there is to match, counted without any comparison: the other side of the control totals, and the proof that what was read is still all.
-SELECT j.jobs::text AS jobs, j.cost::text AS cost, e.entries::text AS entries, e.credits::text AS credits, e.debits::text AS debits, l.debits::text AS late_debits
+SELECT j.jobs, j.cost, e.entries, e.credits, e.debits, l.debits AS late_debits
 FROM (SELECT count(*) AS jobs, coalesce(sum(credit_cost), 0) AS cost
       FROM {{ valid_jobs }} j WHERE finished_at >= @begin::timestamptz AND finished_at < @end::timestamptz) j,
      (SELECT count(*) AS entries, coalesce(sum(e.credits), 0) AS credits, coalesce(-sum(e.credits) FILTER (WHERE e.kind = 'usage'), 0) AS debits

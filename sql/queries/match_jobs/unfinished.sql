@@ -14,6 +14,6 @@ WITH unfinished AS MATERIALIZED (
 ), again AS MATERIALIZED (
     SELECT count(*) AS jobs FROM reconciler.candidates c WHERE c.business_date = @date::date AND c.job = @job::text AND c.account_id = ''
 )
-SELECT count(*)::text AS unfinished, count(*) FILTER (WHERE NOT is_stuck)::text AS young, count(*) FILTER (WHERE is_stuck) AS stuck,
-       (SELECT jobs FROM again)::text AS again
+SELECT count(*) AS unfinished, count(*) FILTER (WHERE NOT is_stuck) AS young, count(*) FILTER (WHERE is_stuck) AS stuck,
+       (SELECT jobs FROM again) AS again
 FROM unfinished

@@ -1,8 +1,8 @@
 -- Accounts whose debits are those that their jobs ask for, in total, and the others by name, as many as are asked for.
-SELECT coalesce(sum(jobs) FILTER (WHERE agrees), 0)::text AS jobs, coalesce(sum(cost) FILTER (WHERE agrees), 0)::text AS cost,
-       coalesce(sum(usage) FILTER (WHERE agrees), 0)::text AS debits,
-       coalesce(sum(jobs), 0)::text AS all_jobs, coalesce(sum(cost), 0)::text AS all_cost, coalesce(sum(usage), 0)::text AS all_debits,
-       coalesce(sum(entries), 0)::text AS all_entries, coalesce(sum(credits), 0)::text AS all_credits,
+SELECT coalesce(sum(jobs) FILTER (WHERE agrees), 0) AS jobs, coalesce(sum(cost) FILTER (WHERE agrees), 0) AS cost,
+       coalesce(sum(usage) FILTER (WHERE agrees), 0) AS debits,
+       coalesce(sum(jobs), 0) AS all_jobs, coalesce(sum(cost), 0) AS all_cost, coalesce(sum(usage), 0) AS all_debits,
+       coalesce(sum(entries), 0) AS all_entries, coalesce(sum(credits), 0) AS all_credits,
        coalesce((array_agg(account_id) FILTER (WHERE NOT agrees))[1:@limit::int], '{}') AS suspects
 FROM (
     SELECT coalesce(j.account_id, e.account_id) AS account_id, coalesce(j.jobs, 0) AS jobs, coalesce(j.cost, 0) AS cost, coalesce(e.usage, 0) AS usage,

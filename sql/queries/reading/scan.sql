@@ -34,5 +34,5 @@ WITH joined AS (
     FROM buckets b
     CROSS JOIN LATERAL unnest(b.accounts, b.job_ids, b.are_jobs, b.costs, b.debits) AS x (account_id, job_id, is_job, cost, debits)
 )
-SELECT coalesce(sum(clean_jobs), 0)::text AS jobs, coalesce(sum(clean_cost), 0)::text AS cost, coalesce(sum(clean_debits), 0)::text AS debits
+SELECT coalesce(sum(clean_jobs), 0) AS jobs, coalesce(sum(clean_cost), 0) AS cost, coalesce(sum(clean_debits), 0) AS debits
 FROM buckets
