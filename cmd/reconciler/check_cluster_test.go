@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -69,6 +71,47 @@ func TestCheckKnowsADistributedDatabase(t *testing.T) {
 		var out, log bytes.Buffer
 		if code := run(t.Context(), []string{"distribute"}, &out, &log); code != cli.ExitDone || !strings.Contains(out.String(), placed) {
 			t.Errorf("exit code %d: %s%s, want %q", code, out.String(), log.String(), placed)
+		}
+	}
+}
+
+// A node that is out of reach is worth another try, and the next one is right once it is back.
+func TestANightWithoutANodeIsWorthAnotherTry(t *testing.T) {
+	db := testdb.New(t)
+	if !db.Distributed() {
+		t.Skip(testdb.CitusVariable + " is not set: nobody looked at a night that lacks a node")
+	}
+	for _, statement := range []string{
+		"INSERT INTO platform.accounts SELECT 'acc_' || i, i || '@example.com', 'active', '2026-03-02Z' FROM generate_series(1, 20) i",
+		"INSERT INTO platform.credit_entries (id, account_id, kind, credits, created_at) SELECT 'ent_' || i, 'acc_' || i, 'promo', 10, '2026-03-02 10:00Z' FROM generate_series(1, 20) i",
+	} {
+		db.MustExec(statement)
+	}
+	folder, untouched := t.TempDir(), t.TempDir()
+	runWith(t, cli.ExitDone, db.URL, untouched, "run", "--date", "2026-03-02")
+	var node struct {
+		ID   int64
+		Host string
+		Port int
+	}
+	if err := db.Get(&node, "SELECT nodeid AS id, nodename AS host, nodeport AS port FROM pg_dist_node WHERE shouldhaveshards ORDER BY nodeid LIMIT 1"); err != nil {
+		t.Fatal(err)
+	}
+	db.MustExec("SELECT citus_update_node($1, $2, 1)", node.ID, node.Host)
+	for _, command := range [][]string{{"check"}, {"run", "--date", "2026-03-02"}, {"run", "--date", "2026-03-03"}, {"backfill", "--from", "2026-03-02", "--to", "2026-03-03"}, {"verify", "--date", "2026-03-02"}} {
+		runWith(t, cli.ExitRetry, db.URL, folder, command...)
+	}
+	db.MustExec("SELECT citus_update_node($1, $2, $3)", node.ID, node.Host, node.Port)
+	for _, date := range []string{"2026-03-02", "2026-03-03"} {
+		runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", date)
+	}
+	for _, name := range []string{"summary.html", "control_totals.csv", "roll_forward.csv"} {
+		want, err := os.ReadFile(filepath.Join(untouched, "2026-03-02", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(filepath.Join(folder, "2026-03-02", name)); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s of the night that was run again differs: %v", name, err)
 		}
 	}
 }
