@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
+	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql"
@@ -88,5 +89,34 @@ func TestRowsToLookAtAreCountedFromTheFirstNightOn(t *testing.T) {
 	w.again(t, s, 0)
 	if got := rows(1, 100_000).Rows; got <= 1+before/2 || got > 2*until {
 		t.Errorf("%d rows before the second night, of %d", got, until)
+	}
+}
+
+// Kept plans once joined the accounts that moved one by one with one another, since nothing was known of them: 469 of them 1,282 times.
+func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	for accounts, known := range map[int64]int64{150: -1, 300: 301} { // -1: nothing; one more account comes with them
+		w.reset(t, time.UTC)
+		if err := simulation.FillAccounts(t.Context(), w.db.DB.DB, accounts, s.night(0).Begin.Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		w.db.MustExec("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE oid = 'reconciler.account_moves'::regclass")
+		w.again(t, s, 0)
+		var got int64
+		if err := w.db.Get(&got, "SELECT reltuples FROM pg_class WHERE oid = 'reconciler.account_moves'::regclass"); err != nil || got != known {
+			t.Errorf("of %d accounts that moved the planner takes %d for there, want %d (%v)", accounts, got, known, err)
+		}
+	}
+	for _, c := range []struct {
+		moved    int64
+		few      bool
+		analyzed int64
+	}{{300, true, 0}, {3000, true, 0}, {3001, true, 1}, {3000, false, 1}} {
+		w.db.MustExec("UPDATE pg_class SET reltuples = 300 WHERE oid = 'reconciler.account_moves'::regclass")
+		done, err := w.Store.Exec(t.Context(), "reading/analyze_moves", postgres.Args{"is_committed": true, "whatever_is_known": !c.few, "moved": c.moved})
+		if err != nil || done != c.analyzed {
+			t.Errorf("%+v: analyzed %d times (%v)", c, done, err)
+		}
 	}
 }

@@ -15,8 +15,9 @@ type reader struct {
 	*night.Night
 	Reading
 	surplus       []surplusRows
-	checkBaseline bool // whether or not it is in tonight's share
-	bookedLate    bool // entries that arrived late
+	checkBaseline bool  // whether or not it is in tonight's share
+	bookedLate    bool  // entries that arrived late
+	moved         int64 // accounts
 	seeds         postgres.Args
 }
 
