@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,15 @@ func (m *booksOfAMonth) report() reconcile.Night {
 	}
 	m.nights = append(m.nights, night)
 	return night
+}
+
+func (m *booksOfAMonth) again(nights ...reconcile.Night) {
+	m.t.Helper()
+	for _, night := range nights {
+		if err := m.worker.RunNight(context.Background(), night.Date); err != nil {
+			m.t.Fatal(err)
+		}
+	}
 }
 
 // table reads a CSV file of a night's reports.
@@ -443,13 +453,35 @@ func TestLatePurchaseIsBookedOnce(t *testing.T) {
 		t.Errorf("credits: %v", r)
 	}
 	before := m.stored()
-	for _, night := range []reconcile.Night{first, second} {
-		if err := m.worker.RunNight(context.Background(), night.Date); err != nil {
-			t.Fatal(err)
-		}
-	}
+	m.again(first, second)
 	if diff := diffLines(before, m.stored()); diff != "" {
 		t.Errorf("nights closed again differ:\n%s", diff)
+	}
+}
+
+// A purchase that the platform corrects in place once a later night has been reported is a matter of the open night: a run of the night that sold
+// it leaves its books as they were reported. Until then it is booked as it is.
+func TestAReportedNightKeepsWhatItBooked(t *testing.T) {
+	t.Parallel()
+	m := newBooks(t)
+	m.until(12)
+	sold := m.buy(1000, "usd")
+	first := m.report()
+	m.exec("UPDATE platform.purchases SET amount_minor = 1100 WHERE id = $1", sold.id)
+	m.again(first)
+	if r := m.rolled(first, "usd"); r["purchases"] != "1100" {
+		t.Errorf("corrected before another night was reported: %v", r)
+	}
+	m.until(12)
+	m.buy(500, "usd")
+	m.report()
+	m.exec("UPDATE platform.purchases SET amount_minor = 900 WHERE id = $1", sold.id)
+	m.again(first)
+	if r := m.rolled(first, "usd"); r["purchases"] != "1100" || r["closing"] != "1100" {
+		t.Errorf("corrected after another night was reported: %v", r)
+	}
+	if booked := m.texts("SELECT amount_minor FROM reconciler.booked_purchases WHERE purchase_id = $1", sold.id); !slices.Equal(booked, []string{"1100"}) {
+		t.Errorf("booked: %v", booked)
 	}
 }
 

@@ -43,11 +43,12 @@ func Close(ctx context.Context, n *night.Night, read *source.Reading, looked boo
 // from the lots, and fails with ErrIntegrity where the two differ or where the night doesn't open with what the one before closed with.
 // It is a step of the job reports, and leaves the same rows whenever it is repeated.
 func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, looked bool) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "books/clear", nil); err != nil {
-		return nil, err
-	}
+	// Before anything is cleared: that the night has been closed is what keeps its purchases.
 	if err := bookPurchases(ctx, n, tx, read.Continues); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
+	}
+	if _, err := tx.Exec(ctx, "books/clear", nil); err != nil {
+		return nil, err
 	}
 	lots, ledger, err := rollForward(ctx, tx, read.Continues, read.SomeMoved)
 	if err != nil {
