@@ -261,13 +261,13 @@ func TestServeDrains(t *testing.T) {
 			if err := playInto(db, simulation.Options{Seed: 7, Nights: 1, FaultsPerKind: 1}); err != nil {
 				t.Fatal(err)
 			}
-			// Somebody holds a table that the first jobs write to.
+			// Somebody holds a table that the first job writes to, and what comes before it does not.
 			blocker, err := db.Beginx()
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = blocker.Rollback() }()
-			if _, err := blocker.Exec("LOCK TABLE reconciler.findings IN SHARE MODE"); err != nil {
+			if _, err := blocker.Exec("LOCK TABLE reconciler.breaks IN SHARE MODE"); err != nil {
 				t.Fatal(err)
 			}
 			settings := serveSettings(db.URL, t.TempDir(), startOf(demo.Start.AddDays(1)).Add(time.Hour), 1)
