@@ -4,7 +4,7 @@
     ('account_entries', 'SELECT, INSERT, DELETE', ''),
     ('account_entries_before', 'SELECT, INSERT, DELETE', ''),
     ('account_jobs', 'SELECT, INSERT, DELETE', ''),
-    ('account_ledger', 'SELECT, INSERT, UPDATE, DELETE', ''),
+    ('account_ledger', 'SELECT, INSERT, DELETE', ''),
     ('account_moves', 'SELECT, INSERT, DELETE', ''),
     ('account_positions', 'SELECT, INSERT, DELETE', ''),
     ('audit_changes', 'SELECT, INSERT', 'SELECT, INSERT'),
