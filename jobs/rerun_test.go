@@ -335,9 +335,9 @@ func TestNightsWithFewConnections(t *testing.T) {
 func (w *worker) creditedByJob(t testing.TB) []string {
 	t.Helper()
 	var credited []string
-	err := w.db.Select(&credited, `SELECT c.job_id || ' ' || sum(c.credit_back) FROM reconciler.credit_backs c
+	err := w.db.Select(&credited, w.db.Gathered(`SELECT c.job_id || ' ' || sum(c.credit_back) FROM reconciler.credit_backs c
 		JOIN platform.credit_entries e ON e.id = c.entry_id AND e.credits = c.credit_back AND e.job_id = c.job_id AND e.created_at = c.booked_at
-		WHERE c.decision = 'credited' GROUP BY c.job_id ORDER BY c.job_id COLLATE "C"`)
+		WHERE c.decision = 'credited' GROUP BY c.job_id ORDER BY c.job_id COLLATE "C"`))
 	if err != nil {
 		t.Fatal(err)
 	}
