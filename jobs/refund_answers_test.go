@@ -236,3 +236,28 @@ func TestRequestsAnsweredByRefunds(t *testing.T) {
 		t.Errorf("planned: %s; left out: %v", diff, leftOut)
 	}
 }
+
+// The purchases that requests mean are found once for windows and decisions; but a request that was corrected in between is decided as it stands.
+func TestARequestCorrectedBetweenTheStepsIsDecidedAsItStands(t *testing.T) {
+	t.Parallel()
+	b := newBothBooks(t)
+	b.report()
+	first, named := b.pay(2_000, "usd", nil)
+	b.store(first, "completed", "", named.ID, "")
+	meant, charge := b.pay(3_000, "usd", nil)
+	meant.account = first.account
+	b.store(meant, "completed", "", charge.ID, "")
+	request := b.ask(first)
+	corrected := false
+	b.worker.Store.Intercept = func(_ context.Context, statement string, done bool) error {
+		if statement == "refund_requests/clear" && !done && !corrected {
+			corrected = true
+			b.exec("UPDATE platform.refund_requests SET purchase_id = $2 WHERE id = $1", request, meant.id)
+		}
+		return nil
+	}
+	b.night()
+	if got := b.texts("SELECT purchase_id FROM reconciler.refund_decisions WHERE request_id = $1", request); !corrected || !slices.Equal(got, []string{meant.id}) {
+		t.Errorf("decided about %v, want %s", got, meant.id)
+	}
+}

@@ -13,22 +13,23 @@ import (
 
 // Requests are a night's refund requests. Their purchases are found once, for windows and decisions.
 type Requests struct {
-	areMatched bool // windows have left what they found
-	matched    int64
+	areMatched bool  // windows have left what they found
+	matched    int64 // the fingerprint of those
 }
 
-// match finds the purchases that tonight's requests mean, and adds the accounts to those that moved whose windows matter. It says how many requests
-// there are.
-func (r *Requests) match(ctx context.Context, n *night.Night, tx *postgres.Tx) (requests int64, undecided bool, err error) {
+// match finds the purchases that tonight's requests mean, and adds the accounts to those that moved whose windows matter. It gives a fingerprint of the
+// requests, and says whether any is to be decided.
+func (r *Requests) match(ctx context.Context, n *night.Night, tx *postgres.Tx) (fingerprint int64, undecided bool, err error) {
 	var due struct {
-		Requests  int64
-		Undecided bool
+		Requests    int64
+		Fingerprint int64
+		Undecided   bool
 	}
 	if err := tx.Get(ctx, &due, "request_matches/due", nil); err != nil {
 		return 0, false, err
 	}
-	if r.areMatched && due.Requests == r.matched { // none has come since
-		return due.Requests, due.Undecided, nil
+	if r.areMatched && due.Fingerprint == r.matched { // none has come since, and none was changed
+		return due.Fingerprint, due.Undecided, nil
 	}
 	if _, err := tx.Exec(ctx, "request_matches/clear", nil); err != nil {
 		return 0, false, err
@@ -38,7 +39,7 @@ func (r *Requests) match(ctx context.Context, n *night.Night, tx *postgres.Tx) (
 			return 0, false, err
 		}
 	}
-	return due.Requests, due.Undecided, lookAtWindows(ctx, n, tx)
+	return due.Fingerprint, due.Undecided, lookAtWindows(ctx, n, tx)
 }
 
 // lookAtWindows adds the accounts to those that moved whose windows may be open or change by something else than entries.

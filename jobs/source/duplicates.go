@@ -54,11 +54,11 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 		return nil, nil, err
 	}
 	if isDistributed { // no node can tell by itself which of two rows on two accounts came first, nor read a relation without the other one
-		for _, s := range surplus {
-			return nil, nil, fmt.Errorf("%w: ids of %s are there twice, on one account or on two accounts, with %s rows too many, and nodes can't tell which came first: "+
-				"reconciler.rejects names them; rename or remove one of each", night.ErrIntegrity, s.relation, s.rows)
+		if len(surplus) == 0 {
+			return &alone, nil, nil
 		}
-		return &alone, nil, nil
+		return nil, nil, fmt.Errorf("%w: ids of %s are there twice, on one account or on two accounts, with %s rows too many, and nodes can't tell which came first: "+
+			"reconciler.rejects names them; rename or remove one of each", night.ErrIntegrity, surplus[0].relation, surplus[0].rows)
 	}
 	known = slices.DeleteFunc(known, func(relation string) bool { return !slices.Contains(ambiguous, relation) })
 	if len(known) > 0 {
