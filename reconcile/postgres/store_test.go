@@ -307,10 +307,7 @@ func TestWhatIsReadByWorkersIsWhatIsInserted(t *testing.T) {
 
 // Reading all rows of a night is what workers can share.
 func TestReadingsAreParallel(t *testing.T) {
-	db := testdb.New(t)
-	if db.Distributed() {
-		t.Skip("nodes share the work")
-	}
+	db := testdb.NewOnOneServer(t) // on a cluster nodes share the work
 	tx := db.MustBegin()
 	defer tx.Rollback()
 	tx.MustExec("SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0; SET LOCAL min_parallel_index_scan_size = 0")
