@@ -224,6 +224,25 @@ func TestLongLedgerThatDoesNotTieIsSearchedFromItsBeginning(t *testing.T) {
 	w.ties(t, s, 0, 1, 2, 3, 4)
 }
 
+// What was before the first night is looked at in its turn, which comes as rarely as there are ledgers that could be added up every night in it.
+func TestLongBaselineHasItsTurn(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	business, late := lateBusiness(s, 0)
+	baseline := int64(len(pick(business.Entries, func(e entry) bool { return e.CreatedAt.Before(s.night(0).Begin) })))
+	w.Settings.Sizes = night.Sizes{ShareRows: 1, LedgerRows: baseline / 3}
+	w.play(t, s, business, 0, 1)
+	late.load(t, w.db.DB)
+	w.again(t, s, 2)
+	if items := w.lateItems(t); len(items) > 0 {
+		t.Errorf("looked for before its turn: %v", items)
+	}
+	w.again(t, s, 3)
+	compareLines(t, s.night(3).Date, bookedLate(s, 0, 3), w.lateItems(t))
+	w.again(t, s, 4)
+	w.ties(t, s, 0, 1, 2, 3, 4)
+}
+
 // Earlier versions noted nothing of what was before the first night. The error says what helps, and it does.
 func TestUntiedLedgerNamesTheWayOut(t *testing.T) {
 	w, s := newWorker(t), testStage

@@ -138,7 +138,7 @@ func TestNightThatIsStillWrittenTo(t *testing.T) {
 func TestLateEntriesOfALongHistory(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = night.Sizes{LookBackRows: 1, ShareRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{LookBackRows: 1, ShareRows: 1, LedgerRows: 100}
 	p := crowd(s, 900, 30)
 	var late []entry
 	p.Entries = slices.DeleteFunc(p.Entries, func(e entry) bool {
@@ -180,7 +180,7 @@ func TestBugEmptyNightsBeforeTheLookBackStoppedAllLaterOnes(t *testing.T) {
 func TestChangedEntryOfALongHistoryIsSeen(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
-	w.Settings.Sizes = night.Sizes{ShareRows: 1, LedgerRows: 1}
+	w.Settings.Sizes = night.Sizes{ShareRows: 1, LedgerRows: 100}
 	w.play(t, s, crowd(s, 900, 30), 0, 1, 2, 3)
 	w.Settings.LateLookbackNights = 1
 	change := func(by int) {

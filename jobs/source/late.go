@@ -127,8 +127,9 @@ type olderNight struct {
 }
 
 // nightsToLookBackAt are the nights to compare with what they had read: those of the look-back, and a share of all older ones, so small that it costs
-// little beside the night itself: a long history takes many nights. The baseline is in a share like an older night, unless it is too big for that. It
-// is also looked at whenever the closing doesn't tie to the ledger, and by a night that has no other to continue from.
+// little beside the night itself: a long history takes many nights. The baseline is in a share like an older night; a big one is in one of so many
+// more that it costs a night no more than a ledger that is added up every night. It is also looked at whenever the closing doesn't tie to the ledger,
+// and by a night that has no other to continue from.
 func (n *reader) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, base baseline) (dates []reconcile.Date, withBaseline bool, err error) {
 	var older []olderNight
 	first := n.Date.AddDays(-n.Settings.LateLookbackNights)
@@ -136,10 +137,11 @@ func (n *reader) nightsToLookBackAt(ctx context.Context, tx *postgres.Tx, base b
 		return nil, false, err
 	}
 	isLate := base.isLate(n.Date)
-	if isLate && base.Entries <= n.Settings.Sizes.LookBackRows {
-		older = slices.Insert(older, 0, olderNight{BusinessDate: base.BusinessDate, Rows: base.Entries, isBaseline: true})
-	}
 	var shares [][]olderNight // of neighbours, which are read as one
+	if isLate {
+		older = slices.Insert(older, 0, olderNight{BusinessDate: base.BusinessDate, Rows: base.Entries, isBaseline: true})
+		shares = make([][]olderNight, base.Entries/n.Settings.Sizes.LedgerRows)
+	}
 	var rows int64
 	for _, night := range older {
 		if rows += night.Rows; len(shares) == 0 || rows > n.Settings.Sizes.ShareRows {
