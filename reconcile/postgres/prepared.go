@@ -20,7 +20,8 @@ import (
 // Only for who has made sure that a connection is a session of the server (see SharesSessions).
 //
 // rows is how many there are for statements to look at, where these are so few that planning a statement takes longer than running it, whatever its
-// values: it is planned once then, and again when there are ten times as many, and ten thousand at least. 0: it is planned with its values each time.
+// values: it is prepared at once and planned once then, and planned again when there are ten times as many, and ten thousand at least. 0: it is planned
+// with its values each time.
 func (s *Store) KeepSessions(settings map[string]any, rows int64) {
 	all := maps.Clone(ordinarily)
 	maps.Copy(all, settings)
@@ -90,7 +91,7 @@ type preparingConn struct {
 	pqConn
 	kept    *atomic.Pointer[keptSession]
 	settled *keptSession             // what settings the session has; nil: its own
-	seen    map[string]keptStatement // by their texts, of which there are only so many; nil: was run once, and is not prepared
+	seen    map[string]keptStatement // by their texts, of which there are only so many; nil: was run once, and is not prepared yet
 }
 
 type sessionKey struct{}
@@ -119,7 +120,7 @@ func (c *preparingConn) prepared(ctx context.Context, text string, args []driver
 		return nil, nil
 	}
 	statement, again := c.seen[text]
-	if statement != nil || !again {
+	if statement != nil || !again && kept.rows == 0 {
 		c.seen[text] = statement
 		return statement, nil
 	}
