@@ -3,10 +3,8 @@ package workbook
 import (
 	"archive/zip"
 	"compress/flate"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"sync"
 	"time"
 )
@@ -16,7 +14,10 @@ func (w *Book) createPart(name string) (io.Writer, error) {
 	return w.archive.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)})
 }
 
-func sheetPath(number int) string { return fmt.Sprintf("xl/worksheets/sheet%d.xml", number) }
+const sheetFolder = "xl/worksheets/"
+
+func sheetPath(number int) string { return fmt.Sprintf("%ssheet%d.xml", sheetFolder, number) }
+func tablePath(number int) string { return fmt.Sprintf("xl/tables/table%d.xml", number) }
 
 // compressors are kept to be used again: each holds tables of most of a megabyte, and a workbook has dozens of parts.
 var compressors = sync.Pool{New: func() any {
@@ -42,22 +43,3 @@ func (p *pooledCompressor) Close() error {
 	p.Writer = nil
 	return err
 }
-
-// partWriter passes excelize's parts on into the archive, but for the sheets, which are there already.
-type partWriter struct{ workbook *Book }
-
-// Create begins a part.
-func (p *partWriter) Create(name string) (io.Writer, error) {
-	for i := range p.workbook.sheets {
-		if name == sheetPath(i+1) {
-			return io.Discard, nil
-		}
-	}
-	return p.workbook.createPart(name)
-}
-
-// AddFS adds nothing: excelize writes single parts only.
-func (p *partWriter) AddFS(fs.FS) error { return errors.ErrUnsupported }
-
-// Close leaves the archive open: workbook.close ends it.
-func (p *partWriter) Close() error { return nil }

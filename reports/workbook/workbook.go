@@ -3,8 +3,9 @@ package workbook
 
 import (
 	"archive/zip"
-	"fmt"
+	"bytes"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/xuri/excelize/v2"
@@ -29,12 +30,11 @@ const (
 )
 
 // Book writes a workbook in one pass: the rows of each sheet go straight into the archive as they come, so that memory doesn't grow
-// with them. Everything that is small (styles, tables, the list of sheets) is excelize's, and is added at the end.
+// with them. Everything that is small (styles, tables, the list of sheets) is the frame that excelize makes, and is added at the end.
 //
 // Sheets must be written in their final order. Texts are written as inline strings, which no spreadsheet evaluates.
 type Book struct {
 	archive      *zip.Writer
-	book         *excelize.File // without rows: the parts around the sheets
 	styles       styleSet
 	sheets       []*sheetInfo // in order; the first is the summary, which is written last
 	rowsPerSheet int64
@@ -58,19 +58,23 @@ type styleSet struct {
 
 // New begins a workbook.
 func New(out io.Writer) (*Book, error) {
-	w := &Book{archive: zip.NewWriter(out), book: excelize.NewFile(), rowsPerSheet: dataRowsPerSheet,
-		sheets: []*sheetInfo{{name: "Summary", family: "Summary"}}}
+	w := &Book{archive: zip.NewWriter(out), rowsPerSheet: dataRowsPerSheet, sheets: []*sheetInfo{{name: "Summary", family: "Summary"}}}
 	// The rows' XML repeats itself so much that the fastest level packs it nearly as well.
 	w.archive.RegisterCompressor(zip.Deflate, compressor)
-	return w, w.addStyles()
+	var err error
+	w.styles, err = styles()
+	return w, err
 }
 
-// addStyles registers every style before the first row refers to one.
-func (w *Book) addStyles() (err error) {
+// styles are the same in every workbook.
+var styles = sync.OnceValues(func() (styleSet, error) { return addStyles(excelize.NewFile()) })
+
+// addStyles registers every style that a cell may refer to.
+func addStyles(book *excelize.File) (s styleSet, err error) {
 	add := func(style *excelize.Style) int {
 		var id int
 		if err == nil {
-			id, err = w.book.NewStyle(style)
+			id, err = book.NewStyle(style)
 		}
 		return id
 	}
@@ -84,7 +88,6 @@ func (w *Book) addStyles() (err error) {
 	}
 	bold := font(11, "")
 	line := []excelize.Border{{Type: "top", Color: "1B2127", Style: 1}}
-	s := &w.styles
 	fill := func(colour string) excelize.Fill {
 		return excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{colour}}
 	}
@@ -105,7 +108,7 @@ func (w *Book) addStyles() (err error) {
 		s.money[decimals] = add(&excelize.Style{Alignment: top, CustomNumFmt: format(pattern + ";-" + pattern)})
 		s.total[decimals] = add(&excelize.Style{Font: bold, Border: line, CustomNumFmt: format(pattern + ";-" + pattern)})
 	}
-	return err
+	return s, err
 }
 
 // Close writes a night's summary and everything around the sheets.
@@ -118,60 +121,27 @@ func (w *Book) finish(title string, at time.Time, front func(*summarySheet)) err
 	if err := w.writeFront(front); err != nil {
 		return err
 	}
-	if err := w.describeSheets(); err != nil {
+	frame, err := frameOf(w.sheets)
+	if err != nil {
 		return err
 	}
-	w.book.Pkg.Store(propertiesPath, properties(title, at))
-	w.book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return &partWriter{workbook: w} })
-	if err := w.book.Write(io.Discard); err != nil {
-		return err
-	}
-	return w.archive.Close()
-}
-
-// describeSheets tells excelize of every sheet and its table, so that the parts that list them are right.
-func (w *Book) describeSheets() error {
-	if err := w.book.SetSheetName("Sheet1", "Summary"); err != nil {
-		return err
-	}
-	tables := map[string]int{}
-	// For each table that is added excelize reads all those before it again, for their numbers and names. So it gets just the numbers to read.
-	parts := map[any]any{}
+	own := map[string][]byte{propertiesPath: properties(title, at)}
 	for number, info := range w.sheets[summarySheetNumber:] {
-		if _, err := w.book.NewSheet(info.name); err != nil {
-			return err
+		path := tablePath(number + 1)
+		own[path] = bytes.ReplaceAll(frame.parts[path], []byte(info.cells(1)), []byte(info.cells(info.rows)))
+	}
+	for _, path := range frame.paths {
+		part, ok := own[path]
+		if !ok {
+			part = frame.parts[path]
 		}
-		header := make([]any, len(info.columns))
-		for i, c := range info.columns {
-			header[i] = sheetColumn(c)
+		out, err := w.createPart(path)
+		if err == nil {
+			_, err = out.Write(part)
 		}
-		if err := w.book.SetSheetRow(info.name, "A1", &header); err != nil {
-			return err
-		}
-		corner, err := excelize.CoordinatesToCellName(len(info.columns), int(max(info.rows, 1))+1)
 		if err != nil {
 			return err
 		}
-		tables[info.family]++
-		stripes := true
-		if err := w.book.AddTable(info.name, &excelize.Table{Range: "A1:" + corner, Name: fmt.Sprintf("table_%s_%d", info.family, tables[info.family]),
-			StyleName: "TableStyleLight1", ShowRowStripes: &stripes}); err != nil {
-			return err
-		}
-		// Printed, the names of the columns are repeated on each page.
-		if err := w.book.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: "'" + info.name + "'!$1:$1", Scope: info.name}); err != nil {
-			return err
-		}
-		path := fmt.Sprintf("xl/tables/table%d.xml", number+1)
-		part, ok := w.book.Pkg.Swap(path, fmt.Appendf(nil, `<table xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" id="%d"/>`, number+1))
-		if !ok {
-			return fmt.Errorf("sheet %s: its table is not in %s", info.name, path)
-		}
-		parts[path] = part
 	}
-	for path, part := range parts {
-		w.book.Pkg.Store(path, part)
-	}
-	w.book.SetActiveSheet(0)
-	return nil
+	return w.archive.Close()
 }
