@@ -74,7 +74,7 @@ type helper struct {
 
 func startHelper(t *testing.T, o Options, prepare func(*exec.Cmd)) *helper {
 	t.Helper()
-	options, err := json.Marshal(o)
+	options, err := json.Marshal(o.quickly())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,10 +150,18 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
+// quickly has a server that nobody keeps begin with a copy.
+func (o Options) quickly() Options {
+	if o.Beginning == nil && !o.Durable && !o.Keep {
+		o.Beginning = &Beginning{}
+	}
+	return o
+}
+
 func startServer(t *testing.T, o Options) *Server {
 	t.Helper()
 	began := time.Now()
-	s, err := Start(testContext(t), o)
+	s, err := Start(testContext(t), o.quickly())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package localpg
 
 import (
+	"context"
 	"errors"
 	"io"
 )
@@ -32,6 +33,16 @@ type Options struct {
 	Log io.Writer
 	// Settings are further server settings (max_connections, work_mem ..); those that decide where the server listens are refused.
 	Settings map[string]string
-	// CacheDir keeps fetched binaries; empty means "reconciler" in the user's cache folder, as root /var/cache/reconciler.
+	// Beginning has a new server begin with a copy of what an earlier one has begun with, which is much quicker than to make that again.
+	Beginning *Beginning
+	// CacheDir keeps fetched binaries and beginnings; empty means "reconciler" in the user's cache folder, as root /var/cache/reconciler.
 	CacheDir string
+}
+
+// Beginning is what there is on a server when Start hands it out. It is kept in the cache, with the whole cluster, for the servers to come.
+type Beginning struct {
+	// Of says all that it is made of, the programs aside: another text is another beginning.
+	Of string
+	// Make makes it on a server with nothing in it, and leaves no session behind; nil leaves that as it is.
+	Make func(ctx context.Context, s *Server) error `json:"-"`
 }

@@ -74,13 +74,10 @@ func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
 			}
 		}
 	}()
-	if err := s.initialize(ctx, programs, account); err != nil {
+	if err := s.initialize(ctx, m, programs, account, o); err != nil {
 		return nil, err
 	}
-	if err := s.launch(programs, account, o); err != nil {
-		return nil, err
-	}
-	if err := s.awaitReady(ctx); err != nil {
+	if err := s.run(ctx, programs, account, o); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -104,38 +101,64 @@ func (s *Server) Dir() string { return s.folder.dir }
 func (s *Server) Stop() error { return s.stop() }
 
 func (s *Server) stopOnce() error {
-	var failed error
+	ways := fast
+	if !s.keep {
+		ways = immediate
+	}
+	return errors.Join(s.halt(ways), s.folder.close(s.keep))
+}
+
+// halt ends the server's process, if there is one.
+func (s *Server) halt(ways []syscall.Signal) (failed error) {
 	if s.process != nil {
-		failed = s.process.end()
-		if failed != nil {
+		if failed = s.process.end(ways); failed != nil {
 			failed = fmt.Errorf("stop PostgreSQL in %s: %w%s", s.folder.dir, failed, s.log.quote())
 		}
 	}
 	if s.callOff != nil {
 		s.callOff()
 	}
-	return errors.Join(failed, s.folder.close(s.keep))
+	s.process, s.callOff = nil, nil
+	return failed
 }
 
 // initialize creates the database cluster unless a complete one is there from an earlier start.
-func (s *Server) initialize(ctx context.Context, programs installation, account *account) error {
+func (s *Server) initialize(ctx context.Context, m machine, programs installation, account *account, o Options) error {
 	data := s.folder.data
 	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
 		return s.checkVersion(ctx, programs, account)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for a database cluster in %s: %w", data, err)
 	}
-	// initdb works beside the final place, so that one that was cut off is not taken for a cluster at the next start.
-	unfinished := data + ".new"
+	if o.Beginning != nil {
+		return s.begin(ctx, m, programs, account, o)
+	}
+	return s.initdb(ctx, programs, account)
+}
+
+// initdbArguments make a cluster that only its superuser reaches, through the socket.
+var initdbArguments = []string{"--username=" + Superuser, "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-sync"}
+
+func (s *Server) initdb(ctx context.Context, programs installation, account *account) error {
+	return s.complete(func(unfinished string) error {
+		cmd := programs.command(ctx, account, s.folder.dir, "initdb", append([]string{"--pgdata=" + unfinished}, initdbArguments...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("initdb in %s: %w\n%s", s.folder.data, err, strings.TrimSpace(string(out)))
+		}
+		return nil
+	})
+}
+
+// complete has a cluster made beside its place, so that one that was cut off is not taken for a cluster at the next start.
+func (s *Server) complete(fill func(unfinished string) error) error {
+	unfinished := s.folder.data + ".new"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("remove the leftovers of an earlier initdb: %w", err)
 	}
-	cmd := programs.command(ctx, account, s.folder.dir, "initdb", "--pgdata="+unfinished, "--username="+Superuser,
-		"--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-sync")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb in %s: %w\n%s", data, err, strings.TrimSpace(string(out)))
+	if err := fill(unfinished); err != nil {
+		return err
 	}
-	if err := os.Rename(unfinished, data); err != nil {
+	if err := os.Rename(unfinished, s.folder.data); err != nil {
 		return fmt.Errorf("put the new database cluster in place: %w", err)
 	}
 	return nil
@@ -156,6 +179,14 @@ func (s *Server) checkVersion(ctx context.Context, programs installation, accoun
 			s.folder.data, want, programs.binDir, have, BinVariable, want)
 	}
 	return nil
+}
+
+// run starts the server and waits until it answers.
+func (s *Server) run(ctx context.Context, programs installation, account *account, o Options) error {
+	if err := s.launch(programs, account, o); err != nil {
+		return err
+	}
+	return s.awaitReady(ctx)
 }
 
 // launch starts the server process itself; settings on its command line win over any file.
@@ -310,14 +341,20 @@ func (p *process) outcome() error {
 	return fmt.Errorf("%w: %w", errDied, p.err)
 }
 
-// end asks for a fast shutdown, then for an immediate one, then kills.
-func (p *process) end() error {
+// Ways to end a server, one after the other: fast leaves data that can be read again without recovery.
+var (
+	fast      = []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL}
+	immediate = fast[1:]
+)
+
+// end ends the process in the first of the ways that it takes notice of.
+func (p *process) end(ways []syscall.Signal) error {
 	select {
 	case <-p.ended:
 		return p.outcome()
 	default:
 	}
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
+	for _, s := range ways {
 		if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return err
 		}

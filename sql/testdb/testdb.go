@@ -171,14 +171,18 @@ func (db *DB) Drop() {
 var shared = newServer()
 
 func newServer() *server {
-	s := &server{}
+	s := &server{prepared: preparedByVersion}
 	s.prepare = s.migrated
 	return s
 }
 
+// preparedByVersion is to be changed by whoever changes what migrated does beyond running the SQL that SchemaFingerprint is of.
+const preparedByVersion = "1"
+
 // server hands out databases of one PostgreSQL server.
 type server struct {
-	prepare func(ctx context.Context, urlOf func(role string) string) error
+	prepare  func(ctx context.Context, urlOf func(role string) string) error
+	prepared string // names what prepare does, aside from the SQL
 
 	starting sync.Mutex // guards the fields below
 	private  *localpg.Server
@@ -186,7 +190,7 @@ type server struct {
 	address  func(role, database string) string
 	prefix   string   // of every database made here
 	cluster  *cluster // the nodes of a Citus cluster, where one was given
-	clone    string   // how CREATE DATABASE clones the template; empty until that is there, and for ever where there is none
+	clone    string   // how CREATE DATABASE clones the template; empty where there is none
 	made     atomic.Int64
 }
 
@@ -372,23 +376,51 @@ func addresses(given *url.URL, settings string) func(role, database string) stri
 	}
 }
 
+// startPrivate starts a server that has the template already, which an earlier test process may have made.
 func (s *server) startPrivate(ctx context.Context) error {
-	private, err := localpg.Start(ctx, localpg.Options{Settings: map[string]string{"max_connections": maxConnections}})
+	schema, err := reconcilersql.SchemaFingerprint()
 	if err != nil {
-		return fmt.Errorf("start a PostgreSQL for the tests (or set %s): %w", ServerVariable, err)
+		return err
 	}
-	admin, err := reach(ctx, private.URL("postgres"))
+	s.prefix = "test_"
+	template := s.prefix + "template"
+	private, err := localpg.Start(ctx, localpg.Options{
+		Settings: map[string]string{"max_connections": maxConnections},
+		Beginning: &localpg.Beginning{Of: "template of the tests " + s.prepared + " " + schema, Make: func(ctx context.Context, private *localpg.Server) error {
+			if err := s.use(ctx, private); err != nil {
+				return err
+			}
+			if err := s.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(template)); err != nil {
+				return err
+			}
+			if err := s.prepare(ctx, func(role string) string { return s.address(role, template) }); err != nil {
+				return fmt.Errorf("prepare the template: %w", err)
+			}
+			return s.admin.Close()
+		}},
+	})
+	if err == nil {
+		if err = s.use(ctx, private); err == nil {
+			s.clone, err = localpg.CloneClause(ctx, s.admin, template)
+		}
+	}
 	if err != nil {
-		return errors.Join(err, private.Stop())
+		return errors.Join(fmt.Errorf("start a PostgreSQL for the tests (or set %s): %w", ServerVariable, err), s.leave())
 	}
-	s.private, s.admin, s.prefix = private, admin, "test_"
+	return nil
+}
+
+// use makes a private server the one that databases are made on.
+func (s *server) use(ctx context.Context, private *localpg.Server) (err error) {
+	s.private = private
 	s.address = func(role, database string) string {
 		if role == Administrator {
 			role = localpg.Superuser
 		}
 		return private.URLOf(role, database)
 	}
-	return nil
+	s.admin, err = reach(ctx, private.URL("postgres"))
+	return err
 }
 
 // reach opens the database that others are created from.
@@ -432,8 +464,8 @@ func (s *server) dropForgotten(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// template returns how CREATE DATABASE clones the prepared template, making that first. On a server that is not ours there is none, as
-// nobody would remove it: each database is prepared by itself there.
+// template returns how CREATE DATABASE clones the prepared template. On a server that is not ours there is none, as nobody would remove it:
+// each database is prepared by itself there.
 func (s *server) template(ctx context.Context, wanted state) (clone string, err error) {
 	s.starting.Lock()
 	defer s.starting.Unlock()
@@ -443,18 +475,7 @@ func (s *server) template(ctx context.Context, wanted state) (clone string, err 
 	if wanted != migrated && wanted != undistributed {
 		return "", nil
 	}
-	if s.private == nil || s.clone != "" {
-		return s.clone, nil
-	}
-	name := s.prefix + "template"
-	if err := s.execute(ctx, "CREATE DATABASE "+pq.QuoteIdentifier(name)); err != nil {
-		return "", fmt.Errorf("create the template: %w", err)
-	}
-	if err := s.prepare(ctx, func(role string) string { return s.address(role, name) }); err != nil {
-		return "", errors.Join(fmt.Errorf("prepare the template: %w", err), s.drop(name))
-	}
-	s.clone, err = localpg.CloneClause(ctx, s.admin, name)
-	return s.clone, err
+	return s.clone, nil
 }
 
 // name makes a database name that tells which test it belongs to.
@@ -532,7 +553,10 @@ func (s *server) execute(ctx context.Context, statement string) error {
 func (s *server) close() error {
 	s.starting.Lock()
 	defer s.starting.Unlock()
-	var failed error
+	return s.leave()
+}
+
+func (s *server) leave() (failed error) {
 	if s.cluster != nil {
 		failed = s.cluster.close()
 	} else if s.admin != nil {
