@@ -21,9 +21,11 @@ type link struct {
 	address, node string
 	traffic       *traffic // nil: nobody counts
 
-	mu    sync.Mutex
-	lost  atomic.Bool
-	conns []net.Conn
+	mu     sync.Mutex
+	lost   atomic.Bool
+	conns  []net.Conn
+	passed atomic.Int64 // what was sent, either way, in pieces
+	losing atomic.Int64 // the piece that is lost, with all that comes after it; 0: none
 }
 
 // detour has a database's nodes reach one of them through a link.
@@ -78,10 +80,10 @@ func (l *link) carry(from net.Conn) {
 	l.mu.Lock()
 	l.conns = append(l.conns, from, to)
 	l.mu.Unlock()
-	var asked, answered io.Writer = to, from
+	var asked, answered io.Writer = passing{l, to}, passing{l, from}
 	if l.traffic != nil {
 		c := &conversation{traffic: l.traffic}
-		asked, answered = io.MultiWriter(heard(c.ask), to), io.MultiWriter(from, heard(c.answer))
+		asked, answered = io.MultiWriter(heard(c.ask), asked), io.MultiWriter(answered, heard(c.answer))
 		defer c.end()
 	}
 	var both sync.WaitGroup
@@ -107,9 +109,23 @@ func (l *link) lose() {
 	l.conns = slices.Delete(l.conns, 0, len(l.conns))
 }
 
-func (l *link) back(t *testing.T) {
-	t.Helper()
-	l.lost.Store(false)
+func (l *link) back() { l.lost.Store(false) }
+
+// loseAfter loses the node once so many pieces more have gone through.
+func (l *link) loseAfter(pieces int64) { l.losing.Store(l.passed.Load() + pieces + 1) }
+
+// passing is one way through a link.
+type passing struct {
+	link *link
+	to   io.Writer
+}
+
+func (p passing) Write(piece []byte) (int, error) {
+	if p.link.passed.Add(1) == p.link.losing.Load() {
+		p.link.lose()
+		return 0, net.ErrClosed
+	}
+	return p.to.Write(piece)
 }
 
 // traffic is what goes between a coordinator and the nodes of its cluster, and how long any of them is at work for it: the rest of a night the

@@ -75,7 +75,8 @@ func writer(t *testing.T, w *worker, rows platform) func() bool {
 	}
 }
 
-// A night that loses a node in its middle fails as one that another try mends, and the next one ends as if nothing had been.
+// A night that loses a node in its middle fails as one that another try mends, whatever was on its way just then, and the next one ends as if nothing had
+// been.
 func TestNodeLostAndBack(t *testing.T) {
 	t.Parallel()
 	s := testStage
@@ -84,9 +85,13 @@ func TestNodeLostAndBack(t *testing.T) {
 	if !w.db.Distributed() {
 		t.Skip(testdb.CitusVariable + " is not set: nobody looked at a night that loses a node")
 	}
-	w.play(t, s, p, 0, 1, 2)
-	want := w.state(t)
 	node := detour(t, w.db)
+	w.play(t, s, p, 0)
+	before := node.passed.Load()
+	w.again(t, s, 1)
+	pieces := node.passed.Load() - before
+	w.again(t, s, 2)
+	want := w.state(t)
 	w.play(t, s, p, 0)
 	var lostAt []string
 	for _, step := range []string{"open/read", "match-jobs/judged", "credit-backs/posted", "books/rolled"} {
@@ -100,13 +105,51 @@ func TestNodeLostAndBack(t *testing.T) {
 			t.Errorf("lost at %s: %v", step, err)
 		}
 		w.Step = nil
-		node.back(t)
+		node.back()
+		finishPrepared(t, w.db)
 	}
 	if len(lostAt) != 4 {
 		t.Errorf("the node was lost at %v", lostAt)
 	}
+	moments := int64(6)
+	if *longBusiness {
+		moments = 100
+	}
+	failed := 0
+	for i := range moments {
+		node.loseAfter(pieces * i / moments)
+		err := w.night(s.night(1))
+		node.back()
+		switch {
+		case errors.Is(err, postgres.ErrUnavailable):
+			failed++
+			continue
+		case err != nil:
+			t.Errorf("lost after %d of %d pieces: %v", pieces*i/moments, pieces, err)
+		}
+		node.losing.Store(0)
+		finishPrepared(t, w.db)
+		w.again(t, s, 2)
+		compareStates(t, "a night that got through", want, w.state(t))
+		w.play(t, s, p, 0)
+	}
+	if failed < 3 {
+		t.Errorf("%d of %d nights failed", failed, moments)
+	}
+	node.losing.Store(0)
+	finishPrepared(t, w.db)
 	w.again(t, s, 1, 2)
 	compareStates(t, "after a node was lost and came back", want, w.state(t))
+}
+
+// finishPrepared does at once what Citus does within a minute: what a node has prepared to commit is committed, or taken back, as was decided.
+func finishPrepared(t *testing.T, db *testdb.DB) {
+	t.Helper()
+	admin := db.As(testdb.Administrator) // whose sessions know of no connection that was cut
+	defer admin.Close()
+	if _, err := admin.Exec("SELECT recover_prepared_transactions()"); err != nil {
+		t.Error(err)
+	}
 }
 
 // Shards may be moved to other nodes between nights.

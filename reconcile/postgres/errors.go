@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/lib/pq"
@@ -73,6 +74,8 @@ func transient(err error) bool {
 			return network || !isConnecting || poolerFault(pqErr) == ""
 		case "40", "53", "55", "57", "58": // rollback, resources, lock or object state, operator, system
 			return pqErr.Code != "55000" // a wrong object state doesn't mend itself
+		case "XX":
+			return lostNode(pqErr)
 		}
 		return network && isConnecting && failed.several || outdated(err)
 	}
@@ -80,6 +83,28 @@ func transient(err error) bool {
 		return true // every host answers, and none is what target_session_attrs asks for: a failover may be under way
 	}
 	return network
+}
+
+// lostNode says whether an error without a code of its own is that a node of a Citus cluster went away while the coordinator worked with it. A node that can't
+// be reached has a code, 08006. But where the answer of one did not come, and libpq made one up, where a copy of rows failed, and where the coordinator asks at the
+// end of a transaction whether all nodes are still there, Citus reports XX000, as it does for any fault of its own, which no other try mends: only words
+// tell these apart. Citus translates none; those of libpq and of the node are as the server's lc_messages has them, and in other languages they are not known.
+//
+// Another try is right also for a transaction: all of it has been taken back, or will be, unless the error was of one node alone that all was written on, whose
+// answer to the commit was lost, as that of a whole server may be.
+func lostNode(err *pq.Error) bool {
+	return err.Code == "XX000" && slices.ContainsFunc(saidOfLostNodes, func(says string) bool { return strings.Contains(err.Message, says) })
+}
+
+var saidOfLostNodes = []string{
+	// libpq, of a connection that has ended
+	"server closed the connection unexpectedly", "could not receive data from server", "could not send data to server", "no connection to the server", "connection not open",
+	"invalid socket", "SSL SYSCALL error", "SSL connection has been closed unexpectedly",
+	// a node that ends while rows are copied to it
+	"terminating connection ", "the database system is ",
+	// Citus
+	"connection to the remote node ", "failure on connection marked as essential", "failed to prepare transaction ", "to fetch intermediate results", "failed to read result ",
+	"could not connect to any active placements", "could not commit transaction for shard ",
 }
 
 // poolerFaults are the beginnings of what PgBouncer says under code 08P01 that another try won't mend, and the fix.
