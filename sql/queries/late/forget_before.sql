@@ -9,5 +9,6 @@ WITH forgotten AS (
                                      JOIN reconciler.roll_forward f ON f.business_date = o.business_date AND f.measure = 'credits'
                                      WHERE o.business_date < @date::date))
     RETURNING b.business_date
-)
-DELETE FROM reconciler.account_entries_before a USING forgotten f WHERE a.business_date = f.business_date
+),
+by_account AS (DELETE FROM reconciler.account_entries_before a USING forgotten f WHERE a.business_date = f.business_date)
+SELECT 1 AS forgotten

@@ -73,7 +73,9 @@ WITH told AS (
     JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id AND t.created_at > c.created_at AND t.created_at < d.told_at
     WHERE d.effective_at = d.created_at
     ON CONFLICT DO NOTHING
+), began AS (
+    UPDATE reconciler.stripe_states s SET effective_at = d.told_at
+    FROM dated d
+    WHERE s.object_id = d.object_id AND s.effective_at = d.effective_at AND s.status = d.status
 )
-UPDATE reconciler.stripe_states s SET effective_at = d.told_at
-FROM dated d
-WHERE s.object_id = d.object_id AND s.effective_at = d.effective_at AND s.status = d.status
+SELECT 1 AS dated

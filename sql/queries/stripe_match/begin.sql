@@ -1,5 +1,4 @@
--- Takes out what an earlier run of the night has left and found; where Stripe was not looked at for the night, what was counted goes too. It ends in
--- SELECT for the sake of a cluster: see "Two faults of Citus" in deploy/SCALE.md.
+-- Takes out what an earlier run of the night has left and found; where Stripe was not looked at for the night, what was counted goes too.
 WITH found AS (DELETE FROM reconciler.findings WHERE business_date = @date::date AND job = @job::text),
 looked_at AS (DELETE FROM reconciler.candidates WHERE business_date = @date::date AND job = ANY (@scopes::text[])),
 checks AS (DELETE FROM reconciler.stripe_checks WHERE business_date = @date::date AND job = @job::text),
