@@ -43,7 +43,7 @@ func (l lives) bought(amount int64, currency string, edit func(*stripetest.Charg
 	return p
 }
 
-// nights runs the nights up to so many, each with what happens on its day.
+// nights runs the nights up to so many, each with what happens on its day; and then what happens on the day after.
 func (l lives) nights(through int, days map[int]func()) {
 	l.t.Helper()
 	for n := range through + 1 {
@@ -53,14 +53,31 @@ func (l lives) nights(through int, days map[int]func()) {
 		}
 		l.report()
 	}
+	if happens := days[through+1]; happens != nil {
+		happens()
+	}
+}
+
+// alongside adds what happens on a day of one life to what happens on it in the lives beside it.
+func alongside(days map[int]func(), day int, happens func()) {
+	before := days[day]
+	days[day] = func() {
+		if before != nil {
+			before()
+		}
+		happens()
+	}
 }
 
 // open are the breaks that the newest report has as open, by kind, subject and variance.
-func (l lives) open() []string {
+func (l lives) open() []string { return l.openOf(func(map[string]string) bool { return true }) }
+
+// openOf are those of them that are wanted.
+func (l lives) openOf(wanted func(row map[string]string) bool) []string {
 	l.t.Helper()
 	var all []string
 	for _, row := range l.table(l.booksOfAMonth.nights[len(l.booksOfAMonth.nights)-1], "breaks.csv") {
-		if row["status"] == "open" {
+		if row["status"] == "open" && wanted(row) {
 			all = append(all, row["kind"]+" "+row["subject_id"]+" "+row["variance"])
 		}
 	}
@@ -68,11 +85,16 @@ func (l lives) open() []string {
 	return all
 }
 
+// openAbout are those about a purchase's account, which has no other.
+func (l lives) openAbout(p purchased) []string {
+	return l.openOf(func(row map[string]string) bool { return row["account_id"] == p.account })
+}
+
 // byRole are the amounts of a query by role and currency.
-func (l lives) byRole(query string) map[string]int64 {
+func (l lives) byRole(query string, args ...any) map[string]int64 {
 	l.t.Helper()
 	all := map[string]int64{}
-	rows, err := l.db.Query(query)
+	rows, err := l.db.Query(query, args...)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -136,9 +158,8 @@ func TestDisputeLives(t *testing.T) {
 		charge   func(*stripetest.ChargeParams)
 		// days happen from the day after the purchase on; they are told the purchase and the dispute's id.
 		days   map[int]func(l lives, p purchased, dispute *string)
-		nights int
+		nights int    // after so many nothing is open
 		want   string // phase, status, withdrawn, returned, fees, clawback, reinstatement, tie-out
-		breaks int
 		books  map[string]int64
 	}
 	dispute := func(params stripetest.DisputeParams) func(lives, purchased, *string) {
@@ -160,61 +181,76 @@ func TestDisputeLives(t *testing.T) {
 	}
 	free := func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{} }
 	noFee := stripetest.DisputeParams{Fee: -1}
-	for name, tc := range map[string]life{
+	lived := map[string]life{
 		"won after it was lost": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: lose, 5: back(stripetest.DisputeReturn{Status: "won"})}, 6,
-			"won won 2000 2000 0 0 0 tied", 0, map[string]int64{}},
+			"won won 2000 2000 0 0 0 tied", map[string]int64{}},
 		"won weeks after it was lost": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: lose, 40: back(stripetest.DisputeReturn{Status: "won"})}, 41,
-			"won won 2000 2000 0 0 0 tied", 0, map[string]int64{}},
+			"won won 2000 2000 0 0 0 tied", map[string]int64{}},
 		"partly won": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 3: back(stripetest.DisputeReturn{Amount: 800, Status: "lost"})}, 4,
-			"partly_won lost 2000 800 0 1200 1200 tied", 0, map[string]int64{"dispute_losses usd": 1200}},
+			"partly_won lost 2000 800 0 1200 1200 tied", map[string]int64{"dispute_losses usd": 1200}},
 		"lost, a part comes later": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: lose, 4: back(stripetest.DisputeReturn{Amount: 800, Status: "lost"})}, 5,
-			"partly_won lost 2000 800 0 1200 1200 tied", 0, map[string]int64{"dispute_losses usd": 1200}},
+			"partly_won lost 2000 800 0 1200 1200 tied", map[string]int64{"dispute_losses usd": 1200}},
 		"without decimals": {2000, "jpy", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 3: back(stripetest.DisputeReturn{Amount: 800, Status: "lost"})}, 4,
-			"partly_won lost 2000 800 0 1200 1200 tied", 0, map[string]int64{"dispute_losses jpy": 1200}},
+			"partly_won lost 2000 800 0 1200 1200 tied", map[string]int64{"dispute_losses jpy": 1200}},
 		"won at other rates": {10000, "eur", settledAs(10833), map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{Withdraw: 10900, Fee: -1}), 4: back(stripetest.DisputeReturn{Amount: 10850, Status: "won"})}, 5,
-			"won won 10900 10850 0 0 0 tied", 0, map[string]int64{"exchange_differences usd": 50}},
+			"won won 10900 10850 0 0 0 tied", map[string]int64{"exchange_differences usd": 50}},
 		"won at other rates, three decimals": {10000, "kwd", settledAs(32500), map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{Withdraw: 32400, Fee: -1}), 4: back(stripetest.DisputeReturn{Amount: 32600, Status: "won"})}, 5,
-			"won won 32400 32600 0 0 0 tied", 0, map[string]int64{"exchange_differences usd": -200}},
+			"won won 32400 32600 0 0 0 tied", map[string]int64{"exchange_differences usd": -200}},
 		"lost at another rate": {10000, "eur", settledAs(10833), map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{Withdraw: 10900, Fee: -1}), 4: lose}, 5,
-			"lost lost 10900 0 0 10000 10900 tied", 0, map[string]int64{"dispute_losses usd": 10833, "exchange_differences usd": 67}},
+			"lost lost 10900 0 0 10000 10900 tied", map[string]int64{"dispute_losses usd": 10833, "exchange_differences usd": 67}},
 		"the fee in a row of its own": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{FeeApart: true}), 3: back(stripetest.DisputeReturn{Status: "won"})}, 4,
-			"won won 2000 2000 1500 0 1500 tied", 0, map[string]int64{"processing_fees usd": 1500}},
+			"won won 2000 2000 1500 0 1500 tied", map[string]int64{"processing_fees usd": 1500}},
 		"won after it was lost, at other rates": {10000, "eur", settledAs(10833), map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{Withdraw: 10900, Fee: -1}), 2: lose, 4: back(stripetest.DisputeReturn{Amount: 10850, Status: "won"})}, 5,
-			"won won 10900 10850 0 0 0 tied", 0, map[string]int64{"exchange_differences usd": 50}},
+			"won won 10900 10850 0 0 0 tied", map[string]int64{"exchange_differences usd": 50}},
 		"the fee in a row of its own, returned in another": {2000, "kwd", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{FeeApart: true}), 3: back(stripetest.DisputeReturn{Fee: 1500, FeeApart: true, Status: "won"})}, 4,
-			"won won 2000 2000 0 0 0 tied", 0, map[string]int64{}},
+			"won won 2000 2000 0 0 0 tied", map[string]int64{}},
 		"the fee returned with the money": {2000, "jpy", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{}), 3: back(stripetest.DisputeReturn{Fee: 1500, Status: "won"})}, 4,
-			"won won 2000 2000 0 0 0 tied", 0, map[string]int64{}},
+			"won won 2000 2000 0 0 0 tied", map[string]int64{}},
 		"refunded first, and the refunded part returned": {2000, "usd", func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 88}} }, map[int]func(lives, purchased, *string){
 			1: func(l lives, p purchased, _ *string) { l.giveBack(p) },
 			2: dispute(noFee), 3: back(stripetest.DisputeReturn{Amount: 1912, Status: "lost"}),
-		}, 5, "partly_won lost 2000 1912 0 2000 88 tied", 0, map[string]int64{"dispute_losses usd": 88, "processing_fees usd": 88}},
+		}, 5, "partly_won lost 2000 1912 0 2000 88 tied", map[string]int64{"dispute_losses usd": 88, "processing_fees usd": 88}},
 		"an inquiry that came to nothing": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{Inquiry: true}), 3: func(l lives, _ purchased, id *string) {
 			ok[stripetest.Dispute](l.t)(l.stripe.CloseInquiry(*id))
-		}}, 4, "closed warning_closed 0 0 0 0 0 tied", 0, map[string]int64{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			var id string
-			p := l.bought(tc.amount, tc.currency, tc.charge)
-			days := map[int]func(){}
-			for day, happens := range tc.days {
-				days[day] = func() { happens(l, p, &id) }
+		}}, 4, "closed warning_closed 0 0 0 0 0 tied", map[string]int64{}},
+	}
+	l := newLives(t)
+	days, books, last := map[int]func(){}, map[string]int64{}, 0
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc, id := lived[name], ""
+		p := l.bought(tc.amount, tc.currency, tc.charge)
+		for day, happens := range tc.days {
+			alongside(days, day, func() { happens(l, p, &id) })
+		}
+		ofDispute := map[string]int64{}
+		for account, amount := range tc.books {
+			books[account] += amount
+			if !strings.HasPrefix(account, "processing_fees ") {
+				ofDispute[account] = amount
 			}
-			l.nights(tc.nights, days)
+		}
+		last = max(last, tc.nights)
+		alongside(days, tc.nights+1, func() {
 			row := l.disputeRow(id)
 			got := strings.Join([]string{row["phase"], row["status"], row["withdrawn_minor"], row["returned_minor"], row["fees_minor"], row["clawback_minor"], row["reinstatement_minor"], row["tie_out"]}, " ")
 			if got != tc.want {
-				t.Errorf("got %s, want %s", got, tc.want)
+				t.Errorf("%s: got %s, want %s", name, got, tc.want)
 			}
-			if open := l.open(); len(open) != tc.breaks {
-				t.Errorf("open: %v", open)
+			if open := l.openAbout(p); len(open) > 0 {
+				t.Errorf("%s: open: %v", name, open)
 			}
-			if diff := cmp.Diff(tc.books, l.balances()); diff != "" {
-				t.Error(diff)
+			if diff := cmp.Diff(ofDispute, l.byRole(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
+				WHERE role IN ('dispute_losses', 'exchange_differences') AND source = $1 GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`, id)); diff != "" {
+				t.Errorf("%s: %s", name, diff)
 			}
 		})
+	}
+	l.nights(last, days)
+	if open := l.open(); len(open) > 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(books, l.balances()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -238,7 +274,7 @@ func TestRefundsAreAskedAgainOnceTheirDisputeHasEnded(t *testing.T) {
 	win := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.WinDispute(d.ID, false)) }
 	lose := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.LoseDispute(d.ID)) }
 	both, mismatch, against, failed, missing := "disputed_and_refunded", "refund_amount_mismatch", "refund_against_policy", "refund_failed", "refund_missing_at_stripe"
-	for name, tc := range map[string]struct {
+	lived := map[string]struct {
 		currency          string
 		charge            func(*stripetest.ChargeParams)
 		refunds           doing
@@ -259,40 +295,38 @@ func TestRefundsAreAskedAgainOnceTheirDisputeHasEnded(t *testing.T) {
 		"nobody made it, and the bank keeps all":            {"usd", free, takes, 1, stripetest.DisputeParams{}, lose, []string{missing + " 1000"}, nil, nil},
 		"nobody made it, and the bank keeps a part":         {"jpy", free, takes, 1, stripetest.DisputeParams{Amount: 1000}, lose, []string{missing + " 1000"}, nil, []string{missing + " 1000"}},
 		"nobody made it, and the dispute is won":            {"kwd", free, takes, 1, stripetest.DisputeParams{}, win, []string{missing + " 1000"}, nil, []string{missing + " 1000"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			p := l.bought(10_000, tc.currency, tc.charge)
-			said := func() (all []string) {
-				for _, open := range l.open() {
-					kind, rest, _ := strings.Cut(open, " ")
-					_, variance, _ := strings.Cut(rest, " ")
-					all = append(all, kind+" "+variance)
-				}
-				return all
-			}
-			days := map[int]func(){tc.refunded: func() { tc.refunds(l, p) }}
-			l.nights(tc.refunded+2, days)
-			before := said()
-			l.until(9)
-			tc.disputed.Charge, tc.disputed.Fee = p.charge, -1
-			d := ok[stripetest.Dispute](t)(l.stripe.OpenDispute(tc.disputed))
-			l.nights(1, nil)
-			open := said()
-			l.until(9)
-			tc.ends(l, d)
-			l.nights(2, nil)
-			for _, at := range []struct {
-				when      string
-				got, want []string
-			}{{"before the dispute", before, tc.before}, {"while it is open", open, tc.open}, {"at its end", said(), tc.end}} {
-				if !slices.Equal(at.got, at.want) {
-					t.Errorf("%s: %q, want %q", at.when, at.got, at.want)
-				}
-			}
-		})
 	}
+	l := newLives(t)
+	days, last := map[int]func(){}, 0
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc := lived[name]
+		p := l.bought(10_000, tc.currency, tc.charge)
+		said := func(when string, want []string) {
+			var all []string
+			for _, open := range l.openAbout(p) {
+				kind, rest, _ := strings.Cut(open, " ")
+				_, variance, _ := strings.Cut(rest, " ")
+				all = append(all, kind+" "+variance)
+			}
+			if !slices.Equal(all, want) {
+				t.Errorf("%s: %s: %q, want %q", name, when, all, want)
+			}
+		}
+		alongside(days, tc.refunded, func() { tc.refunds(l, p) })
+		var d stripetest.Dispute
+		alongside(days, tc.refunded+3, func() {
+			said("before the dispute", tc.before)
+			tc.disputed.Charge, tc.disputed.Fee = p.charge, -1
+			d = ok[stripetest.Dispute](t)(l.stripe.OpenDispute(tc.disputed))
+		})
+		alongside(days, tc.refunded+5, func() {
+			said("while it is open", tc.open)
+			tc.ends(l, d)
+		})
+		last = max(last, tc.refunded+7)
+		alongside(days, tc.refunded+8, func() { said("at its end", tc.end) })
+	}
+	l.nights(last, days)
 }
 
 // settledInDollars are the ways that payments of these lives are charged and settled: with two decimals, none and three, and in another currency.
@@ -432,7 +466,7 @@ func TestAPendingRefundIsAwaitedAndThenStuck(t *testing.T) {
 			l.until(9)
 			l.entry(p, "refund", -p.credits)
 			refund := ok[stripetest.Refund](t)(l.stripe.CreateRefund(stripetest.RefundParams{Charge: p.charge, Amount: l.refundable(p), Unfunded: true}))
-			for n := 1; n <= 12; n++ {
+			for n := 1; n <= tc.stuck+1; n++ {
 				l.report()
 				var awaiting int
 				var detail string
@@ -505,7 +539,7 @@ func TestAStuckRefundIsPendingSinceADayOfTheNightsZone(t *testing.T) {
 // announced, a surplus a day. Until then it is awaited, and on the list of disputes however long ago it ended; the money clears it.
 func TestADisputeWhoseMoneyIsWrongBecomesABreak(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
+	lived := map[string]struct {
 		amount   int64
 		currency string
 		settled  int64 // in usd, 0: in its own currency
@@ -522,51 +556,56 @@ func TestADisputeWhoseMoneyIsWrongBecomesABreak(t *testing.T) {
 		"won, and far too much came back":         {10000, "eur", 10833, 20000, 3, 9167, 0},
 		"won at other rates, which is no break":   {10000, "eur", 10833, 10700, 99, 0, 0},
 		"won, all of it back, which is no break":  {2000, "usd", 0, 2000, 99, 0, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			p := l.bought(tc.amount, tc.currency, func(c *stripetest.ChargeParams) {
-				c.Fees = []stripetest.Fee{}
-				if tc.settled > 0 {
-					c.Settlement = stripetest.Settlement{Currency: "usd", Amount: tc.settled}
-				}
-			})
-			var id string
-			days := map[int]func(){
-				1: func() {
-					id = ok[stripetest.Dispute](t)(l.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge, Fee: -1})).ID
-				},
-				2: func() {
-					ok[stripetest.Dispute](t)(l.stripe.ReturnDispute(id, stripetest.DisputeReturn{Amount: tc.back, Short: true, Status: "won"}))
-				},
-				15: func() {
-					if tc.rest > 0 {
-						ok[stripetest.Dispute](t)(l.stripe.ReturnDispute(id, stripetest.DisputeReturn{Amount: tc.rest, Short: true, Status: "won"}))
-					}
-				},
-			}
-			for night := range 18 {
-				l.until(9)
-				if happens := days[night]; happens != nil {
-					happens()
-				}
-				l.report()
-				var want []string
-				if night >= tc.opens && (night < 15 || tc.rest == 0) {
-					want = []string{fmt.Sprintf("dispute_residual %s %d", id, tc.variance)}
-				}
-				if diff := cmp.Diff(want, l.open(), cmpopts.EquateEmpty()); diff != "" {
-					t.Errorf("night %d: %s", night, diff)
-				}
-				awaited := slices.ContainsFunc(l.summary().Awaiting, func(a figures.AwaitingFigures) bool {
-					return a.Check == "disputes and their money" && a.Objects == 1 && a.Oldest[0].SubjectID == id && a.Oldest[0].Days == int64(night-2)
-				})
-				if wants := tc.opens < 99 && night >= 2 && night < tc.opens; awaited != wants {
-					t.Errorf("night %d: awaited %t, want %t", night, awaited, wants)
-				}
+	}
+	l := newLives(t)
+	days, disputes := map[int]func(){}, map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc := lived[name]
+		p := l.bought(tc.amount, tc.currency, func(c *stripetest.ChargeParams) {
+			c.Fees = []stripetest.Fee{}
+			if tc.settled > 0 {
+				c.Settlement = stripetest.Settlement{Currency: "usd", Amount: tc.settled}
 			}
 		})
+		comesBack := func(amount int64) {
+			ok[stripetest.Dispute](t)(l.stripe.ReturnDispute(disputes[name], stripetest.DisputeReturn{Amount: amount, Short: true, Status: "won"}))
+		}
+		alongside(days, 1, func() {
+			disputes[name] = ok[stripetest.Dispute](t)(l.stripe.OpenDispute(stripetest.DisputeParams{Charge: p.charge, Fee: -1})).ID
+		})
+		alongside(days, 2, func() { comesBack(tc.back) })
+		if tc.rest > 0 {
+			alongside(days, 15, func() { comesBack(tc.rest) })
+		}
+	}
+	for night := range 18 {
+		l.until(9)
+		if happens := days[night]; happens != nil {
+			happens()
+		}
+		l.report()
+		var want, awaited []string
+		for name, tc := range lived {
+			if night >= tc.opens && (night < 15 || tc.rest == 0) {
+				want = append(want, fmt.Sprintf("dispute_residual %s %d", disputes[name], tc.variance))
+			}
+			if tc.opens < 99 && night >= 2 && night < tc.opens {
+				awaited = append(awaited, disputes[name])
+			}
+		}
+		if diff := cmp.Diff(sorted(want), l.open(), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("night %d: %s", night, diff)
+		}
+		if diff := cmp.Diff(sorted(awaited), l.texts(`SELECT subject_id FROM reconciler.stripe_checks
+			WHERE control = 'dispute_money' AND outcome = 'awaiting' AND business_date = $1 ORDER BY 1`, l.booksOfAMonth.nights[night].Date), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("night %d: awaited: %s", night, diff)
+		}
+		told := slices.ContainsFunc(l.summary().Awaiting, func(a figures.AwaitingFigures) bool {
+			return a.Check == "disputes and their money" && a.Objects == int64(len(awaited)) && slices.Contains(awaited, a.Oldest[0].SubjectID) && a.Oldest[0].Days == int64(night-2)
+		})
+		if told != (len(awaited) > 0) {
+			t.Errorf("night %d: the summary tells of what is awaited: %t", night, told)
+		}
 	}
 }
 

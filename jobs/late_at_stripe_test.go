@@ -33,15 +33,7 @@ func disputesAndPayouts(t *testing.T, seed uint64, late bool) map[string]int64 {
 	l := newLives(t)
 	euros := func(c *stripetest.ChargeParams) { c.Settlement = stripetest.Settlement{Currency: "usd", Amount: 5421} }
 	days := map[int]func(){}
-	on := func(day int, happens func()) {
-		before := days[day]
-		days[day] = func() {
-			if before != nil {
-				before()
-			}
-			happens()
-		}
-	}
+	on := func(day int, happens func()) { alongside(days, day, happens) }
 	for i := range 10 {
 		opened := r.IntN(3)
 		on(opened, func() {

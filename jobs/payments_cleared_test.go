@@ -2,15 +2,17 @@ package jobs_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/lib/pq"
 	"github.com/rs/zerolog"
 
-	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/publish"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
@@ -58,39 +60,45 @@ func TestEveryPaymentClearsInTheEnd(t *testing.T) {
 		charge          func(*stripetest.ChargeParams)
 		days            map[int]func(lives, purchased)
 	}
-	for name, tc := range map[string]life{
+	lived := map[string]life{ // amounts of their own, so that what one of them left could not make up for what another did
 		"a surplus is refunded":                         {2000, 2050, "usd", nil, map[int]func(lives, purchased){1: refund(50)}},
 		"a surplus is refunded, in another currency":    {2000, 2050, "eur", euros, map[int]func(lives, purchased){1: refund(50)}},
-		"a surplus is refunded in two parts":            {2000, 2050, "usd", nil, map[int]func(lives, purchased){1: refund(20), 2: refund(30)}},
-		"a surplus is refunded, then the purchase":      {2000, 2050, "usd", free, map[int]func(lives, purchased){1: refund(50), 2: both(takes("refund"), refund(2000))}},
-		"a purchase is corrected to what was paid":      {2000, 2050, "usd", nil, map[int]func(lives, purchased){2: set("amount_minor", 2050)}},
-		"a purchase is corrected down to it":            {2000, 1200, "usd", nil, map[int]func(lives, purchased){2: set("amount_minor", 1200)}},
-		"a purchase is corrected at once":               {2000, 1200, "usd", nil, map[int]func(lives, purchased){0: set("amount_minor", 1200)}},
-		"a debit is returned, credits refunded":         {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: both(takes("refund"), set("status", "failed"))}},
-		"a debit is returned, credits taken":            {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: both(takes("adjustment"), set("status", "failed"))}},
-		"a debit is returned and mended the same day":   {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: both(bounce, takes("adjustment"), set("status", "failed"))}},
-		"a debit is returned, credits taken days later": {2000, 2000, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: set("status", "failed"), 9: takes("adjustment")}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			l.until(5)
-			p, charge := l.pay(tc.charged, tc.currency, tc.charge)
-			p.amount, p.credits = tc.amount, tc.amount
-			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
-			days := map[int]func(){}
-			last := 0
-			for day, happens := range tc.days {
-				days[day+1], last = func() { happens(l, p) }, max(last, day+1)
-			}
-			l.nights(last+2, days)
-			if open := l.open(); len(open) != 0 {
-				t.Errorf("open: %v", open)
-			}
-			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-				t.Error(diff)
+		"a surplus is refunded in two parts":            {2100, 2163, "usd", nil, map[int]func(lives, purchased){1: refund(20), 2: refund(43)}},
+		"a surplus is refunded, then the purchase":      {2200, 2271, "usd", free, map[int]func(lives, purchased){1: refund(71), 2: both(takes("refund"), refund(2200))}},
+		"a purchase is corrected to what was paid":      {2300, 2383, "usd", nil, map[int]func(lives, purchased){2: set("amount_minor", 2383)}},
+		"a purchase is corrected down to it":            {2400, 1297, "usd", nil, map[int]func(lives, purchased){2: set("amount_minor", 1297)}},
+		"a purchase is corrected at once":               {2500, 1399, "usd", nil, map[int]func(lives, purchased){0: set("amount_minor", 1399)}},
+		"a debit is returned, credits refunded":         {2600, 2600, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: both(takes("refund"), set("status", "failed"))}},
+		"a debit is returned, credits taken":            {2701, 2701, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: both(takes("adjustment"), set("status", "failed"))}},
+		"a debit is returned and mended the same day":   {2803, 2803, "usd", debit, map[int]func(lives, purchased){0: settle, 4: both(bounce, takes("adjustment"), set("status", "failed"))}},
+		"a debit is returned, credits taken days later": {2907, 2907, "usd", debit, map[int]func(lives, purchased){0: settle, 4: bounce, 6: set("status", "failed"), 9: takes("adjustment")}},
+	}
+	l := newLives(t)
+	l.until(5)
+	days, last := map[int]func(){}, 0
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc := lived[name]
+		p, charge := l.pay(tc.charged, tc.currency, tc.charge)
+		p.amount, p.credits = tc.amount, tc.amount
+		l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		end := 0
+		for day, happens := range tc.days {
+			alongside(days, day+1, func() { happens(l, p) })
+			end = max(end, day+1)
+		}
+		alongside(days, end+3, func() {
+			if open := l.openAbout(p); len(open) > 0 {
+				t.Errorf("%s: open: %v", name, open)
 			}
 		})
+		last = max(last, end+2)
+	}
+	l.nights(last, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -99,7 +107,7 @@ func TestEveryPaymentClearsInTheEnd(t *testing.T) {
 // it is worth stays where it was booked. The nights before are told what was corrected, those after it read it as it is.
 func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 	t.Parallel()
-	for name, tc := range map[string]struct {
+	lived := map[string]struct {
 		booked            int64
 		in                string
 		charged           int64
@@ -114,75 +122,83 @@ func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 		"with three decimals, and refunded":         {3077, "kwd", 1001, "usd", stripetest.Settlement{}, true, false},
 		"settled in a third currency, and refunded": {9600, "usd", 9600, "eur", stripetest.Settlement{Currency: "gbp", Amount: 8211}, true, false},
 		"accepted as it is":                         {9600, "eur", 9600, "usd", stripetest.Settlement{}, false, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			l.until(5)
-			p, charge := l.pay(tc.charged, tc.paidIn, func(c *stripetest.ChargeParams) { c.Settlement, c.Fees = tc.settled, []stripetest.Fee{{Amount: 88}} })
-			p.amount, p.currency, p.credits = tc.booked, tc.in, 960
-			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
-			const mended = 2
-			l.nights(7, map[int]func(){
-				mended: func() { // what is at stake is all that was bought
-					if found, want := l.open(), []string{fmt.Sprintf("charge_currency_mismatch %s %d", p.id, tc.booked)}; !slices.Equal(found, want) {
-						t.Errorf("found %v, want %v", found, want)
-					}
-					if tc.accepts {
-						l.resolveAll()
-						return
-					}
-					p.amount, p.currency = tc.charged, tc.paidIn
-					l.exec("UPDATE platform.purchases SET amount_minor = $2, currency = $3 WHERE id = $1", p.id, p.amount, p.currency)
-				},
-				mended + 2: func() {
-					if tc.refunded {
-						l.giveBack(p)
-					}
-				},
-			})
-			if open := l.open(); len(open) != 0 {
-				t.Errorf("open: %v", open)
+	}
+	const mended = 2
+	l := newLives(t)
+	l.until(5)
+	days, sold := map[int]func(){}, map[string]purchased{}
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc := lived[name]
+		p, charge := l.pay(tc.charged, tc.paidIn, func(c *stripetest.ChargeParams) { c.Settlement, c.Fees = tc.settled, []stripetest.Fee{{Amount: 88}} })
+		p.amount, p.currency, p.credits = tc.booked, tc.in, 960
+		l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		sold[name] = p
+		alongside(days, mended, func() { // what is at stake is all that was bought
+			if found, want := l.openAbout(p), []string{fmt.Sprintf("charge_currency_mismatch %s %d", p.id, tc.booked)}; !slices.Equal(found, want) {
+				t.Errorf("%s: found %v, want %v", name, found, want)
 			}
-			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-				t.Error(diff)
+			if tc.accepts {
+				l.resolve(p.account, "accepted")
+				return
 			}
-			for account := range l.went() {
-				if !strings.HasPrefix(account, "currency_conversion ") {
-					t.Errorf("%d went to %s", l.went()[account], account)
-				}
-			}
-			for n, night := range l.booksOfAMonth.nights {
-				faults := verified(t, l.bothBooks, night.Date)
-				if isNamed := len(faults) > 0 && strings.Contains(faults[0].What, "purchase "+p.id); isNamed != (n < mended && !tc.accepts) || !isNamed && len(faults) > 0 {
-					t.Errorf("night %d: %v", n, faults)
-				}
-			}
+			p.amount, p.currency = tc.charged, tc.paidIn
+			l.exec("UPDATE platform.purchases SET amount_minor = $2, currency = $3 WHERE id = $1", p.id, p.amount, p.currency)
 		})
+		if tc.refunded {
+			alongside(days, mended+2, func() { l.giveBack(p) })
+		}
+	}
+	l.nights(7, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+	for account, amount := range l.went() {
+		if !strings.HasPrefix(account, "currency_conversion ") {
+			t.Errorf("%d went to %s", amount, account)
+		}
+	}
+	for n, night := range l.booksOfAMonth.nights {
+		faults := verified(t, l.bothBooks, night.Date)
+		if n >= mended && len(faults) > 0 || n < mended && (len(faults) == 0 || faults[0].Where != "purchases") {
+			t.Errorf("night %d: %v", n, faults)
+		}
+		for name, p := range sold {
+			isNamed := slices.ContainsFunc(faults, func(f publish.Fault) bool {
+				return f.Where == "purchases" && strings.Contains(f.What, "purchase "+p.id)
+			})
+			if isNamed != (n < mended && !lived[name].accepts) {
+				t.Errorf("night %d: %s: named %t", n, name, isNamed)
+			}
+		}
 	}
 }
 
 // A purchase that no payment came in for is mended as the advice says, or by a refund of its credits: it clears.
 func TestAPurchaseWithoutAPaymentClearsOnceItsCreditsAreTaken(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []string{"adjustment", "refund"} {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			l.until(5)
-			p := purchased{id: l.id("pur"), account: l.account(), amount: 2000, credits: 2000, currency: "usd"}
-			l.store(p, "completed", "", "", "")
-			l.nights(4, map[int]func(){3: func() {
-				l.entry(p, kind, -p.credits)
-				l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
-			}})
-			if open := l.open(); len(open) != 0 {
-				t.Errorf("open: %v", open)
+	l := newLives(t)
+	l.until(5)
+	days := map[int]func(){}
+	for i, kind := range []string{"adjustment", "refund"} {
+		p := purchased{id: l.id("pur"), account: l.account(), amount: 2000 + int64(i), credits: 2000, currency: "usd"}
+		l.store(p, "completed", "", "", "")
+		alongside(days, 3, func() {
+			if found := l.openAbout(p); len(found) != 1 {
+				t.Errorf("%s: found %v", kind, found)
 			}
-			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-				t.Error(diff)
-			}
+			l.entry(p, kind, -p.credits)
+			l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
 		})
+	}
+	l.nights(4, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -301,47 +317,46 @@ func TestARequestGoesOnOnceTheSurplusIsRefunded(t *testing.T) {
 // An overpayment that was accepted and is refunded whole leaves nothing of the surplus.
 func TestAnAcceptedOverpaymentClears(t *testing.T) {
 	t.Parallel()
-	for name, refunded := range map[string]bool{"kept": false, "refunded": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			l.until(5)
-			p, charge := l.pay(2500, "usd", func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 103}} })
-			p.amount, p.credits = 2000, 2000
-			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
-			l.nights(6, map[int]func(){
-				1: func() {
-					var id string
-					if err := l.db.QueryRow("SELECT break_id FROM reconciler.breaks WHERE subject_id = $1 AND kind = 'charge_amount_mismatch'", p.id).Scan(&id); err != nil {
-						t.Fatal(err)
-					}
-					resolution := jobs.Resolution{BreakID: id, Resolution: "accepted", Reason: "paid for a friend as well", Actor: "Dana"}
-					if err := jobs.ResolveBreaks(t.Context(), l.worker.Store, l.clock(), []jobs.Resolution{resolution}); err != nil {
-						t.Fatal(err)
-					}
-				},
-				3: func() {
-					if refunded {
-						l.entry(p, "refund", -p.credits)
-						l.refund(p, 2397)
-					}
-				},
-			})
-			if open := l.open(); len(open) != 0 {
-				t.Errorf("open: %v", open)
+	l := newLives(t)
+	l.until(5)
+	days := map[int]func(){}
+	for i, refunded := range []bool{false, true} {
+		surplus := 500 + int64(i)
+		p, charge := l.pay(2000+surplus, "usd", func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 103}} })
+		p.amount, p.credits = 2000, 2000
+		l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		alongside(days, 1, func() {
+			if found, want := l.openAbout(p), []string{fmt.Sprintf("charge_amount_mismatch %s %d", p.id, -surplus)}; !slices.Equal(found, want) {
+				t.Errorf("found %v, want %v", found, want)
 			}
-			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-				t.Error(diff)
-			}
+			l.resolve(p.account, "accepted")
 		})
+		if refunded {
+			alongside(days, 3, func() {
+				l.entry(p, "refund", -p.credits)
+				l.refund(p, charge.Amount-103)
+			})
+		}
+	}
+	l.nights(6, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
 	}
 }
 
-// went is what clearing payments has moved to accounts that money doesn't only pass through, in all nights.
-func (l lives) went() map[string]int64 {
+// went is what clearing payments has moved to accounts that money doesn't only pass through, in all nights; of the given purchases, or of all.
+func (l lives) went(of ...purchased) map[string]int64 {
 	l.t.Helper()
+	ids := []string{}
+	for _, p := range of {
+		ids = append(ids, p.id)
+	}
 	return l.byRole(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
-		WHERE kind = 'payment cleared' AND role NOT IN ('purchase_clearing', 'refund_clearing') GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`)
+		WHERE kind = 'payment cleared' AND role NOT IN ('purchase_clearing', 'refund_clearing') AND ($1::text[] = '{}' OR source = ANY ($1))
+		GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`, pq.Array(ids))
 }
 
 // What can't be put right where the worker would see it, somebody resolves: the difference goes where the resolution says that it is, and nothing
@@ -363,7 +378,7 @@ func TestWhatSomebodyResolvesClears(t *testing.T) {
 	}
 	lose := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.LoseDispute(d.ID)) }
 	win := func(l lives, d stripetest.Dispute) { ok[stripetest.Dispute](l.t)(l.stripe.WinDispute(d.ID, false)) }
-	for name, tc := range map[string]struct {
+	lived := map[string]struct {
 		charge     func(*stripetest.ChargeParams) // nil: nothing is charged
 		currency   string
 		days       map[int]func(lives, purchased)
@@ -397,46 +412,53 @@ func TestWhatSomebodyResolvesClears(t *testing.T) {
 			nil, "", map[string]int64{"dispute_losses usd": -2000}},
 		"lost, then the credits are taken, in another currency": {euros, "eur", map[int]func(lives, purchased){1: disputed(lose), 2: takes},
 			nil, "", map[string]int64{"dispute_losses eur": -2000}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLives(t)
-			l.until(5)
-			p := purchased{id: l.id("pur"), account: l.account(), amount: 2000, credits: 2000, currency: tc.currency}
-			if tc.charge == nil {
-				l.store(p, "completed", "", "", "")
-			} else {
-				var charge stripetest.Charge
-				p, charge = l.pay(2000, tc.currency, tc.charge)
-				p.amount, p.credits = 2000, 2000
-				l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+	}
+	l := newLives(t)
+	l.until(5)
+	days, sold, went := map[int]func(){}, map[string]purchased{}, map[string]int64{}
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc := lived[name]
+		p := purchased{id: l.id("pur"), account: l.account(), amount: 2000, credits: 2000, currency: tc.currency}
+		if tc.charge == nil {
+			l.store(p, "completed", "", "", "")
+		} else {
+			var charge stripetest.Charge
+			p, charge = l.pay(2000, tc.currency, tc.charge)
+			p.amount, p.credits = 2000, 2000
+			l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		}
+		l.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
+		sold[name] = p
+		for day, happens := range tc.days {
+			alongside(days, day, func() { happens(l, p) })
+		}
+		alongside(days, 5, func() {
+			kinds := l.texts("SELECT kind FROM reconciler.breaks WHERE closed_on IS NULL AND account_id = $1 ORDER BY kind", p.account)
+			if diff := cmp.Diff(tc.breaks, kinds); diff != "" {
+				t.Errorf("%s: open: %s", name, diff)
 			}
-			l.exec("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", p.account)
-			days := map[int]func(){5: func() {
-				kinds := l.texts("SELECT kind FROM reconciler.breaks WHERE closed_on IS NULL ORDER BY kind")
-				if diff := cmp.Diff(tc.breaks, kinds); diff != "" {
-					t.Errorf("open: %s", diff)
-				}
-				for _, id := range l.texts("SELECT break_id FROM reconciler.breaks WHERE closed_on IS NULL") {
-					resolution := jobs.Resolution{BreakID: id, Resolution: tc.resolution, Reason: "looked into", Actor: "Dana"}
-					if err := jobs.ResolveBreaks(t.Context(), l.worker.Store, l.clock(), []jobs.Resolution{resolution}); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}}
-			for day, happens := range tc.days {
-				days[day] = func() { happens(l, p) }
-			}
-			l.nights(8, days)
-			if open := l.open(); len(open) != 0 {
-				t.Errorf("open: %v", open)
-			}
-			if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-				t.Error(diff)
-			}
-			if diff := cmp.Diff(tc.went, l.went()); diff != "" {
-				t.Error(diff)
+			if tc.resolution != "" {
+				l.resolve(p.account, tc.resolution)
 			}
 		})
+		for account, amount := range tc.went {
+			went[account] += amount
+		}
+	}
+	maps.DeleteFunc(went, func(_ string, amount int64) bool { return amount == 0 })
+	l.nights(8, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+	for name, p := range sold {
+		if diff := cmp.Diff(lived[name].went, l.went(p)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if diff := cmp.Diff(went, l.went()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -12,11 +12,14 @@ import (
 )
 
 // resolveAll resolves every open break by hand.
-func (b *bothBooks) resolveAll() {
+func (b *bothBooks) resolveAll() { b.resolve("", "accepted") }
+
+// resolve is somebody's word on all open breaks of an account; of all where it is "".
+func (b *bothBooks) resolve(account, resolution string) {
 	b.t.Helper()
 	var resolutions []jobs.Resolution
-	for _, id := range b.texts("SELECT break_id FROM reconciler.breaks WHERE closed_on IS NULL ORDER BY 1") {
-		resolutions = append(resolutions, jobs.Resolution{BreakID: id, Resolution: "accepted", Reason: "looked into", Actor: "Ana"})
+	for _, id := range b.texts("SELECT break_id FROM reconciler.breaks WHERE closed_on IS NULL AND $1 IN ('', account_id) ORDER BY 1", account) {
+		resolutions = append(resolutions, jobs.Resolution{BreakID: id, Resolution: resolution, Reason: "looked into", Actor: "Ana"})
 	}
 	if err := jobs.ResolveBreaks(context.Background(), b.worker.Store, b.clock(), resolutions); err != nil {
 		b.t.Fatal(err)
