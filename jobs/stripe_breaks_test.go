@@ -175,11 +175,20 @@ func TestPlantedStripeBreaksAreFoundExactly(t *testing.T) {
 		b.day(4)
 		b.night()
 	}
-	b.findPlanted(4)
+	b.findPlanted(4, 0)
 }
 
-// findPlanted plants all of them on one day, and requires them on the nights that follow.
-func (b *bothBooks) findPlanted(purchases int) {
+// What happened in nights that Stripe was not looked at for, or could not be, is found by the first that looks again, however many they were.
+func TestTheNextLookFindsWhatNightsWithoutStripeMissed(t *testing.T) {
+	t.Parallel()
+	b := newBothBooks(t)
+	b.day(2)
+	b.night()
+	b.findPlanted(2, 4)
+}
+
+// findPlanted plants all of them on one day, and requires them on the nights that follow; those that Stripe isn't looked at for first.
+func (b *bothBooks) findPlanted(purchases, without int) {
 	b.t.Helper()
 	b.day(purchases)
 	b.until(22)
@@ -200,6 +209,11 @@ func (b *bothBooks) findPlanted(purchases int) {
 	for night := range 10 {
 		if night > 0 {
 			b.day(purchases)
+		}
+		if b.worker.Stripe = b.client; night < without {
+			b.worker.Stripe = nil
+			b.night()
+			continue
 		}
 		b.night()
 		want := []string{}

@@ -520,7 +520,7 @@ func TestYearOfBusinessTiesToZero(t *testing.T) {
 	}
 	if *longBusiness { // the short form has a test of its own for them
 		b.dontReport()
-		b.findPlanted(purchases)
+		b.findPlanted(purchases, 0)
 	}
 }
 

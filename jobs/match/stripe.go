@@ -9,6 +9,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 )
 
 // stripeCheck is one object's outcome, a row of reconciler.stripe_checks: matched unless it has a kind.
@@ -90,7 +91,7 @@ func (j stripeJob) reconcile(ctx context.Context, n *night.Night, s *Stripe) (co
 		_, err = n.Store.With(j.given()).Exec(ctx, "stripe_match/begin", postgres.Args{"looked": false})
 	default:
 		err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-			counts, err = j.run(ctx, n, tx)
+			counts, err = j.run(ctx, n, look, tx)
 			return err
 		})
 	}
@@ -109,8 +110,8 @@ func (j stripeJob) given() postgres.Args {
 	return j.args.And(postgres.Args{"job": j.name, "scopes": scopes})
 }
 
-func (j stripeJob) run(ctx context.Context, n *night.Night, tx *postgres.Tx) (night.Counts, error) {
-	tx = tx.With(stripeArgs(n)).With(j.given())
+func (j stripeJob) run(ctx context.Context, n *night.Night, look stripefeed.Look, tx *postgres.Tx) (night.Counts, error) {
+	tx = tx.With(stripeArgs(n, look)).With(j.given())
 	if _, err := tx.Exec(ctx, "stripe_match/begin", postgres.Args{"looked": true}); err != nil {
 		return nil, err
 	}
@@ -249,14 +250,20 @@ func (j stripeJob) control(ctx context.Context, n *night.Night, tx *postgres.Tx)
 }
 
 // stripeArgs are the parameters that statements about Stripe may take.
-func stripeArgs(n *night.Night) postgres.Args {
+func stripeArgs(n *night.Night, look stripefeed.Look) postgres.Args {
+	unseen := n.Begin
+	if !look.Unseen.IsZero() {
+		unseen = reconcile.NightOf(look.Unseen, n.Settings.Zone).Begin
+	}
 	return postgres.Args{
+		// What happened in nights that Stripe was not looked at for comes with those of this one.
+		"unseen": unseen,
 		// A counterpart of what happened before grace_before is overdue; so the night looks at all since then and its own.
-		"since":                    n.Begin.Add(-n.Settings.AwaitingFor),
+		"since":                    unseen.Add(-n.Settings.AwaitingFor),
 		"grace_before":             n.AsOf().Add(-n.Settings.AwaitingFor),
 		"stuck_before":             n.AsOf().Add(-n.Settings.RefundStuckAfter),
 		"async_since":              n.AsOf().Add(-reconcile.AsyncSettlesWithin),
-		"async_from":               n.Begin.Add(-n.Settings.AwaitingFor - reconcile.AsyncSettlesWithin),
+		"async_from":               unseen.Add(-n.Settings.AwaitingFor - reconcile.AsyncSettlesWithin),
 		"overdue_before":           n.AsOf().Add(-itemisedWithin),
 		"available_within_seconds": int64(availableWithin / time.Second),
 		"categories":               reportingCategories,

@@ -23,6 +23,8 @@ const (
 type Look struct {
 	Status  Status // "" when nobody has tried
 	Problem string // why not, for people
+	// Unseen is the first of the nights right before it that Stripe was not looked at for; zero: it was for the one before.
+	Unseen reconcile.Date
 }
 
 // Complete says whether everything that Stripe had at as-of is in the tables. Without it, nothing about Stripe is clean.
@@ -34,6 +36,7 @@ func LookedAt(ctx context.Context, q postgres.Querier, date reconcile.Date) (Loo
 		Status          Status
 		Problem         string
 		CompleteThrough *time.Time
+		Unseen          reconcile.Date
 	}
 	if err := q.Select(ctx, &rows, "stripe/looked_at", postgres.Args{"date": date}); err != nil {
 		return Look{}, err
@@ -41,7 +44,7 @@ func LookedAt(ctx context.Context, q postgres.Querier, date reconcile.Date) (Loo
 	if len(rows) == 0 {
 		return Look{Problem: "Stripe has not been asked"}, nil
 	}
-	return Look{Status: rows[0].Status, Problem: rows[0].Problem}, nil
+	return Look{Status: rows[0].Status, Problem: rows[0].Problem, Unseen: rows[0].Unseen}, nil
 }
 
 // RecordNoKey notes that a night ran without a key, so that Stripe was not looked at.

@@ -13,7 +13,7 @@ WITH moved AS (
     SELECT d.id FROM reconciler.stripe_states h
     JOIN reconciler.stripe_refunds r ON r.id = h.object_id
     JOIN reconciler.stripe_disputes d ON d.charge_id = r.charge_id
-    WHERE h.effective_at >= @begin::timestamptz AND h.effective_at < @as_of::timestamptz
+    WHERE h.effective_at >= @unseen::timestamptz AND h.effective_at < @as_of::timestamptz
     UNION
     SELECT d.id FROM reconciler.breaks b
     JOIN reconciler.stripe_disputes d ON d.id = b.subject_id OR d.charge_id = b.subject_id
@@ -22,7 +22,7 @@ WITH moved AS (
     SELECT d.*, r.refunded_minor, t.withdrawn_minor, t.returned_minor, t.fees_minor, t.currency AS settlement_currency,
            greatest(d.status_since, t.moved_at) AS moved_at,
            d.status NOT IN ('won', 'lost', 'warning_closed')
-               OR greatest(d.status_since, r.moved_at, t.moved_at) >= @begin::timestamptz
+               OR greatest(d.status_since, r.moved_at, t.moved_at) >= @unseen::timestamptz
                OR EXISTS (SELECT FROM reconciler.breaks b
                           WHERE b.job = @job::text AND b.subject_id IN (d.id, d.charge_id)
                             AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)) AS is_due

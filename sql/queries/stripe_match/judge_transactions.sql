@@ -7,7 +7,7 @@ SELECT @date::date, @job::text, 'balance_transactions', t.created_at < @begin::t
 FROM reconciler.stripe_balance_transactions t
 WHERE t.reporting_category <> ALL (@categories::text[])
   AND t.created_at < @as_of::timestamptz
-  AND (t.created_at >= @begin::timestamptz
+  AND (t.created_at >= @unseen::timestamptz
        OR t.id IN (SELECT b.subject_id FROM reconciler.breaks b
                    WHERE b.job = @job::text AND b.kind = 'unknown_reporting_category'
                      AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)))

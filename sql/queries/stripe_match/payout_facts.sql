@@ -15,8 +15,8 @@ LEFT JOIN LATERAL (SELECT count(*) AS transactions, sum(t.amount_minor) AS gross
                    FROM reconciler.stripe_balance_transactions t
                    WHERE t.payout_id = p.id AND t.id <> p.balance_transaction_id) t ON true
 WHERE p.created_at < @as_of::timestamptz
-  AND (p.created_at >= @begin::timestamptz OR s.effective_at >= @begin::timestamptz
-       OR (p.arrival_at >= @begin::timestamptz AND p.arrival_at < @as_of::timestamptz)
+  AND (p.created_at >= @unseen::timestamptz OR s.effective_at >= @unseen::timestamptz
+       OR (p.arrival_at >= @unseen::timestamptz AND p.arrival_at < @as_of::timestamptz)
        OR (p.automatic AND NOT p.broken_down)
        OR EXISTS (SELECT FROM reconciler.breaks b
                   WHERE b.job = @job::text AND b.subject_id = p.id

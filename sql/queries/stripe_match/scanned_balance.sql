@@ -16,8 +16,10 @@ UNION ALL
 SELECT 'payouts', true, '', count(*)
 FROM reconciler.payout_tie_outs p WHERE p.business_date = @date::date AND p.created_at < @begin::timestamptz
 UNION ALL
-SELECT 'balance_transactions', true, '', count(DISTINCT t.id)
-FROM reconciler.breaks b
-JOIN reconciler.stripe_balance_transactions t ON t.id = b.subject_id AND t.reporting_category <> ALL (@categories::text[]) AND t.created_at < @begin::timestamptz
-WHERE b.job = @job::text AND b.kind = 'unknown_reporting_category'
-  AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)
+SELECT 'balance_transactions', true, '', count(*)
+FROM reconciler.stripe_balance_transactions t
+WHERE t.reporting_category <> ALL (@categories::text[]) AND t.created_at < @begin::timestamptz
+  AND (t.created_at >= @unseen::timestamptz
+       OR EXISTS (SELECT FROM reconciler.breaks b
+                  WHERE b.subject_id = t.id AND b.job = @job::text AND b.kind = 'unknown_reporting_category'
+                    AND b.opened_on < @date::date AND (b.closed_on IS NULL OR b.closed_on >= @date::date)))
