@@ -107,21 +107,29 @@ func TestEveryPaymentClearsInTheEnd(t *testing.T) {
 // it is worth stays where it was booked. The nights before are told what was corrected, those after it read it as it is.
 func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 	t.Parallel()
-	lived := map[string]struct {
-		booked            int64
-		in                string
-		charged           int64
-		paidIn            string
-		settled           stripetest.Settlement
-		refunded, accepts bool
+	lived := map[string]struct { // amounts of their own
+		booked     int64
+		in         string
+		charged    int64
+		paidIn     string
+		settled    stripetest.Settlement
+		refundedOn int // day; 0: it isn't
+		accepts    bool
 	}{
-		"the currency alone":                        {9600, "eur", 9600, "usd", stripetest.Settlement{}, false, false},
-		"and refunded":                              {9600, "eur", 9600, "usd", stripetest.Settlement{}, true, false},
-		"without decimals, and refunded":            {1503, "jpy", 1000, "usd", stripetest.Settlement{}, true, false},
-		"from a coarse unit, and refunded":          {15, "jpy", 3333, "kwd", stripetest.Settlement{Currency: "usd", Amount: 1085}, true, false},
-		"with three decimals, and refunded":         {3077, "kwd", 1001, "usd", stripetest.Settlement{}, true, false},
-		"settled in a third currency, and refunded": {9600, "usd", 9600, "eur", stripetest.Settlement{Currency: "gbp", Amount: 8211}, true, false},
-		"accepted as it is":                         {9600, "eur", 9600, "usd", stripetest.Settlement{}, false, true},
+		"the currency alone":                           {9600, "eur", 9600, "usd", stripetest.Settlement{}, 0, false},
+		"and refunded":                                 {9701, "eur", 9701, "usd", stripetest.Settlement{}, 4, false},
+		"without decimals, and refunded":               {1503, "jpy", 1000, "usd", stripetest.Settlement{}, 4, false},
+		"from a coarse unit, and refunded":             {15, "jpy", 3333, "kwd", stripetest.Settlement{Currency: "usd", Amount: 1085}, 4, false},
+		"with three decimals, and refunded":            {3077, "kwd", 1001, "usd", stripetest.Settlement{}, 4, false},
+		"settled in a third currency, and refunded":    {9802, "usd", 9802, "eur", stripetest.Settlement{Currency: "gbp", Amount: 8211}, 4, false},
+		"accepted as it is":                            {9904, "eur", 9904, "usd", stripetest.Settlement{}, 0, true},
+		"accepted, and refunded":                       {10008, "eur", 10008, "usd", stripetest.Settlement{}, 4, true},
+		"refunded, then accepted":                      {10116, "eur", 10116, "usd", stripetest.Settlement{}, 1, true},
+		"accepted without decimals, and refunded":      {1719, "jpy", 1132, "usd", stripetest.Settlement{}, 4, true},
+		"accepted from a coarse unit, and refunded":    {19, "jpy", 4333, "kwd", stripetest.Settlement{Currency: "usd", Amount: 1485}, 4, true},
+		"accepted with three decimals, and refunded":   {4077, "kwd", 1364, "usd", stripetest.Settlement{}, 4, true},
+		"accepted, settled in a third, and refunded":   {10232, "usd", 10232, "eur", stripetest.Settlement{Currency: "gbp", Amount: 8911}, 4, true},
+		"what is beyond it is no surplus in the other": {88, "eur", 1812, "usd", stripetest.Settlement{}, 4, true},
 	}
 	const mended = 2
 	l := newLives(t)
@@ -144,8 +152,11 @@ func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 			p.amount, p.currency = tc.charged, tc.paidIn
 			l.exec("UPDATE platform.purchases SET amount_minor = $2, currency = $3 WHERE id = $1", p.id, p.amount, p.currency)
 		})
-		if tc.refunded {
-			alongside(days, mended+2, func() { l.giveBack(p) })
+		if tc.refundedOn > 0 {
+			alongside(days, tc.refundedOn, func() {
+				p.amount = tc.charged
+				l.giveBack(p)
+			})
 		}
 	}
 	l.nights(7, days)
@@ -173,6 +184,137 @@ func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 				t.Errorf("night %d: %s: named %t", n, name, isNamed)
 			}
 		}
+	}
+}
+
+// What somebody has accepted in another currency is refunded in that one: a refund by hand is held to what the charge brought less its fees, and what
+// differs is a break, which clears as it is resolved. A charge that fails after all has paid nothing in either.
+func TestWhatWasAcceptedInAnotherCurrencyIsHeldToWhatWasPaid(t *testing.T) {
+	t.Parallel()
+	lived := map[string]struct {
+		charged int64
+		happens func(lives, purchased)
+		found   string
+		went    map[string]int64
+	}{
+		"refunded too much": {9600, func(l lives, p purchased) { l.entry(p, "refund", -p.credits); l.refund(p, 9600) },
+			"refund_amount_mismatch -88", map[string]int64{"fees_withheld usd": 88}},
+		"refunded too little": {9700, func(l lives, p purchased) { l.entry(p, "refund", -p.credits); l.refund(p, 9600) },
+			"refund_amount_mismatch 12", map[string]int64{"fees_withheld usd": -12}},
+		"refunded, and the credits left": {9800, func(l lives, p purchased) { l.refund(p, 9712) },
+			"refund_missing_in_ledger -960", map[string]int64{"credits_taken usd": 9712}},
+		"the debit is returned": {9900, func(l lives, p purchased) {
+			ok[stripetest.Charge](l.t)(l.stripe.ReturnDebit(p.charge, "insufficient_funds", 400))
+		}, "charge_status_mismatch 4711", map[string]int64{"credits_taken eur": 4711}},
+	}
+	l := newLives(t)
+	l.until(5)
+	days, sold := map[int]func(){}, map[string]purchased{}
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc := lived[name]
+		p, charge := l.pay(tc.charged, "usd", func(c *stripetest.ChargeParams) {
+			c.Method, c.Fees = stripetest.USBankAccount, []stripetest.Fee{{Amount: 88}}
+		})
+		p.amount, p.currency, p.credits = 4711, "eur", 960
+		ok[stripetest.Charge](t)(l.stripe.SettleCharge(charge.ID))
+		l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		sold[name] = p
+		alongside(days, 2, func() { l.resolve(p.account, "accepted") })
+		alongside(days, 4, func() { tc.happens(l, p) })
+		alongside(days, 6, func() {
+			found := l.openAbout(p)
+			if len(found) != 1 {
+				t.Fatalf("%s: open: %v", name, found)
+			}
+			if of := strings.Fields(found[0]); of[0]+" "+of[2] != tc.found {
+				t.Errorf("%s: found %v, want %s", name, of, tc.found)
+			}
+			if strings.HasPrefix(tc.found, "charge_status") {
+				l.entry(p, "adjustment", -p.credits)
+				l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
+				return
+			}
+			l.resolve(p.account, "accepted")
+		})
+	}
+	l.nights(8, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+	for name, p := range sold {
+		went := l.went(p)
+		maps.DeleteFunc(went, func(account string, _ int64) bool { return strings.HasPrefix(account, "currency_conversion ") })
+		if diff := cmp.Diff(lived[name].went, went); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// A subscription that was booked in another currency than it was paid in, which is corrected or accepted: a refund of a part of it takes back that part
+// of what is deferred in the currency that it was booked in, whether it was made before or after; nothing stays on the way.
+func TestARefundInAnotherCurrencyTakesBackItsPartOfASubscription(t *testing.T) {
+	t.Parallel()
+	lived := map[string]struct {
+		accepts, refundedFirst bool
+		credits, booked, left  int64
+	}{
+		"corrected, and refunded":                 {false, false, 0, 4500, 2250},
+		"refunded, then corrected":                {false, true, 0, 4602, 2301},
+		"accepted, and refunded":                  {true, false, 0, 4704, 2352},
+		"refunded, then accepted":                 {true, true, 0, 4808, 2404},
+		"accepted, with credits, which are taken": {true, false, 500, 4916, 0},
+	}
+	l := newLives(t)
+	l.until(5)
+	days, sold := map[int]func(){}, map[string]purchased{}
+	for _, name := range slices.Sorted(maps.Keys(lived)) {
+		tc := lived[name]
+		p := l.subscribe().purchased
+		sold[name] = p
+		l.exec("UPDATE platform.purchases SET amount_minor = $3, currency = 'jpy', credits = $2 WHERE id = $1", p.id, tc.credits, tc.booked)
+		l.exec("UPDATE platform.credit_entries SET credits = $2 WHERE purchase_id = $1", p.id, tc.credits)
+		first := func() {
+			if tc.accepts {
+				l.resolve(p.account, "accepted")
+				return
+			}
+			l.exec("UPDATE platform.purchases SET amount_minor = 2900, currency = 'usd' WHERE id = $1", p.id)
+		}
+		second := func() {
+			l.refund(p, 1450)
+			if tc.credits > 0 {
+				l.entry(p, "refund", -tc.credits)
+			}
+		}
+		if tc.refundedFirst {
+			first, second = second, first
+		}
+		alongside(days, 2, first)
+		alongside(days, 3, second)
+		alongside(days, 5, func() { l.resolve(p.account, "accepted") })
+	}
+	l.nights(6, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+	var left int64
+	for name, p := range sold {
+		left += lived[name].left
+		for account, amount := range l.byRole(`SELECT role, currency, sum(amount_minor)::bigint FROM reconciler.journal_lines
+			WHERE source = $1 AND role IN ('purchase_clearing', 'refund_clearing') AND currency = 'jpy' GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`, p.id) {
+			t.Errorf("%s: %s has %d", name, account, amount)
+		}
+	}
+	owed := l.byRole(`SELECT 'all', currency, -sum(amount_minor)::bigint FROM reconciler.journal_lines
+		WHERE role IN ('subscription_liability', 'subscription_revenue', 'contract_liability') GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`)
+	if diff := cmp.Diff(map[string]int64{"all jpy": left}, owed); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -115,7 +115,7 @@ func (p Payment) PaidMinor() int64 {
 }
 
 // Covers reports whether payment and customer's balance together are what was purchased, or whether somebody has accepted that they aren't.
-// Another currency can't be accepted: nobody knows then how much of which to pay back.
+// Another currency is not: what is paid back of it a person decides.
 func (p Payment) Covers(purchasedMinor int64, currency string) bool {
 	if p.Currency == "" {
 		return p.FromBalanceMinor == purchasedMinor

@@ -26,14 +26,15 @@ type PaymentBooks struct {
 	// Changed is what the platform says of the purchase now less what was booked: below 0 where it was corrected downwards, or set back to
 	// failed.
 	Changed *big.Int
-	// Restated is what the platform's correction of the purchase's currency brings into this one, or takes out of it; nil: nothing.
+	// Restated is what leaves this currency or comes into it, where the platform has corrected the purchase's, or somebody has accepted that it was
+	// paid in another; nil: nothing.
 	Restated *Restated
 	// Resolved is what somebody has said of breaks about the payment.
 	Resolved []ResolvedDifference
 }
 
-// Restated is a purchase that was booked in one currency and is in another since: below 0 in the currency that it was booked in. What it is worth
-// stays there, in the lots; what is to be charged and paid back is in the other.
+// Restated is a purchase that was booked in one currency and is in another: below 0 in the currency that it was booked in. What it is worth stays
+// there, in the lots; what is to be charged and paid back is in the other.
 type Restated struct{ Sold, Payable *big.Int }
 
 // ResolvedDifference is a break about a payment that somebody has resolved.
@@ -53,7 +54,7 @@ var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// The steps, in this order, each as far as it explains what is left: a purchase whose currency was corrected moves to the other currency; what a lost
+// The steps, in this order, each as far as it explains what is left: a purchase that is in another currency moves there; what a lost
 // dispute has paid of what was payable, which is no loss; the platform's correction of the purchase; what the credits taken of a refunded subscription
 // were worth beyond its refund; what somebody has resolved. What is then left on both accounts is offset: money that was charged beyond the purchase
 // and given back, credits that were refunded without a payment.
@@ -77,9 +78,11 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 		total := new(big.Int).Add(standing[PurchaseClearing], standing[RefundClearing])
 		move(on, by, within(amount, total.Neg(total)))
 	}
+	payable := b.Payable
 	if b.Restated != nil {
 		move(PurchaseClearing, CurrencyConversion, b.Restated.Sold)
 		move(CurrencyConversion, RefundClearing, b.Restated.Payable)
+		payable = new(big.Int).Add(payable, b.Restated.Payable)
 	}
 	explain(RefundClearing, DisputeLosses, b.Lost)
 	explain(PurchaseClearing, CreditsTaken, b.Changed)
@@ -87,7 +90,7 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 		explain(RefundClearing, FeesWithheld, new(big.Int).Neg(standing[RefundClearing]))
 	}
 	for _, r := range b.Resolved {
-		on, by := r.accounts(b.Payable.Sign() != 0)
+		on, by := r.accounts(payable.Sign() != 0)
 		amount := new(big.Int).Neg(standing[on])
 		if r.Minor != nil && !slices.Contains([]reconcile.BreakKind{reconcile.RefundAgainstPolicy, reconcile.SubscriptionRefunded, reconcile.DisputedAndRefunded}, r.Kind) {
 			amount = r.Minor
@@ -111,8 +114,6 @@ func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 		if creditsTaken {
 			by = FeesWithheld
 		}
-	case reconcile.ChargeCurrencyMismatch: // it was paid, in another currency
-		return PurchaseClearing, CurrencyConversion
 	case reconcile.ChargeMissingInPlatform: // corrected by granting something for it
 		return on, by
 	}
@@ -127,7 +128,7 @@ func (r ResolvedDifference) accounts(creditsTaken bool) (on, by AccountRole) {
 	return on, by
 }
 
-// PaymentBreaks are the kinds whose resolution says what a difference between a purchase, its charges and its refunds is.
+// PaymentBreaks are the kinds whose resolution says what a difference between a purchase, its charges and its refunds is, or which currency it is in.
 func PaymentBreaks() []reconcile.BreakKind {
 	return []reconcile.BreakKind{reconcile.PurchaseMissingAtStripe, reconcile.ChargeAmountMismatch, reconcile.ChargeCurrencyMismatch, reconcile.ChargeStatusMismatch, reconcile.ChargeMissingInPlatform, reconcile.DuplicateCharge,
 		reconcile.RefundMissingInLedger, reconcile.RefundAmountMismatch, reconcile.RefundFailed, reconcile.RefundAgainstPolicy, reconcile.RefundMissingAtStripe, reconcile.SubscriptionRefunded,

@@ -65,12 +65,11 @@ WITH resolved_since AS MATERIALIZED (
     FROM about a
     JOIN reconciler.breaks b ON b.subject_id = a.id AND b.account_id IN (a.account_id, '') AND b.kind = ANY (@kinds::text[])
      AND b.closed_as = 'resolved' AND b.closed_on <= @date::date AND {{ newest_episode }}
-    -- One of the currency is a matter of either.
-    CROSS JOIN LATERAL (SELECT e.resolution, e.unit, e.variance, e.unit <> 'credits' AND b.kind <> 'charge_currency_mismatch' AS is_money FROM reconciler.break_events e
+    CROSS JOIN LATERAL (SELECT e.resolution, e.unit, e.variance, e.unit <> 'credits' AS is_money FROM reconciler.break_events e
                         WHERE e.account_id = b.account_id AND e.break_id = b.break_id AND e.event = 'resolved' AND e.business_date <= @date::date
                         ORDER BY e.business_date DESC, e.event_no DESC LIMIT 1) e
 ), booked AS MATERIALIZED (
-    SELECT s.account_id, s.purchase_id, x.kind, x.currency, x.amount_minor, n.currency AS currency_now, n.amount_minor AS minor_now, {{ from_balance }} AS from_balance
+    SELECT s.account_id, s.purchase_id, x.kind, x.kind = 'subscription' AND x.credits = 0 AS is_service, x.currency, x.amount_minor, n.currency AS currency_now, n.amount_minor AS minor_now, {{ from_balance }} AS from_balance
     FROM subject s
     JOIN reconciler.booked_purchases x ON x.account_id = s.account_id AND x.purchase_id = s.purchase_id
      AND x.booked_at >= @books_begin::timestamptz AND x.booked_at < @as_of::timestamptz
@@ -81,11 +80,30 @@ WITH resolved_since AS MATERIALIZED (
     JOIN reconciler.journal_lines l ON l.source = s.purchase_id AND l.source <> '' AND l.account_id = s.account_id AND l.role = 'refund_clearing'
      AND l.kind <> @cleared::text AND l.business_date >= @begin_date::date AND l.business_date <= @date::date
     GROUP BY 1, 2, 3
-), restated AS ( -- what was booked in one currency, and is in another by the platform's correction
-    SELECT x.account_id, x.purchase_id, x.currency, x.currency_now, x.amount_minor - x.from_balance AS sold, coalesce(p.minor, 0) AS payable,
-           y.sold AS sold_now, CASE WHEN p.minor > 0 THEN y.sold - y.withheld ELSE 0 END AS payable_now
+), moved AS MATERIALIZED ( -- what its charges brought and its refunds gave back
+    SELECT c.account_id, c.purchase_id, coalesce(c.purchase_id, c.id) AS subject_id, o.currency,
+           coalesce(sum(o.minor) FILTER (WHERE NOT k.is_refund), 0) AS brought, coalesce(-sum(o.minor) FILTER (WHERE k.is_refund), 0) AS refunded
+    FROM charge c
+    CROSS JOIN LATERAL (SELECT t.* FROM reconciler.stripe_balance_transactions t
+                        WHERE t.source_id = c.id AND t.source_id <> '' AND t.reporting_category IN ('charge', 'charge_failure')
+                        UNION ALL
+                        SELECT t.* FROM reconciler.stripe_refunds r
+                        JOIN reconciler.stripe_balance_transactions t ON t.source_id = r.id AND t.source_id <> ''
+                         AND t.reporting_category IN ('refund', 'refund_failure', 'partial_capture_reversal')
+                        WHERE r.charge_id = c.id) t
+    CROSS JOIN LATERAL {{ presented }} o
+    CROSS JOIN LATERAL (SELECT t.reporting_category IN ('refund', 'refund_failure') AS is_refund) k
+    WHERE t.created_at >= @books_begin::timestamptz AND t.created_at < @as_of::timestamptz
+      -- What arrived late counts from the night on that books it.
+      AND NOT EXISTS (SELECT FROM reconciler.stripe_late x WHERE x.id = t.id AND (x.booked_on IS NULL OR x.booked_on > @date::date))
+    GROUP BY 1, 2, 3, 4
+), restated AS ( -- what was booked in one currency, and is in another by the platform's correction or by somebody's word
+    SELECT x.account_id, x.purchase_id, x.kind, x.currency, x.currency_now, x.amount_minor - x.from_balance AS sold, coalesce(p.minor, 0) AS payable,
+           y.sold AS sold_now, CASE WHEN p.minor > 0 AND x.is_service THEN least(y.sold, coalesce(m.refunded, 0))
+                                    WHEN p.minor > 0 THEN y.sold - y.withheld ELSE 0 END AS payable_now
     FROM booked x
     LEFT JOIN payable p ON p.account_id = x.account_id AND p.purchase_id = x.purchase_id AND p.currency = x.currency
+    LEFT JOIN moved m ON m.account_id = x.account_id AND m.purchase_id = x.purchase_id AND m.currency = x.currency_now
     CROSS JOIN LATERAL (SELECT x.currency_now AS currency) n
     CROSS JOIN LATERAL (SELECT x.minor_now - (SELECT {{ from_balance }} FROM (SELECT x.account_id, x.purchase_id, n.currency) x) AS sold, {{ withheld }} AS withheld) y
     WHERE x.currency_now <> x.currency
@@ -98,23 +116,9 @@ WITH resolved_since AS MATERIALIZED (
     UNION ALL
     SELECT r.account_id, r.purchase_id, r.currency, 0, 0, 0, 0, 0, 0, false, -r.sold, -r.payable FROM restated r
     UNION ALL
-    SELECT r.account_id, r.purchase_id, r.currency_now, 0, 0, 0, 0, 0, 0, false, r.sold_now, r.payable_now FROM restated r
+    SELECT r.account_id, r.purchase_id, r.currency_now, 0, 0, 0, 0, 0, 0, r.kind = 'subscription', r.sold_now, r.payable_now FROM restated r
     UNION ALL
-    SELECT c.account_id, coalesce(c.purchase_id, c.id), o.currency,
-           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN 0 ELSE o.minor END,
-           0, CASE WHEN t.reporting_category IN ('refund', 'refund_failure') THEN -o.minor ELSE 0 END, 0, 0, false, 0, 0
-    FROM charge c
-    CROSS JOIN LATERAL (SELECT t.* FROM reconciler.stripe_balance_transactions t
-                        WHERE t.source_id = c.id AND t.source_id <> '' AND t.reporting_category IN ('charge', 'charge_failure')
-                        UNION ALL
-                        SELECT t.* FROM reconciler.stripe_refunds r
-                        JOIN reconciler.stripe_balance_transactions t ON t.source_id = r.id AND t.source_id <> ''
-                         AND t.reporting_category IN ('refund', 'refund_failure', 'partial_capture_reversal')
-                        WHERE r.charge_id = c.id) t
-    CROSS JOIN LATERAL {{ presented }} o
-    WHERE t.created_at >= @books_begin::timestamptz AND t.created_at < @as_of::timestamptz
-      -- What arrived late counts from the night on that books it.
-      AND NOT EXISTS (SELECT FROM reconciler.stripe_late x WHERE x.id = t.id AND (x.booked_on IS NULL OR x.booked_on > @date::date))
+    SELECT m.account_id, m.subject_id, m.currency, 0, m.brought, 0, m.refunded, 0, 0, false, 0, 0 FROM moved m
     UNION ALL
     SELECT p.account_id, p.purchase_id, p.currency, 0, 0, p.minor, 0, 0, 0, false, 0, 0 FROM payable p
     UNION ALL
@@ -140,6 +144,7 @@ SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold) A
                  WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
        coalesce((SELECT jsonb_agg(jsonb_build_object('Kind', r.kind, 'Resolution', r.resolution, 'Minor', r.minor) ORDER BY r.kind, r.break_id COLLATE "C") FROM resolved r
                  WHERE (r.account_id, r.subject_id) IS NOT DISTINCT FROM (part.account_id, part.subject_id)
+                   AND r.kind <> 'charge_currency_mismatch' -- says which currency it is in, above
                    AND coalesce(r.currency, part.currency) = part.currency), '[]')::text AS resolved
 FROM part
 GROUP BY part.account_id, part.subject_id, part.currency

@@ -11,6 +11,14 @@ WITH RECURSIVE refunded AS (
     CROSS JOIN LATERAL {{ purchase_of_charge }} p
     JOIN reconciler.booked_purchases b ON b.account_id = p.account_id AND b.purchase_id = p.id AND b.kind = 'subscription' AND b.credits = 0
     WHERE t.reporting_category IN ('refund', 'refund_failure')
+    UNION -- or known to be in another currency, so that earlier ones count
+    SELECT b.account_id, b.purchase_id
+    FROM (SELECT k.account_id, k.subject_id AS id FROM reconciler.breaks k
+          WHERE k.kind = 'charge_currency_mismatch' AND k.closed_as = 'resolved' AND k.closed_on >= @date::date - 1 AND k.closed_on <= @date::date
+          UNION
+          SELECT t.account_id, t.row_id FROM reconciler.platform_states t
+          WHERE t.relation = 'purchases' AND t.seen_as_of > @begin::timestamptz AND t.seen_as_of <= @as_of::timestamptz) s
+    JOIN reconciler.booked_purchases b ON b.account_id = s.account_id AND b.purchase_id = s.id AND b.kind = 'subscription' AND b.credits = 0
 ), subject AS (
     SELECT w.account_id, w.subject_id, w.is_purchase FROM reconciler.subscription_positions w
     WHERE w.business_date = @date::date - 1 AND @continues::boolean AND NOT w.is_done
@@ -71,14 +79,16 @@ WITH RECURSIVE refunded AS (
                            WHEN b.total_minor = b.gross_minor THEN b.invoice_tax_minor ELSE div(b.invoice_tax_minor * b.gross_minor, b.total_minor) END AS tax_minor
           FROM billed b) x
 ), refund AS MATERIALIZED (
-    -- What refunds gave back beyond what was charged too much; one that failed gave nothing.
+    -- What refunds gave back beyond what was charged too much; one that failed gave nothing. In the currency that it was booked in, whichever it is in
+    -- now.
     SELECT x.account_id, x.subject_id, x.gross_minor, x.net_minor, x.tax_minor, x.invoice_id, f.day,
            least(x.gross_minor, greatest(0, sum(f.amount) OVER o - paid.surplus)) AS returned,
            least(x.gross_minor, greatest(0, sum(f.amount) OVER o - f.amount - paid.surplus)) AS returned_was
     FROM charge x
     JOIN source.purchases p ON p.account_id = x.account_id AND p.id = x.subject_id
+    CROSS JOIN LATERAL (SELECT n.* FROM (SELECT x.account_id, x.purchase_id, x.currency, x.gross_minor AS amount_minor) x CROSS JOIN LATERAL {{ purchase_now }} n) n
     CROSS JOIN LATERAL (SELECT array_agg(c.id) AS ids FROM {{ charges_of_purchase }} c) charges
-    CROSS JOIN LATERAL (SELECT greatest(0, coalesce(sum(o.minor), 0) - x.gross_minor
+    CROSS JOIN LATERAL (SELECT greatest(0, coalesce(sum(w.minor), 0) - x.gross_minor
                                            + {{ from_balance }}) AS surplus
                         FROM (SELECT t.* FROM reconciler.stripe_balance_transactions t
                               WHERE t.source_id = ANY (charges.ids) AND t.source_id <> '' AND t.reporting_category IN ('charge', 'charge_failure')
@@ -87,15 +97,17 @@ WITH RECURSIVE refunded AS (
                               JOIN reconciler.stripe_balance_transactions t ON t.source_id = r.id AND t.reporting_category = 'partial_capture_reversal'
                               WHERE r.charge_id = ANY (charges.ids)) t
                         CROSS JOIN LATERAL {{ presented }} o
-                        WHERE o.currency = x.currency AND t.created_at < @as_of::timestamptz) paid
-    CROSS JOIN LATERAL (SELECT r.id, (min(t.created_at) AT TIME ZONE @zone::text)::date AS day, -sum(o.minor) AS amount
+                        CROSS JOIN LATERAL {{ as_booked }} w
+                        WHERE t.created_at < @as_of::timestamptz) paid
+    CROSS JOIN LATERAL (SELECT r.id, (min(t.created_at) AT TIME ZONE @zone::text)::date AS day, -sum(w.minor) AS amount
                         FROM reconciler.stripe_refunds r
                         JOIN reconciler.stripe_balance_transactions t ON t.source_id = r.id AND t.source_id <> '' AND t.reporting_category IN ('refund', 'refund_failure')
                         CROSS JOIN LATERAL {{ presented }} o
-                        WHERE r.charge_id = ANY (charges.ids) AND o.currency = x.currency AND t.created_at < @as_of::timestamptz
+                        CROSS JOIN LATERAL {{ as_booked }} w
+                        WHERE r.charge_id = ANY (charges.ids) AND t.created_at < @as_of::timestamptz
                           AND NOT EXISTS (SELECT FROM reconciler.stripe_late l WHERE l.id = t.id AND (l.booked_on IS NULL OR l.booked_on > @date::date))
                         GROUP BY r.id
-                        HAVING sum(o.minor) < 0) f
+                        HAVING sum(w.minor) < 0) f
     WHERE x.is_purchase AND x.may_be_refunded AND charges.ids IS NOT NULL
     WINDOW o AS (PARTITION BY x.account_id, x.subject_id ORDER BY f.day, f.amount, f.id)
 ), given AS MATERIALIZED (

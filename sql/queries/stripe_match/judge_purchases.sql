@@ -50,7 +50,8 @@ SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
                     WHEN verdict = 'charge_currency_mismatch' THEN amount_minor -- nothing of the purchase's currency came in
                     WHEN verdict = 'charge_status_mismatch' THEN CASE WHEN status = 'completed' THEN amount_minor ELSE refunded_minor - captured_minor END
                     ELSE 0 END,
-       CASE WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN '' ELSE currency END,
+       CASE WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN ''
+            WHEN verdict = 'charge_status_mismatch' AND status <> 'completed' THEN charge_currency ELSE currency END,
        CASE
            WHEN verdict = 'purchase_missing_at_stripe' THEN concat_ws('; ', 'its payment intent is ' || intent_status,
                CASE WHEN paid_out_of_band THEN 'its invoice ' || invoice_id || ' is marked as paid out of band: the money came another way than through Stripe, or never'

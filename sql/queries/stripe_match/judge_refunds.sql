@@ -7,7 +7,7 @@ WITH known AS MATERIALIZED (
     SELECT s.in_scan, r.*, p.id AS purchase_id, coalesce(p.account_id, '') AS account_id, p.kind AS purchase_kind, p.credits,
            coalesce(first.id = c.id AND p.status = 'completed' AND p.completed_at < @as_of::timestamptz, false) AS is_main,
            p.completed_at, m.captured_minor, coalesce(o.is_surplus, false) AS is_surplus,
-           CASE WHEN c.currency = p.currency AND ({{ payment_accepted }} OR x.is_covered) THEN x.refundable_minor END AS refundable_minor,
+           CASE WHEN {{ payment_accepted }} OR c.currency = p.currency AND x.is_covered THEN x.refundable_minor END AS refundable_minor,
            o.live_minor, o.live_minor + o.surplus_minor AS all_live_minor, o.first_live, o.last_live,
            (SELECT f.id FROM {{ refunds_as_of }} f WHERE f.charge_id = r.charge_id AND NOT f.is_live ORDER BY f.created_at DESC, f.id DESC LIMIT 1) AS last_failed,
            coalesce(b.open, false) AS is_disputed, coalesce(b.gone_minor, 0) AS gone_minor,

@@ -1,6 +1,7 @@
 -- Refunds made, or changed, since a counterpart could have been awaited, and those whose credits moved since; and all that were still pending at
 -- the end of the night, those that have changed after it among them. With one that failed since, all of its charge: what is due is asked of them
--- together. And those of a charge with a dispute that something has happened to since: policy and amount are asked again once it has ended.
+-- together. And those of a charge with a dispute that something has happened to since: policy and amount are asked again once it has ended, as they
+-- are once it is settled what was paid.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH taken AS MATERIALIZED (
     SELECT DISTINCT e.account_id, e.purchase_id FROM {{ entries }} e
@@ -30,6 +31,13 @@ WITH taken AS MATERIALIZED (
     FROM {{ disputes_moved_since }} m
     JOIN reconciler.stripe_disputes d ON d.id = m.id
     JOIN reconciler.stripe_refunds o ON o.charge_id = d.charge_id AND d.charge_id <> ''
+    UNION ALL
+    SELECT o.id, true
+    FROM reconciler.breaks b
+    JOIN {{ valid_purchases }} p ON p.id = b.subject_id AND p.account_id = b.account_id
+    CROSS JOIN LATERAL {{ main_charge }} c
+    JOIN reconciler.stripe_refunds o ON o.charge_id = c.id
+    WHERE b.kind IN ('charge_amount_mismatch', 'charge_currency_mismatch') AND b.closed_on >= @date::date - 1 AND b.closed_on <= @date::date
 )
 SELECT DISTINCT @date::date, @scope::text, '', r.id, r.created_at >= @since::timestamptz
 FROM moved
