@@ -20,7 +20,7 @@ import (
 func TestReportsOfSimulatedNights(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	b := newBusiness(t, simulation.Options{Seed: 1, Nights: 5})
+	b := newBusiness(t, simulation.Options{Seed: 1, Nights: 3})
 	sim, db, w, folder := b.sim, b.db, b.worker, b.folder
 	var last reconcile.Date
 	for _, night := range sim.Nights() {

@@ -146,8 +146,8 @@ func TestBackfillReadsStripeOnce(t *testing.T) {
 	t.Parallel()
 	b := newBothBooks(t)
 	var nights []reconcile.Night
-	for range 16 {
-		b.day(6)
+	for range 10 {
+		b.day(8)
 		nights = append(nights, reconcile.NightOf(b.date(), time.UTC))
 		b.now.Store(nights[len(nights)-1].End.Unix())
 	}
@@ -284,6 +284,10 @@ func TestBankDebitThatNeverSettlesBecomesABreak(t *testing.T) {
 	})
 	b.store(p, "completed", "", charge.ID, "")
 	for n := range 18 {
+		if n > 0 && n < 12 { // nobody looks
+			b.now.Store(reconcile.NightOf(b.date(), time.UTC).End.Add(20 * time.Minute).Unix())
+			continue
+		}
 		if n == 17 {
 			b.until(12)
 			ok[stripetest.Charge](t)(b.stripe.SettleCharge(charge.ID))
