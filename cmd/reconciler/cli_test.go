@@ -42,8 +42,17 @@ func (t testsWithDatabase) Run() int {
 			panic(err)
 		}
 	}
+	folder, err := os.MkdirTemp("", "reconciler-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	scratch = folder
 	return testdb.Run(t.M)
 }
+
+// scratch is a folder for what several tests look at.
+var scratch string
 
 // testTime names the environment variable that has time pass faster in a child process: the simulated time at a real instant, in Unix
 // nanoseconds, the speed, and the simulated time at which it ends.

@@ -23,9 +23,9 @@ const longestWait = "1s"
 // the time, the night says that it has to be run again.
 func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 	t.Parallel()
-	const nights = 4
+	const nights = 2
 	db := testdb.New(t)
-	if err := playInto(db, simulation.Options{Seed: 7, Nights: nights, Accounts: 60, JobsPerNight: 2000, FaultsPerKind: 1}); err != nil {
+	if err := playInto(db, simulation.Options{Seed: 7, Nights: nights, Accounts: 60, JobsPerNight: 1000, FaultsPerKind: 1}); err != nil {
 		t.Fatal(err)
 	}
 	var accounts []string

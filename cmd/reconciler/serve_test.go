@@ -387,7 +387,7 @@ func (g *gate) shut(closed bool) {
 	}
 }
 
-var longMonth = flag.Bool("long", false, "run the long form of TestMonthOfServe: a whole month")
+var long = flag.Bool("long", false, "run the long forms of tests: a whole month of serve, the demo on every version of PostgreSQL")
 
 // A month, or a fortnight in the short form, at a day in 1.2 seconds: killed at random moments, stopped and left off for days, with the
 // database out of reach for a while, and clocks put forward in between. Every night is done once, in order, and its reports are those of an
@@ -396,7 +396,7 @@ func TestMonthOfServe(t *testing.T) {
 	t.Parallel()
 	const speed = 72000
 	nights := 14
-	if *longMonth {
+	if *long {
 		nights = 30
 	}
 	zone, err := time.LoadLocation("America/New_York")
