@@ -1,6 +1,8 @@
 package jobs_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,5 +227,45 @@ func (b *bothBooks) findPlanted(purchases, without int) {
 		if diff := cmp.Diff(sorted(want), sorted(b.openBreaks())); diff != "" {
 			b.t.Errorf("night %d: %s", night, diff)
 		}
+	}
+}
+
+// What the platform changes in place, with no date that says so, is looked at all the same: a purchase that was right when it was booked, one that was
+// corrected wrongly and then rightly, a subscription that somebody sets active again with nothing paid, access that somebody lengthens.
+func TestWhatThePlatformChangesInPlaceIsLookedAt(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	l.until(5)
+	lapsed, ended := l.subscribeFor("week"), l.subscribeFor("week")
+	l.exec("UPDATE platform.subscriptions SET cancel_requested_at = $2, access_ends_at = current_period_end WHERE id = $1", ended.id, l.clock())
+	l.exec("UPDATE platform.subscriptions SET status = 'past_due' WHERE id = $1", lapsed.id)
+	amount, currency, corrected := l.bought(2000, "usd", nil), l.bought(2100, "usd", nil), l.bought(2200, "usd", nil)
+	set := func(p purchased, amount int64, currency string) {
+		l.exec("UPDATE platform.purchases SET amount_minor = $2, currency = $3 WHERE id = $1", p.id, amount, currency)
+	}
+	days := map[int]func(){
+		2: func() { set(amount, 1990, "usd"); set(currency, 2100, "eur"); set(corrected, 2200, "eur") },
+		3: func() { set(corrected, 2200, "usd") },
+	}
+	const through = 11 // both subscriptions ended in the seventh
+	days[5] = func() {
+		l.exec("UPDATE platform.subscriptions SET access_ends_at = access_ends_at + interval '400 days' WHERE id = $1", ended.id)
+	}
+	days[through-1] = func() {
+		want := sorted([]string{
+			"charge_amount_mismatch " + amount.id + " -10", "charge_currency_mismatch " + currency.id + " 2100",
+			fmt.Sprintf("access_outlasts_period %s %d", ended.id, 400*24*60*60),
+		})
+		if diff := cmp.Diff(want, l.open()); diff != "" {
+			t.Error(diff)
+		}
+		l.exec("UPDATE platform.subscriptions SET status = 'active' WHERE id = $1", lapsed.id)
+	}
+	l.nights(through-1, days)
+	if open := l.open(); len(open) != 4 || !strings.HasPrefix(open[0]+open[1], "access_outlasts_period") || !strings.Contains(open[0]+open[1], lapsed.id) {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{"purchase_clearing usd": -2100, "purchase_clearing eur": 2100}, l.passedThrough()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -223,11 +223,13 @@ type subscribed struct {
 	periodStart, periodEnd time.Time
 }
 
-func (b *bothBooks) subscribe() subscribed {
+func (b *bothBooks) subscribe() subscribed { return b.subscribeFor("month") }
+
+func (b *bothBooks) subscribeFor(interval string) subscribed {
 	account := b.account()
 	customer := ok[stripetest.Customer](b.t)(b.stripe.CreateCustomer(account+"@example.com", nil))
 	sub := ok[stripetest.Subscription](b.t)(b.stripe.CreateSubscription(stripetest.SubscriptionParams{
-		Customer: customer.ID, Price: stripetest.Price{Nickname: "studio", UnitAmount: 2900, Currency: "usd"},
+		Customer: customer.ID, Price: stripetest.Price{Nickname: "studio", UnitAmount: 2900, Currency: "usd", Interval: interval},
 	}))
 	s := subscribed{id: b.id("sub"), stripeID: sub.ID, periodStart: sub.CurrentPeriodStart, periodEnd: sub.CurrentPeriodEnd}
 	s.purchased = purchased{account: account, customer: customer.ID, currency: "usd"}

@@ -1,6 +1,6 @@
 -- Of purchases those matter that were corrected after they were booked: set to failed, or to another amount or currency. They are looked for where
--- somebody has a reason to: among breaks about their payment, payments that failed of late, and those of the last days, which may never have been a
--- break.
+-- somebody has a reason to: among breaks about their payment, payments that failed of late, those of the last days, which may never have been a
+-- break, and those that were corrected of late, which may be again.
 WITH doubtful AS (
     SELECT b.account_id, b.subject_id AS purchase_id
     FROM reconciler.breaks b
@@ -12,6 +12,9 @@ WITH doubtful AS (
     JOIN reconciler.stripe_charges c ON c.id = h.object_id
     CROSS JOIN LATERAL {{ purchase_of_charge }} p
     WHERE h.status = 'failed' AND h.effective_at >= @as_of::timestamptz - interval '8 days' AND h.effective_at < @as_of::timestamptz
+    UNION
+    SELECT t.account_id, t.row_id FROM reconciler.platform_states t
+    WHERE t.relation = 'purchases' AND t.seen_as_of >= @as_of::timestamptz - interval '8 days' AND t.seen_as_of < @as_of::timestamptz
     UNION
     SELECT b.account_id, b.purchase_id FROM reconciler.booked_purchases b
     WHERE b.booked_at >= @as_of::timestamptz - interval '3 days' AND b.booked_at < @as_of::timestamptz

@@ -1,4 +1,5 @@
--- Purchases to compare with Stripe: those completed since a counterpart could have been awaited, and those whose payment moved since.
+-- Purchases to compare with Stripe: those completed since a counterpart could have been awaited, those whose payment moved since, and those that the
+-- night before has found changed in place, unless a break about them had it look.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 SELECT @date::date, @scope::text, '', x.id, x.in_scan
 FROM (
@@ -20,4 +21,12 @@ FROM (
     ) moved
     JOIN reconciler.stripe_charges c ON c.id = moved.id
     CROSS JOIN LATERAL {{ purchase_of_charge }} p
+    UNION
+    SELECT p.id, p.status = 'completed' AND p.completed_at >= @since::timestamptz AND p.completed_at < @as_of::timestamptz
+    FROM reconciler.platform_states t
+    JOIN {{ valid_purchases }} p ON p.id = t.row_id AND p.account_id = t.account_id
+    WHERE t.relation = 'purchases' AND t.seen_as_of >= @unseen::timestamptz AND t.seen_as_of < @as_of::timestamptz
+      AND NOT EXISTS (SELECT FROM reconciler.breaks b
+                      WHERE b.account_id = p.account_id AND b.subject_id = p.id AND b.job = @job::text AND b.opened_on < @date::date - 1
+                        AND b.closed_on >= @date::date - 1)
 ) x

@@ -1,4 +1,5 @@
--- Subscriptions whose period, access, plan or invoices something happened to since a counterpart could have been awaited.
+-- Subscriptions whose period, access, plan or invoices something happened to since a counterpart could have been awaited, and those that the platform
+-- has changed since the night before.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}
 SELECT @date::date, @scope::text, '', x.id, true
@@ -9,6 +10,11 @@ FROM (
        OR (s.current_period_end >= @since::timestamptz AND s.current_period_end < @as_of::timestamptz)
        OR (s.access_ends_at >= @since::timestamptz AND s.access_ends_at < @as_of::timestamptz)
        OR (s.cancel_requested_at >= @since::timestamptz AND s.cancel_requested_at < @as_of::timestamptz)
+    UNION
+    SELECT t.row_id FROM reconciler.platform_states t
+    WHERE t.relation = 'subscriptions' AND t.seen_as_of > @unseen::timestamptz AND t.seen_as_of <= @as_of::timestamptz
+      AND EXISTS (SELECT FROM reconciler.platform_states b
+                  WHERE b.relation = t.relation AND b.account_id = t.account_id AND b.row_id = t.row_id AND b.seen_as_of < t.seen_as_of)
     UNION
     SELECT h.subscription_id
     FROM {{ valid_subscription_changes }} h
