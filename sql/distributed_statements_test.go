@@ -290,6 +290,33 @@ func TestStatementsThatChangeSeveralTablesEndInNoUpdateOrDelete(t *testing.T) {
 	}
 }
 
+var caseOf = regexp.MustCompile(`\bCASE\s+(\S+)`)
+
+// Where an INSERT is sent to the nodes with values in it that the coordinator has worked out, Citus makes CASE x WHEN 'a' to
+// CASE x WHEN x = 'a': operator does not exist: text = boolean. CASE WHEN x = 'a' is taken everywhere.
+func TestInsertedCasesSayWhatTheyCompare(t *testing.T) {
+	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for _, name := range catalog.Names() {
+		text := comment.ReplaceAllString(catalog.Statement(name).Text, "")
+		if !strings.Contains(text, "INSERT INTO") {
+			continue
+		}
+		for _, found := range caseOf.FindAllStringSubmatch(text, -1) {
+			looked++
+			if found[1] != "WHEN" {
+				t.Errorf("%s: CASE %s WHEN ..; say CASE WHEN %s = ..", name, found[1], found[1])
+			}
+		}
+	}
+	if looked == 0 {
+		t.Error("no such statement")
+	}
+}
+
 // outermost is a query without what it has in brackets, to its end.
 func outermost(text string) string {
 	var out strings.Builder

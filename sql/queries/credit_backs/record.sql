@@ -36,7 +36,7 @@ SELECT d.account_id, d.job_id, @date::date, d.kind, d.status, d.failure_code, d.
        CASE WHEN d.credit_back > 0 THEN 'cb_' || left(md5(convert_to(d.job_id || '|' || d.credited_ever, 'UTF8')), 24) ELSE '' END,
        CASE WHEN d.credit_back > 0 THEN @booked_at::timestamptz END
 FROM (SELECT f.*, k.outcome, k.clause, k.before, k.failure, k."then", k.after,
-             CASE k.amount WHEN 'debited' THEN f.debited WHEN 'credited_before' THEN f.credited_ever WHEN 'debited_elsewhere' THEN f.debited_elsewhere END AS amount,
+             CASE WHEN k.amount = 'debited' THEN f.debited WHEN k.amount = 'credited_before' THEN f.credited_ever WHEN k.amount = 'debited_elsewhere' THEN f.debited_elsewhere END AS amount,
              CASE WHEN k.outcome = 'credited' THEN f.debited - f.credited_ever ELSE 0 END AS credit_back
       FROM (SELECT j.account_id, j.id AS job_id, j.kind, CASE WHEN j.finished_at >= @as_of::timestamptz THEN 'running' ELSE j.status END AS status,
                    coalesce(j.failure_code, '') AS failure_code, CASE WHEN j.finished_at < @as_of::timestamptz THEN j.finished_at END AS finished_at, j.in_scan,

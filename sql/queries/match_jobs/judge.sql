@@ -117,13 +117,13 @@ WITH subject AS MATERIALIZED (
     FROM (SELECT * FROM verdict v WHERE v.debit_fault IS NOT NULL OR v.is_elsewhere OR v.is_unfounded OR v.exceeds OR v.class_fault IS NOT NULL) v
     CROSS JOIN LATERAL (
         SELECT coalesce(v.account_id, v.debited_account) AS account_id, v.debit_fault AS kind, v.credits_field AS field, v.cost::text AS ours,
-               CASE v.debit_fault WHEN 'debit_without_job' THEN v.other_net::text ELSE v.own_left::text END AS theirs,
-               CASE v.debit_fault WHEN 'debit_without_job' THEN -v.other_net ELSE v.cost - v.own_left END AS variance,
-               CASE v.debit_fault
-                   WHEN 'debit_without_job' THEN 'account ' || v.debited_account || ' was debited ' || v.other_net || ' credits; ' || CASE WHEN v.is_entry THEN 'the entry names no job' ELSE 'there is no such job' END
-                   WHEN 'job_without_debit' THEN 'the job ' || v.status || ' and costs ' || v.cost || ' credits; no debit names it'
-                   WHEN 'duplicate_debit' THEN v.own_debits || ' debits of ' || v.cost || ' credits each'
-                   WHEN 'debit_amount_mismatch' THEN 'costs ' || v.cost || ' credits, net debits are ' || v.own_net || ' in ' || v.own_debits || ' debits'
+               CASE WHEN v.debit_fault = 'debit_without_job' THEN v.other_net::text ELSE v.own_left::text END AS theirs,
+               CASE WHEN v.debit_fault = 'debit_without_job' THEN -v.other_net ELSE v.cost - v.own_left END AS variance,
+               CASE
+                   WHEN v.debit_fault = 'debit_without_job' THEN 'account ' || v.debited_account || ' was debited ' || v.other_net || ' credits; ' || CASE WHEN v.is_entry THEN 'the entry names no job' ELSE 'there is no such job' END
+                   WHEN v.debit_fault = 'job_without_debit' THEN 'the job ' || v.status || ' and costs ' || v.cost || ' credits; no debit names it'
+                   WHEN v.debit_fault = 'duplicate_debit' THEN v.own_debits || ' debits of ' || v.cost || ' credits each'
+                   WHEN v.debit_fault = 'debit_amount_mismatch' THEN 'costs ' || v.cost || ' credits, net debits are ' || v.own_net || ' in ' || v.own_debits || ' debits'
                END || CASE WHEN v.own_left <> v.own_net THEN '; credited back: ' || v.own_credited ELSE '' END AS detail
         WHERE v.debit_fault IS NOT NULL
         UNION ALL

@@ -81,11 +81,11 @@ WITH subject AS MATERIALIZED (
            CASE WHEN fault = 'grant_without_purchase' THEN (own + other)::text WHEN other <> 0 THEN other_account ELSE own::text END,
            CASE WHEN fault = 'grant_without_purchase' THEN -(own + other) WHEN own = credits THEN -other ELSE credits - own END,
            'credits',
-           CASE fault
-               WHEN 'grant_without_purchase' THEN own + other || ' credits granted; '
+           CASE
+               WHEN fault = 'grant_without_purchase' THEN own + other || ' credits granted; '
                    || CASE WHEN known THEN 'the purchase is not completed (' || status || ')' WHEN is_entry THEN 'the entry names no purchase' ELSE 'there is no such purchase' END
-               WHEN 'purchase_without_grant' THEN credits || ' credits purchased, no grant names the purchase'
-               WHEN 'duplicate_grant' THEN own_grants || ' grants of ' || credits || ' credits each'
+               WHEN fault = 'purchase_without_grant' THEN credits || ' credits purchased, no grant names the purchase'
+               WHEN fault = 'duplicate_grant' THEN own_grants || ' grants of ' || credits || ' credits each'
                ELSE CASE WHEN other <> 0 THEN 'granted to account ' || other_account || ': ' || other || ' credits; to the buyer''s account: ' || own || ' of ' || credits
                          ELSE credits || ' credits purchased, ' || own || ' granted in ' || own_grants || ' grants' END
            END

@@ -9,7 +9,7 @@ WITH looked_at AS MATERIALIZED (
           WHERE j.finished_at >= @begin::timestamptz AND j.finished_at < @end::timestamptz AND j.account_id = ANY (@suspects::text[])
           UNION ALL
           SELECT e.account_id, {{ entry_subject }}, NULL, NULL,
-                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits::numeric END, CASE e.kind WHEN 'usage' THEN -e.credits::numeric END
+                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits::numeric END, CASE WHEN e.kind = 'usage' THEN -e.credits::numeric END
           FROM source.credit_entries e
           WHERE e.created_at >= @begin::timestamptz AND e.created_at < @end::timestamptz AND e.account_id = ANY (@suspects::text[])
             AND (e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.job_id IS NOT NULL)
@@ -17,7 +17,7 @@ WITH looked_at AS MATERIALIZED (
             AND (NOT @some_moved::boolean OR NOT EXISTS (SELECT FROM reconciler.late_items l WHERE l.account_id = e.account_id AND l.entry_id = e.id))
           UNION ALL
           SELECT e.account_id, {{ entry_subject }}, NULL, NULL,
-                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits::numeric END, CASE e.kind WHEN 'usage' THEN -e.credits::numeric END
+                 CASE WHEN e.kind IN ('usage', 'adjustment') THEN -e.credits::numeric END, CASE WHEN e.kind = 'usage' THEN -e.credits::numeric END
           FROM {{ late_entries_of_night }} e
           WHERE e.kind IN ('usage', 'credit_back') OR e.kind = 'adjustment' AND e.job_id IS NOT NULL) side
     GROUP BY 1, 2

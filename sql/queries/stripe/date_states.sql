@@ -2,7 +2,7 @@
 -- first seen gets the state that it had until then.
 WITH told AS (
     SELECT s.object_id, s.effective_at, s.status, f.created_at AS told_at,
-           CASE r.status WHEN 'canceled' THEN 'pending' ELSE 'succeeded' END AS status_before, r.created_at
+           CASE WHEN r.status = 'canceled' THEN 'pending' ELSE 'succeeded' END AS status_before, r.created_at
     FROM reconciler.stripe_states s
     JOIN reconciler.stripe_refunds r ON r.id = s.object_id AND r.status = s.status
     JOIN reconciler.stripe_balance_transactions f ON f.id = r.failure_balance_transaction_id
