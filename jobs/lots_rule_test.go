@@ -40,7 +40,7 @@ type lotUsage struct {
 	OverdrawnCredits int64
 }
 
-// lotsUsed is the rule that the statements apply to sets (lot_use, lots_through_night, used_at): it spreads an account's net usage over its lots, first in, first out by grant time, then
+// lotsUsed is the rule that the statements apply to sets (lot_use, books/take_lots, used_at): it spreads an account's net usage over its lots, first in, first out by grant time, then
 // id (clause 2.3). netUsage is usage debits minus credit-backs, negative adjustments counted
 // as usage, all as of the same instant as the lots; below 0 it counts as 0. The order of lots
 // does not matter. A lot with negative credits is an error.

@@ -108,6 +108,11 @@ type lotTotals struct {
 }
 
 func rollForward(ctx context.Context, tx *postgres.Tx, continues, someMoved bool) (lots lotTotals, ledger ledgerEntries, err error) {
+	if continues {
+		if _, err := tx.Exec(ctx, "books/leave_unmoved", nil); err != nil {
+			return lots, ledger, err
+		}
+	}
 	if _, err := tx.Exec(ctx, "books/buying_accounts", postgres.Args{"continues": continues}); err != nil {
 		return lots, ledger, err
 	}

@@ -1,6 +1,6 @@
 -- What was sold before day @day_after, which begins at @begin, by the month that it was booked in, less tax, and what of it was refunded, and is
 -- still owed. What an invoice without a purchase moves between a subscription and the customer's balance counts as sold, or taken back, in the month
--- that first knows of it. Lots are worth what the books say of them (lots_through_night), a subscription without credits what its last position
+-- that first knows of it. Lots are worth what the books say of them (books/take_lots), a subscription without credits what its last position
 -- says, in the books that night @date belongs to.
 WITH a AS MATERIALIZED (SELECT DISTINCT b.account_id FROM reconciler.booked_purchases b WHERE b.booked_at < @begin::timestamptz AND (b.kind = 'credits' OR b.credits > 0)),
 {{ stood_before }}, account AS MATERIALIZED (SELECT s.account_id, s.net_usage AS net FROM stood s),
