@@ -185,11 +185,8 @@ func (w *Worker) night(ctx context.Context, date reconcile.Date, zone *time.Loca
 		return nil, err
 	}
 	n.Revision, n.Run.Reported = standing.Revision, standing.Reported
-	if standing.Rows > limit {
-		standing.Rows = 0
-	}
-	n.Run.Few = standing.Rows > 0
-	w.Store.KeepSessions(night.MatchingTx.Setting(map[string]any{"work_mem": night.MatchingTx.WorkMem}).Settings, standing.Rows)
+	n.Run.Few = standing.Rows > 0 && standing.Rows <= limit
+	w.Store.KeepSessions(night.MatchingTx.Setting(map[string]any{"work_mem": night.MatchingTx.WorkMem}).Settings, n.Run.Few)
 	return night.New(n), nil
 }
 

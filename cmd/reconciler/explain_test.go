@@ -34,7 +34,7 @@ func explainsEveryID(t *testing.T, databaseURL string, files map[string][]byte) 
 			t.Error(err)
 		}
 	}()
-	store.KeepSessions(nil, 1) // the same questions are asked a thousand times
+	store.KeepSessions(nil, true) // the same questions are asked a thousand times
 	idColumn := regexp.MustCompile(`^(subject_id|source_id|source|.*_id)$`)
 	letters := regexp.MustCompile(`^[A-Za-z]*`)
 	ids, kinds := map[string]string{}, map[string]int{}

@@ -8,6 +8,3 @@ func ParametersOf(databaseURL string) (given [][2]string, err error) {
 	}
 	return given, err
 }
-
-// PlannedFor is how many rows the store's plans are kept for.
-func (s *Store) PlannedFor() int64 { return s.kept.Load().rows }

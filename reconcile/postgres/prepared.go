@@ -19,30 +19,26 @@ import (
 // rewritten once and not once a night, and the settings of an ordinary transaction, with the given ones among them, are those of the session.
 // Only for who has made sure that a connection is a session of the server (see SharesSessions).
 //
-// rows is how many there are for statements to look at, where these are so few that planning a statement takes longer than running it, whatever its
-// values: it is prepared at once and planned once then, and planned again when there are ten times as many, and ten thousand at least. 0: it is planned
-// with its values each time.
-func (s *Store) KeepSessions(settings map[string]any, rows int64) {
+// Where there are so few rows for any of them to look at that planning a statement takes longer than running it, whatever its values, it is prepared at
+// once and planned once, and again when the server has new statistics of its tables; otherwise with its values each time.
+func (s *Store) KeepSessions(settings map[string]any, fewInAll bool) {
 	all := maps.Clone(ordinarily)
 	maps.Copy(all, settings)
-	if rows > 0 {
+	if fewInAll {
 		all["plan_cache_mode"] = "force_generic_plan"
 	}
-	if before := s.kept.Load(); before == nil || !maps.Equal(before.settings, all) || rows >= 10*max(before.rows, alikeUpTo) {
-		s.kept.Store(&keptSession{all, rows})
+	if before := s.kept.Load(); before == nil || !maps.Equal(before.settings, all) {
+		s.kept.Store(&keptSession{all, fewInAll})
 	}
 }
-
-// alikeUpTo is how many rows are planned for as if there were none.
-const alikeUpTo = 1000
 
 // keptSession is how sessions of a store are that are kept.
 type keptSession struct {
 	settings map[string]any
-	rows     int64 // for which plans are kept; 0: they are not
+	few      bool // rows there are in all: plans are kept
 }
 
-func (k *keptSession) fewInAll() bool { return k != nil && k.rows > 0 }
+func (k *keptSession) fewInAll() bool { return k != nil && k.few }
 
 // preparing is a connector whose connections begin with the worker's own settings, and can keep statements prepared.
 type preparing struct {
@@ -102,11 +98,6 @@ func (c *preparingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver
 		if _, err := c.pqConn.ExecContext(ctx, setConfig(wanted.settings, false), nil); err != nil {
 			return nil, err
 		}
-		if wanted.rows > 0 {
-			if _, err := c.pqConn.ExecContext(ctx, "DISCARD PLANS", nil); err != nil {
-				return nil, err
-			}
-		}
 		c.settled = wanted
 	}
 	return c.pqConn.BeginTx(ctx, o)
@@ -116,11 +107,11 @@ func (c *preparingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver
 // plans are kept; what isn't a named statement may not be one that can be prepared.
 func (c *preparingConn) prepared(ctx context.Context, text string, args []driver.NamedValue) (keptStatement, error) {
 	kept := c.kept.Load()
-	if kept == nil || len(args) == 0 && (kept.rows == 0 || !strings.HasPrefix(text, "/* ")) {
+	if kept == nil || len(args) == 0 && (!kept.few || !strings.HasPrefix(text, "/* ")) {
 		return nil, nil
 	}
 	statement, again := c.seen[text]
-	if statement != nil || !again && kept.rows == 0 {
+	if statement != nil || !again && !kept.few {
 		c.seen[text] = statement
 		return statement, nil
 	}

@@ -474,7 +474,7 @@ func TestStatementsAreKeptUntilTheyNoLongerFit(t *testing.T) {
 	if statements, _ := kept(); statements != 0 {
 		t.Errorf("%d statements are kept by a store that was not told to", statements)
 	}
-	store.KeepSessions(nil, 0)
+	store.KeepSessions(nil, false)
 	for range 20 {
 		if err := read(); err != nil {
 			t.Fatal(err)
@@ -537,31 +537,14 @@ func TestPlansForFewRowsAreKept(t *testing.T) {
 		}
 		return generic, custom
 	}
-	store.KeepSessions(nil, 1000)
+	store.KeepSessions(nil, true)
 	for range 4 {
 		ask()
 	}
 	if generic, custom := plans(); generic != 4 || custom != 0 || pages != 3 { // 9 columns by 4
 		t.Errorf("%d generic plans and %d others, %d pages; want 4, none and 3", generic, custom, pages)
 	}
-	store.KeepSessions(nil, 1999)
-	ask()
-	if mode := setting(t, store.DB(), "plan_cache_mode"); mode != "force_generic_plan" {
-		t.Errorf("plan_cache_mode is %s with less than twice as many rows", mode)
-	}
-	for _, c := range []struct{ rows, planned int64 }{{1, 1000}, {9999, 1000}, {10_000, 10_000}, {99_999, 10_000}, {100_000, 100_000}} {
-		store.KeepSessions(nil, c.rows)
-		if planned := store.PlannedFor(); planned != c.planned {
-			t.Errorf("of %d rows plans are kept for %d, want %d", c.rows, planned, c.planned)
-		}
-	}
-	store.KeepSessions(nil, 0)
-	store.KeepSessions(nil, 3)
-	store.KeepSessions(nil, 9999)
-	if planned := store.PlannedFor(); planned != 3 {
-		t.Errorf("plans are kept for %d rows, want those for 3: a few more are no others", planned)
-	}
-	store.KeepSessions(nil, 0)
+	store.KeepSessions(nil, false)
 	for range 4 {
 		ask()
 	}
