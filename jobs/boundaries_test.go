@@ -362,29 +362,33 @@ func TestBoundaries(t *testing.T) {
 	}
 }
 
-// TestNewlyKnownCodeIsCreditedTheNextNight gives a failure code a class after the job failed: the job is credited back by the next night,
-// and the break that asked for a class clears. What was decided before stays decided.
-func TestNewlyKnownCodeIsCreditedTheNextNight(t *testing.T) {
+// TestNewlyKnownCodeIsDecidedTheNextNight gives failure codes a class after jobs failed: the next night credits the one back and says of the other
+// why nothing is, and the breaks that asked for a class clear. What was decided before stays decided.
+func TestNewlyKnownCodeIsDecidedTheNextNight(t *testing.T) {
 	t.Parallel()
 	w, s := newWorker(t), testStage
 	p := platform{
 		Accounts: customer(),
 		Jobs: []job{ran("j1", "failed", "what is this", 5, "2026-03-05 10:00:00"), ran("j2", "failed", "what is that", 5, "2026-03-05 10:00:00"),
-			ran("j3", "failed", "invalid_input", 5, "2026-03-05 10:00:00")},
+			ran("j3", "failed", "invalid_input", 5, "2026-03-05 10:00:00"), ran("j4", "failed", "whose is this", 5, "2026-03-05 10:00:00")},
 		Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e1", "usage", -5, "j1", "2026-03-05 10:00:00"),
-			entered("e2", "usage", -5, "j2", "2026-03-05 10:00:00"), entered("e3", "usage", -5, "j3", "2026-03-05 10:00:00")},
+			entered("e2", "usage", -5, "j2", "2026-03-05 10:00:00"), entered("e3", "usage", -5, "j3", "2026-03-05 10:00:00"),
+			entered("e4", "usage", -5, "j4", "2026-03-05 10:00:00")},
 	}
 	w.play(t, s, p, 0)
 	compareLines(t, s.First, wantLines(`
 break       failure_unclassified of j1 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits
 break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits
+break       failure_unclassified of j4 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=5 credits
 credit-back j1 account=acct-0 unknown debited=5 before=0 back=0 pending clause=3
 credit-back j2 account=acct-0 unknown debited=5 before=0 back=0 pending clause=3
-credit-back j3 account=acct-0 user debited=5 before=0 back=0 not_due clause=3.2`), w.published(t, s.First).lines(""))
+credit-back j3 account=acct-0 user debited=5 before=0 back=0 not_due clause=3.2
+credit-back j4 account=acct-0 unknown debited=5 before=0 back=0 pending clause=3`), w.published(t, s.First).lines(""))
 
 	versions := w.policies.Versions()
 	for i := range versions {
-		rules := append(versions[i].Failures.Rules(), reconcile.FailureRule{Name: "new", Class: reconcile.FailureSystem, Reason: "it was us", Codes: []string{"what is this"}})
+		rules := append(versions[i].Failures.Rules(), reconcile.FailureRule{Name: "new", Class: reconcile.FailureSystem, Reason: "it was us", Codes: []string{"what is this"}},
+			reconcile.FailureRule{Name: "new too", Class: reconcile.FailureUser, Reason: "it was not us", Codes: []string{"whose is this"}})
 		table, err := reconcile.NewFailureTable(rules)
 		if err != nil {
 			t.Fatal(err)
@@ -400,9 +404,44 @@ credit-back j3 account=acct-0 user debited=5 before=0 back=0 not_due clause=3.2`
 	compareLines(t, s.First.AddDays(1), wantLines(`
 break       failure_unclassified of j1 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=5 credits
 break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-06 variance=5 credits
-credit-back j1 account=acct-0 system debited=5 before=0 back=5 credited clause=3.1`), w.published(t, s.First.AddDays(1)).lines(""))
+break       failure_unclassified of j4 account=acct-0 cleared first=2026-03-05 last=2026-03-05 variance=5 credits
+credit-back j1 account=acct-0 system debited=5 before=0 back=5 credited clause=3.1
+credit-back j4 account=acct-0 user debited=5 before=0 back=0 not_due clause=3.2`), w.published(t, s.First.AddDays(1)).lines(""))
 
 	settled := w.state(t)
 	w.again(t, s, 1)
 	compareStates(t, "after rerunning the night that credited", settled, w.state(t))
+	w.again(t, s, 2)
+	compareLines(t, s.First.AddDays(2), wantLines(`
+break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-07 variance=5 credits`), w.published(t, s.First.AddDays(2)).lines(""))
+}
+
+// TestNightRunAgainTopsUpWhatItHasCreditedBack writes debits into a night after that has credited their jobs back: the night's next run credits back
+// what is missing, once, whatever became of the run before.
+func TestNightRunAgainTopsUpWhatItHasCreditedBack(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	p := platform{
+		Accounts: customer(),
+		Jobs: []job{ran("j1", "failed", "NODE_FAIL", 5, "2026-03-05 10:00:00"), ran("j2", "failed", "NODE_FAIL", 5, "2026-03-05 10:00:00"),
+			ran("j3", "failed", "NODE_FAIL", 0, "2026-03-05 10:00:00")},
+		Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e1", "usage", -5, "j1", "2026-03-05 10:00:00"),
+			entered("e2", "usage", -5, "j2", "2026-03-05 10:00:00")},
+	}
+	w.play(t, s, p, 0)
+	platform{Entries: []entry{entered("e3", "usage", -3, "j1", "2026-03-05 23:59:59"), entered("e4", "usage", -4, "j3", "2026-03-05 23:59:59")}}.load(t, w.db.DB)
+	w.again(t, s, 0)
+	compareLines(t, s.First, wantLines(`
+credit-back j1 account=acct-0 system debited=5 before=0 back=5 credited clause=3.1
+credit-back j1 account=acct-0 system debited=8 before=0 back=3 credited clause=3.1
+credit-back j2 account=acct-0 system debited=5 before=0 back=5 credited clause=3.1
+credit-back j3 account=acct-0 system debited=4 before=0 back=4 credited clause=3.1`), w.published(t, s.First).lines(""))
+	settled := w.state(t)
+	w.again(t, s, 0)
+	compareStates(t, "after rerunning the night once more", settled, w.state(t))
+	w.again(t, s, 1)
+	compareLines(t, s.First.AddDays(1), nil, w.published(t, s.First.AddDays(1)).lines(""))
+	settled = w.state(t)
+	w.again(t, s, 0, 1)
+	compareStates(t, "after rerunning both nights", settled, w.state(t))
 }

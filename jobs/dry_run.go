@@ -126,15 +126,16 @@ func rehearsalTable(out io.Writer, heading []string, count int, write func(table
 // newCreditBacks are those that the rehearsal has decided and the real ledger doesn't hold: the first few, and the totals of all.
 func (w *Worker) newCreditBacks(ctx context.Context, rehearsal *postgres.Store, date reconcile.Date) (listed []rehearsedCreditBack, count int, credits *big.Int, err error) {
 	credits = new(big.Int)
-	for after := ""; ; {
+	for after := (rehearsedCreditBack{}); ; {
 		var batch []rehearsedCreditBack
-		if err := rehearsal.Select(ctx, &batch, "dry_run/credit_backs", postgres.Args{"date": date, "after": after, "limit": postgres.BatchRows}); err != nil {
+		args := postgres.Args{"date": date, "after_job": after.JobID, "after_entry": after.EntryID, "limit": postgres.BatchRows}
+		if err := rehearsal.Select(ctx, &batch, "dry_run/credit_backs", args); err != nil {
 			return nil, 0, nil, err
 		}
 		if len(batch) == 0 {
 			return listed, count, credits, nil
 		}
-		after = batch[len(batch)-1].JobID
+		after = batch[len(batch)-1]
 		var ids, posted []string
 		for _, c := range batch {
 			ids = append(ids, c.EntryID)

@@ -29,6 +29,7 @@ type Collector struct {
 	byAge       [len(ageBuckets)]AgeFigures
 	byKind      map[reconcile.BreakKind]*kindTally
 	creditBacks struct {
+		last                tables.CreditBack
 		jobs                int64
 		byDecision, byClass groups[string, creditBackTally]
 		byCode              groups[codeKey, creditBackTally]
@@ -219,13 +220,18 @@ func ageBucket(days int64) int {
 	return len(ageBuckets) - 1
 }
 
-// AddCreditBack counts a row of credit_backs.csv.
+// AddCreditBack counts a row of credit_backs.csv. Rows of one job follow one another, each with all that it had been debited by then.
 func (f *Collector) AddCreditBack(row tables.CreditBack) {
 	c := &f.creditBacks
-	c.jobs++
+	jobs, debited := int64(1), row.Debited
+	if c.last.JobID == row.JobID && c.last.AccountID == row.AccountID {
+		jobs, debited = 0, row.Debited.Minus(c.last.Debited)
+	}
+	c.last = row
+	c.jobs += jobs
 	for _, group := range []*creditBackTally{c.byDecision.of(row.Decision), c.byClass.of(row.Class), c.byCode.of(codeKey{row.FailureCode, row.Class})} {
-		group.jobs++
-		group.debited.Add(row.Debited)
+		group.jobs += jobs
+		group.debited.Add(debited)
 		group.credited.Add(row.CreditBack)
 	}
 }

@@ -78,7 +78,8 @@ type Break struct {
 	Detail      string              `db:"detail"`
 }
 
-// CreditBack is a row of credit_backs.csv: a job that failed, was interrupted or canceled that night, or was credited back in it.
+// CreditBack is a row of credit_backs.csv: a job that failed, was interrupted or canceled that night, or was credited back in it, or whose failure has
+// a class since. One that a night has credited more than once has a row for each.
 // Amounts are credits.
 type CreditBack struct {
 	JobID          string         `db:"job_id"`

@@ -19,7 +19,7 @@ FROM (
     WHERE c.decision = 'pending' AND c.business_date < @date::date
       AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
                       WHERE d.account_id = c.account_id AND d.job_id = c.job_id AND d.business_date > c.business_date
-                        AND d.business_date < @date::date AND d.decision <> 'pending')
+                        AND d.business_date < @date::date AND d.decision = 'credited')
     UNION ALL
     SELECT j.id
     FROM reconciler.rescans r

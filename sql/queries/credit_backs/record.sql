@@ -1,10 +1,19 @@
 -- Decides about each job that failed or was stopped in the night, and about the candidates, by the core's table of cases. Of the latter only those
--- are worth a row for which something is credited, by us or by others. A job that this night has credited already is settled.
+-- are worth a row for which something is credited, by us or by others, and those whose class was open so far and isn't any more. A job that an earlier
+-- run of this night has credited gets another row only where more is due: a debit may have been written into the night since.
 -- credited_ever is noted where it made the entry's key: what later nights credit must not show in a rerun of this one.
+-- A credit-back on record that is gone from the ledger is not credited again under its key: the control totals tell.
 WITH version AS MATERIALIZED (SELECT * FROM reconciler.policy_versions v WHERE v.policy = @policy::text),
 failure AS MATERIALIZED (SELECT * FROM reconciler.failure_classes f WHERE f.policy = @policy::text),
 settled AS MATERIALIZED (
-    SELECT c.account_id, c.job_id FROM reconciler.credit_backs c WHERE c.business_date = @date::date AND c.decision = 'credited'
+    SELECT c.account_id, c.job_id, c.credited_ever FROM reconciler.credit_backs c WHERE c.business_date = @date::date AND c.decision = 'credited'
+),
+undecided AS MATERIALIZED (
+    SELECT c.account_id, c.job_id FROM reconciler.credit_backs c
+    WHERE c.decision = 'pending' AND c.business_date < @date::date
+      AND NOT EXISTS (SELECT FROM reconciler.credit_backs d
+                      WHERE d.account_id = c.account_id AND d.job_id = c.job_id AND d.business_date > c.business_date
+                        AND d.business_date < @date::date AND d.decision <> 'pending')
 ),
 decided AS MATERIALIZED (SELECT j.account_id, j.id FROM {{ jobs_decided }} j),
 booked AS MATERIALIZED (
@@ -49,13 +58,14 @@ FROM (SELECT f.*, k.outcome, k.clause, k.before, k.failure, k."then", k.after,
             -- As in job_class.
             LEFT JOIN version v ON j.finished_at >= v.effective_from AND j.finished_at < v.effective_to
             LEFT JOIN failure f ON f.version = v.version AND f.status = j.status AND f.failure_code = coalesce(j.failure_code, '')
-            -- NOT IN: a set that is made once, whatever the planner thinks of a table that is empty yet.
-            WHERE (j.finished_at < @as_of::timestamptz OR j.in_scan AND j.created_at < @as_of::timestamptz)
-              AND (j.account_id, j.id) NOT IN (SELECT s.account_id, s.job_id FROM settled s)
+            WHERE j.finished_at < @as_of::timestamptz OR j.in_scan AND j.created_at < @as_of::timestamptz
             ) f
       LEFT JOIN json_to_recordset(@cases::json) AS k (statuses text[], class text, debited boolean, debited_elsewhere boolean, credited text,
                                                       outcome text, clause text, before text, failure boolean, "then" text, amount text, after text)
              ON f.status = ANY (k.statuses) AND k.class IN ('', f.class)
             AND (k.debited = (f.debited > 0)) IS NOT FALSE AND (k.debited_elsewhere = (f.debited_elsewhere > 0)) IS NOT FALSE
             AND k.credited IN ('', CASE WHEN f.credited_ever = 0 THEN 'nothing' WHEN f.credited_ever < f.debited THEN 'part' ELSE 'all' END)) d
-WHERE d.in_scan OR d.credit_back > 0
+-- IN and NOT IN: sets that are made once, whatever the planner thinks of a table that is empty yet.
+WHERE CASE WHEN d.credit_back > 0 THEN (d.account_id, d.job_id, d.credited_ever) NOT IN (SELECT s.account_id, s.job_id, s.credited_ever FROM settled s)
+           ELSE (d.in_scan OR d.outcome <> 'pending' AND (d.account_id, d.job_id) IN (SELECT u.account_id, u.job_id FROM undecided u))
+                AND (d.account_id, d.job_id) NOT IN (SELECT s.account_id, s.job_id FROM settled s) END
