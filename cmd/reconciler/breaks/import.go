@@ -83,11 +83,18 @@ func (b *boundedRows) Read(p []byte) (int, error) {
 	return n, err
 }
 
+const byteOrderMark = "\ufeff"
+
 // readResolutions reads the filled-in rows of an export and reports everything that is wrong with line and column. Columns may be separated by
 // commas, or by semicolons or tabs, as spreadsheets of other languages write them.
 func readResolutions(r io.Reader) ([]jobs.Resolution, error) {
 	bounded := &boundedRows{in: r, left: rowBytes}
 	in := bufio.NewReader(bounded)
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark { // spreadsheets like to begin with one, and may quote what comes after it
+		if _, err := in.Discard(len(mark)); err != nil {
+			return nil, err
+		}
+	}
 	reader := csv.NewReader(in)
 	reader.FieldsPerRecord = -1
 	reader.Comma = separator(in)
@@ -110,7 +117,6 @@ func readResolutions(r io.Reader) ([]jobs.Resolution, error) {
 	if err != nil {
 		return nil, err
 	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets like to begin with a byte order mark
 	at := map[string]int{}
 	for _, name := range []string{"break_id", "resolution", "reason", "actor"} {
 		at[name] = slices.Index(header, name)

@@ -36,6 +36,17 @@ func TestWhatImportRefusesIsNamedByLineAndColumn(t *testing.T) {
 	}
 }
 
+// Who quotes everything, as PowerShell's Export-Csv does, quotes the name of the first column too, after a byte order mark.
+func TestImportTakesQuotedHeadersAfterAByteOrderMark(t *testing.T) {
+	for _, mark := range []string{"", "\ufeff"} {
+		file := mark + `"` + strings.ReplaceAll(strings.TrimSpace(importHead), ",", `","`) + `"` + "\r\n" + `"brk_1","x","accepted","why","Ana"` + "\r\n"
+		got, err := readResolutions(strings.NewReader(file))
+		if err != nil || len(got) != 1 || got[0] != (jobs.Resolution{BreakID: "brk_1", Resolution: "accepted", Reason: "why", Actor: "Ana"}) {
+			t.Errorf("%q: %+v, %v", mark, got, err)
+		}
+	}
+}
+
 // A spreadsheet writes the separator of its own language.
 func TestImportTakesOtherSeparators(t *testing.T) {
 	for _, separator := range []string{",", ";", "\t"} {
