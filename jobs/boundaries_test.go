@@ -1,10 +1,13 @@
 package jobs_test
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"testing"
 	"time"
 
+	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
@@ -414,6 +417,21 @@ credit-back j4 account=acct-0 user debited=5 before=0 back=0 not_due clause=3.2`
 	w.again(t, s, 2)
 	compareLines(t, s.First.AddDays(2), wantLines(`
 break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-07 variance=5 credits`), w.published(t, s.First.AddDays(2)).lines(""))
+
+	// Had the policy been this one from the beginning, the first night would have credited what the second did, and nothing more would have been paid out.
+	var changes []string
+	_, totals, err := w.TestPolicy(context.Background(), policies, s.First, s.First.AddDays(2), func(c jobs.PolicyChange) error {
+		changes = append(changes, fmt.Sprintf("%s %s: %s, %s, %d", c.Night, c.ID, c.Was, c.Would, c.Amount))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareLines(t, s.First, []string{"2026-03-05 j1: pending (unknown), credited (system), 5", "2026-03-05 j4: pending (unknown), not_due (user), 0",
+		"2026-03-06 j1: credited (system), not_due (system), -5"}, changes)
+	if totals["credits"].Sign() != 0 {
+		t.Errorf("%s credits more would have been paid out", totals["credits"])
+	}
 }
 
 // TestNightRunAgainTopsUpWhatItHasCreditedBack writes debits into a night after that has credited their jobs back: the night's next run credits back

@@ -35,12 +35,15 @@ func (w *Worker) TestPolicy(ctx context.Context, policies reconcile.Policies, fr
 		totals[c.Unit].Add(totals[c.Unit], big.NewInt(c.Amount))
 		return fn(c)
 	}
+	more := map[string]int64{} // what a job would have been credited more, or less, by the nights so far
 	err = postgres.Each(ctx, w.Store, "policy_test/credit_backs", postgres.Args{"from": from, "to": to}, func(r replayedCreditBack) error {
 		decided++
+		r.CreditedEver += more[r.JobID]
 		change, differs, err := r.replay(policies)
 		if err != nil || !differs {
 			return err
 		}
+		more[r.JobID] += change.Amount
 		return tell(change)
 	})
 	if err != nil {
