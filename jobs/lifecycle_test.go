@@ -430,6 +430,38 @@ func TestResolvedBreakStaysResolvedUntilItChanges(t *testing.T) {
 	}
 }
 
+// TestResolvedBreakStaysResolvedWhenItsAccountComesToBeKnown links a request to an account after a person has resolved the break of its overdue
+// review: it is the same break still, and opens again, on the account, once what is wrong is something else.
+func TestResolvedBreakStaysResolvedWhenItsAccountComesToBeKnown(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	w.play(t, s, platform{
+		Accounts: customer(),
+		Requests: []request{{ID: "r1", AccountEmail: ref("b@x.test"), Kind: ref("unused_credits"), Reason: ref("please"), Status: ref("pending"), RequestedAt: ref(utc("2026-02-20 12:00:00"))}},
+	}, 0)
+	var id string
+	if err := w.db.Get(&id, "SELECT break_id FROM reconciler.breaks"); err != nil {
+		t.Fatal(err)
+	}
+	resolution := jobs.Resolution{BreakID: id, Resolution: "accepted", Reason: "nobody knows who that is", Actor: "Ana"}
+	if err := jobs.ResolveBreaks(context.Background(), w.Store, utc("2026-03-06 09:00:00"), []jobs.Resolution{resolution}); err != nil {
+		t.Fatal(err)
+	}
+	w.again(t, s, 1)
+	const decided = "decision    r1 account=acct-0 purchase= job= due=2026-03-03 needs_information currency= clauses=6\n"
+	w.db.MustExec("UPDATE platform.refund_requests SET account_id = 'acct-0'")
+	w.again(t, s, 2)
+	compareLines(t, s.First.AddDays(2), wantLines("\n"+decided), w.published(t, s.First.AddDays(2)).lines(""))
+	settled := w.state(t)
+	w.again(t, s, 2)
+	compareStates(t, "after rerunning the night", settled, w.state(t))
+	w.db.MustExec("UPDATE platform.refund_requests SET requested_at = '2026-02-19 12:00:00Z'")
+	w.again(t, s, 3)
+	compareLines(t, s.First.AddDays(3), wantLines(`
+break       review_overdue of r1 account=acct-0 open first=2026-03-08 last=2026-03-08 variance=4 business days
+decision    r1 account=acct-0 purchase= job= due=2026-03-02 needs_information currency= clauses=6`), w.published(t, s.First.AddDays(3)).lines(""))
+}
+
 func (b *smallBusiness) status(t *testing.T, id string) string {
 	t.Helper()
 	return b.text(t, "SELECT coalesce(closed_as || ' ' || closed_on, 'open') FROM reconciler.breaks WHERE break_id = $1 ORDER BY opened_on DESC LIMIT 1", id)

@@ -23,7 +23,7 @@ func (n *Night) MergeBreaks(ctx context.Context, tx *postgres.Tx, job string) (C
 	var kept int64
 	merged, err := mergeFound(ctx, tx, args, false)
 	if err == nil && merged.Moved {
-		if kept, err = tx.Exec(ctx, "breaks/keep_account", postgres.Args{"job": job}); err == nil {
+		if kept, err = tx.Exec(ctx, "breaks/keep_account", args); err == nil {
 			merged, err = mergeFound(ctx, tx, args, true)
 		}
 	}

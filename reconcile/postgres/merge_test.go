@@ -39,6 +39,10 @@ func TestMergeOfBreaks(t *testing.T) {
 		{"an older episode open beneath", []episode{{"01", "", ""}, {"03", "04", "cleared"}}, "", false, "", []episode{{"01", "", ""}, {"03", "04", "cleared"}}},
 		{"found on another account", []episode{{"04", "", ""}}, "1", true, "", []episode{{"04", "", ""}}},
 		{"changed, and on another account", []episode{{"04", "", ""}}, "2", true, "changed", []episode{{"04", "", ""}}},
+		{"resolved, and on another account", []episode{{"02", "04", "resolved"}}, "1", true, "", []episode{{"02", "04", "resolved"}}},
+		{"resolved tonight, and on another account", []episode{{"02", "05", "resolved"}}, "1", true, "", []episode{{"02", "05", "resolved"}}},
+		{"resolved, changed, and on another account", []episode{{"02", "04", "resolved"}}, "2", true, "opened", []episode{{"02", "04", "resolved"}}},
+		{"resolved, cleared later, and on another account", []episode{{"01", "02", "resolved"}, {"03", "04", "cleared"}}, "1", true, "opened", []episode{{"01", "02", "resolved"}, {"03", "04", "cleared"}}},
 	}
 	db := testdb.New(t)
 	store := open(t, db, postgres.Options{})
@@ -75,10 +79,11 @@ func TestMergeOfBreaks(t *testing.T) {
 		Moved                                     bool
 		Found, Opened, Reopened, Changed, Cleared int64
 	}
+	rules := postgres.Args{"date": "2026-03-05", "kinds": []string{"kind"}, "severities": []string{"error"}, "subject_types": []string{"job"},
+		"by_ours": []bool{true}, "by_theirs": []bool{false}, "by_variance": []bool{false}}
 	merge := func(job string, accountsKept bool) (m merged) {
 		t.Helper()
-		args := postgres.Args{"date": "2026-03-05", "job": job, "as_of": "2026-03-06T00:00:00Z", "accounts_kept": accountsKept,
-			"kinds": []string{"kind"}, "severities": []string{"error"}, "subject_types": []string{"job"}, "by_ours": []bool{true}, "by_theirs": []bool{false}, "by_variance": []bool{false}}
+		args := rules.And(postgres.Args{"job": job, "as_of": "2026-03-06T00:00:00Z", "accounts_kept": accountsKept})
 		err := store.InTx(t.Context(), postgres.TxOptions{Snapshot: true}, func(ctx context.Context, tx *postgres.Tx) error {
 			return tx.Get(ctx, &m, "breaks/merge", args)
 		})
@@ -109,7 +114,7 @@ func TestMergeOfBreaks(t *testing.T) {
 		if got := merge("moving", false); got != (merged{Moved: true}) {
 			t.Errorf("merged %+v while findings are on other accounts than their breaks", got)
 		}
-		if _, err := store.Exec(t.Context(), "breaks/keep_account", postgres.Args{"date": "2026-03-05", "job": "moving"}); err != nil {
+		if _, err := store.Exec(t.Context(), "breaks/keep_account", rules.And(postgres.Args{"job": "moving"})); err != nil {
 			t.Fatal(err)
 		}
 		if got := merge("moving", true); round == 0 && got != want["moving"] {

@@ -3,24 +3,16 @@
 -- another one writes: all see what was there before. Where a finding is of a break that stands on another account (moved), nothing is done unless
 -- accounts_kept says that breaks/keep_account has seen to it. What a person has resolved stays resolved while the values that say what is wrong stay
 -- what they were; which those are, by_ours and the others tell of each kind.
-WITH moved AS MATERIALIZED (
-    SELECT NOT @accounts_kept::boolean AND EXISTS (
-        SELECT FROM reconciler.findings f
-        JOIN reconciler.breaks b ON b.break_id = f.break_id AND b.account_id <> f.account_id
-        WHERE f.business_date = @date::date AND f.job = @job::text
-          AND b.opened_on <= @date::date AND (b.closed_on IS NULL OR b.closed_on > @date::date)
-          AND {{ newest_episode }}) AS any_moved
-), rule AS (
-    SELECT kind, severity, subject_type, by_ours, by_theirs, by_variance
-    FROM unnest(@kinds::text[], @severities::text[], @subject_types::text[], @by_ours::boolean[], @by_theirs::boolean[], @by_variance::boolean[])
-         AS r (kind, severity, subject_type, by_ours, by_theirs, by_variance)
+WITH rule AS (
+    SELECT r.* FROM {{ break_rules }} r
+), moved AS MATERIALIZED (
+    SELECT NOT @accounts_kept::boolean AND EXISTS (SELECT FROM {{ stands_elsewhere }}) AS any_moved
 ), judged AS MATERIALIZED (
     SELECT g.account_id, g.break_id, g.job, g.kind, g.subject_id, g.field, g.ours, g.theirs, g.variance, g.unit, g.detail, r.severity, r.subject_type, b.opened_on,
            CASE WHEN b.opened_on IS NOT NULL AND (b.closed_on IS NULL OR b.closed_on > @date::date)
                 THEN CASE WHEN (l.ours, l.theirs, l.variance, l.unit, l.detail) IS DISTINCT FROM (g.ours, g.theirs, g.variance, g.unit, g.detail) THEN 'changed' END
                 WHEN b.closed_on = @date::date AND b.closed_as = 'cleared' THEN 'reopened'
-                WHEN coalesce(b.closed_as = 'resolved' AND (NOT r.by_ours OR l.ours = g.ours) AND (NOT r.by_theirs OR l.theirs = g.theirs)
-                              AND (NOT r.by_variance OR l.variance = g.variance), false) THEN NULL
+                WHEN coalesce({{ stays_resolved }}, false) THEN NULL
                 WHEN r.kind IS NOT NULL THEN 'opened'
            END AS event
     FROM reconciler.findings g
