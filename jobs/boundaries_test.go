@@ -463,3 +463,35 @@ credit-back j3 account=acct-0 system debited=4 before=0 back=4 credited clause=3
 	w.again(t, s, 0, 1)
 	compareStates(t, "after rerunning both nights", settled, w.state(t))
 }
+
+// TestRequestAboutWhatIsOlderThanThePolicyWaits has a policy file that begins on a day, and requests about a purchase and a job of before that day: no
+// version says what is due, so that somebody has to; the requests beside them are decided.
+func TestRequestAboutWhatIsOlderThanThePolicyWaits(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	versions := w.policies.Versions()
+	versions[0].EffectiveFrom = utc("2026-01-01 00:00:00")
+	policies, err := reconcile.NewPolicies(versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Policies = policies
+	older, newer := bought("p1", 10, "2025-12-31 23:59:59.999999"), bought("p2", 10, "2026-01-01 00:00:00")
+	failed := request{ID: "r3", AccountID: ref(someone), AccountEmail: ref("a@x.test"), Kind: ref("failed_job"), JobID: ref("j1"), Reason: ref("please"), Status: ref("pending"),
+		RequestedAt: ref(utc("2026-03-05 12:00:00"))}
+	withdrawn := asked("r4", "p1", "2026-03-05 12:00:00")
+	withdrawn.Status, withdrawn.DecidedAt = ref("withdrawn"), ref(utc("2026-03-05 13:00:00"))
+	early := undetailed("r5", "2025-12-30 12:00:00")
+	w.play(t, s, platform{
+		Accounts: customer(), Purchases: []purchase{older, newer}, Entries: grantsOf([]purchase{older, newer}),
+		Jobs:     []job{ran("j1", "failed", "NODE_FAIL", 0, "2025-12-31 10:00:00")},
+		Requests: []request{asked("r1", "p1", "2026-03-05 12:00:00"), asked("r2", "p2", "2026-03-05 12:00:00"), failed, withdrawn, early},
+	}, 0)
+	compareLines(t, s.First, wantLines(`
+break       review_overdue of r5 account=acct-0 open first=2026-03-05 last=2026-03-05 variance=37 business days
+decision    r1 account=acct-0 purchase=p1 job= due=2026-03-16 waiting currency= clauses=6
+decision    r2 account=acct-0 purchase=p2 job= due=2026-03-16 deny currency=usd clauses=2.3
+decision    r3 account=acct-0 purchase= job=j1 due=2026-03-16 waiting currency= clauses=6
+decision    r4 account=acct-0 purchase=p1 job= due=2026-03-16 deny currency= clauses=6
+decision    r5 account=acct-0 purchase= job= due=2026-01-09 needs_information currency= clauses=6`), w.published(t, s.First).lines(""))
+}

@@ -64,6 +64,7 @@ const (
 	ReasonDisputed           ReasonCode = "disputed"
 	ReasonRefundedBefore     ReasonCode = "refunded_before"
 	ReasonAnsweredByRefund   ReasonCode = "answered_by_refund"
+	ReasonBeforePolicy       ReasonCode = "before_the_policy"
 	ReasonFeeUnknown         ReasonCode = "fee_unknown"
 	ReasonPaymentDiffers     ReasonCode = "payment_differs"
 	ReasonPaidOutOfBand      ReasonCode = "paid_out_of_band"
@@ -191,6 +192,8 @@ type RefundFacts struct {
 	Nearest      StatedDifferences
 	// Job is nil where no job has the id that the request names. For requests about failed jobs.
 	Job *JobFacts
+	// BeforePolicy: the purchase was completed, or the job finished, before the first version of the policy.
+	BeforePolicy bool
 }
 
 // RefundDecision is the decision about a refund request. It is a pure consequence of the facts.
@@ -256,6 +259,9 @@ func decideUnusedCredits(f RefundFacts) RefundDecision {
 	closed := closedOnPlatform(f)
 	if open := unclearPurchase(f); open.missing != nil {
 		return undecidable(f, open, closed)
+	}
+	if f.BeforePolicy {
+		return undecidedBeforePolicy(closed)
 	}
 	p := *f.Purchase
 	if denials := append(closed, purchaseDenials(p, f.RequestedAt)...); len(denials) > 0 {
@@ -405,6 +411,16 @@ func (o *openQuestions) askEmail() {
 	o.ask(ReasonEmailUnknown, "No account has the e-mail address that the request names.", MissingAccountEmail)
 }
 
+// undecidedBeforePolicy is the decision about what no version of the policy applies to: somebody has to make it, unless the platform has closed the
+// request.
+func undecidedBeforePolicy(closed []Reason) RefundDecision {
+	if closed != nil {
+		return RefundDecision{Decision: DecisionDeny, Reasons: closed}
+	}
+	return RefundDecision{Decision: DecisionWaiting, Reasons: []Reason{{ReasonBeforePolicy, ClauseRequest,
+		"It is from before the first version of the refund policy that is on file; somebody has to decide."}}}
+}
+
 // undecidable is the decision about a request that doesn't say what it is about: the customer is asked, unless the platform has closed the request.
 func undecidable(f RefundFacts, open openQuestions, closed []Reason) RefundDecision {
 	if closed != nil {
@@ -506,6 +522,9 @@ func decideFailedJob(f RefundFacts) RefundDecision {
 	closed := closedOnPlatform(f)
 	if open := unclearJob(f); open.missing != nil {
 		return undecidable(f, open, closed)
+	}
+	if f.BeforePolicy {
+		return undecidedBeforePolicy(closed)
 	}
 	decision, reasons := jobOutcome(*f.Job)
 	if closed == nil {

@@ -3,6 +3,7 @@ package decide
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -186,11 +187,12 @@ func decideRequests(ctx context.Context, n *night.Night, tx *postgres.Tx, facts 
 
 // decideRequest hands the facts of one request to the policy and words the outcome.
 func decideRequest(n *night.Night, f requestFacts) (decisionRow, *notificationRow, error) {
-	version, err := versionFor(n, f)
+	version, beforePolicy, err := versionFor(n, f)
 	if err != nil {
 		return decisionRow{}, nil, err
 	}
 	facts := refundFacts(n, f, version)
+	facts.BeforePolicy = beforePolicy
 	decision := reconcile.DecideRefund(facts)
 	isHoliday, err := calendar.ByName(version.HolidayCalendar)
 	if err != nil {
@@ -206,6 +208,9 @@ func decideRequest(n *night.Night, f requestFacts) (decisionRow, *notificationRo
 		RequestedAt: f.RequestedAt, DueDate: due.String(), DaysLeft: reconcile.BusinessDaysLeft(n.Date, due, isHoliday),
 		Decision: string(decision.Decision), Currency: decision.Currency, Credits: f.Credits,
 		Clauses: strings.Join(decision.Clauses, "; "), Reasons: reasonText(decision), PolicyVersion: version.Version,
+	}
+	if beforePolicy {
+		row.PolicyVersion = ""
 	}
 	if decision.Decision.Final() && !f.DecidedByNight.IsZero() {
 		row.Decision = string(reconcile.DecisionWaiting)
@@ -225,16 +230,21 @@ func decideRequest(n *night.Night, f requestFacts) (decisionRow, *notificationRo
 	}, nil
 }
 
-// versionFor is the policy version that a request is decided by: the purchase's or the job's; the request's own time while neither is known.
-func versionFor(n *night.Night, f requestFacts) (reconcile.PolicyVersion, error) {
+// versionFor is the policy version that a request is decided by: the purchase's or the job's; the request's own time while neither is known. What is
+// from before the first version none decides; that one says when a review of it is due all the same.
+func versionFor(n *night.Night, f requestFacts) (version reconcile.PolicyVersion, beforePolicy bool, err error) {
+	at, decides := f.RequestedAt, false
 	switch {
 	case f.CompletedAt.Valid:
-		return n.Policies.At(f.CompletedAt.Time)
+		at, decides = f.CompletedAt.Time, true
 	case f.JobFinishedAt.Valid:
-		return n.Policies.At(f.JobFinishedAt.Time)
-	default:
-		return n.Policies.At(f.RequestedAt)
+		at, decides = f.JobFinishedAt.Time, true
 	}
+	version, err = n.Policies.At(at)
+	if versions := n.Policies.Versions(); errors.Is(err, reconcile.ErrNoPolicy) && len(versions) > 0 {
+		return versions[0], decides, nil
+	}
+	return version, false, err
 }
 
 func refundFacts(n *night.Night, f requestFacts, version reconcile.PolicyVersion) reconcile.RefundFacts {
