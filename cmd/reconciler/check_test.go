@@ -29,7 +29,7 @@ import (
 // URL to log in with as a role.
 func installed(t *testing.T) (administrator *sqlx.DB, as func(role string) string) {
 	t.Helper()
-	server, err := localpg.Start(t.Context(), localpg.Options{})
+	server, err := localpg.Start(t.Context(), localpg.Options{Beginning: &localpg.Beginning{}})
 	if err != nil {
 		t.Fatal(err)
 	}

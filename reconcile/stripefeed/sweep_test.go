@@ -26,11 +26,7 @@ var dataFaults = []stripetest.Kind{stripetest.UnknownCategory, stripetest.Unknow
 func (f *fixture) tables() string {
 	f.t.Helper()
 	var all strings.Builder
-	for _, table := range []string{
-		"stripe_balance_transactions", "stripe_charges", "stripe_refunds", "stripe_disputes", "stripe_payouts", "stripe_invoices",
-		"stripe_invoice_lines", "stripe_subscriptions", "stripe_payment_intents", "stripe_states", "stripe_balances", "stripe_watermarks",
-		"stripe_accounts",
-	} {
+	for _, table := range syncedTables {
 		f.dump(&all, table)
 	}
 	return all.String()
@@ -55,11 +51,12 @@ func (f *fixture) dump(to *strings.Builder, table string) {
 	}
 }
 
-// faultTables is what a sync writes to; the others don't change from case to case.
-const faultTables = `reconciler.stripe_balance_transactions, reconciler.stripe_charges, reconciler.stripe_refunds, reconciler.stripe_disputes,
-	reconciler.stripe_payouts, reconciler.stripe_invoices, reconciler.stripe_invoice_lines, reconciler.stripe_subscriptions,
-	reconciler.stripe_payment_intents, reconciler.stripe_states, reconciler.stripe_balances, reconciler.stripe_watermarks,
-	reconciler.stripe_accounts, reconciler.stripe_syncs`
+// syncedTables is what a sync writes to.
+var syncedTables = []string{
+	"stripe_balance_transactions", "stripe_charges", "stripe_refunds", "stripe_disputes", "stripe_payouts", "stripe_invoices",
+	"stripe_invoice_lines", "stripe_subscriptions", "stripe_payment_intents", "stripe_states", "stripe_balances", "stripe_watermarks",
+	"stripe_accounts",
+}
 
 // faultFixture is an account of four days that has been synced once without faults; the same every time.
 func faultFixture(t testing.TB) *fixture {
@@ -132,7 +129,7 @@ func (f *fixture) survives(t *testing.T, kind stripetest.Kind, call int, want st
 	t.Helper()
 	defer func(before testing.TB) { f.t = before }(f.t)
 	f.t = t
-	if _, err := f.platform.Exec("TRUNCATE " + faultTables); err != nil {
+	if _, err := f.platform.Exec("DELETE FROM reconciler." + strings.Join(append(syncedTables, "stripe_syncs"), "; DELETE FROM reconciler.")); err != nil {
 		t.Fatal(err)
 	}
 	f.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: call}, Kind: kind})

@@ -26,7 +26,7 @@ func install(t *testing.T, source string) (as func(role string) *sql.DB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
-	server, err := localpg.Start(ctx, localpg.Options{})
+	server, err := localpg.Start(ctx, localpg.Options{Beginning: &localpg.Beginning{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -463,7 +463,7 @@ func TestLedgerGuardOfAView(t *testing.T) {
 func TestMissingRelationIsNamed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	server, err := localpg.Start(ctx, localpg.Options{})
+	server, err := localpg.Start(ctx, localpg.Options{Beginning: &localpg.Beginning{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -232,7 +232,7 @@ func sharedServer(t *testing.T) (admin *sql.DB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	given, err := localpg.Start(ctx, localpg.Options{})
+	given, err := localpg.Start(ctx, localpg.Options{Beginning: &localpg.Beginning{}})
 	if err != nil {
 		t.Fatal(err)
 	}
