@@ -45,7 +45,8 @@ func newSmallBusiness(t *testing.T, nights int) *smallBusiness {
 // newBusiness is a simulated business, from 2 March 2026 on unless it is told otherwise, on an empty database, and a worker that publishes to a folder.
 func newBusiness(t *testing.T, o simulation.Options) *smallBusiness {
 	t.Helper()
-	b := &smallBusiness{db: testdb.New(t), folder: t.TempDir()}
+	d := newDatabase(t)
+	b := &smallBusiness{db: d.DB, folder: t.TempDir()}
 	policies, err := policyfile.Default()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func newBusiness(t *testing.T, o simulation.Options) *smallBusiness {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.worker = &jobs.Worker{Store: openStore(t, b.db.URL), Policies: policies, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Reports: sink, CodeVersion: "test"}
+	b.worker = &jobs.Worker{Store: d.store, Policies: policies, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel), Reports: sink, CodeVersion: "test"}
 	return b
 }
 

@@ -50,12 +50,17 @@ func openStore(t testing.TB, url string) *postgres.Store {
 
 func newWorker(t testing.TB) *worker {
 	t.Helper()
-	return newWorkerOn(t, testdb.New(t))
+	d := newDatabase(t)
+	return newWorkerWith(t, d.DB, d.store)
 }
 
 func newWorkerOn(t testing.TB, db *testdb.DB) *worker {
 	t.Helper()
-	store := openStore(t, db.URL)
+	return newWorkerWith(t, db, openStore(t, db.URL))
+}
+
+func newWorkerWith(t testing.TB, db *testdb.DB, store *postgres.Store) *worker {
+	t.Helper()
 	w := &worker{db: db, policies: testPolicies(t), folder: filepath.Join(t.TempDir(), "reports")}
 	w.Worker = jobs.Worker{Store: store, Policies: w.policies, Log: zerolog.Nop(), CodeVersion: "test"}
 	w.reset(t, time.UTC)
@@ -65,19 +70,7 @@ func newWorkerOn(t testing.TB, db *testdb.DB) *worker {
 // reset empties the database and the reports, which is a lot faster than another database.
 func (w *worker) reset(t testing.TB, zone *time.Location) {
 	t.Helper()
-	// TRUNCATE would make new files of every table and index, which costs ten times as much for a few rows. What others refer to goes after them.
-	if _, err := w.db.Exec(`DO $$ DECLARE t text; again boolean; BEGIN
-		LOOP
-			again := false;
-			FOR t IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('platform', 'reconciler') AND tablename NOT LIKE '%goose%' LOOP
-				BEGIN
-					EXECUTE 'DELETE FROM ' || t;
-				EXCEPTION WHEN foreign_key_violation THEN again := true;
-				END;
-			END LOOP;
-			EXIT WHEN NOT again;
-		END LOOP;
-	END $$`); err != nil {
+	if _, err := w.db.Exec(emptyTables); err != nil {
 		t.Fatal(err)
 	}
 	w.Settings = night.Settings{Zone: zone, Matching: w.matching, Sizes: w.Settings.Sizes}

@@ -21,7 +21,6 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports/storage"
-	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
 var longBusiness = flag.Bool("long", false, "run the long forms: a whole year of 10,000 purchases, a month of books, ..")
@@ -47,8 +46,8 @@ type bothBooks struct {
 var businessStart = time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)
 
 func newBothBooks(t *testing.T, edit ...func(*stripetest.Options)) *bothBooks {
-	database := testdb.New(t)
-	b := &bothBooks{t: t, db: database.DB.DB, url: database.URL, urlOf: database.URLOf, random: rand.New(rand.NewPCG(1, 2)), due: map[reconcile.Date][]func(){}}
+	database := newDatabase(t)
+	b := &bothBooks{t: t, db: database.DB.DB.DB, url: database.URL, urlOf: database.URLOf, random: rand.New(rand.NewPCG(1, 2)), due: map[reconcile.Date][]func(){}}
 	b.dontReport()
 	b.now.Store(businessStart.Unix())
 	options := stripetest.Options{Clock: b.clock, Seed: 7, FeeTaxBasisPoints: 1900}
@@ -73,7 +72,7 @@ func newBothBooks(t *testing.T, edit ...func(*stripetest.Options)) *bothBooks {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.worker = &jobs.Worker{Store: openStore(b.t, b.url), Policies: policies, Stripe: b.client, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
+	b.worker = &jobs.Worker{Store: database.store, Policies: policies, Stripe: b.client, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
 	return b
 }
 

@@ -159,6 +159,18 @@ func (db *DB) Clone(t testing.TB) *DB {
 	return copied
 }
 
+// Again is the database for a further test, with a pool of its own that is closed when that test ends. Whoever hands a database on sees to it that
+// the next test finds it as it needs it.
+func (db *DB) Again(t testing.TB) *DB {
+	t.Helper()
+	pool, err := openPool(db.urlOf(Administrator))
+	if err != nil {
+		t.Fatal("testdb:", err)
+	}
+	t.Cleanup(func() { _ = pool.Close() })
+	return &DB{URL: db.URL, DB: pool, name: db.name, urlOf: db.urlOf, test: t, distributed: db.distributed}
+}
+
 // Drop removes the database, if it is still there.
 func (db *DB) Drop() {
 	db.test.Helper()
@@ -496,14 +508,23 @@ func (s *server) create(ctx context.Context, name, clone string) (*DB, error) {
 		return nil, fmt.Errorf("create database %s: %w", name, err)
 	}
 	urlOf := func(role string) string { return s.address(role, name) }
-	db, err := sqlx.Open("postgres", urlOf(Administrator))
+	db, err := openPool(urlOf(Administrator))
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", name, errors.Join(err, s.drop(name)))
+	}
+	return &DB{URL: urlOf(reconcilersql.AppRole), DB: db, name: name, urlOf: urlOf}, nil
+}
+
+// openPool is the pool of one test.
+func openPool(address string) (*sqlx.DB, error) {
+	db, err := sqlx.Open("postgres", address)
+	if err != nil {
+		return nil, err
 	}
 	db.MapperFunc(reconcilersql.ColumnOf)
 	db.SetMaxOpenConns(connectionsPerTest)
 	db.SetMaxIdleConns(connectionsPerTest) // of more than two at work at once, the others would be closed and opened again all the time
-	return &DB{URL: urlOf(reconcilersql.AppRole), DB: db, name: name, urlOf: urlOf}, nil
+	return db, nil
 }
 
 // copy makes a database from another one, one at a time: who is connected to that would be in the way.

@@ -1,0 +1,139 @@
+package jobs_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/sql/testdb"
+)
+
+// database is one without rows, with a worker's store on it.
+type database struct {
+	*testdb.DB
+	store *postgres.Store
+}
+
+// used are databases whose tests have ended. A worker that begins on a database of its own plans some 300 statements before its first night is done,
+// which costs four times as much as the night; on a used one it has their plans.
+var used struct {
+	sync.Mutex
+	databases []database
+}
+
+// keeper outlives the test that a database was made for: that goes with the server.
+type keeper struct{ testing.TB }
+
+func (keeper) Cleanup(func()) {}
+
+// newDatabase is a used database that was emptied, or a new one. It is used again after the test, unless that has changed what a database is made of,
+// or has left somebody at work in it.
+func newDatabase(t testing.TB) database {
+	t.Helper()
+	used.Lock()
+	var d database
+	if last := len(used.databases) - 1; last >= 0 {
+		d, used.databases = used.databases[last], used.databases[:last]
+	}
+	used.Unlock()
+	if d.DB == nil {
+		made := testdb.New(keeper{t})
+		d = database{made, openStore(keeper{t}, made.URL)}
+	}
+	ours := database{d.Again(t), d.store}
+	var before, after string
+	if err := ours.Get(&before, madeOf); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		d.store.Intercept = nil
+		look := d.Again(t)
+		look.SetMaxOpenConns(1)
+		_, err := look.Exec("SET lock_timeout = '5s'")
+		if err == nil {
+			_, err = look.Exec(emptyTables)
+		}
+		if err != nil {
+			t.Logf("not used again: %v", err)
+			return
+		}
+		if err := look.Get(&after, madeOf); err != nil {
+			t.Error(err)
+		}
+		if before == after {
+			used.Lock()
+			used.databases = append(used.databases, d)
+			used.Unlock()
+		}
+	})
+	return ours
+}
+
+// emptyTables deletes all rows. TRUNCATE would make new files of every table and index, which costs ten times as much for a few rows. What others
+// refer to goes after them.
+const emptyTables = `DO $$ DECLARE t text; again boolean; BEGIN
+	LOOP
+		again := false;
+		FOR t IN SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('platform', 'reconciler') AND tablename NOT LIKE '%goose%' AND tablename <> 'schema_migrations' LOOP
+			BEGIN
+				EXECUTE 'DELETE FROM ' || t;
+			EXCEPTION WHEN foreign_key_violation THEN again := true;
+			END;
+		END LOOP;
+		EXIT WHEN NOT again;
+	END LOOP;
+END $$`
+
+// madeOf tells whether anybody has altered a database: it changes with every object, column, right, constraint and setting in it, and with locks that
+// somebody holds. Statistics are no part of it.
+const madeOf = `WITH relations AS (SELECT oid, xmin FROM pg_class WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_' OR nspname = 'information_schema'))
+	SELECT md5(string_agg(x.part, ' ' ORDER BY x.part)) FROM (
+		SELECT 'r' || oid || '.' || xmin AS part FROM relations
+		UNION ALL SELECT 'a' || a.attrelid || '.' || a.attnum || '.' || a.xmin FROM pg_attribute a JOIN relations r ON r.oid = a.attrelid
+		UNION ALL SELECT 'c' || c.oid || '.' || c.xmin FROM pg_constraint c JOIN relations r ON r.oid = c.conrelid
+		UNION ALL SELECT 't' || t.oid || '.' || t.xmin FROM pg_trigger t JOIN relations r ON r.oid = t.tgrelid
+		UNION ALL SELECT 'p' || p.oid || '.' || p.xmin FROM pg_policy p
+		UNION ALL SELECT 'w' || w.oid || '.' || w.xmin FROM pg_rewrite w JOIN relations r ON r.oid = w.ev_class
+		UNION ALL SELECT 'f' || f.oid || '.' || f.xmin FROM pg_proc f WHERE f.pronamespace <> 'pg_catalog'::regnamespace
+		UNION ALL SELECT 'n' || n.oid || '.' || n.xmin FROM pg_namespace n WHERE n.nspname !~ '^pg_(toast_)?temp'
+		UNION ALL SELECT 's' || s.setrole || '.' || s.xmin FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
+		UNION ALL SELECT 'l' || l.objid || '.' || l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() WHERE l.locktype = 'advisory') x`
+
+func TestADatabaseThatWasAlteredIsNotUsedAgain(t *testing.T) {
+	for alteration, isUsedAgain := range map[string]bool{
+		"INSERT INTO platform.accounts (id) VALUES ('left')":         true,
+		"ANALYZE platform.accounts":                                  true,
+		"CREATE TABLE public.mine (n int)":                           false,
+		"CREATE SCHEMA mine":                                         false,
+		"ALTER TABLE platform.jobs DROP CONSTRAINT jobs_pkey":        false,
+		"ALTER TABLE platform.jobs ALTER COLUMN id SET STATISTICS 7": false,
+		"REVOKE SELECT ON platform.jobs FROM reconciler_app":         false,
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''1MB''', current_database()); END $$": false,
+		"CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'":                               false,
+		"CREATE VIEW platform.mine AS SELECT 1 AS n":                                                         false,
+		"CREATE POLICY mine ON platform.jobs USING (true)":                                                   false,
+		"ALTER TABLE platform.accounts ADD CHECK (id <> '')":                                                 false,
+	} {
+		var url string
+		t.Run("", func(t *testing.T) {
+			d := newDatabase(t)
+			url = d.URL
+			d.MustExec(alteration)
+		})
+		used.Lock()
+		again := false
+		for _, d := range used.databases {
+			var rows int
+			if d.URL == url {
+				again = true
+				if err := d.Get(&rows, "SELECT count(*) FROM platform.accounts"); err != nil || rows > 0 {
+					t.Errorf("%s: %d rows are left (%v)", alteration, rows, err)
+				}
+			}
+		}
+		used.Unlock()
+		if again != isUsedAgain {
+			t.Errorf("%s: used again %t, want %t", alteration, again, isUsedAgain)
+		}
+	}
+}
