@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/jobs/month"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/publish"
@@ -612,5 +613,59 @@ func TestNothingIsCreditedBackWhileTheCountFails(t *testing.T) {
 	}
 	if got := credited(); got == none {
 		t.Error("with rows that were counted, nothing was credited back")
+	}
+}
+
+// TestStoryIsOfTheRelationThatIsMeant explains ids of a platform that counts the rows of each relation: a purchase, a job and a request have the same
+// one. A break's story is that of its subject, and what leads to a purchase doesn't lead to the breaks of the job of that number.
+func TestStoryIsOfTheRelationThatIsMeant(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	w.play(t, s, platform{
+		Accounts: customer(), Purchases: []purchase{bought("17", 10, "2026-03-05 12:00:00"), bought("5", 10, "2026-03-05 12:00:00")},
+		Entries:  []entry{{ID: "17", AccountID: ref(someone), Kind: ref("purchase"), Credits: ref[int64](10), PurchaseID: ref("5"), CreatedAt: ref(utc("2026-03-05 12:00:00"))}},
+		Jobs:     []job{ran("17", "succeeded", "", 5, "2026-03-05 13:00:00"), ran("5", "succeeded", "", 5, "2026-03-05 13:00:00")},
+		Requests: []request{asked("5", "17", "2026-03-05 14:00:00"), asked("17", "5", "2026-03-05 14:00:00")},
+	}, 0)
+	story := func(id string) string {
+		told, err := explain.Tell(context.Background(), w.Store, utc("2026-03-06 09:00:00"), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, section := range told.Sections {
+			for _, row := range section.Rows {
+				lines = append(lines, row[2].Text+": "+row[1].Text)
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	breakOf := func(kind, subject string) string {
+		var id string
+		if err := w.db.Get(&id, "SELECT break_id FROM reconciler.breaks WHERE kind = $1 AND subject_id = $2", kind, subject); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	ofJob, ofPurchase, ofOtherJob := breakOf("job_without_debit", "17"), breakOf("purchase_without_grant", "17"), breakOf("job_without_debit", "5")
+	for _, test := range []struct {
+		id               string
+		tells, leavesOut []string
+	}{
+		{ofJob, []string{ofJob, "platform.jobs 17"}, []string{ofPurchase, "platform.purchases", "platform.refund_requests", "platform.credit_entries"}},
+		{ofPurchase, []string{ofPurchase, "platform.purchases 17", "platform.refund_requests 5"}, []string{ofJob, ofOtherJob, "platform.jobs"}},
+		{"17", []string{ofJob, ofPurchase, "platform.jobs 17", "platform.purchases 17", "platform.purchases 5", "platform.refund_requests 17"}, []string{ofOtherJob, "platform.jobs 5"}},
+	} {
+		told := story(test.id)
+		for _, want := range test.tells {
+			if !strings.Contains(told, want) {
+				t.Errorf("explain %s does not tell of %s:\n%s", test.id, want, told)
+			}
+		}
+		for _, other := range test.leavesOut {
+			if strings.Contains(told, other) {
+				t.Errorf("explain %s tells of %s:\n%s", test.id, other, told)
+			}
+		}
 	}
 }

@@ -134,10 +134,12 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 		return section, nil, nil, err
 	}
 	ids := map[string][]string{}
-	var all []string
+	var subjects, subjectTypes []string // of breaks
 	for _, r := range related {
 		ids[r.Kind] = append(ids[r.Kind], r.ID)
-		all = append(all, r.ID)
+		if subject, ok := subjectType(r.Kind); ok {
+			subjects, subjectTypes = append(subjects, r.ID), append(subjectTypes, subject)
+		}
 	}
 	for _, part := range []struct {
 		statement string
@@ -145,15 +147,18 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 	}{
 		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/transactions", append(ids["transaction"], ids["charge"]...)}, {"explain/payouts", ids["payout"]},
 		{"explain/invoices", ids["invoice"]}, {"explain/intents", ids["intent"]}, {"explain/subscriptions", ids["subscription"]}, {"explain/jobs", ids["job"]}, {"explain/entries", ids["entry"]},
-		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/refund_next", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", all},
+		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/refund_next", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", subjects},
 	} {
 		if len(part.ids) == 0 {
 			continue
 		}
 		var found []storyLine
 		args := postgres.Args{"ids": part.ids}
-		if part.statement == "explain/refund_next" {
+		switch part.statement {
+		case "explain/refund_next":
 			args["as_of"] = now
+		case "explain/breaks":
+			args = args.And(postgres.Args{"types": subjectTypes, "charges": append([]string{}, ids["charge"]...), "requests": append([]string{}, ids["request"]...)})
 		}
 		if err := store.Select(ctx, &found, part.statement, args); err != nil {
 			return section, nil, nil, err
@@ -175,6 +180,27 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 	}
 	slices.Sort(cited)
 	return section, ids["charge"], cited, nil
+}
+
+// subjectType is what breaks call a kind of id that explain/find gives; "" for the id that was asked for, which may be of anything.
+func subjectType(kind string) (subject string, ok bool) {
+	if subject, ok := strings.CutPrefix(kind, "subject "); ok { // of a break
+		return subject, true
+	}
+	switch kind {
+	case "subject":
+		return "", true
+	case "transaction":
+		return "balance_transaction", true
+	case "entry":
+		return "credit_entry", true
+	case "request":
+		return "refund_request", true
+	case "intent", "plan":
+		return "", false
+	default:
+		return kind, true
+	}
 }
 
 // journalID is an entry of the journal: its night, and what tells it from the others of that night.
