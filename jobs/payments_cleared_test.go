@@ -166,9 +166,15 @@ func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
 		t.Error(diff)
 	}
-	for account, amount := range l.went() {
-		if !strings.HasPrefix(account, "currency_conversion ") {
-			t.Errorf("%d went to %s", amount, account)
+	for name, p := range sold {
+		want := map[string]int64{}
+		if tc := lived[name]; tc.refundedOn > 0 && tc.refundedOn < mended { // what is withheld of it was not known then
+			want["fees_withheld "+tc.in] = -88
+		}
+		went := l.went(p)
+		maps.DeleteFunc(went, func(account string, _ int64) bool { return strings.HasPrefix(account, "currency_conversion ") })
+		if diff := cmp.Diff(want, went); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 	for n, night := range l.booksOfAMonth.nights {
@@ -314,6 +320,47 @@ func TestARefundInAnotherCurrencyTakesBackItsPartOfASubscription(t *testing.T) {
 	owed := l.byRole(`SELECT 'all', currency, -sum(amount_minor)::bigint FROM reconciler.journal_lines
 		WHERE role IN ('subscription_liability', 'subscription_revenue', 'contract_liability') GROUP BY 1, 2 HAVING sum(amount_minor) <> 0`)
 	if diff := cmp.Diff(map[string]int64{"all jpy": left}, owed); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Fees that nobody knew as the credits were taken, since Stripe could not be looked at, are withheld all the same; and what is withheld goes as it came
+// where the credits come back after it was known. Nothing stays on the way.
+func TestFeesThatAreKnownLaterAreWithheldAllTheSame(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	looks := l.worker.Stripe
+	sell := func(amount int64, currency string) purchased {
+		p, charge := l.pay(amount, currency, func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 88}} })
+		p.credits = 1000
+		l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
+		return p
+	}
+	var paid, foreign, back purchased
+	l.nights(7, map[int]func(){
+		1: func() {
+			l.worker.Stripe = nil
+			paid, foreign, back = sell(2000, "usd"), sell(3000, "eur"), sell(4000, "usd")
+			for _, p := range []purchased{paid, foreign, back} {
+				l.advance(time.Minute)
+				l.giveBack(p)
+			}
+		},
+		3: func() { l.worker.Stripe = looks },
+		4: func() {
+			ok[stripetest.Refund](t)(l.stripe.FailRefund(l.stripe.Refunds()[2].ID, "expired_or_canceled_card"))
+			l.entry(back, "refund_reversal", back.credits)
+		},
+		6: func() { l.worker.Stripe = nil }, // which changes nothing
+	})
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+	withheld := l.byRole("SELECT role, currency, -sum(amount_minor)::bigint FROM reconciler.journal_lines WHERE role = 'fees_withheld' GROUP BY 1, 2")
+	if diff := cmp.Diff(map[string]int64{"fees_withheld usd": 2000 - l.refundable(paid), "fees_withheld eur": 3000 - l.refundable(foreign)}, withheld); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -487,7 +487,7 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 		Currency                                        string
 		Sold, Brought, Payable, Refunded, Changed, Lost whole
 		IsSubscription                                  bool
-		RestatedSold, RestatedPayable                   whole
+		RestatedSold, RestatedPayable, Rewithheld       whole
 		Posted, Resolved                                string // JSON
 	}
 	err := j.tx.Select(ctx, &rows, "books/payment_books", postgres.Args{
@@ -499,7 +499,7 @@ func (j *journal) paymentsCleared(ctx context.Context, from time.Time) error {
 	for _, r := range rows {
 		b := accounting.PaymentBooks{
 			AccountID: r.AccountID, SubjectID: r.SubjectID, Currency: r.Currency, IsSubscription: r.IsSubscription, Sold: r.Sold.Int, Brought: r.Brought.Int,
-			Payable: r.Payable.Int, Refunded: r.Refunded.Int, Changed: r.Changed.Int, Lost: r.Lost.Int,
+			Payable: r.Payable.Int, Refunded: r.Refunded.Int, Changed: r.Changed.Int, Lost: r.Lost.Int, Rewithheld: r.Rewithheld.Int,
 		}
 		before := accounting.PaymentClearing{}
 		if err := errors.Join(json.Unmarshal([]byte(r.Resolved), &b.Resolved), json.Unmarshal([]byte(r.Posted), &before)); err != nil {

@@ -19,6 +19,8 @@ type PaymentBooks struct {
 	// Payable is what became payable to the customer when credits were taken for refunds; Refunded what refunds at Stripe paid, less those
 	// that failed.
 	Payable, Refunded *big.Int
+	// Rewithheld is what is withheld of Payable by what is known of its fees now, beyond what was as it was posted; below 0: less. nil: nothing.
+	Rewithheld *big.Int
 	// Lost is what lost disputes have taken for good: the customer has it.
 	Lost *big.Int
 	// IsSubscription: of the policy nothing is payable of it, but for what was refunded all the same.
@@ -54,7 +56,7 @@ var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// The steps, in this order, each as far as it explains what is left: a purchase that is in another currency moves there; what a lost
+// The steps, in this order, each as far as it explains what is left: fees that were known otherwise when credits were taken; a purchase that is in another currency moves there; what a lost
 // dispute has paid of what was payable, which is no loss; the platform's correction of the purchase; what the credits taken of a refunded subscription
 // were worth beyond its refund; what somebody has resolved. What is then left on both accounts is offset: money that was charged beyond the purchase
 // and given back, credits that were refunded without a payment.
@@ -79,6 +81,10 @@ func (b PaymentBooks) Clearing() PaymentClearing {
 		move(on, by, within(amount, total.Neg(total)))
 	}
 	payable := b.Payable
+	if b.Rewithheld != nil {
+		move(RefundClearing, FeesWithheld, b.Rewithheld)
+		payable = new(big.Int).Sub(payable, b.Rewithheld)
+	}
 	if b.Restated != nil {
 		move(PurchaseClearing, CurrencyConversion, b.Restated.Sold)
 		move(CurrencyConversion, RefundClearing, b.Restated.Payable)

@@ -140,6 +140,18 @@ func TestAPurchaseClearsInTheCurrencyThatItIsIn(t *testing.T) {
 	}
 }
 
+// What is withheld beyond what was as credits were taken is no longer payable, and is income; less is payable again.
+func TestFeesKnownLaterAreWithheldOfWhatIsPayable(t *testing.T) {
+	n := func(amount int64) *big.Int { return big.NewInt(amount) }
+	for _, c := range []struct{ payable, rewithheld, refunded, left int64 }{{2000, 88, 1912, 0}, {1912, -88, 2000, 0}, {-1912, -1912, 0, 0}, {2000, 88, 0, -1912}} {
+		b := PaymentBooks{Sold: n(2000), Brought: n(2000), Payable: n(c.payable), Rewithheld: n(c.rewithheld), Refunded: n(c.refunded), Changed: n(0), Lost: n(0)}
+		got := b.Clearing()
+		if left := c.refunded - c.payable + got[RefundClearing].Int64(); left != c.left || got[FeesWithheld].Int64() != -c.rewithheld {
+			t.Errorf("%+v: left %d, cleared %v", c, left, got)
+		}
+	}
+}
+
 // Of a subscription nothing is payable but what was refunded, once something was: credits that were taken of it beyond that, with no refund for them, are
 // kept. Which order they come in makes no difference, and a lost dispute pays first.
 func TestOfASubscriptionOnlyItsRefundIsPayable(t *testing.T) {

@@ -10,7 +10,7 @@ FROM reconciler.refunded_lots x
 LEFT JOIN reconciler.booked_purchases b ON b.account_id = x.account_id AND b.purchase_id = x.purchase_id
 LEFT JOIN LATERAL (SELECT n.* FROM (SELECT b.account_id, b.purchase_id, b.currency, b.amount_minor) x CROSS JOIN LATERAL {{ purchase_now }} n
                    WHERE b.purchase_id IS NOT NULL) n ON true
-CROSS JOIN LATERAL (SELECT {{ withheld }} AS minor FROM (SELECT x.account_id, x.purchase_id, b.kind) x) w
+CROSS JOIN LATERAL (SELECT coalesce({{ withheld }}, 0) AS minor FROM (SELECT x.account_id, x.purchase_id, b.kind) x) w
 LEFT JOIN {{ windows_standing }} s ON s.account_id = x.account_id AND s.purchase_id = x.purchase_id
 WHERE x.business_date = @date::date
 ORDER BY x.purchase_id COLLATE "C", x.is_late

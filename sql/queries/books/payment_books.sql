@@ -97,34 +97,53 @@ WITH resolved_since AS MATERIALIZED (
       -- What arrived late counts from the night on that books it.
       AND NOT EXISTS (SELECT FROM reconciler.stripe_late x WHERE x.id = t.id AND (x.booked_on IS NULL OR x.booked_on > @date::date))
     GROUP BY 1, 2, 3, 4
-), restated AS ( -- what was booked in one currency, and is in another by the platform's correction or by somebody's word
-    SELECT x.account_id, x.purchase_id, x.kind, x.currency, x.currency_now, x.amount_minor - x.from_balance AS sold, coalesce(p.minor, 0) AS payable,
-           y.sold AS sold_now, CASE WHEN p.minor > 0 AND x.is_service THEN least(y.sold, coalesce(m.refunded, 0))
-                                    WHEN p.minor > 0 THEN y.sold - y.withheld ELSE 0 END AS payable_now
+), owed AS MATERIALIZED ( -- what is payable of it by what is known of its fees now, in the currency that it was booked in and in the one that it is in
+    SELECT x.account_id, x.purchase_id, x.currency, y.sold AS sold_now, o.times * greatest(0, y.due - coalesce(w.withheld, 0)) AS payable_now,
+           o.times * greatest(0, x.amount_minor - greatest(0, x.from_balance) -- a debt that was paid with it is none of the purchase
+                                 - CASE WHEN x.currency_now <> x.currency AND x.minor_now > 0
+                                        THEN div(2 * w.withheld * x.amount_minor + x.minor_now, 2 * x.minor_now) ELSE w.withheld END) AS payable
     FROM booked x
+    CROSS JOIN LATERAL (SELECT x.currency_now AS currency) n
+    CROSS JOIN LATERAL (SELECT x.minor_now - b.minor AS sold, x.minor_now - greatest(0, b.minor) AS due
+                        FROM (SELECT {{ from_balance }} AS minor FROM (SELECT x.account_id, x.purchase_id, n.currency) x) b) y
+    -- 1: its credits are out.
+    CROSS JOIN LATERAL (SELECT coalesce(-sum(l.direction), 0) AS times FROM reconciler.refunded_lots l
+                        WHERE l.account_id = x.account_id AND l.purchase_id = x.purchase_id AND l.business_date >= @begin_date::date AND l.business_date <= @date::date) o
+    CROSS JOIN LATERAL (SELECT CASE WHEN o.times <> 0 THEN {{ withheld }} ELSE 0 END AS withheld) w
+), restated AS ( -- what was booked in one currency, and is in another by the platform's correction or by somebody's word
+    SELECT x.account_id, x.purchase_id, x.kind, x.currency, x.currency_now, x.amount_minor - x.from_balance AS sold,
+           CASE WHEN x.is_service OR p.minor IS NULL THEN coalesce(p.minor, 0) ELSE coalesce(y.payable, p.minor) END AS payable,
+           y.sold_now, CASE WHEN NOT x.is_service THEN y.payable_now WHEN p.minor > 0 THEN least(y.sold_now, coalesce(m.refunded, 0)) ELSE 0 END AS payable_now
+    FROM booked x
+    JOIN owed y ON y.account_id = x.account_id AND y.purchase_id = x.purchase_id
     LEFT JOIN payable p ON p.account_id = x.account_id AND p.purchase_id = x.purchase_id AND p.currency = x.currency
     LEFT JOIN moved m ON m.account_id = x.account_id AND m.purchase_id = x.purchase_id AND m.currency = x.currency_now
-    CROSS JOIN LATERAL (SELECT x.currency_now AS currency) n
-    CROSS JOIN LATERAL (SELECT x.minor_now - (SELECT {{ from_balance }} FROM (SELECT x.account_id, x.purchase_id, n.currency) x) AS sold, {{ withheld }} AS withheld) y
     WHERE x.currency_now <> x.currency
 ), part AS (
     SELECT x.account_id, x.purchase_id AS subject_id, x.currency, (x.amount_minor - x.from_balance)::numeric AS sold, 0::numeric AS brought,
         0::numeric AS payable, 0::numeric AS refunded,
            CASE WHEN x.currency_now = x.currency THEN x.minor_now - x.amount_minor ELSE 0 END AS changed, 0::numeric AS lost, x.kind = 'subscription' AS is_subscription,
-           0::numeric AS restated_sold, 0::numeric AS restated_payable
+           0::numeric AS restated_sold, 0::numeric AS restated_payable, 0::numeric AS rewithheld
     FROM booked x
     UNION ALL
-    SELECT r.account_id, r.purchase_id, r.currency, 0, 0, 0, 0, 0, 0, false, -r.sold, -r.payable FROM restated r
+    SELECT r.account_id, r.purchase_id, r.currency, 0, 0, 0, 0, 0, 0, false, -r.sold, -r.payable, 0 FROM restated r
     UNION ALL
-    SELECT r.account_id, r.purchase_id, r.currency_now, 0, 0, 0, 0, 0, 0, r.kind = 'subscription', r.sold_now, r.payable_now FROM restated r
+    SELECT r.account_id, r.purchase_id, r.currency_now, 0, 0, 0, 0, 0, 0, r.kind = 'subscription', r.sold_now, r.payable_now, 0 FROM restated r
     UNION ALL
-    SELECT m.account_id, m.subject_id, m.currency, 0, m.brought, 0, m.refunded, 0, 0, false, 0, 0 FROM moved m
+    SELECT m.account_id, m.subject_id, m.currency, 0, m.brought, 0, m.refunded, 0, 0, false, 0, 0, 0 FROM moved m
     UNION ALL
-    SELECT p.account_id, p.purchase_id, p.currency, 0, 0, p.minor, 0, 0, 0, false, 0, 0 FROM payable p
+    SELECT p.account_id, p.purchase_id, p.currency, 0, 0, p.minor, 0, 0, 0, false, 0, 0, 0 FROM payable p
+    UNION ALL
+    -- As the credits were taken or given back something else was known to be withheld.
+    SELECT x.account_id, x.purchase_id, x.currency, 0, 0, 0, 0, 0, 0, false, 0, 0, p.minor - y.payable
+    FROM booked x
+    JOIN owed y ON y.account_id = x.account_id AND y.purchase_id = x.purchase_id
+    JOIN payable p ON p.account_id = x.account_id AND p.purchase_id = x.purchase_id AND p.currency = x.currency
+    WHERE NOT x.is_service AND p.minor <> y.payable
     UNION ALL
     -- A loss in the currency that the customer disputed, in proportion where it was settled in another, at whatever rate it was withdrawn.
     SELECT c.account_id, coalesce(c.purchase_id, c.id), d.currency, 0, 0, 0, 0, 0,
-           CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END, false, 0, 0
+           CASE WHEN l.currency = d.currency THEN l.minor ELSE round(d.amount_minor * l.minor / l.withdrawn) END, false, 0, 0, 0
     FROM charge c
     JOIN reconciler.stripe_disputes d ON d.charge_id = c.id
     CROSS JOIN LATERAL (SELECT l.currency, sum(l.amount_minor) AS minor,
@@ -135,11 +154,11 @@ WITH resolved_since AS MATERIALIZED (
                         GROUP BY l.currency
                         HAVING sum(l.amount_minor) FILTER (WHERE l.role = 'dispute_losses') <> 0) l
     UNION ALL
-    SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0, false, 0, 0 FROM posted p
+    SELECT p.account_id, p.subject_id, p.currency, 0, 0, 0, 0, 0, 0, false, 0, 0, 0 FROM posted p
 )
 SELECT coalesce(account_id, '') AS account_id, subject_id, currency, sum(sold) AS sold, sum(brought) AS brought, sum(payable) AS payable, sum(refunded) AS refunded,
        sum(changed) AS changed, coalesce(sum(lost), 0) AS lost, bool_or(is_subscription) AS is_subscription,
-       sum(restated_sold) AS restated_sold, sum(restated_payable) AS restated_payable,
+       sum(restated_sold) AS restated_sold, sum(restated_payable) AS restated_payable, sum(rewithheld) AS rewithheld,
        coalesce((SELECT jsonb_object_agg(p.role, p.minor) FROM posted p
                  WHERE (p.account_id, p.subject_id, p.currency) IS NOT DISTINCT FROM (part.account_id, part.subject_id, part.currency)), '{}')::text AS posted,
        coalesce((SELECT jsonb_agg(jsonb_build_object('Kind', r.kind, 'Resolution', r.resolution, 'Minor', r.minor) ORDER BY r.kind, r.break_id COLLATE "C") FROM resolved r
