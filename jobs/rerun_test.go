@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -465,5 +466,44 @@ func TestStoppedNightIsFinishedByTheNextRun(t *testing.T) {
 		if t.Failed() {
 			return
 		}
+	}
+}
+
+// TestSingleJobsInAnyOrderChangeNothing does single jobs of nights in any order, before their nights are run, between them and after: what the nights
+// leave is what they leave without.
+func TestSingleJobsInAnyOrderChangeNothing(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	p := crowd(s, 700, 12)
+	books := func() map[string]string {
+		left := w.state(t)
+		for _, works := range []string{"account_jobs", "account_ledger", "account_moves", "candidates", "findings", "request_matches"} {
+			delete(left, "reconciler."+works) // what a night works with until its books are closed, which a single job doesn't do
+		}
+		return left
+	}
+	w.play(t, s, p, 0, 1, 2, 3)
+	clean := books()
+	single := func(random *rand.Rand, through int) {
+		t.Helper()
+		for range 12 {
+			night, job := s.night(random.IntN(through+1)), jobs.Names()[random.IntN(len(jobs.Names())-1)] // reports need all before
+			if err := w.RunNight(context.Background(), night.Date, job); err != nil {
+				t.Fatalf("%s of %s: %v", job, night.Date, err)
+			}
+		}
+	}
+	for seed := range uint64(1) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		w.reset(t, s.Zone)
+		p.load(t, w.db.DB)
+		for i := range s.Nights {
+			single(random, i)
+			w.again(t, s, i)
+		}
+		compareStates(t, fmt.Sprintf("with single jobs done in between, seed %d", seed), clean, books())
+		single(random, s.Nights-1)
+		w.again(t, s, 0, 1, 2, 3)
+		compareStates(t, fmt.Sprintf("with single jobs done after, seed %d", seed), clean, books())
 	}
 }
