@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/reconcile"
 )
 
@@ -417,6 +418,20 @@ credit-back j4 account=acct-0 user debited=5 before=0 back=0 not_due clause=3.2`
 	w.again(t, s, 2)
 	compareLines(t, s.First.AddDays(2), wantLines(`
 break       failure_unclassified of j2 account=acct-0 open first=2026-03-05 last=2026-03-07 variance=5 credits`), w.published(t, s.First.AddDays(2)).lines(""))
+
+	// Worked out again, the first night differs, and verification says why.
+	faults, err := w.Verify(context.Background(), s.First, night.AuditHead{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var because []string
+	for _, fault := range faults {
+		if fault.Where == "policy" {
+			because = append(because, fault.What)
+		}
+	}
+	compareLines(t, s.First, []string{`failure code "what is this" had no class when the night was reported, and version 1 has one now: system`,
+		`failure code "whose is this" had no class when the night was reported, and version 1 has one now: user`}, because)
 
 	// Had the policy been this one from the beginning, the first night would have credited what the second did, and nothing more would have been paid out.
 	var changes []string

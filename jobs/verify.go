@@ -89,7 +89,11 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 		if err != nil {
 			return nil, fmt.Errorf("verify %s: %w", date, err)
 		}
-		faults = slices.Concat(faults, w.otherVersion(writtenBy), changed)
+		known, err := w.knownSince(ctx, date)
+		if err != nil {
+			return nil, fmt.Errorf("verify %s: %w", date, err)
+		}
+		faults = slices.Concat(faults, w.otherVersion(writtenBy), changed, known)
 	}
 	for _, d := range differences {
 		faults = append(faults, differenceFaults(d)...)
@@ -106,6 +110,30 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 		faults = append(faults, publish.Fault{Where: "audit log", What: strings.TrimPrefix(err.Error(), night.ErrIntegrity.Error()+": ")})
 	case err != nil:
 		return nil, fmt.Errorf("verify %s: audit log: %w", date, err)
+	}
+	return faults, nil
+}
+
+// knownSince are the failure codes that no version of the policy knew when the night was reported, and that one knows now: the night is worked out again
+// with their class, which a later night has decided their jobs by.
+func (w *Worker) knownSince(ctx context.Context, date reconcile.Date) (faults []publish.Fault, err error) {
+	var open []struct {
+		Status, FailureCode string
+		FinishedAt          time.Time
+	}
+	if err := w.Store.Select(ctx, &open, "verify/undecided_failures", postgres.Args{"date": date}); err != nil {
+		return nil, err
+	}
+	for _, failure := range open {
+		version, err := w.Policies.At(failure.FinishedAt)
+		if err != nil {
+			continue // as when the night was reported
+		}
+		class := version.Failures.Classify(reconcile.JobStatus(failure.Status), failure.FailureCode).Class
+		fault := publish.Fault{Where: "policy", What: fmt.Sprintf("failure code %q had no class when the night was reported, and version %s has one now: %s", failure.FailureCode, version.Version, class)}
+		if class != reconcile.FailureUnknown && !slices.Contains(faults, fault) {
+			faults = append(faults, fault)
+		}
 	}
 	return faults, nil
 }
