@@ -349,7 +349,8 @@ func syncFile(name string) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// linkFolder makes a second folder of the same files: hard links where the file system has them, copies elsewhere.
+// linkFolder makes a second folder of the same files: hard links where the file system has them, copies elsewhere. Folders that somebody has put there
+// are kept as well.
 func linkFolder(from, to string) error {
 	if err := os.Mkdir(to, 0o777); err != nil {
 		return err
@@ -360,6 +361,12 @@ func linkFolder(from, to string) error {
 	}
 	for _, entry := range entries {
 		source, target := filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())
+		if entry.IsDir() {
+			if err := linkFolder(source, target); err != nil {
+				return err
+			}
+			continue
+		}
 		if os.Link(source, target) == nil {
 			continue
 		}

@@ -131,6 +131,34 @@ func TestFolderKeepsEveryRevision(t *testing.T) {
 	}
 }
 
+// Somebody keeps notes in a published night: the next revision is published all the same, and the notes stay with the one that they were put to.
+func TestFolderKeepsWhatSomebodyHasPutThere(t *testing.T) {
+	ctx := context.Background()
+	st, err := OpenFolder(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Publish(ctx, night, 1, stage(t, st, 1)); err != nil {
+		t.Fatal(err)
+	}
+	notes := filepath.Join("notes", "of Ana", "call.txt")
+	written := filepath.Join(st.Root(), night.String(), notes)
+	if err := os.MkdirAll(filepath.Dir(written), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(written, []byte("call the bank"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Publish(ctx, night, 2, stage(t, st, 2)); err != nil {
+		t.Fatal(err)
+	}
+	checkRevision(t, st, 1)
+	checkRevision(t, st, 2)
+	if kept, err := os.ReadFile(filepath.Join(st.Root(), night.String()+".r1", notes)); string(kept) != "call the bank" {
+		t.Errorf("of the notes there is %q: %v", kept, err)
+	}
+}
+
 // Whatever step a publication stops at, a reader finds the whole old revision or the whole new one, and a second attempt ends like a first.
 func TestFolderStoppedAtAnyStep(t *testing.T) {
 	ctx := context.Background()
