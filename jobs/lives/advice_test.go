@@ -48,6 +48,8 @@ func (l *life) holdAdvice(n int, got []string) {
 				return len(without([]string{breakLine(kind, subject, "*", "*")}, l.followed)) == 0
 			}
 			switch {
+			case of[1] == "refund_amount_mismatch" && after("charge_currency_mismatch", "*"): // until then nobody could say what was due
+				continue
 			case after("failure_unclassified", of[2]): // the class says what the job was to be debited
 				continue
 			case of[1] == "refund_unpaid", of[1] == "review_overdue", of[1] == "refund_stuck": // come with time alone
@@ -95,7 +97,21 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 	case "dispute_account_active":
 		l.suspended = true
 		l.w.write("UPDATE platform.accounts SET status = 'suspended' WHERE id = $1", l.account)
+	case "charge_currency_mismatch":
+		if l.number%2 == 1 {
+			return l.close(line, now) // it is what was paid all the same
+		}
+		l.rewritten = true
+		p.stated = stated{}
+		p.amount = l.chargeOf(p).AmountCaptured - l.surplus(p) + p.fromBalance
+		l.w.write("UPDATE platform.purchases SET amount_minor = $2, currency = $3 WHERE id = $1", p.id, p.amount, p.currency)
+	case "upgrade_not_charged", "access_ended_early", "access_outlasts_period":
+		return l.adviseSubscription(kind, subject, now)
 	case "refund_missing_at_stripe":
+		if p.sub != nil { // no refund was due
+			l.post("refund_reversal", l.out(p), p, nil, now)
+			return true
+		}
 		amount, known := l.due(p)
 		if !known || amount <= 0 {
 			return false

@@ -39,11 +39,15 @@ func (m *maker) add(at time.Duration, verb string, n int64, words ...string) {
 // makeLife makes up the life of a customer that begins on a day and has come to an end some days before another one.
 func makeLife(r *rand.Rand, start, end int) []event {
 	m := &maker{Rand: r, start: start}
-	switch m.IntN(12) {
+	switch m.IntN(14) {
 	case 0, 1, 2:
 		m.jobs()
 	case 3, 4:
 		m.mistake()
+	case 12:
+		m.otherCurrency()
+	case 13:
+		m.subscription(end)
 	default:
 		m.money(0)
 		if m.chance(15) {
@@ -266,4 +270,70 @@ func (m *maker) mistake() {
 		m.add(m.between(1, 4), "plant", 300+m.Int64N(5000), pick(m, "stray-charge", "unpaid"))
 	}
 	m.add(time.Duration(m.start+5+m.IntN(5))*day+10*time.Hour, "resolve", 0)
+}
+
+// otherCurrency is a purchase that the platform has in another currency than it was paid in, from the start or since it was booked, and what is bought,
+// refunded and disputed of it.
+func (m *maker) otherCurrency() {
+	m.money(0)
+	buy := m.events[0]
+	stated := pick(m, "usd", "eur", "jpy", "kwd", "gbp")
+	at := buy.at + time.Second + time.Duration(m.IntN(6*86400))*time.Second
+	if m.chance(60) {
+		at = buy.at + time.Second
+	}
+	m.add(at, "plant", pick(m, buy.n, m.amount(stated), 1+m.Int64N(99)), "other-currency", stated)
+	for range 1 + m.IntN(2) {
+		m.add(time.Duration(m.start+2+m.IntN(18))*day+10*time.Hour, "resolve", 0)
+	}
+	if m.chance(50) {
+		m.staffRefund(6, 24)
+	}
+}
+
+// subscription is one that is bought and renewed, or not, with all that staff and customer may do to it.
+func (m *maker) subscription(end int) {
+	interval := pick(m, "week", "week", "month")
+	began := m.between(0, 2)
+	m.add(began, "subscribe", m.amount("usd"), pick(m, "usd", "eur", "jpy", "kwd"), pick(m, "0", "0", "900"), interval, pick(m, "charge", "invoice"))
+	period, offered := 7*day, 5
+	if interval == "month" {
+		period, offered = 31*day, 1
+	}
+	for n := range offered {
+		due := began + time.Duration(n+1)*period + time.Duration(m.IntN(3*3600))*time.Second
+		m.add(due, "renew", 0, pick(m, "paid", "paid", "paid", "paid", "open", "open-past_due"))
+		if m.chance(30) {
+			m.add(due+time.Duration(m.IntN(6*86400))*time.Second, pick(m, "pay", "pay", "give-up"), 0, pick(m, "void", "uncollectible"))
+		}
+		if m.chance(6) {
+			break // nobody renews it
+		}
+	}
+	for _, some := range []struct {
+		percent int
+		verb    string
+		words   []string
+	}{
+		{15, "upgrade", []string{pick(m, "charged", "charged", "credited", "free")}},
+		{15, "downgrade", []string{pick(m, "end", "end", "now")}},
+		{35, "cancel", []string{pick(m, "end", "end", "end", "now", "beyond")}},
+		{10, "pause", nil}, {8, "resume", nil}, {5, "extend", nil},
+		{20, "sub-refund", []string{pick(m, "now", "now", "pending")}},
+		{10, "take-credits", nil}, {10, "ask", nil}, {10, "refund-fails", nil},
+	} {
+		if m.chance(some.percent) {
+			m.add(m.between(1, end-6), some.verb, pick(m, 0, 100+m.Int64N(500)), some.words...)
+		}
+	}
+	if m.chance(20) {
+		m.add(m.between(1, 12), "use", 1+m.Int64N(40))
+	}
+	if m.chance(15) {
+		m.dispute(m.IntN(12))
+	}
+	if m.chance(8) {
+		m.add(began+time.Second, "plant", m.amount("usd"), "other-currency", pick(m, "gbp", "chf"))
+		m.add(time.Duration(m.start+3+m.IntN(10))*day+10*time.Hour, "resolve", 0)
+	}
 }

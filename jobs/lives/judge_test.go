@@ -88,8 +88,13 @@ func (l *life) judge(n int, asOf time.Time) verdict {
 	for _, j := range l.jobs {
 		l.judgeJob(&v, j, n, asOf)
 	}
+	for _, s := range l.subs {
+		l.judgeSubscription(&v, s, asOf)
+	}
 	for _, p := range l.purchases {
-		l.judgeWindow(&v, p, n, asOf)
+		if p.sub == nil { // a subscription has no window
+			l.judgeWindow(&v, p, n, asOf)
+		}
 	}
 	for _, r := range l.requests {
 		l.judgeRequest(&v, r, n, asOf)
@@ -150,7 +155,8 @@ func (l *life) judgePurchase(v *verdict, p *purchase, n int, asOf time.Time) {
 	}
 	c := l.chargeOf(p)
 	if !p.failedAt.IsZero() {
-		line := breakLine("charge_status_mismatch", p.label, number(p.amount), p.currency)
+		amount, currency := p.platforms()
+		line := breakLine("charge_status_mismatch", p.label, number(amount), currency)
 		if asOf.Sub(p.failedAt) >= counterpart {
 			v.must(line)
 		} else {
@@ -158,7 +164,14 @@ func (l *life) judgePurchase(v *verdict, p *purchase, n int, asOf time.Time) {
 		}
 		return
 	}
-	if more := c.AmountCaptured - l.surplus(p) + p.fromBalance - p.amount; more != 0 {
+	if p.isForeign() { // all that was bought is at stake
+		// Changed after it was booked, it may be told a night later.
+		if p.statedAt != n || l.w.nightOf(p.completedAt) >= n-1 {
+			v.must(l.currencyLine(p))
+		} else {
+			v.allow(l.currencyLine(p))
+		}
+	} else if more := c.AmountCaptured - l.surplus(p) + p.fromBalance - p.amount; more != 0 {
 		v.must(breakLine("charge_amount_mismatch", p.label, number(-more), p.currency))
 	}
 	l.judgeRefunds(v, p, asOf)
@@ -188,7 +201,7 @@ func (l *life) judgeWindow(v *verdict, p *purchase, n int, asOf time.Time) {
 	}
 	expires := p.completedAt.Add(window)
 	used, refundable := l.used(p, asOf.Add(-time.Microsecond)), "*"
-	if !p.outOfBand && p.amount == l.chargeOf(p).AmountCaptured+p.fromBalance {
+	if !p.isForeign() && !p.outOfBand && p.amount == l.chargeOf(p).AmountCaptured+p.fromBalance {
 		refundable = ""
 		if due, known := l.due(p); known {
 			refundable = number(due)
@@ -243,9 +256,21 @@ func (l *life) granted(p *purchase) (credits int64) {
 	return credits
 }
 
+// currencyLine is the break of a purchase that the platform has in another currency than it was paid in.
+func (l *life) currencyLine(p *purchase) string {
+	return breakLine("charge_currency_mismatch", p.label, number(p.stated.amount), p.stated.currency)
+}
+
 func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
+	if p.sub != nil {
+		l.judgeRefundsOfSubscription(v, p, asOf)
+		return
+	}
 	paid, out := l.live(p), l.out(p)
 	due, isDueKnown := l.due(p)
+	if p.isForeign() && !l.isSettled(l.currencyLine(p)) { // nobody has said yet that this pays for that
+		isDueKnown = false
+	}
 	must := v.must
 	var kept int64 // by the customer's bank
 	var ended time.Time
@@ -514,7 +539,7 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		}
 		r.waited = true
 	}
-	if r.status == "withdrawn" && !answeredOpen(r) {
+	if p.sub != nil || r.status == "withdrawn" && !answeredOpen(r) {
 		must("deny", "")
 		return
 	}
@@ -549,7 +574,7 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		must("*", "") // the policy doesn't say
 	case before > 0, r.at.After(p.completedAt.Add(window)), used > 0, disputed:
 		must("deny", "")
-	case !feeKnown || p.amount != l.chargeOf(p).AmountCaptured+p.fromBalance:
+	case !feeKnown || p.isForeign() || p.amount != l.chargeOf(p).AmountCaptured+p.fromBalance:
 		must("waiting", "")
 	default:
 		must("approve", number(due))
@@ -567,7 +592,7 @@ func (l *life) judgeUnpaid(v *verdict, r *request, waited int) {
 	switch {
 	case waited < reviewDays:
 	case lost && owed <= 0: // the customer's bank has paid
-	case lost && waited > reviewDays+1 && r.status != "withdrawn" && !r.taken && l.out(p) == 0 && len(p.refunds) == 0 && l.used(p, l.w.clock()) == 0 && p.failedAt.IsZero():
+	case lost && !p.isForeign() && waited > reviewDays+1 && r.status != "withdrawn" && !r.taken && l.out(p) == 0 && len(p.refunds) == 0 && l.used(p, l.w.clock()) == 0 && p.failedAt.IsZero():
 		v.must(breakLine("refund_unpaid", r.label, number(owed), p.currency))
 	case waited > reviewDays+1 && l.isDue(r):
 		v.must(line)
@@ -602,7 +627,7 @@ func (l *life) isDue(r *request) bool {
 	if l.used(p, l.w.clock()) > 0 {
 		return false
 	}
-	return r.decision == "approve" && r.amount > 0 && !r.paidByUs && r.status != "withdrawn" && len(p.refunds) == 0 && len(p.disputes) == 0 && p.failedAt.IsZero() && !r.taken
+	return r.decision == "approve" && r.amount > 0 && !r.paidByUs && !p.isForeign() && r.status != "withdrawn" && len(p.refunds) == 0 && len(p.disputes) == 0 && p.failedAt.IsZero() && !r.taken
 }
 
 // told holds what a customer was told against what has happened.

@@ -35,7 +35,8 @@ type life struct {
 	rewritten bool              // rows of nights that have been reported were changed in place
 	breaks    []string          // lines of those that the last night had open
 	extras    []*extra          // charges that no purchase names
-	planted   string            // what is to go wrong with the next grant
+	subs      []*subscription
+	planted   string // what is to go wrong with the next grant
 }
 
 type purchase struct {
@@ -48,11 +49,34 @@ type purchase struct {
 	invoice         string
 	fromBalance     int64 // what the invoice took from the customer's balance
 	outOfBand       bool
-	corrected       int64     // by how much the platform has corrected the amount since
-	failedAt        time.Time // its charge, after it had succeeded
-	window          string    // state that was to be said of its refund window last; empty: none that was clear
+	corrected       int64         // by how much the platform has corrected the amount since
+	sub             *subscription // what a charge of it has paid for; nil: credits
+	from, through   time.Time     // the period that the charge is for
+	prorated        bool          // its invoice gives credit for a part of a period
+	stated          stated        // what the platform has instead of amount and currency; zero: those
+	statedAt        int           // the night in which it got that
+	misstated       []stated      // all that it ever had
+	failedAt        time.Time     // its charge, after it had succeeded
+	window          string        // state that was to be said of its refund window last; empty: none that was clear
 	refunds         []*refund
 	disputes        []*dispute
+}
+
+// stated is an amount in another currency than the charge's.
+type stated struct {
+	amount   int64
+	currency string
+}
+
+// isForeign says whether the platform has the purchase in another currency than it was paid in.
+func (p *purchase) isForeign() bool { return p.stated.currency != "" }
+
+// platforms are amount and currency as the platform has them.
+func (p *purchase) platforms() (amount int64, currency string) {
+	if p.isForeign() {
+		return p.stated.amount, p.stated.currency
+	}
+	return p.amount, p.currency
 }
 
 // extra is a charge that should not be: a second one of a purchase, or one of nothing.
@@ -124,7 +148,7 @@ type dispute struct {
 
 // undated are what neither the platform nor Stripe says the time of, so that the night before would see them too when they came before it is run.
 var undated = map[string]bool{"plant": true, "suspend": true, "reinstate": true, "withdraw": true, "capture": true, "release": true, "settle": true, "bounce": true,
-	"refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "close": true}
+	"renew": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "close": true}
 
 // play lets an event happen; false when it isn't possible.
 func (l *life) play(e event) bool {
@@ -144,6 +168,10 @@ func (l *life) play(e event) bool {
 		return true
 	case "buy":
 		return l.buy(e, now)
+	case "subscribe":
+		return l.subscribe(e, now)
+	case "renew", "pay", "give-up", "upgrade", "downgrade", "cancel", "pause", "resume", "extend", "sub-refund":
+		return l.onSubscription(e, now)
 	case "suspend", "reinstate":
 		status := map[string]string{"suspend": "suspended", "reinstate": "active"}[e.verb]
 		l.w.write("UPDATE platform.accounts SET status = $2 WHERE id = $1", l.account, status)
@@ -180,7 +208,7 @@ func (l *life) play(e event) bool {
 	case "refund":
 		return l.refund(p, e, now)
 	case "take-credits":
-		if l.out(p) > 0 || p.status != "completed" || p.charge == "" || !p.failedAt.IsZero() || l.balance() < p.credits {
+		if p.credits == 0 || l.out(p) > 0 || p.status != "completed" || p.charge == "" || !p.failedAt.IsZero() || l.balance() < p.credits {
 			return false
 		}
 		l.post("refund", -p.credits, p, nil, now)
@@ -530,7 +558,7 @@ func (l *life) answer(verb string, now time.Time) bool {
 
 // refund has staff pay money back: "refund N due|all BOTH", what is due and N more, or N; in both books, or at Stripe only.
 func (l *life) refund(p *purchase, e event, now time.Time) bool {
-	if p.status != "completed" || p.charge == "" || l.balance() < p.credits-l.out(p) || !p.failedAt.IsZero() {
+	if p.sub != nil || p.status != "completed" || p.charge == "" || l.balance() < p.credits-l.out(p) || !p.failedAt.IsZero() {
 		return false
 	}
 	amount := e.n

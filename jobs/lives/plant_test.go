@@ -18,7 +18,7 @@ func (l *life) plant(e event, now time.Time) bool {
 		l.planted = what
 		return true
 	case "misstated": // the platform has another amount than was charged
-		if p == nil || p.status != "completed" || p.charge == "" || p.amount+e.n <= 0 {
+		if p == nil || p.isForeign() || p.status != "completed" || p.charge == "" || p.amount+e.n <= 0 {
 			return false
 		}
 		p.amount += e.n
@@ -28,11 +28,20 @@ func (l *life) plant(e event, now time.Time) bool {
 		}
 		l.w.write("UPDATE platform.purchases SET amount_minor = $2 WHERE id = $1", p.id, p.amount)
 		return true
+	case "other-currency": // the platform has so much of another currency than was charged
+		if p == nil || p.status != "completed" || p.charge == "" || e.word(1) == p.currency || l.w.nightOf(now)-l.w.nightOf(p.completedAt) > 2 {
+			return false
+		}
+		p.stated, p.statedAt = stated{e.n, e.word(1)}, l.w.nightOf(now)
+		p.misstated = append(p.misstated, p.stated)
+		l.rewritten = true
+		l.w.write("UPDATE platform.purchases SET amount_minor = $2, currency = $3 WHERE id = $1", p.id, e.n, e.word(1))
+		return true
 	case "charged-twice":
 		if p == nil || p.status != "completed" || p.charge == "" {
 			return false
 		}
-		return l.chargeMore(p, p.amount, p.currency, now)
+		return l.chargeMore(p, max(100, p.amount), p.currency, now)
 	case "stray-charge":
 		return l.chargeMore(nil, e.n, "usd", now)
 	case "unpaid": // a purchase that nobody has paid

@@ -242,7 +242,8 @@ func (l *life) explainAccount(n int) {
 	hold("account", []string{filled(l.account, l.email, status, number(l.balance()))}, "id", "email", "status", "credits")
 	var purchases, jobs, requests, refunds, disputes, breaks []string
 	for _, p := range l.purchases {
-		purchases = append(purchases, filled(p.id, p.status, number(p.credits), number(p.amount)))
+		amount, _ := p.platforms()
+		purchases = append(purchases, filled(p.id, p.status, number(p.credits), number(amount)))
 	}
 	hold("purchases", purchases, "id", "status", "credits", "amount")
 	for _, j := range l.jobs {

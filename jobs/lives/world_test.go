@@ -522,9 +522,13 @@ func (w *world) closeBooks() {
 		for _, r := range l.requests {
 			if r.decision != "deny" && r.status != "withdrawn" {
 				held[r.purchase.currency] += r.purchase.amount
+				for _, s := range r.purchase.misstated { // it may have been booked so
+					held[s.currency] += s.amount
+				}
 			}
 		}
 	}
+	least, most := w.deferred()
 	for _, balance := range w.stripe.Balances() {
 		owed["stripe_balance "+balance.Currency] += balance.Available + balance.Pending
 	}
@@ -538,12 +542,22 @@ func (w *world) closeBooks() {
 		switch accounting.AccountRole(row.Role) {
 		case accounting.CreditsHeld, accounting.StripeBalance, accounting.Bank:
 			owed[account] -= row.Closing
+		case accounting.SubscriptionLiability:
+			if -row.Closing < least[row.Currency] || -row.Closing > most[row.Currency] {
+				w.fails(nil, w.nights-1, "in the end %s has %d, and %d to %d are deferred", account, row.Closing, least[row.Currency], most[row.Currency])
+			}
+			delete(least, row.Currency)
 		case accounting.RefundLiability: // all windows have closed but those that a request holds
 			if -row.Closing > held[row.Currency] || row.Closing > 0 {
 				w.fails(nil, w.nights-1, "in the end %s has %d, and requests hold %d", account, row.Closing, held[row.Currency])
 			}
 		case accounting.PurchaseClearing, accounting.RefundClearing, accounting.PayoutsInTransit, accounting.DisputesReceivable, accounting.StripeSuspense:
 			w.fails(nil, w.nights-1, "in the end %s has %d %s", row.Role, row.Closing, row.Currency)
+		}
+	}
+	for currency, minor := range least {
+		if minor > 0 {
+			w.fails(nil, w.nights-1, "in the end nothing is deferred in %s, and %d should be", currency, minor)
 		}
 	}
 	for account, rest := range owed {
