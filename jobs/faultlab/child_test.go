@@ -122,6 +122,7 @@ func (l *lab) start(t testing.TB, o orders) process {
 	p.Env = append(os.Environ(), childVariable+"="+string(encoded))
 	p.Stdout = p.out
 	p.Stderr = p.out
+	l.spoiled = true
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -164,6 +164,7 @@ func TestTheRealCommandIsKilled(t *testing.T) {
 	t.Run("round", func(t *testing.T) {
 		sweep(t, rounds, func(t *testing.T, delays [3]time.Duration) {
 			l := w.open(t)
+			l.spoiled = true
 			run := func() *exec.Cmd {
 				cmd := exec.Command(binary, "refunds", "execute", w.planID, "--by", "Carol")
 				cmd.Env = append(os.Environ(), "DATABASE_URL="+l.url, "STRIPE_API_KEY="+l.stripe.ReadKey(), "STRIPE_REFUND_KEY="+l.stripe.RefundKey(),
@@ -307,6 +308,7 @@ func TestExecutorsRacing(t *testing.T) {
 	var counts tally
 	for round := range rounds {
 		l := w.open(t)
+		l.apart = true
 		done := make(chan error)
 		if round%2 == 1 {
 			l.clock.set(nightTime)
@@ -382,6 +384,7 @@ func TestConnectionsTerminated(t *testing.T) {
 	t.Run("round", func(t *testing.T) {
 		sweep(t, all, func(t *testing.T, plan terminations) {
 			l := w.open(t)
+			l.apart, l.spoiled = true, true
 			stop := make(chan struct{})
 			finished := make(chan int)
 			go func() {

@@ -73,6 +73,8 @@ const refundsPlanned = 4
 
 // world is the laboratory's starting point: a database to clone, and how to make the Stripe account that belongs to it.
 type world struct {
+	mu       sync.Mutex
+	used     []ground   // where labs are over, in the order of their end
 	prepared *testdb.DB // that is cloned
 	planID   string
 	policies reconcile.Policies
@@ -168,6 +170,9 @@ func makeWorld(t testing.TB) (*world, error) {
 	if w.dump, err = dumpStatement(db.DB.DB); err != nil {
 		return nil, err
 	}
+	if _, err := db.Exec(keepRows); err != nil {
+		return nil, err
+	}
 	return w, db.Close()
 }
 
@@ -211,7 +216,62 @@ func fill(db *sql.DB, charges []stripetest.Charge) error {
 	return errors.Join(errs...)
 }
 
-// lab is one clone of the world to break things in.
+// keepRows keeps the world's rows beside their tables, and putBack puts them into these again, whatever is in them.
+const (
+	keepRows = `CREATE SCHEMA beginning; DO $$ DECLARE t record; BEGIN
+		FOR t IN SELECT schemaname AS schema, tablename AS name FROM pg_tables WHERE schemaname IN ('platform', 'reconciler') LOOP
+			EXECUTE format('CREATE TABLE beginning.%I AS TABLE %I.%I', t.schema || '.' || t.name, t.schema, t.name);
+		END LOOP;
+	END $$`
+	putBack = `SET lock_timeout = '5s'; SET session_replication_role = replica; DO $$ DECLARE t record; BEGIN
+		FOR t IN SELECT p.schemaname AS schema, p.tablename AS name,
+				(SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute a
+				 WHERE a.attrelid = format('%I.%I', p.schemaname, p.tablename)::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
+			FROM pg_tables p WHERE p.schemaname IN ('platform', 'reconciler') LOOP
+			EXECUTE format('DELETE FROM %I.%I', t.schema, t.name);
+			EXECUTE format('INSERT INTO %I.%I (%s) SELECT %s FROM beginning.%I', t.schema, t.name, t.columns, t.columns, t.schema || '.' || t.name);
+		END LOOP;
+	END $$`
+)
+
+// ground is a clone of the world, and a store on it, whose sessions know the statements of a lab: to plan them takes longer than to run them.
+type ground struct {
+	database *testdb.DB
+	store    *postgres.Store
+}
+
+// take is ground where the world is as in the beginning.
+func (w *world) take(t testing.TB) (ground, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last := len(w.used) - 1; last >= 0 {
+		p := w.used[last]
+		w.used = w.used[:last]
+		return p, nil
+	}
+	p := ground{database: w.prepared.Clone(keeper{t})}
+	var err error
+	p.store, err = postgres.Open(postgres.Options{URL: p.database.URL, ApplicationName: "faultlab"})
+	return p, err
+}
+
+// giveBack has ground used by a further lab, where that can be done, and drops it otherwise.
+func (w *world) giveBack(p ground, db *testdb.DB, isOver bool) {
+	p.store.Intercept = nil
+	if isOver && !db.Distributed() {
+		db.SetMaxIdleConns(0) // nobody else gets its session
+		if _, err := db.Exec(putBack); err == nil {
+			w.mu.Lock()
+			w.used = append(w.used, p)
+			w.mu.Unlock()
+			return
+		}
+	}
+	p.store.Close()
+	p.database.Drop()
+}
+
+// lab is a clone of the world to break things in.
 type lab struct {
 	*world
 	t        testing.TB
@@ -221,7 +281,8 @@ type lab struct {
 	database *testdb.DB
 	url      string          // the worker's
 	store    *postgres.Store // looks at the lab from outside, with the worker's eyes
-	shared   bool            // workers use store too: new sessions would cost more than what they do
+	apart    bool            // workers have sessions of their own, and don't use store, too: it costs more than what they do
+	spoiled  bool            // sessions that were killed may be at work in its database still
 	db       *sql.DB         // the platform's, and the administrator's
 	folder   string
 	drop     func()
@@ -230,23 +291,23 @@ type lab struct {
 // open clones the world.
 func (w *world) open(t testing.TB) *lab {
 	t.Helper()
-	db := w.prepared.Clone(t)
-	l := &lab{world: w, t: t, clock: &clock{}, database: db, url: db.URL, db: db.DB.DB, folder: memory(t)}
-	var err error
+	p, err := w.take(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := p.database.Again(t)
+	l := &lab{world: w, t: t, clock: &clock{}, database: db, url: db.URL, store: p.store, db: db.DB.DB, folder: memory(t)}
+	made := db.MadeOf()
 	if l.stripe, _, err = account(l.clock); err != nil {
 		t.Fatal(err)
 	}
 	if l.base, err = l.stripe.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	if l.store, err = postgres.Open(postgres.Options{URL: l.url, ApplicationName: "faultlab"}); err != nil {
-		t.Fatal(err)
-	}
 	l.clock.set(executing)
 	l.drop = sync.OnceFunc(func() {
 		l.stripe.Close()
-		l.store.Close()
-		db.Drop()
+		w.giveBack(p, db, !l.spoiled && db.MadeOf() == made)
 	})
 	t.Cleanup(l.drop)
 	return l
@@ -266,7 +327,7 @@ func memory(t testing.TB) string {
 // worker is a worker of the lab, as cmd would wire it; execute lets its nights execute approved plans.
 func (l *lab) worker(execute bool) (*jobs.Worker, func(), error) {
 	store, closeStore := l.store, func() { l.store.Intercept = nil }
-	if !l.shared {
+	if l.apart || l.store == nil {
 		var err error
 		if store, err = postgres.Open(postgres.Options{URL: l.url}); err != nil {
 			return nil, nil, err

@@ -51,7 +51,6 @@ func TestEveryCallOfARefundMayBreak(t *testing.T) {
 	t.Run("place", func(t *testing.T) {
 		sweep(t, sample(faults, 10), func(t *testing.T, f fault) {
 			l := w.open(t)
-			l.shared = true
 			l.stripe.SetFaults(stripetest.Fault{Match: stripetest.Match{Call: f.call}, Kind: f.kind})
 			broken, closeBroken := l.must(false)
 			if f.cold {

@@ -74,7 +74,6 @@ func TestEveryStatementOfARefundMayFail(t *testing.T) {
 	t.Run("place", func(t *testing.T) {
 		sweep(t, sample(places.places, 6), func(t *testing.T, p place) {
 			l := w.open(t)
-			l.shared = true
 			fault := &counting{at: int64(p.nth)}
 			broken, closeBroken := l.must(false)
 			broken.Store.Intercept = fault.intercept
@@ -117,7 +116,6 @@ func TestEveryStatementOfANightMayFail(t *testing.T) {
 	t.Run("place", func(t *testing.T) {
 		sweep(t, sample(places.places, 2), func(t *testing.T, p place) {
 			l := w.open(t)
-			l.shared = true
 			l.clock.set(nightTime)
 			fault := &counting{at: int64(p.nth)}
 			broken, closeBroken := l.must(true)

@@ -171,6 +171,29 @@ func (db *DB) Again(t testing.TB) *DB {
 	return &DB{URL: db.URL, DB: pool, name: db.name, urlOf: db.urlOf, test: t, distributed: db.distributed}
 }
 
+// MadeOf tells whether anybody has altered a database: it changes with every object, column, right, constraint and setting in it, and with locks that
+// somebody holds. Rows and statistics are no part of it.
+func (db *DB) MadeOf() (sum string) {
+	db.test.Helper()
+	if err := db.Get(&sum, madeOf); err != nil {
+		db.test.Fatal("testdb:", err)
+	}
+	return sum
+}
+
+const madeOf = `WITH relations AS (SELECT oid, xmin FROM pg_class WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_' OR nspname = 'information_schema'))
+	SELECT md5(string_agg(x.part, ' ' ORDER BY x.part)) FROM (
+		SELECT 'r' || oid || '.' || xmin AS part FROM relations
+		UNION ALL SELECT 'a' || a.attrelid || '.' || a.attnum || '.' || a.xmin FROM pg_attribute a JOIN relations r ON r.oid = a.attrelid
+		UNION ALL SELECT 'c' || c.oid || '.' || c.xmin FROM pg_constraint c JOIN relations r ON r.oid = c.conrelid
+		UNION ALL SELECT 't' || t.oid || '.' || t.xmin FROM pg_trigger t JOIN relations r ON r.oid = t.tgrelid
+		UNION ALL SELECT 'p' || p.oid || '.' || p.xmin FROM pg_policy p
+		UNION ALL SELECT 'w' || w.oid || '.' || w.xmin FROM pg_rewrite w JOIN relations r ON r.oid = w.ev_class
+		UNION ALL SELECT 'f' || f.oid || '.' || f.xmin FROM pg_proc f WHERE f.pronamespace <> 'pg_catalog'::regnamespace
+		UNION ALL SELECT 'n' || n.oid || '.' || n.xmin FROM pg_namespace n WHERE n.nspname !~ '^pg_(toast_)?temp'
+		UNION ALL SELECT 's' || s.setrole || '.' || s.xmin FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
+		UNION ALL SELECT 'l' || l.objid || '.' || l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() WHERE l.locktype = 'advisory') x`
+
 // Drop removes the database, if it is still there.
 func (db *DB) Drop() {
 	db.test.Helper()
