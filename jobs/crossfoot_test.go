@@ -26,7 +26,7 @@ import (
 // where the one before ended. A week here, a month with -long.
 func TestFilesOfANightAgree(t *testing.T) {
 	t.Parallel()
-	nights := 7
+	nights := 5
 	if *longBusiness {
 		nights = 31
 	}

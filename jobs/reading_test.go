@@ -245,7 +245,7 @@ func TestFastMatchingComesToTheSameAsExact(t *testing.T) {
 	var states [2]map[string]string
 	for i, matching := range []night.Matching{night.MatchExact, night.MatchFast} {
 		w.matching = matching
-		w.play(t, s, crowd(s, 7000, 60), 0, 1, 2, 3)
+		w.play(t, s, crowd(s, 7000, 60), 0, 1, 2)
 		states[i] = w.state(t)
 	}
 	compareStates(t, "by fingerprint", states[0], states[1])

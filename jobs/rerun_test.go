@@ -270,11 +270,11 @@ func TestWorkersRacingForTheSameNights(t *testing.T) {
 
 	w.reset(t, s.Zone)
 	p.load(t, w.db.DB)
+	racers := []*worker{w.another(t), w.another(t), w.another(t)}
 	for _, night := range []int{0, 1} {
 		var wait sync.WaitGroup
-		failures := make([]error, 3)
-		for i := range failures {
-			racer := w.another(t)
+		failures := make([]error, len(racers))
+		for i, racer := range racers {
 			wait.Go(func() {
 				for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 					if failures[i] = racer.night(s.night(night)); !errors.Is(failures[i], postgres.ErrLockHeld) {

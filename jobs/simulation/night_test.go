@@ -69,6 +69,9 @@ func TestNightsFindWhatWasPlanted(t *testing.T) {
 			for _, difference := range outcome.Differences {
 				t.Error(difference)
 			}
+			if outcome.RejectsRight != outcome.Rejects {
+				t.Errorf("rejects: %d found, %d planted", outcome.RejectsRight, outcome.Rejects)
+			}
 			if outcome.Decisions == 0 || outcome.Rejects == 0 || len(outcome.Kinds) == 0 {
 				t.Errorf("there was nothing to find: %+v", outcome)
 			}
