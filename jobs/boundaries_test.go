@@ -510,3 +510,30 @@ decision    r3 account=acct-0 purchase= job=j1 due=2026-03-16 waiting currency= 
 decision    r4 account=acct-0 purchase=p1 job= due=2026-03-16 deny currency= clauses=6
 decision    r5 account=acct-0 purchase= job= due=2026-01-09 needs_information currency= clauses=6`), w.published(t, s.First).lines(""))
 }
+
+// TestNightBeforeThePolicyIsRefused runs a night that begins before the first version of the policy: it is the policy file that has to be changed, and
+// nothing is written until it is.
+func TestNightBeforeThePolicyIsRefused(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	versions := w.policies.Versions()
+	versions[0].EffectiveFrom = utc("2026-03-05 00:00:00.000001")
+	policies, err := reconcile.NewPolicies(versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Policies = policies
+	bought := bought("p1", 10, "2026-03-05 12:00:00")
+	w.reset(t, s.Zone)
+	platform{Accounts: customer(), Purchases: []purchase{bought}, Entries: grantsOf([]purchase{bought})}.load(t, w.db.DB)
+	if err := w.night(s.night(0)); jobs.VerdictOf(err) != jobs.Operator {
+		t.Errorf("a night before the policy: %v", err)
+	}
+	var runs int
+	if err := w.db.Get(&runs, "SELECT count(*) FROM reconciler.runs"); err != nil || runs != 0 {
+		t.Errorf("%d runs are on record: %v", runs, err)
+	}
+	w.again(t, s, 1)
+	compareLines(t, s.First.AddDays(1), wantLines(`
+window      p1 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`), w.published(t, s.First.AddDays(1)).lines(""))
+}

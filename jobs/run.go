@@ -227,6 +227,9 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 	if err != nil {
 		return fmt.Errorf("night %s: %w", date, err)
 	}
+	if _, err := n.Policies.At(n.Begin); err != nil { // nothing of it could be decided, and failure codes would look unknown
+		return fmt.Errorf("night %s: %w, when the night begins: give the first version of the policy file an earlier effective_from", date, err)
+	}
 	if n.Run.Whole {
 		if err := n.BeginRun(ctx, "night", night.EndedRun{}); err != nil {
 			return err

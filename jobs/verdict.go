@@ -6,6 +6,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/jobs/source"
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
 	"github.com/hummingbytes/reconciler/reports/storage"
@@ -28,7 +29,7 @@ var verdicts = []struct {
 	verdict Verdict
 	causes  []error
 }{
-	{Operator, []error{postgres.ErrSetup, storage.ErrSetup, stripefeed.ErrRefused, stripefeed.ErrSettings, sql.ErrNewerSchema, refunds.ErrUsage, ErrZone}},
+	{Operator, []error{postgres.ErrSetup, storage.ErrSetup, stripefeed.ErrRefused, stripefeed.ErrSettings, sql.ErrNewerSchema, refunds.ErrUsage, ErrZone, reconcile.ErrNoPolicy}},
 	{Integrity, []error{night.ErrIntegrity}},
 	{Retry, []error{postgres.ErrUnavailable, stripefeed.ErrUnavailable, storage.ErrUnavailable, source.ErrStillWritten}},
 }
