@@ -19,6 +19,7 @@ import (
 	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/localpg"
 )
 
 // databaseCase is a database or role that is set up otherwise than the README says.
@@ -180,7 +181,11 @@ func TestDatabasesThatAreSetUpOtherwise(t *testing.T) {
 	d.administrator, d.as = installed(t)
 	d.play(t, "ordinary", "")
 	from, to := demo.Start.String(), demo.Start.AddDays(playedNights-1).String()
-	d.administrator.MustExec("CREATE DATABASE reported TEMPLATE ordinary")
+	ordinary, err := localpg.CloneClause(t.Context(), d.administrator.DB, "ordinary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.administrator.MustExec("CREATE DATABASE reported" + ordinary)
 	reported := t.TempDir()
 	runWith(t, cli.ExitDone, d.url(t, "reconciler_app", "reported"), reported, "backfill", "--from", from, "--to", to)
 
@@ -197,7 +202,7 @@ func TestDatabasesThatAreSetUpOtherwise(t *testing.T) {
 			}
 			database := fmt.Sprintf("case_%d", i)
 			if c.create == "" {
-				d.administrator.MustExec("CREATE DATABASE " + database + " TEMPLATE ordinary")
+				d.administrator.MustExec("CREATE DATABASE " + database + ordinary)
 			} else {
 				d.play(t, database, c.create)
 			}
@@ -249,9 +254,8 @@ func contentsOf(t *testing.T, d databases, database, folder string) string {
 	}
 	defer db.Close()
 	var counts []string
-	if err := db.Select(&counts, `SELECT format('%I.%I: %s', t.table_schema, t.table_name, (xpath('/row/c/text()',
-			query_to_xml(format('SELECT count(*) AS c FROM %I.%I', t.table_schema, t.table_name), false, true, '')))[1])
-		FROM information_schema.tables t WHERE t.table_schema IN ('reconciler', 'platform') ORDER BY 1`); err != nil {
+	if err := db.Select(&counts, `SELECT format('%s: %s', c.oid::regclass, (xpath('/row/c/text()', query_to_xml(format('SELECT count(*) AS c FROM %s', c.oid::regclass), false, true, '')))[1])
+		FROM pg_class c WHERE c.relnamespace IN ('reconciler'::regnamespace, 'platform'::regnamespace) AND c.relkind IN ('r', 'p', 'v') ORDER BY 1`); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "*", "*"))

@@ -102,31 +102,3 @@ func TestNightsBesideAPlatformThatWrites(t *testing.T) {
 		t.Errorf("%d totals don't tie, %v", untied, err)
 	}
 }
-
-// Pods of an indexed Job do their nights at once; none fails another, and the result is that of one process.
-func TestPodsOfABackfillAtOnce(t *testing.T) {
-	t.Parallel()
-	const nights = 4
-	db := testdb.New(t)
-	if err := playInto(db, simulation.Options{Seed: 7, Nights: nights, FaultsPerKind: 1}); err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	var pods sync.WaitGroup
-	for i := range nights {
-		pods.Go(func() {
-			var out, log bytes.Buffer
-			args := []string{"backfill", "--from", demo.Start.String(), "--index", fmt.Sprint(i), "--database-url", db.URL, "--reports-url", folder, "--log-level", "error"}
-			if code := run(t.Context(), args, &out, &log); code != cli.ExitDone {
-				t.Errorf("pod %d: exit code %d: %s", i, code, log.String())
-			}
-		})
-	}
-	pods.Wait()
-	one, alone := testdb.New(t), t.TempDir()
-	if err := playInto(one, simulation.Options{Seed: 7, Nights: nights, FaultsPerKind: 1}); err != nil {
-		t.Fatal(err)
-	}
-	runWith(t, cli.ExitDone, one.URL, alone, "backfill", "--from", demo.Start.String(), "--to", demo.Start.AddDays(nights-1).String())
-	compareFolders(t, alone, folder)
-}

@@ -651,7 +651,7 @@ func TestCatchUpIsTheSameNights(t *testing.T) {
 	}
 }
 
-// The same nights by run, one by one; by one backfill; by pods of an indexed Job; and by serve: the same bytes.
+// The same nights by run, one by one; by one backfill; by pods of an indexed Job, at once, of which none fails another; and by serve: the same bytes.
 func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 	t.Parallel()
 	const nights = 4
@@ -669,10 +669,18 @@ func TestSameNightsHoweverTheyAreRun(t *testing.T) {
 		{"backfill", func(t *testing.T, db *testdb.DB, folder string) {
 			runWith(t, cli.ExitDone, db.URL, folder, "backfill", "--from", first, "--to", last)
 		}},
-		{"backfill, by index", func(t *testing.T, db *testdb.DB, folder string) {
+		{"backfill, by pods at once", func(t *testing.T, db *testdb.DB, folder string) {
+			var pods sync.WaitGroup
 			for i := range nights {
-				runWith(t, cli.ExitDone, db.URL, folder, "backfill", "--from", first, "--index", fmt.Sprint(i))
+				pods.Go(func() {
+					var out, log bytes.Buffer
+					args := []string{"backfill", "--from", first, "--index", fmt.Sprint(i), "--database-url", db.URL, "--reports-url", folder}
+					if code := run(t.Context(), args, &out, &log); code != cli.ExitDone {
+						t.Errorf("pod %d: exit code %d: %s", i, code, log.String())
+					}
+				})
 			}
+			pods.Wait()
 		}},
 		{"serve", func(t *testing.T, db *testdb.DB, folder string) {
 			runWith(t, cli.ExitDone, db.URL, folder, "run", "--date", first)
