@@ -103,11 +103,11 @@ func (j stripeJob) reconcile(ctx context.Context, n *night.Night, s *Stripe) (co
 
 // given is what its statements may take.
 func (j stripeJob) given() postgres.Args {
-	var scopes []string
+	var scopes, subjectTypes []string
 	for _, scope := range j.scopes {
-		scopes = append(scopes, scope.name)
+		scopes, subjectTypes = append(scopes, scope.name), append(subjectTypes, scope.subjectType)
 	}
-	return j.args.And(postgres.Args{"job": j.name, "scopes": scopes})
+	return j.args.And(postgres.Args{"job": j.name, "scopes": scopes, "subject_types": subjectTypes})
 }
 
 func (j stripeJob) run(ctx context.Context, n *night.Night, look stripefeed.Look, tx *postgres.Tx) (night.Counts, error) {
@@ -116,11 +116,12 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, look stripefeed.Look
 		return nil, err
 	}
 	for _, scope := range j.scopes {
-		steps := []string{scope.statement}
-		if scope.subjectType != "" {
-			steps = append(steps, "stripe_match/carry_over")
+		if err := execAll(ctx, scope.in(tx), scope.statement); err != nil {
+			return nil, err
 		}
-		if err := execAll(ctx, scope.in(tx), steps...); err != nil {
+	}
+	if len(j.scopes) > 0 {
+		if err := execAll(ctx, tx, "stripe_match/carry_over"); err != nil {
 			return nil, err
 		}
 	}
@@ -160,16 +161,12 @@ func (j stripeJob) run(ctx context.Context, n *night.Night, look stripefeed.Look
 	if err := execAll(ctx, tx, "stripe_match/findings"); err != nil {
 		return nil, err
 	}
-	counts, err := n.MergeBreaks(ctx, tx, j.name)
-	if err != nil {
-		return nil, err
-	}
-	return counts, execAll(ctx, tx, "stripe_match/finish")
+	return n.MergeBreaks(ctx, tx, j.name)
 }
 
 // in is the transaction for statements of the scope.
 func (s stripeScope) in(tx *postgres.Tx) *postgres.Tx {
-	return tx.With(postgres.Args{"scope": s.name, "subject_type": s.subjectType, "again": s.gone == goneAgain})
+	return tx.With(postgres.Args{"scope": s.name, "again": s.gone == goneAgain})
 }
 
 func execAll(ctx context.Context, tx *postgres.Tx, statements ...string) error {
