@@ -82,9 +82,11 @@ func (u UntiedBooks) Unwrap() error { return u.problem }
 
 // bookPurchases enters the night's purchases into the subledger. What a night had booked before a later one was reported stays.
 func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, continues bool) error {
-	var frozen bool
-	if err := tx.Get(ctx, &frozen, "books/is_frozen", nil); err != nil || frozen {
-		return err
+	if n.IsOlder() {
+		var closed bool
+		if err := tx.Get(ctx, &closed, "books/is_closed", nil); err != nil || closed {
+			return err
+		}
 	}
 	if _, err := tx.Exec(ctx, "books/unbook_purchases", nil); err != nil {
 		return err

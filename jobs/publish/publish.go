@@ -23,10 +23,10 @@ const trendNights = 29
 // Publish writes the night's files from one snapshot of the database, publishes them where they differ from what is published,
 // and records that.
 func Publish(ctx context.Context, n *night.Night, steps []string, look stripefeed.Look, sink storage.Storage, inspect func(context.Context, *reports.Prepared) error) (night.Counts, error) {
+	var input reports.Input
 	var prepared *reports.Prepared
-	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) error {
-		input, err := reportInput(ctx, n, tx, steps, look)
-		if err != nil {
+	err := n.Store.InTx(ctx, postgres.TxOptions{ReadOnly: true}, func(ctx context.Context, tx *postgres.Tx) (err error) {
+		if input, err = reportInput(ctx, n, tx, steps, look); err != nil {
 			return err
 		}
 		prepared, err = reports.Prepare(ctx, sink, input)
@@ -42,7 +42,7 @@ func Publish(ctx context.Context, n *night.Night, steps []string, look stripefee
 	if inspect != nil {
 		return nil, errors.Join(inspect(ctx, prepared), prepared.Discard())
 	}
-	tampered, err := checkPublished(ctx, n, sink)
+	tampered, err := checkPublished(ctx, n, input.Previous, sink)
 	if err != nil || len(tampered) > 0 {
 		err = errors.Join(err, tamperedError(n.Date, tampered))
 		return nil, errors.Join(err, prepared.Discard())

@@ -47,7 +47,7 @@ func ChangedFiles(ctx context.Context, published storage.Storage, date reconcile
 
 // checkPublished compares what is published of the night, and the manifest of the night before, with what was recorded at their
 // publication, so that a run neither takes files that were changed for its own nor chains itself to one that was. verify says more.
-func checkPublished(ctx context.Context, n *night.Night, published storage.Storage) (faults []Fault, err error) {
+func checkPublished(ctx context.Context, n *night.Night, previous *reports.PreviousNight, published storage.Storage) (faults []Fault, err error) {
 	latest, err := published.Latest(ctx, n.Date)
 	if err != nil {
 		return nil, err
@@ -65,12 +65,8 @@ func checkPublished(ctx context.Context, n *night.Night, published storage.Stora
 			return nil, err
 		}
 	}
-	var previous reports.PreviousNight
-	switch err := n.Store.Get(ctx, &previous, "reports/previous_night", nil); {
-	case errors.Is(err, sql.ErrNoRows):
+	if previous == nil {
 		return faults, nil
-	case err != nil:
-		return nil, err
 	}
 	sum, err := hashPublished(ctx, published, previous.BusinessDate, previous.Revision, storage.ManifestName)
 	if errors.Is(err, storage.ErrNotPublished) {
