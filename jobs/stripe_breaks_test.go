@@ -269,3 +269,75 @@ func TestWhatThePlatformChangesInPlaceIsLookedAt(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// One payment pays one purchase: of two that name it, in whatever way and whatever their ids, the one that was made later is unpaid. It clears as the
+// advice says.
+func TestOnePaymentPaysOnePurchase(t *testing.T) {
+	t.Parallel()
+	l := newLives(t)
+	l.until(5)
+	days, want := map[int]func(){}, []string{}
+	for i, names := range []func(p purchased, c stripetest.Charge){
+		func(p purchased, c stripetest.Charge) { l.store(p, "completed", c.PaymentIntent, "", "") },
+		func(p purchased, c stripetest.Charge) { l.store(p, "completed", "", c.ID, "") },
+		func(p purchased, c stripetest.Charge) { l.store(p, "completed", c.PaymentIntent, c.ID, "") },
+	} {
+		p, charge := l.pay(2000+int64(100*i), "usd", nil)
+		names(p, charge)
+		again := p
+		again.id = "again-" + p.id // which is sorted before it
+		want = append(want, fmt.Sprintf("purchase_missing_at_stripe %s %d", again.id, p.amount))
+		alongside(days, 1, func() { names(again, charge) })
+		alongside(days, 5, func() {
+			l.entry(again, "adjustment", -again.credits)
+			l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", again.id)
+		})
+	}
+	days[4] = func() {
+		if diff := cmp.Diff(sorted(want), l.open()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	l.nights(6, days)
+	if open := l.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A purchase whose row turns up days after the night that it is of is held against Stripe like any other, also where that can't be looked at just then.
+func TestAPurchaseThatArrivesLateIsHeldAgainstStripe(t *testing.T) {
+	t.Parallel()
+	for name, without := range map[string]bool{"at once": false, "after nights without Stripe": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLives(t)
+			looks := l.worker.Stripe
+			l.until(5)
+			unpaid := purchased{id: l.id("pur"), account: l.account(), amount: 4000, credits: 400, currency: "usd"}
+			wrong, charge := l.pay(5000, "usd", nil)
+			right, rightCharge := l.pay(6000, "usd", nil)
+			wrong.amount = 5100
+			sold := l.clock()
+			l.nights(8, map[int]func(){
+				4: func() {
+					for p, intent := range map[purchased]string{unpaid: "", wrong: charge.PaymentIntent, right: rightCharge.PaymentIntent} {
+						l.exec(`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, stripe_payment_intent_id, created_at, completed_at)
+							VALUES ($1, $2, 'credits', $3, $4, 'usd', 'completed', nullif($5, ''), $6, $6)`, p.id, p.account, p.credits, p.amount, intent, sold)
+						l.entry(p, "purchase", p.credits)
+					}
+					if without {
+						l.worker.Stripe = nil
+					}
+				},
+				6: func() { l.worker.Stripe = looks },
+			})
+			want := sorted([]string{fmt.Sprintf("purchase_missing_at_stripe %s 4000", unpaid.id), fmt.Sprintf("charge_amount_mismatch %s 100", wrong.id)})
+			if diff := cmp.Diff(want, l.open()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

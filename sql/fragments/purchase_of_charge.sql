@@ -1,4 +1,4 @@
--- The purchase that charge c belongs to, by the same links as main_charge, the surest first. The fence keeps the planner from looking
+-- The purchase that charge c belongs to, by the same links as main_charge, the surest first; of several that name it, the first that was made. The fence keeps the planner from looking
 -- them up by anything but the link: without statistics, the contract's range of sane times seems just as good to it.
 (SELECT p.* FROM (
      SELECT * FROM (
@@ -13,5 +13,5 @@
      OFFSET 0
  ) p
  WHERE {{ purchase_is_valid }} AND p.created_at < @as_of::timestamptz
- ORDER BY p.link, p.id
+ ORDER BY p.link, p.created_at, p.id COLLATE "C"
  LIMIT 1)

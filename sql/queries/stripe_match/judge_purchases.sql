@@ -1,17 +1,20 @@
--- Each candidate against the charge that pays it. Exactly one outcome each, the most specific kind.
+-- Each candidate against the charge that pays it: one payment pays one purchase, of those that name it. Exactly one outcome each, the most specific
+-- kind.
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH facts AS (
     SELECT s.in_scan, p.id, p.account_id, p.amount_minor, p.currency, p.created_at,
            CASE WHEN p.status = 'completed' AND p.completed_at >= @as_of::timestamptz THEN 'pending' ELSE p.status END AS status,
-           p.completed_at, c.id AS charge_id, c.status AS charge_status, c.status_since, c.captured, c.captured_minor,
+           p.completed_at, c.id AS charge_id, CASE WHEN o.id <> p.id THEN named.id END AS taken_charge_id, o.id AS taken_by, c.status AS charge_status, c.status_since, c.captured, c.captured_minor,
            c.currency AS charge_currency, c.created_at AS charged_at, c.method,
            r.refunded_minor + r.surplus_minor AS refunded_minor, n.status AS intent_status,
            i.id AS invoice_id, i.status AS invoice_status, i.paid_out_of_band, coalesce(i.from_balance_minor, 0) AS from_balance_minor,
            {{ payment_covers }} AS is_covered
     FROM reconciler.candidates s
     JOIN {{ valid_purchases }} p ON p.id = s.subject_id
-    LEFT JOIN LATERAL {{ main_charge }} c ON true
+    LEFT JOIN LATERAL (SELECT c.* FROM {{ main_charge }} c) named ON true
+    LEFT JOIN LATERAL (SELECT o.id FROM (SELECT named.*) c CROSS JOIN LATERAL {{ purchase_of_charge }} o) o ON true
+    LEFT JOIN LATERAL (SELECT named.* WHERE o.id = p.id) c ON true
     LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
     CROSS JOIN LATERAL {{ refunded }} r
     LEFT JOIN reconciler.stripe_payment_intents n ON n.id = p.stripe_payment_intent_id
@@ -53,6 +56,8 @@ SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
        CASE WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN ''
             WHEN verdict = 'charge_status_mismatch' AND status <> 'completed' THEN charge_currency ELSE currency END,
        CASE
+           WHEN verdict = 'purchase_missing_at_stripe' AND taken_charge_id IS NOT NULL
+               THEN 'the charge that it names, ' || taken_charge_id || ', pays purchase ' || taken_by
            WHEN verdict = 'purchase_missing_at_stripe' THEN concat_ws('; ', 'its payment intent is ' || intent_status,
                CASE WHEN paid_out_of_band THEN 'its invoice ' || invoice_id || ' is marked as paid out of band: the money came another way than through Stripe, or never'
                     WHEN invoice_id IS NOT NULL THEN 'its invoice ' || invoice_id || ' is ' || invoice_status END)

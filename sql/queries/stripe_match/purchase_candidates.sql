@@ -1,5 +1,5 @@
 -- Purchases to compare with Stripe: those completed since a counterpart could have been awaited, those whose payment moved since, and those that the
--- night before has found changed in place, unless a break about them had it look.
+-- night before has found changed in place, unless a break about them had it look; and those that arrived late.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 SELECT @date::date, @scope::text, '', x.id, x.in_scan
 FROM (
@@ -29,4 +29,10 @@ FROM (
       AND NOT EXISTS (SELECT FROM reconciler.breaks b
                       WHERE b.account_id = p.account_id AND b.subject_id = p.id AND b.job = @job::text AND b.opened_on < @date::date - 1
                         AND b.closed_on >= @date::date - 1)
+    UNION
+    SELECT p.id, p.completed_at >= @since::timestamptz
+    FROM reconciler.rescans r
+    JOIN {{ valid_purchases }} p ON p.status = 'completed' AND p.completed_at >= r.begins AND p.completed_at < r.ends AND p.completed_at < @as_of::timestamptz
+    WHERE r.relation = 'purchases' AND r.business_date >= (@unseen::timestamptz AT TIME ZONE @zone::text)::date AND r.business_date <= @date::date
+      AND NOT EXISTS (SELECT FROM reconciler.booked_purchases b WHERE b.account_id = p.account_id AND b.purchase_id = p.id AND b.booked_at < @unseen::timestamptz)
 ) x
