@@ -2,13 +2,27 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"html"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/jobs/desk"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql"
+	"github.com/hummingbytes/reconciler/sql/localpg"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
 
@@ -115,3 +129,91 @@ func TestANightWithoutANodeIsWorthAnotherTry(t *testing.T) {
 		}
 	}
 }
+
+// What people read of the demo's nights is the same on a cluster: each published file, and each page of the desk, those about every id and account among
+// them. The long form plays the whole demo.
+func TestDemoIsTheSameOnACluster(t *testing.T) {
+	nodes := testdb.NewEmpty(t)
+	if !nodes.Distributed() {
+		t.Skip(testdb.CitusVariable + " is not set: nobody compared a distributed database")
+	}
+	server, err := localpg.Start(t.Context(), localpg.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Stop() })
+	nights, ofAKind := 8, idsOfAKind
+	if *long {
+		nights, ofAKind = 14, math.MaxInt
+	}
+	now := time.Date(2026, time.March, 2+nights, 9, 0, 0, 0, time.UTC)
+	var folders [2]string
+	var desks [2]http.Handler
+	for i, address := range []string{server.URL("postgres"), nodes.URL} {
+		folders[i] = filepath.Join(t.TempDir(), "reports")
+		args := smallDemo(folders[i], "--nights", fmt.Sprint(nights), "--database-url", address)
+		if *long {
+			args = []string{"demo", "--dir", folders[i], "--nights", fmt.Sprint(nights), "--database-url", address}
+		}
+		if code, out, log := runDemo(t.Context(), args); code != cli.ExitDone {
+			t.Fatalf("exit %d\n%s%s", code, out, log)
+		}
+		store, err := postgres.Open(postgres.Options{URL: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		store.KeepSessions(nil, true) // the same questions are asked a thousand times
+		published, err := storage.OpenFolder(folders[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		desks[i] = (&desk.Desk{Store: store, Published: published, Zone: time.UTC, Clock: func() time.Time { return now }, Log: zerolog.New(zerolog.NewTestWriter(t))}).Handler()
+	}
+	files := demoFiles(t, folders[0])
+	sameDemo(t, files, demoFiles(t, folders[1]))
+	addresses := []string{"/", "/breaks"}
+	about := func(id string) { addresses = append(addresses, "/search?"+url.Values{"q": {id}}.Encode()) }
+	for id := range idsIn(t, files, ofAKind) {
+		about(id)
+	}
+	var accounts []struct{ ID, Email string }
+	if err := nodes.Select(&accounts, "SELECT id, email FROM platform.accounts"); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range accounts {
+		about(a.ID)
+		about(a.Email)
+	}
+	seen := map[string]bool{}
+	for len(addresses) > 0 {
+		address := addresses[0]
+		addresses = addresses[1:]
+		if seen[address] {
+			continue
+		}
+		seen[address] = true
+		var pages [2]string
+		for i, desk := range desks {
+			answer := httptest.NewRecorder()
+			desk.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, address, nil))
+			pages[i] = fmt.Sprint(answer.Code, " ", answer.Body)
+		}
+		if pages[0] != pages[1] {
+			t.Errorf("%s differs:%s", address, firstDifference([]byte(pages[0]), []byte(pages[1])))
+		}
+		if strings.HasPrefix(pages[0], "5") {
+			t.Errorf("%s: %s", address, pages[0])
+		}
+		for _, link := range linkOnPage.FindAllStringSubmatch(pages[0], -1) {
+			addresses = append(addresses, html.UnescapeString(link[1]))
+		}
+	}
+	t.Logf("%d pages", len(seen))
+	if len(seen) < 500 {
+		t.Errorf("only %d pages were compared", len(seen))
+	}
+}
+
+// linkOnPage is a link from a page of the desk's to another one; what is published is compared anyway.
+var linkOnPage = regexp.MustCompile(` href="(/(?:breaks|search|\?)[^"#]*)"`)

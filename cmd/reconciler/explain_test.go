@@ -35,6 +35,26 @@ func explainsEveryID(t *testing.T, databaseURL string, files map[string][]byte) 
 		}
 	}()
 	store.KeepSessions(nil, true) // the same questions are asked a thousand times
+	ids := idsIn(t, files, idsOfAKind)
+	for id, where := range ids {
+		told, err := explain.Tell(t.Context(), store, time.Now(), id)
+		if errors.Is(err, explain.ErrUnknown) {
+			t.Errorf("%s (%s): nothing is known", id, where)
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s (%s): %v", id, where, err)
+		}
+		if len(told.Sections) == 0 || len(told.Sections[0].Rows) == 0 {
+			t.Errorf("%s (%s): an empty story", id, where)
+		}
+	}
+	t.Logf("%d ids", len(ids))
+}
+
+// idsIn are ids in the files of reports, so many of a kind, each with a place where it is.
+func idsIn(t *testing.T, files map[string][]byte, ofAKind int) map[string]string {
+	t.Helper()
 	idColumn := regexp.MustCompile(`^(subject_id|source_id|source|.*_id)$`)
 	letters := regexp.MustCompile(`^[A-Za-z]*`)
 	ids, kinds := map[string]string{}, map[string]int{}
@@ -58,7 +78,7 @@ func explainsEveryID(t *testing.T, databaseURL string, files map[string][]byte) 
 				}
 				where := path.Base(name) + ", " + heading
 				kind := where + ": " + letters.FindString(id)
-				if kinds[kind]++; kinds[kind] <= idsOfAKind {
+				if kinds[kind]++; kinds[kind] <= ofAKind {
 					ids[id] = where
 				}
 			}
@@ -67,20 +87,7 @@ func explainsEveryID(t *testing.T, databaseURL string, files map[string][]byte) 
 	if len(kinds) < 50 {
 		t.Fatalf("only %d kinds of ids were found: %v", len(kinds), kinds)
 	}
-	for id, where := range ids {
-		told, err := explain.Tell(t.Context(), store, time.Now(), id)
-		if errors.Is(err, explain.ErrUnknown) {
-			t.Errorf("%s (%s): nothing is known", id, where)
-			continue
-		}
-		if err != nil {
-			t.Fatalf("%s (%s): %v", id, where, err)
-		}
-		if len(told.Sections) == 0 || len(told.Sections[0].Rows) == 0 {
-			t.Errorf("%s (%s): an empty story", id, where)
-		}
-	}
-	t.Logf("%d ids of %d kinds", len(ids), len(kinds))
+	return ids
 }
 
 // From a purchase to its payout and back, whichever id of the chain is asked for; and a customer by account and e-mail address.

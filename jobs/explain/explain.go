@@ -4,6 +4,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -163,6 +164,10 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 		if err := store.Select(ctx, &found, part.statement, args); err != nil {
 			return section, nil, nil, err
 		}
+		// What happened at one time is told in the order of where it is recorded, however the database finds it: step 2 before step 10.
+		slices.SortFunc(found, func(a, b storyLine) int {
+			return cmp.Or(cmp.Compare(len(a.Source), len(b.Source)), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Says, b.Says))
+		})
 		lines = append(lines, found...)
 	}
 	slices.SortStableFunc(lines, func(a, b storyLine) int { return a.At.Time.Compare(b.At.Time) })
