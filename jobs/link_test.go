@@ -24,8 +24,8 @@ type link struct {
 	mu     sync.Mutex
 	lost   atomic.Bool
 	conns  []net.Conn
-	passed atomic.Int64 // what was sent, either way, in pieces
-	losing atomic.Int64 // the piece that is lost, with all that comes after it; 0: none
+	passed atomic.Int64                            // what was sent, either way, in pieces
+	cut    atomic.Pointer[func(piece []byte) bool] // says of which piece the connection breaks that it was sent over; nil: of none
 }
 
 // detour has a database's nodes reach one of them through a link.
@@ -112,7 +112,18 @@ func (l *link) lose() {
 func (l *link) back() { l.lost.Store(false) }
 
 // loseAfter loses the node once so many pieces more have gone through.
-func (l *link) loseAfter(pieces int64) { l.losing.Store(l.passed.Load() + pieces + 1) }
+func (l *link) loseAfter(pieces int64) {
+	at := l.passed.Load() + pieces + 1
+	l.cutWhen(func([]byte) bool {
+		if l.passed.Load() < at {
+			return false
+		}
+		l.lose()
+		return true
+	})
+}
+
+func (l *link) cutWhen(breaks func(piece []byte) bool) { l.cut.Store(&breaks) }
 
 // passing is one way through a link.
 type passing struct {
@@ -121,8 +132,8 @@ type passing struct {
 }
 
 func (p passing) Write(piece []byte) (int, error) {
-	if p.link.passed.Add(1) == p.link.losing.Load() {
-		p.link.lose()
+	p.link.passed.Add(1)
+	if breaks := p.link.cut.Load(); breaks != nil && (*breaks)(piece) {
 		return 0, net.ErrClosed
 	}
 	return p.to.Write(piece)

@@ -1,9 +1,12 @@
 package jobs_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/source"
@@ -127,7 +130,7 @@ func TestNodeLostAndBack(t *testing.T) {
 		case err != nil:
 			t.Errorf("lost after %d of %d pieces: %v", pieces*i/moments, pieces, err)
 		}
-		node.losing.Store(0)
+		node.cut.Store(nil)
 		finishPrepared(t, w.db)
 		w.again(t, s, 2)
 		compareStates(t, "a night that got through", want, w.state(t))
@@ -136,10 +139,84 @@ func TestNodeLostAndBack(t *testing.T) {
 	if failed < 3 {
 		t.Errorf("%d of %d nights failed", failed, moments)
 	}
-	node.losing.Store(0)
+	node.cut.Store(nil)
 	finishPrepared(t, w.db)
 	w.again(t, s, 1, 2)
 	compareStates(t, "after a node was lost and came back", want, w.state(t))
+}
+
+// A commit counts though one node has not heard of it, and what has been written is not to be seen there until Citus tells it again, within a minute: no step
+// goes on before, whether the node can be reached or not.
+func TestCommitThatANodeHasNotHeardOf(t *testing.T) {
+	t.Parallel()
+	s := testStage
+	p := crowd(s, 500, 40)
+	w := newWorker(t)
+	if !w.db.Distributed() {
+		t.Skip(testdb.CitusVariable + " is not set: nobody looked at a commit that a node has not heard of")
+	}
+	node := detour(t, w.db)
+	isCommit := func(piece []byte) bool { return bytes.Contains(piece, []byte("COMMIT PREPARED")) }
+	w.play(t, s, p, 0)
+	commits := 0
+	node.cutWhen(func(piece []byte) bool {
+		if isCommit(piece) {
+			commits++
+		}
+		return false
+	})
+	w.again(t, s, 1)
+	node.cut.Store(nil)
+	w.again(t, s, 2)
+	want := w.state(t)
+	first, step := 2, 5
+	if *longBusiness {
+		first, step = 1, 1
+	}
+	for at := first; at <= commits; at += step {
+		for _, isLost := range []bool{false, true} {
+			w.play(t, s, p, 0)
+			seen, told := 0, make(chan struct{})
+			tell := func() {
+				time.Sleep(500 * time.Millisecond)
+				finishPrepared(t, w.db)
+				close(told)
+			}
+			node.cutWhen(func(piece []byte) bool {
+				if !isCommit(piece) {
+					return false
+				}
+				if seen++; seen != at {
+					return false
+				}
+				if isLost {
+					node.lose()
+				} else {
+					go tell()
+				}
+				return true
+			})
+			err := w.night(s.night(1))
+			if seen < at {
+				t.Fatalf("only %d commits", seen)
+			}
+			if isLost {
+				if !errors.Is(err, postgres.ErrUnavailable) {
+					t.Errorf("commit %d, node lost: %v", at, err)
+				}
+				node.back()
+				go tell()
+				err = w.night(s.night(1))
+			}
+			if err != nil {
+				t.Errorf("commit %d, node lost %t: %v", at, isLost, err)
+			}
+			<-told
+			node.cut.Store(nil)
+			w.again(t, s, 2)
+			compareStates(t, fmt.Sprintf("after commit %d, node lost %t", at, isLost), want, w.state(t))
+		}
+	}
 }
 
 // finishPrepared does at once what Citus does within a minute: what a node has prepared to commit is committed, or taken back, as was decided.

@@ -28,6 +28,8 @@ FROM (VALUES
     ('statement_timeout', nullif($1::text, '')),
     ('transaction_timeout', '0'),
     ('idle_session_timeout', '0'),
+    -- A Citus cluster says in a warning that a node has not heard of a commit.
+    ('client_min_messages', 'warning'),
     -- On a Citus cluster: all rows, exactly counted, from the nodes that take writes, whatever somebody has set to see an estimate sooner.
     ('citus.limit_clause_row_fetch_count', '-1'), ('citus.count_distinct_error_rate', '0'),
     -- What one statement has the nodes hand over to each other grows with the night; a night that fails by a limit fails every time.

@@ -131,7 +131,7 @@ func TestANightWithoutANodeIsWorthAnotherTry(t *testing.T) {
 }
 
 // What people read of the demo's nights is the same on a cluster: each published file, and each page of the desk, those about every id and account among
-// them. The long form plays the whole demo.
+// them. The long form plays the whole demo, and asks for every id.
 func TestDemoIsTheSameOnACluster(t *testing.T) {
 	nodes := testdb.NewEmpty(t)
 	if !nodes.Distributed() {
@@ -204,6 +204,9 @@ func TestDemoIsTheSameOnACluster(t *testing.T) {
 		}
 		if strings.HasPrefix(pages[0], "5") {
 			t.Errorf("%s: %s", address, pages[0])
+		}
+		if strings.HasPrefix(address, "/search") && !*long {
+			continue
 		}
 		for _, link := range linkOnPage.FindAllStringSubmatch(pages[0], -1) {
 			addresses = append(addresses, html.UnescapeString(link[1]))

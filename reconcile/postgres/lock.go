@@ -25,9 +25,10 @@ const ErrLockHeld = Busy("another worker holds the lock")
 
 // Lock is a session-level advisory lock on a connection of its own. It is gone when the connection is.
 type Lock struct {
-	name string
-	key  int64
-	conn *sql.Conn
+	name      string
+	key       int64
+	conn      *sql.Conn
+	ofCluster bool
 }
 
 // TryLock takes the named lock or returns ErrLockHeld at once.
@@ -43,7 +44,7 @@ func (s *Store) TryLock(ctx context.Context, name string) (*Lock, error) {
 	if !taken {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w%s", name, ErrLockHeld, lock.holder(ctx)), lock.conn.Close())
 	}
-	return lock, nil
+	return lock.begun(ctx)
 }
 
 // AwaitLock is TryLock with patience: it waits in the row of those who asked before, and returns ErrLockHeld when that takes too long.
@@ -60,7 +61,7 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 		return nil, errors.Join(wrap("lock "+name, err), lock.conn.Close())
 	}
 	if taken {
-		return lock, nil
+		return lock.begun(ctx)
 	}
 	err = lock.await(ctx, patience)
 	var pqErr *pq.Error
@@ -73,12 +74,28 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 	case err != nil:
 		return nil, errors.Join(wrap("lock "+name, err), lock.drop())
 	}
-	return lock, nil
+	return lock.begun(ctx)
+}
+
+// begun is the lock, once what who had it before has committed is to be seen on all nodes of a cluster.
+func (l *Lock) begun(ctx context.Context) (*Lock, error) {
+	if !l.ofCluster {
+		return l, nil
+	}
+	err := awaitHeard(ctx, func(ctx context.Context, statement string) (unasked, waiting int64, err error) {
+		err = l.conn.QueryRowContext(ctx, statement).Scan(&unasked, &waiting)
+		return unasked, waiting, err
+	})
+	if err != nil {
+		return nil, errors.Join(wrap("lock "+l.name, err), l.drop())
+	}
+	return l, nil
 }
 
 // try takes the lock if it is free, and nobody waits for it.
 func (l *Lock) try(ctx context.Context) (taken bool, err error) {
-	err = l.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", l.key).Scan(&taken)
+	const take = "SELECT pg_try_advisory_lock($1), to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
+	err = l.conn.QueryRowContext(ctx, take, l.key).Scan(&taken, &l.ofCluster)
 	return taken, err
 }
 

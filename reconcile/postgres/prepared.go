@@ -61,7 +61,11 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if _, err := session.ExecContext(ctx, queries.Session, []driver.NamedValue{{Ordinal: 1, Value: limit}}); err != nil {
 		return nil, &connectError{errors.Join(fmt.Errorf("set the session up: %w", err), session.Close()), p.several}
 	}
-	return &preparingConn{pqConn: session, kept: p.kept, seen: map[string]keptStatement{}}, nil
+	made := &preparingConn{pqConn: session, kept: p.kept, seen: map[string]keptStatement{}}
+	pq.SetNoticeHandler(conn, func(notice *pq.Error) {
+		made.isUnheard = made.isUnheard || strings.HasPrefix(notice.Message, unheardOf)
+	})
+	return made, nil
 }
 
 // pqConn is what a connection of lib/pq can do.
@@ -88,6 +92,8 @@ type preparingConn struct {
 	kept    *atomic.Pointer[keptSession]
 	settled *keptSession             // what settings the session has; nil: its own
 	seen    map[string]keptStatement // by their texts, of which there are only so many; nil: was run once, and is not prepared yet
+	// isUnheard: Citus has said that a node has not heard of a commit.
+	isUnheard bool
 }
 
 type sessionKey struct{}
@@ -100,7 +106,76 @@ func (c *preparingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver
 		}
 		c.settled = wanted
 	}
-	return c.pqConn.BeginTx(ctx, o)
+	tx, err := c.pqConn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return heardTx{tx, c}, nil
+}
+
+// heardTx is a transaction whose commit ends once every node has heard of it.
+type heardTx struct {
+	driver.Tx
+	conn *preparingConn
+}
+
+func (t heardTx) Commit() error {
+	if err := t.Tx.Commit(); err != nil {
+		return err
+	}
+	return t.conn.heard(context.Background())
+}
+
+// unheardOf begins Citus's warning of a commit that counts, and that one node has not heard of, because the connection to it broke just then.
+const unheardOf = "failed to commit transaction on "
+
+// heard waits until every node has heard of a commit.
+func (c *preparingConn) heard(ctx context.Context) error {
+	if !c.isUnheard {
+		return nil
+	}
+	c.isUnheard = false
+	return awaitHeard(ctx, func(ctx context.Context, statement string) (unasked, unheard int64, err error) {
+		rows, err := c.pqConn.QueryContext(ctx, statement, nil)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer rows.Close()
+		counted := make([]driver.Value, 2)
+		if err := rows.Next(counted); err != nil {
+			return 0, 0, err
+		}
+		return counted[0].(int64), counted[1].(int64), nil
+	})
+}
+
+// unheard is on how many nodes of a Citus cluster, of those that could be asked, something that this role has prepared waits for the coordinator's word.
+const unheard = `SELECT count(*) FILTER (WHERE NOT success), count(*) FILTER (WHERE success AND result <> '0')
+	FROM pg_catalog.run_command_on_all_nodes('SELECT count(*) FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database() AND owner = current_user')`
+
+// hearing is how long a node that is there may not have heard of a commit: Citus tells it within a minute, unless citus.recover_2pc_interval says otherwise.
+const hearing = 2 * time.Minute
+
+// awaitHeard waits until no node has anything prepared that it does not know the end of. Until then what has been written is not to be seen there, whoever reads.
+func awaitHeard(ctx context.Context, ask func(ctx context.Context, statement string) (unasked, waiting int64, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, hearing)
+	defer cancel()
+	for {
+		unasked, waiting, err := ask(ctx, unheard)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: a node has not heard of a commit: %w", ErrUnavailable, err)
+		case unasked > 0:
+			return fmt.Errorf("%w: %d nodes of the cluster are out of reach", ErrUnavailable, unasked)
+		case waiting == 0:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %d nodes have not heard of a commit yet; Citus tells them every citus.recover_2pc_interval", ErrUnavailable, waiting)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // prepared is the prepared statement of a text; nil while the text itself is to be run. One without parameters is no dearer as text, but where
@@ -143,11 +218,17 @@ func (c *preparingConn) ExecContext(ctx context.Context, text string, args []dri
 	if err != nil {
 		return nil, err
 	}
+	var result driver.Result
 	if statement == nil {
-		return c.pqConn.ExecContext(ctx, text, args)
+		result, err = c.pqConn.ExecContext(ctx, text, args)
+	} else {
+		result, err = statement.ExecContext(ctx, args)
+		err = c.forgetOutdated(text, err)
 	}
-	result, err := statement.ExecContext(ctx, args)
-	return result, c.forgetOutdated(text, err)
+	if err != nil {
+		return nil, err
+	}
+	return result, c.heard(ctx)
 }
 
 // forgetOutdated has a statement prepared anew the next time when the server says that the prepared one won't do any more.
