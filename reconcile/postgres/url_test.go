@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -218,7 +219,7 @@ func TestLostNodesAreWorthAnotherTry(t *testing.T) {
 		{"XX001", "invalid page in block 7 of relation base/5/16384", false},
 		{"XX002", "could not send data to server", false},
 	} {
-		err := postgres.Classed("commit", &pq.Error{Code: pq.ErrorCode(c.code), Message: c.message})
+		err := postgres.Classed("commit", &pq.Error{Code: pqerror.Code(c.code), Message: c.message})
 		if errors.Is(err, postgres.ErrUnavailable) != c.lost || errors.Is(err, postgres.ErrSetup) {
 			t.Errorf("%s %s: worth another try %v", c.code, c.message, !c.lost)
 		}
