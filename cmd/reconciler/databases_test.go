@@ -54,8 +54,9 @@ var databaseCases = []databaseCase{
 		ALTER ROLE reconciler_app IN DATABASE DATABASE SET statement_timeout = '300ms'; ALTER ROLE reconciler_app IN DATABASE DATABASE SET lock_timeout = '300ms';
 		ALTER ROLE reconciler_app IN DATABASE DATABASE SET idle_in_transaction_session_timeout = '1s'; ALTER ROLE reconciler_app IN DATABASE DATABASE SET idle_session_timeout = '1s'`},
 	{name: "read only", lay: "ALTER ROLE reconciler_app IN DATABASE DATABASE SET default_transaction_read_only = on", found: "default_transaction_read_only", fix: "default_transaction_read_only"},
-	{name: "another function in front", lay: `CREATE SCHEMA shadow; GRANT USAGE ON SCHEMA shadow TO PUBLIC; CREATE FUNCTION shadow.lower(text) RETURNS text LANGUAGE sql AS 'SELECT ''shadow''';
-		CREATE FUNCTION shadow.md5(text) RETURNS text LANGUAGE sql AS 'SELECT ''shadow'''; ALTER DATABASE DATABASE SET search_path = shadow, pg_catalog`},
+	{name: "other functions and operators in front", lay: `CREATE SCHEMA shadow; GRANT USAGE ON SCHEMA shadow TO PUBLIC; CREATE FUNCTION shadow.lower(text) RETURNS text LANGUAGE sql AS 'SELECT ''shadow''';
+		CREATE FUNCTION shadow.never(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT false'; CREATE OPERATOR shadow.= (LEFTARG = text, RIGHTARG = text, FUNCTION = shadow.never);
+		ALTER DATABASE DATABASE SET search_path = shadow, pg_catalog`},
 	{name: "row-level security", lay: `ALTER TABLE platform.jobs ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON platform.jobs USING (id < 'job_5')`, found: "row_security_active", fix: "BYPASSRLS"},
 	{name: "row-level security that is let through", lay: `ALTER TABLE platform.jobs ENABLE ROW LEVEL SECURITY; CREATE POLICY every ON platform.jobs USING (true)`, found: "row_security_active", fix: "BYPASSRLS"},
 	{name: "row-level security on inserts", lay: `ALTER TABLE platform.credit_entries ENABLE ROW LEVEL SECURITY; CREATE POLICY reads ON platform.credit_entries FOR SELECT USING (true);
