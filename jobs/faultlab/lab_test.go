@@ -231,7 +231,7 @@ const (
 			EXECUTE format('DELETE FROM %I.%I', t.schema, t.name);
 			EXECUTE format('INSERT INTO %I.%I (%s) SELECT %s FROM beginning.%I', t.schema, t.name, t.columns, t.columns, t.schema || '.' || t.name);
 		END LOOP;
-	END $$`
+	END $$; RESET session_replication_role; RESET lock_timeout`
 )
 
 // ground is a clone of the world, and a store on it, whose sessions know the statements of a lab: to plan them takes longer than to run them.
@@ -259,7 +259,6 @@ func (w *world) take(t testing.TB) (ground, error) {
 func (w *world) giveBack(p ground, db *testdb.DB, isOver bool) {
 	p.store.Intercept = nil
 	if isOver && !db.Distributed() {
-		db.SetMaxIdleConns(0) // nobody else gets its session
 		if _, err := db.Exec(putBack); err == nil {
 			w.mu.Lock()
 			w.used = append(w.used, p)

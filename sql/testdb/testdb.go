@@ -159,16 +159,12 @@ func (db *DB) Clone(t testing.TB) *DB {
 	return copied
 }
 
-// Again is the database for a further test, with a pool of its own that is closed when that test ends. Whoever hands a database on sees to it that
-// the next test finds it as it needs it.
+// Again is the database for a further test, its pool with it: sessions that have been looked around in already. Whoever hands a database on sees to
+// it that the next test finds it as it needs it.
 func (db *DB) Again(t testing.TB) *DB {
-	t.Helper()
-	pool, err := openPool(db.urlOf(Administrator))
-	if err != nil {
-		t.Fatal("testdb:", err)
-	}
-	t.Cleanup(func() { _ = pool.Close() })
-	return &DB{URL: db.URL, DB: pool, name: db.name, urlOf: db.urlOf, test: t, distributed: db.distributed}
+	again := *db
+	again.test = t
+	return &again
 }
 
 // MadeOf tells whether anybody has altered a database: it changes with every object, column, right, constraint and setting in it, and with locks that
