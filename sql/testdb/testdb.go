@@ -16,6 +16,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	_ "embed"
 	"errors"
 	"fmt"
 	"net/url"
@@ -202,13 +203,15 @@ func (db *DB) Drop() {
 var shared = newServer()
 
 func newServer() *server {
-	s := &server{prepared: preparedByVersion}
+	s := &server{prepared: ownText}
 	s.prepare = s.migrated
 	return s
 }
 
-// preparedByVersion is to be changed by whoever changes what migrated does beyond running the SQL that SchemaFingerprint is of.
-const preparedByVersion = "1"
+// ownText is this file: what a template is made of is the SQL that SchemaFingerprint is of, and what this does with it.
+//
+//go:embed testdb.go
+var ownText string
 
 // server hands out databases of one PostgreSQL server.
 type server struct {
