@@ -22,12 +22,34 @@ func beginningOf(t *testing.T, cache, of string, made *int) Options {
 	}}}
 }
 
+// beginServer starts a server with the programs of the other tests, which may be fetched ones, whatever cache its beginning is kept in.
+func beginServer(t *testing.T, o Options) (*Server, error) {
+	t.Helper()
+	account, err := serverAccount()
+	if err != nil {
+		return nil, err
+	}
+	m := thisMachine()
+	programs, err := m.programs(testContext(t), Options{}, account)
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.startWith(testContext(t), programs, account, o)
+	if err == nil {
+		t.Cleanup(func() { _ = s.Stop() }) // tests that care stop it themselves
+	}
+	return s, err
+}
+
 func TestServersBeginWithACopy(t *testing.T) {
 	t.Parallel()
 	cache, made := filepath.Join(reachable(t), "cache"), 0
 	begins := func(of string) {
 		t.Helper()
-		s := startServer(t, beginningOf(t, cache, of, &made))
+		s, err := beginServer(t, beginningOf(t, cache, of, &made))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got := query(t, s.URL("postgres"), "SELECT v FROM begun"); got != of {
 			t.Errorf("a server begins with %q, want %q", got, of)
 		}
@@ -70,7 +92,7 @@ func TestServersThatMakeTheSameBeginningAtOnce(t *testing.T) {
 	for range 2 {
 		all.Go(func() {
 			made := 0
-			s, err := Start(testContext(t), beginningOf(t, cache, "one", &made))
+			s, err := beginServer(t, beginningOf(t, cache, "one", &made))
 			if err != nil {
 				t.Error(err)
 				return
@@ -90,7 +112,7 @@ func TestServersThatMakeTheSameBeginningAtOnce(t *testing.T) {
 func TestBeginningThatFailsIsNotKept(t *testing.T) {
 	t.Parallel()
 	cache, broken := filepath.Join(reachable(t), "cache"), errors.New("broken")
-	_, err := Start(testContext(t), Options{CacheDir: cache, Beginning: &Beginning{Make: func(context.Context, *Server) error { return broken }}})
+	_, err := beginServer(t, Options{CacheDir: cache, Beginning: &Beginning{Make: func(context.Context, *Server) error { return broken }}})
 	if !errors.Is(err, broken) {
 		t.Errorf("Start says %v", err)
 	}
@@ -108,7 +130,10 @@ func TestBeginningThatAnybodyCouldHavePutThereIsNotUsed(t *testing.T) {
 	o := beginningOf(t, open, "one", &made)
 	var log strings.Builder
 	o.Log = &log
-	s := startServer(t, o)
+	s, err := beginServer(t, o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	query(t, s.URL("postgres"), "SELECT v FROM begun")
 	if left, err := os.ReadDir(open); made != 1 || err != nil || len(left) != 0 || !strings.Contains(log.String(), "other users can write to "+open) {
 		t.Errorf("made %d times, left %v, %v; the log says %q", made, left, err, log.String())

@@ -60,6 +60,10 @@ func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.startWith(ctx, programs, account, o)
+}
+
+func (m machine) startWith(ctx context.Context, programs installation, account *account, o Options) (_ *Server, err error) {
 	dir, err := openFolder(ctx, o, account)
 	if err != nil {
 		return nil, err
