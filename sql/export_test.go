@@ -14,3 +14,6 @@ func ContractOf(relation SourceRelation) (valid, faults string, err error) {
 	faults, err = expandFragments(relation.Faults(), 0)
 	return valid + "\n", faults, err
 }
+
+// Fingerprint is what SchemaFingerprint is made by.
+var Fingerprint = fingerprint

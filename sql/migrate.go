@@ -106,20 +106,22 @@ func SchemaFingerprint() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return fingerprint(migrations, rights, Roles, Platform, fmt.Sprint(Placements), fmt.Sprint(PlatformPlacements))
+}
+
+// fingerprint is of texts, and of files with their names: a database knows its migrations by their numbers.
+func fingerprint(files fs.FS, texts ...string) (string, error) {
 	sum := sha256.New()
-	fmt.Fprint(sum, rights, Roles, Platform, Placements, PlatformPlacements)
-	entries, err := migrations.ReadDir("migrations")
-	if err != nil {
-		return "", err
-	}
-	for _, e := range entries {
-		text, err := migrations.ReadFile("migrations/" + e.Name())
-		if err != nil {
-			return "", err
+	fmt.Fprintf(sum, "%q", texts)
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
 		}
-		sum.Write(text)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+		text, err := fs.ReadFile(files, name)
+		fmt.Fprintf(sum, "%q", []string{name, string(text)})
+		return err
+	})
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // PendingMigrations counts the migrations that the database lacks, reading only. ErrNewerSchema as for Migrate.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/testdb"
@@ -244,5 +245,29 @@ func TestMigrationTouchesNothingOfThePlatform(t *testing.T) {
 	}
 	if after := platform(); after != before {
 		t.Errorf("outside of schema reconciler there is now %s, was %s", after, before)
+	}
+}
+
+// A migration that got another number is another schema: databases know their migrations by it.
+func TestFingerprintsDiffer(t *testing.T) {
+	seen := map[string]string{}
+	for name, c := range map[string]struct {
+		files fstest.MapFS
+		texts []string
+	}{
+		"one":             {fstest.MapFS{"m/1_a.sql": {Data: []byte("a")}}, []string{"roles"}},
+		"another number":  {fstest.MapFS{"m/2_a.sql": {Data: []byte("a")}}, []string{"roles"}},
+		"another text":    {fstest.MapFS{"m/1_a.sql": {Data: []byte("b")}}, []string{"roles"}},
+		"other roles":     {fstest.MapFS{"m/1_a.sql": {Data: []byte("a")}}, []string{"role", "s"}},
+		"one more, empty": {fstest.MapFS{"m/1_a.sql": {Data: []byte("a")}, "m/2_b.sql": {}}, []string{"roles"}},
+	} {
+		got, err := sql.Fingerprint(c.files, c.texts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, taken := seen[got]; taken {
+			t.Errorf("%s has the fingerprint of %s", name, other)
+		}
+		seen[got] = name
 	}
 }
