@@ -95,6 +95,7 @@ func signalSelf(signal syscall.Signal) {
 	if signal == syscall.SIGKILL {
 		select {} // it takes effect at once
 	}
+	time.Sleep(50 * time.Millisecond) // whichever thread takes it, this one is stopped here, and not a moment later, past what it was to look at next
 }
 
 // orders for a process on this lab.
