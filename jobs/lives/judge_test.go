@@ -325,7 +325,7 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 			line := breakLine("refund_amount_mismatch", "", number(due-paid-max(0, min(kept, due-paid))), p.currency)
 			another := l.failedLine(p, due-paid-max(0, min(kept, due-paid)))
 			switch {
-			case against: // the money ought not to have gone at all
+			case against, isOpen: // the money ought not to have gone at all, or the chargeback says who gets it
 				v.allow(line)
 				v.allow(another)
 			case another != "": // a part that was to come has failed
