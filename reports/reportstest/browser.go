@@ -46,7 +46,7 @@ func OpenBrowser(t testing.TB) *Browser {
 		t.Fatal(err)
 	}
 	// No sandbox: tests may run as root in a container, and the pages are our own.
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox)
 	allocated, closeBrowser := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(closeBrowser)
 	ctx, closeTab := chromedp.NewContext(allocated)
