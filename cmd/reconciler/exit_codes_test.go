@@ -36,6 +36,13 @@ func (w *watched) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// told is what has been written; a serve that has ended may still be saying so.
+func (w *watched) told() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
 // endOf runs a command to its end. A serve that goes on trying is stopped once it says so; its code is exitRetry then, as that is what it does.
 func endOf(t *testing.T, args ...string) (code int, told string) {
 	t.Helper()
@@ -51,7 +58,7 @@ func endOf(t *testing.T, args ...string) (code int, told string) {
 	if waited && code == cli.ExitStopped {
 		code = cli.ExitRetry
 	}
-	return code, said.text.String() + out.String()
+	return code, said.told() + out.String()
 }
 
 // Exit codes mean one thing: whatever the command, the same cause ends it with the same code. 2 is for what the operator has to change.

@@ -35,8 +35,9 @@ func TestTheDeskInABrowser(t *testing.T) {
 	look("breaks")
 	o.db.MustExec(`INSERT INTO reconciler.break_work (account_id, break_id, work_no, actor, state, due_on, note, at)
 		SELECT account_id, break_id, 1, 'Bo Li', 'investigating', '2026-03-05', '', '2026-03-05' FROM reconciler.breaks WHERE break_id <> 'brk_00000007'`)
-	run(chromedp.SendKeys("#state", "investigating"), chromedp.SendKeys("#due", "2026-03-06"), chromedp.Click(`[name="overdue"]`), chromedp.Click(`form[action="/breaks"] button`), chromedp.WaitVisible(`a[rel="next"]`))
-	run(chromedp.Click(`a[rel="next"]`), chromedp.WaitNotPresent(`a[rel="next"]`), chromedp.WaitVisible("#state"))
+	run(chromedp.SendKeys("#state", "investigating"), chromedp.SendKeys("#due", "2026-03-06"), chromedp.Click(`[name="overdue"]`))
+	browser.Follow(chromedp.Click(`form[action="/breaks"] button`))
+	browser.Follow(chromedp.Click(`a[rel="next"]`))
 	var state, due string
 	var overdue bool
 	run(chromedp.Value("#state", &state), chromedp.Value("#due", &due), chromedp.Evaluate(`document.querySelector('[name="overdue"]').checked`, &overdue))

@@ -64,6 +64,14 @@ func (b *Browser) Run(actions ...chromedp.Action) {
 	}
 }
 
+// Follow does what leads to another page, and goes on when that is there: until then what is asked for may be the page's before.
+func (b *Browser) Follow(actions ...chromedp.Action) {
+	b.t.Helper()
+	if _, err := chromedp.RunResponse(b.ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // Text is what the page's main part says.
 func (b *Browser) Text() (text string) {
 	b.t.Helper()
