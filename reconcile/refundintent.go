@@ -191,8 +191,11 @@ func refusalsOfCharge(c Current) []Refusal {
 	if captured := c.Purchase.Payment.CapturedMinor; charge.CapturedMinor != captured {
 		refuse("charge_amount_minor", captured, charge.CapturedMinor, "another amount was captured of the charge than was decided by", false)
 	}
-	if charge.Status != "succeeded" || !charge.Captured {
+	switch {
+	case charge.Status != "succeeded":
 		refuse("charge_status", "succeeded", charge.Status, "the charge has not succeeded", true)
+	case !charge.Captured:
+		refuse("charge_captured", true, false, "more of the payment may still be captured, so what was paid is not known yet", true)
 	}
 	return refusals
 }

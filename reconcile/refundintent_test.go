@@ -89,7 +89,7 @@ func TestRefusals(t *testing.T) {
 		{"a purchase of fewer credits", "credits", false, func(c *Current) { c.Purchase.Credits = 99 }},
 		{"refunded more than was taken back", "amount_refunded", true, func(c *Current) { c.Charge.RefundedMinor, c.ReversedMinor = 500, 400 }},
 		{"taken back more than was refunded", "amount_refunded", true, func(c *Current) { c.Charge.RefundedMinor, c.ReversedMinor = 0, 400 }},
-		{"authorised, not captured", "charge_status", true, func(c *Current) { c.Charge.Captured = false }},
+		{"authorised, not captured", "charge_captured", true, func(c *Current) { c.Charge.Captured = false }},
 		{"pending, as if captured", "charge_status", true, func(c *Current) { c.Charge.Status = "pending" }},
 		{"less granted", "credits", false, func(c *Current) { c.GrantedCredits = 99 }},
 		{"one credit used", "used_credits", true, func(c *Current) { c.Purchase.UsedCredits = 1 }},

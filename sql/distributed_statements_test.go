@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"errors"
+	"iter"
 	"os"
 	"path"
 	"regexp"
@@ -238,13 +239,8 @@ var (
 // statement names them in, and takes it for something else without a word where the types are the same.
 func TestUnionsAreInsertedInTheTablesOrder(t *testing.T) {
 	db := testdb.New(t)
-	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
-	if err != nil {
-		t.Fatal(err)
-	}
 	looked := 0
-	for _, name := range catalog.Names() {
-		text := comment.ReplaceAllString(catalog.Statement(name).Text, "")
+	for name, text := range statements(t) {
 		for _, at := range insertion.FindAllStringSubmatchIndex(text, -1) {
 			table, named := text[at[2]:at[3]], strings.Fields(strings.ReplaceAll(text[at[4]:at[5]], ",", " "))
 			if !united.MatchString(outermost(text[at[1]:])) {
@@ -273,13 +269,8 @@ var (
 // Citus does not run a statement at all that ends in an UPDATE or DELETE whose condition is false by its values alone, whatever else the statement changes,
 // and says nothing; and where it is another part that can match no row, the coordinator sends what ends so to itself until it has no sessions left.
 func TestStatementsThatChangeSeveralTablesEndInNoUpdateOrDelete(t *testing.T) {
-	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
-	if err != nil {
-		t.Fatal(err)
-	}
 	looked := 0
-	for _, name := range catalog.Names() {
-		text := comment.ReplaceAllString(catalog.Statement(name).Text, "")
+	for name, text := range statements(t) {
 		if len(change.FindAllString(text, 2)) < 2 {
 			continue
 		}
@@ -298,13 +289,8 @@ var caseOf = regexp.MustCompile(`\bCASE\s+(\S+)`)
 // Where an INSERT is sent to the nodes with values in it that the coordinator has worked out, Citus makes CASE x WHEN 'a' to
 // CASE x WHEN x = 'a': operator does not exist: text = boolean. CASE WHEN x = 'a' is taken everywhere.
 func TestInsertedCasesSayWhatTheyCompare(t *testing.T) {
-	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
-	if err != nil {
-		t.Fatal(err)
-	}
 	looked := 0
-	for _, name := range catalog.Names() {
-		text := comment.ReplaceAllString(catalog.Statement(name).Text, "")
+	for name, text := range statements(t) {
 		if !strings.Contains(text, "INSERT INTO") {
 			continue
 		}
@@ -317,6 +303,22 @@ func TestInsertedCasesSayWhatTheyCompare(t *testing.T) {
 	}
 	if looked == 0 {
 		t.Error("no such statement")
+	}
+}
+
+// statements are all that there are, without their comments, by their names.
+func statements(t *testing.T) iter.Seq2[string, string] {
+	t.Helper()
+	catalog, err := sql.NewCatalog(sql.DefaultSourceSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(name, text string) bool) {
+		for _, name := range catalog.Names() {
+			if !yield(name, comment.ReplaceAllString(catalog.Statement(name).Text, "")) {
+				return
+			}
+		}
 	}
 }
 

@@ -1,9 +1,9 @@
 // Package lives plays random legal lives and judges what the worker makes of them: it has only tests.
 //
-// A life is a short list of dated events around one customer: what Stripe does with a payment, what staff and the customer do on the
-// platform, what becomes of jobs and their ledger entries, and of subscriptions, their invoices, access and changes of plan. Any list is legal, since an event that is not possible any more is skipped:
-// the double of Stripe refuses it, or the platform has nothing that it could happen to. Many lives share a database, an account at
-// Stripe and their nights.
+// A life is a short list of dated events around one customer: what Stripe does with a payment, what staff and the customer do on the platform, what
+// becomes of jobs and their ledger entries, and of subscriptions, their invoices, access and changes of plan. Any list is legal, since an event that
+// is not possible any more is skipped: the double of Stripe refuses it, or the platform has nothing that it could happen to. Many lives share a
+// database, an account at Stripe and their nights.
 //
 // After each night a judge says what the worker has to report of every life. The judge is written from the refund policy and from what
 // Stripe documents, in plain integer arithmetic over what has happened, and shares no rule with the worker. Advice that was followed has to

@@ -56,10 +56,10 @@ var clearingRoles = []AccountRole{PurchaseClearing, RefundClearing, CreditsTaken
 
 // Clearing says what clears a payment. It follows from the sums alone, so that whatever comes later takes back what it no longer explains.
 //
-// The steps, in this order, each as far as it explains what is left: fees that were known otherwise when credits were taken; a purchase that is in another currency moves there; what a lost
-// dispute has paid of what was payable, which is no loss; the platform's correction of the purchase; what the credits taken of a refunded subscription
-// were worth beyond its refund; what somebody has resolved. What is then left on both accounts is offset: money that was charged beyond the purchase
-// and given back, credits that were refunded without a payment.
+// The steps, in this order, each as far as it explains what is left: fees that were known otherwise when credits were taken; a purchase that is in
+// another currency moves there; what a lost dispute has paid of what was payable, which is no loss; the platform's correction of the purchase; what
+// the credits taken of a refunded subscription were worth beyond its refund; what somebody has resolved. What is then left on both accounts is
+// offset: money that was charged beyond the purchase and given back, credits that were refunded without a payment.
 func (b PaymentBooks) Clearing() PaymentClearing {
 	standing := map[AccountRole]*big.Int{PurchaseClearing: new(big.Int).Sub(b.Sold, b.Brought), RefundClearing: new(big.Int).Sub(b.Refunded, b.Payable)}
 	c := PaymentClearing{}

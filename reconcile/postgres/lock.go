@@ -77,21 +77,6 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 	return lock.begun(ctx)
 }
 
-// begun is the lock, once what who had it before has committed is to be seen on all nodes of a cluster.
-func (l *Lock) begun(ctx context.Context) (*Lock, error) {
-	if !l.ofCluster {
-		return l, nil
-	}
-	err := awaitHeard(ctx, func(ctx context.Context, statement string) (unasked, waiting int64, err error) {
-		err = l.conn.QueryRowContext(ctx, statement).Scan(&unasked, &waiting)
-		return unasked, waiting, err
-	})
-	if err != nil {
-		return nil, errors.Join(wrap("lock "+l.name, err), l.drop())
-	}
-	return l, nil
-}
-
 // try takes the lock if it is free, and nobody waits for it.
 func (l *Lock) try(ctx context.Context) (taken bool, err error) {
 	const take = "SELECT pg_try_advisory_lock($1), to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
