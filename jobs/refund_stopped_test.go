@@ -199,8 +199,11 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration, last int) {
 			strings.Contains(c.unpaid, "disputed") && !strings.Contains(detail, "dispute dp_") {
 			t.Errorf("%s: unpaid because %q, want %s", c.name, detail, c.unpaid)
 		}
-		if left := b.count(`SELECT l.theirs::bigint FROM reconciler.breaks k JOIN reconciler.break_events l ON l.break_id = k.break_id
-			WHERE k.kind = 'refund_unpaid' AND k.subject_id = $1 AND l.event = 'opened' AND l.ours::bigint - l.theirs::bigint = l.variance`, c.request); int64(left) != c.gone {
+		// Other kinds' events hold words: those are left out before anything is taken for a number, whatever the planner would begin with.
+		if left := b.count(`WITH opened AS MATERIALIZED (
+				SELECT l.ours, l.theirs, l.variance FROM reconciler.breaks k JOIN reconciler.break_events l ON l.break_id = k.break_id
+				WHERE k.kind = 'refund_unpaid' AND k.subject_id = $1 AND l.event = 'opened'
+			) SELECT theirs::bigint FROM opened WHERE ours::bigint - theirs::bigint = variance`, c.request); int64(left) != c.gone {
 			t.Errorf("%s: %d have left, want %d", c.name, left, c.gone)
 		}
 		b.exec("UPDATE platform.refund_requests SET status = 'denied', decided_at = $2 WHERE id = $1", c.request, b.clock())
