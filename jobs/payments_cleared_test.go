@@ -17,6 +17,17 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
+// cleared: no break is open, and no money is left on the way.
+func (l lives) cleared() {
+	l.t.Helper()
+	if open := l.open(); len(open) != 0 {
+		l.t.Errorf("open: %v", open)
+	}
+	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
+		l.t.Error(diff)
+	}
+}
+
 // passedThrough are the accounts that money only passes through and that aren't at 0 at the end of the newest night.
 func (l lives) passedThrough() map[string]int64 {
 	l.t.Helper()
@@ -94,12 +105,7 @@ func TestEveryPaymentClearsInTheEnd(t *testing.T) {
 		last = max(last, end+2)
 	}
 	l.nights(last, days)
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 }
 
 // A purchase that was booked in another currency than it was paid in is corrected as the advice says, or somebody accepts it, and its money is
@@ -160,12 +166,7 @@ func TestAPurchaseWhoseCurrencyIsCorrectedClears(t *testing.T) {
 		}
 	}
 	l.nights(7, days)
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 	for name, p := range sold {
 		want := map[string]int64{}
 		if tc := lived[name]; tc.refundedOn > 0 && tc.refundedOn < mended { // what is withheld of it was not known then
@@ -244,12 +245,7 @@ func TestWhatWasAcceptedInAnotherCurrencyIsHeldToWhatWasPaid(t *testing.T) {
 		})
 	}
 	l.nights(8, days)
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 	for name, p := range sold {
 		went := l.went(p)
 		maps.DeleteFunc(went, func(account string, _ int64) bool { return strings.HasPrefix(account, "currency_conversion ") })
@@ -303,12 +299,7 @@ func TestARefundInAnotherCurrencyTakesBackItsPartOfASubscription(t *testing.T) {
 		alongside(days, 5, func() { l.resolve(p.account, "accepted") })
 	}
 	l.nights(6, days)
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 	var left int64
 	for name, p := range sold {
 		left += lived[name].left
@@ -353,12 +344,7 @@ func TestFeesThatAreKnownLaterAreWithheldAllTheSame(t *testing.T) {
 		},
 		6: func() { l.worker.Stripe = nil }, // which changes nothing
 	})
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 	withheld := l.byRole("SELECT role, currency, -sum(amount_minor)::bigint FROM reconciler.journal_lines WHERE role = 'fees_withheld' GROUP BY 1, 2")
 	if diff := cmp.Diff(map[string]int64{"fees_withheld usd": 2000 - l.refundable(paid), "fees_withheld eur": 3000 - l.refundable(foreign)}, withheld); diff != "" {
 		t.Error(diff)
@@ -383,12 +369,7 @@ func TestAPurchaseWithoutAPaymentClearsOnceItsCreditsAreTaken(t *testing.T) {
 		})
 	}
 	l.nights(4, days)
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 }
 
 // A second charge of a purchase, and one that nothing accounts for, go back whole, as the advice says: nothing stays on the way.
@@ -404,12 +385,7 @@ func TestChargesOfNothingClearOnceTheyAreRefunded(t *testing.T) {
 		},
 		4: func() { l.refund(second, 2000); l.refund(stray, 777) },
 	})
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 }
 
 // However payouts end, in transit is nothing once they have: paid, failed before they arrived or after, canceled, taken back, negative and
@@ -438,12 +414,7 @@ func TestPayoutsAreNotInTransitForEver(t *testing.T) {
 			ok[[]stripetest.Payout](t)(l.stripe.RunNegativePayouts())
 		},
 	})
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 }
 
 // A request about a purchase whose charge was too high waits only until the surplus is refunded, whether it was made before that or after; then it
@@ -492,12 +463,7 @@ func TestARequestGoesOnOnceTheSurplusIsRefunded(t *testing.T) {
 	for range 3 {
 		l.report()
 	}
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 	if n := l.count("SELECT count(*) FROM reconciler.refund_decisions WHERE decision = 'approve'"); n != 2 {
 		t.Errorf("%d requests are approved", n)
 	}
@@ -528,12 +494,7 @@ func TestAnAcceptedOverpaymentClears(t *testing.T) {
 		}
 	}
 	l.nights(6, days)
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 }
 
 // went is what clearing payments has moved to accounts that money doesn't only pass through, in all nights; of the given purchases, or of all.
@@ -636,12 +597,7 @@ func TestWhatSomebodyResolvesClears(t *testing.T) {
 	}
 	maps.DeleteFunc(went, func(_ string, amount int64) bool { return amount == 0 })
 	l.nights(8, days)
-	if open := l.open(); len(open) != 0 {
-		t.Errorf("open: %v", open)
-	}
-	if diff := cmp.Diff(map[string]int64{}, l.passedThrough()); diff != "" {
-		t.Error(diff)
-	}
+	l.cleared()
 	for name, p := range sold {
 		if diff := cmp.Diff(lived[name].went, l.went(p)); diff != "" {
 			t.Errorf("%s: %s", name, diff)

@@ -552,6 +552,14 @@ func (e ending) differs(from ending) string {
 	return ""
 }
 
+// holds fails the test for every invariant that does not hold.
+func (l *lab) holds(settled bool) {
+	l.t.Helper()
+	for _, v := range l.violations(settled) {
+		l.t.Error(v)
+	}
+}
+
 // violations are the invariants that do not hold: what must never be, whatever has gone wrong, also in the middle.
 func (l *lab) violations(settled bool) []string {
 	l.t.Helper()

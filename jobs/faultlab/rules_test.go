@@ -232,9 +232,7 @@ func TestBreakersTrip(t *testing.T) {
 			if breaks := strings.Join(l.breaks(), "\n"); !strings.Contains(breaks, "refund_against_policy "+l.planID+" "+c.code) {
 				t.Errorf("got the breaks %q, want one of %s", breaks, c.code)
 			}
-			for _, v := range l.violations(false) {
-				t.Error(v)
-			}
+			l.holds(false)
 		})
 	}
 }
@@ -267,9 +265,7 @@ func TestPlannersRacing(t *testing.T) {
 	if made != 1 {
 		t.Errorf("%d plans were made", made)
 	}
-	for _, v := range l.violations(false) {
-		t.Error(v)
-	}
+	l.holds(false)
 }
 
 // TestAnUnusualDayIsStopped gives the plan a history of small days.
@@ -425,9 +421,7 @@ func TestWithoutARefundKeyNothingLeaves(t *testing.T) {
 			t.Errorf("%s %s was sent with the read key", request.Method, request.Path)
 		}
 	}
-	for _, v := range l.violations(true) {
-		t.Error(v)
-	}
+	l.holds(true)
 }
 
 // TestRefundsExecutedAfterTheReportAreTheNextNights: the job run by itself, after its night was reported, leaves that report verifiable.
@@ -448,9 +442,7 @@ func TestRefundsExecutedAfterTheReportAreTheNextNights(t *testing.T) {
 	if err != nil || len(faults) > 0 {
 		t.Errorf("verifying the night: %v, %v", faults, err)
 	}
-	for _, v := range l.violations(true) {
-		t.Error(v)
-	}
+	l.holds(true)
 }
 
 // TestANightThatCouldNotLookSendsNothing: money is sent by the run that could sync.
@@ -467,9 +459,7 @@ func TestANightThatCouldNotLookSendsNothing(t *testing.T) {
 	}
 	l.stripe.SetFaults()
 	l.night(true)
-	for _, v := range l.violations(true) {
-		t.Error(v)
-	}
+	l.holds(true)
 	if breaks := l.breaks(); len(breaks) > 0 {
 		t.Errorf("left are the breaks %q", breaks)
 	}
@@ -495,9 +485,7 @@ func TestARefundThatFailsLaterReopens(t *testing.T) {
 	if breaks := strings.Join(l.breaks(), "\n"); breaks != "refund_failed "+failing.RefundID+" reopened" {
 		t.Errorf("got the breaks %q", breaks)
 	}
-	for _, v := range l.violations(false) {
-		t.Error(v)
-	}
+	l.holds(false)
 	clean := l.ending()
 	l.night(false)
 	if diff := l.ending().differs(clean); diff != "" {
@@ -516,9 +504,7 @@ func TestARefundThatFailsLaterReopens(t *testing.T) {
 	if outcome, err := w.RefundDesk().Execute(context.Background(), view.PlanID, "Carol"); err != nil || outcome.Sent != 1 {
 		t.Errorf("got %+v, %v", outcome, err)
 	}
-	for _, v := range l.violations(true) {
-		t.Error(v)
-	}
+	l.holds(true)
 	if breaks := l.breaks(); len(breaks) > 0 {
 		t.Errorf("left are the breaks %q", breaks)
 	}
@@ -553,9 +539,7 @@ func TestOnlyTheRestOfHeldCreditsComesBack(t *testing.T) {
 			if said := fmt.Sprintf("%d of its %d credits had been given back by others", given, item.Credits); strings.Contains(item.Reason, said) != (given > 0) {
 				t.Errorf("it says %q", item.Reason)
 			}
-			for _, v := range l.violations(false) {
-				t.Error(v)
-			}
+			l.holds(false)
 			clean := l.ending()
 			l.night(false)
 			if diff := l.ending().differs(clean); diff != "" {
@@ -607,9 +591,7 @@ func TestAnExpiredKeyIsNeverSentAgain(t *testing.T) {
 					t.Error("the expired key was sent again")
 				}
 			}
-			for _, v := range l.violations(false) {
-				t.Error(v)
-			}
+			l.holds(false)
 		})
 	}
 }
@@ -641,9 +623,7 @@ func TestACheckThatSaysNoLeavesAnOpenRefundAlone(t *testing.T) {
 	if item := l.item("pur_0"); item.State != reconcile.IntentRejected || item.ReleaseEntryID == "" {
 		t.Errorf("it is %s, released by %q", item.State, item.ReleaseEntryID)
 	}
-	for _, v := range l.violations(false) {
-		t.Error(v)
-	}
+	l.holds(false)
 }
 
 // TestTamperingWithTheAuditLogIsFound changes, removes and forges parts of the log, past its constraints.
