@@ -87,24 +87,23 @@ func transient(err error) bool {
 
 // lostNode says whether an error without a code of its own is that a node of a Citus cluster went away while the coordinator worked with it. A node that can't
 // be reached has a code, 08006. But where the answer of one did not come, and libpq made one up, where a copy of rows failed, and where the coordinator asks at the
-// end of a transaction whether all nodes are still there, Citus reports XX000, as it does for any fault of its own, which no other try mends: only words
-// tell these apart. Citus translates none; those of libpq and of the node are as the server's lc_messages has them, and in other languages they are not known.
+// end of a transaction whether all nodes are still there, Citus reports XX000, as it does for any fault of its own, which no other try mends. What is said is
+// in any language; the routine that says it tells these apart, and a node's own fault, which is passed on by the same routine, gets another try with them.
 //
 // Another try is right also for a transaction: all of it has been taken back, or will be, unless the error was of one node alone that all was written on, whose
 // answer to the commit was lost, as that of a whole server may be.
 func lostNode(err *pq.Error) bool {
-	return err.Code == "XX000" && slices.ContainsFunc(saidOfLostNodes, func(says string) bool { return strings.Contains(err.Message, says) })
+	// What a constraint of a node's refuses in a copy of rows has a detail, the end of a node has none.
+	return err.Code == "XX000" && (slices.Contains(tellOfLostNodes, err.Routine) || err.Routine == "ReportCopyError" && err.Detail == "")
 }
 
-var saidOfLostNodes = []string{
-	// libpq, of a connection that has ended
-	"server closed the connection unexpectedly", "could not receive data from server", "could not send data to server", "no connection to the server", "connection not open",
-	"invalid socket", "SSL SYSCALL error", "SSL connection has been closed unexpectedly",
-	// a node that ends while rows are copied to it
-	"terminating connection ", "the database system is ",
-	// Citus
-	"connection to the remote node ", "failure on connection marked as essential", "failed to prepare transaction ", "to fetch intermediate results", "failed to read result ",
-	"could not connect to any active placements", "could not commit transaction for shard ",
+// tellOfLostNodes are the routines of Citus.
+var tellOfLostNodes = []string{
+	"ReportResultError",                                           // of what a node has been asked
+	"InitializeCopyShardState",                                    // of rows that are to be copied
+	"fetch_intermediate_results", "FetchRemoteIntermediateResult", // between nodes
+	"MarkRemoteTransactionFailed", "CheckRemoteTransactionsHealth", // at the end of a transaction
+	"FinishRemoteTransactionPrepare", "ErrorIfPostCommitFailedShardPlacements",
 }
 
 // poolerFaults are the beginnings of what PgBouncer says under code 08P01 that another try won't mend, and the fix.
@@ -217,7 +216,7 @@ func Remedy(err error) string {
 // readOnly says whether the server takes no writes: a replica, or a primary that has just become one.
 func readOnly(err error) bool {
 	var pqErr *pq.Error
-	return errors.As(err, &pqErr) && (pqErr.Code == "25006" || pqErr.Code == "0A000" && strings.Contains(pqErr.Message, "during recovery"))
+	return errors.As(err, &pqErr) && (pqErr.Code == "25006" || pqErr.Code == "0A000" && pqErr.Routine == "call_bool_check_hook") // of transaction_read_only
 }
 
 // overtaken says whether another transaction has changed what a snapshot had still seen otherwise: its end of the audit log, too, which

@@ -174,8 +174,9 @@ func (c *preparingConn) forgetOutdated(text string, err error) error {
 	return err
 }
 
-// outdated says whether a prepared statement no longer fits: a relation that it reads has other columns than when it was prepared.
+// outdated says whether a prepared statement no longer fits: a relation that it reads has other columns than when it was prepared. Only the server's routine
+// tells that from what it can't do at all, in every language.
 func outdated(err error) bool {
 	var pqErr *pq.Error
-	return errors.As(err, &pqErr) && pqErr.Code == "0A000" && strings.HasPrefix(pqErr.Message, "cached plan must not change")
+	return errors.As(err, &pqErr) && pqErr.Code == "0A000" && pqErr.Routine == "RevalidateCachedQuery"
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lib/pq"
+
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	queries "github.com/hummingbytes/reconciler/sql"
@@ -161,7 +163,7 @@ func TestReadOnlyTransactionsReadOneStateAndWriteNothing(t *testing.T) {
 		_, err := tx.Exec(ctx, "refunds/take_lease", leaseOf("x"))
 		return err
 	})
-	if err == nil || !strings.Contains(err.Error(), "read-only") {
+	if refused := (*pq.Error)(nil); !errors.As(err, &refused) || refused.Code != "25006" {
 		t.Errorf("a write in a transaction that reads: %v", err)
 	}
 }
