@@ -54,15 +54,6 @@ func TestFactsOfCreditBacksAreLookedUpThoughTheirTableIsEmptyYet(t *testing.T) {
 	}
 }
 
-// keepsPlans says whether the worker keeps plans on this database: on one with Citus it plans statements with their values.
-func keepsPlans(t *testing.T, w *worker) (keeps bool) {
-	t.Helper()
-	if err := w.db.Get(&keeps, "SELECT to_regclass('pg_catalog.pg_dist_partition') IS NULL"); err != nil {
-		t.Fatal(err)
-	}
-	return keeps
-}
-
 // How many rows there are decides whether plans are kept. It is known before the first night, of which nothing was read yet.
 func TestRowsToLookAtAreCountedFromTheFirstNightOn(t *testing.T) {
 	t.Parallel()
@@ -89,12 +80,6 @@ func TestRowsToLookAtAreCountedFromTheFirstNightOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !keepsPlans(t, w) {
-		if got := rows(0, 100_000).Rows; got != 0 {
-			t.Errorf("%d rows, on a database that keeps no plans", got)
-		}
-		return
-	}
 	if got := rows(0, 100_000).Rows; got != 1+before {
 		t.Errorf("%d rows before the first night, want %d", got, 1+before)
 	}
@@ -112,7 +97,7 @@ func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
 	t.Parallel()
 	w, s := newWorkerOn(t, testdb.NewOnOneServer(t)), testStage
 	for accounts, known := range map[int64]int64{150: -1, 300: 301} { // -1: nothing; one more account comes with them
-		if !keepsPlans(t, w) {
+		if w.Store.OnCluster() { // where no plans are kept
 			known = accounts + 1
 		}
 		w.reset(t, time.UTC)
@@ -132,7 +117,7 @@ func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
 		analyzed int64
 	}{{300, true, 0}, {3000, true, 0}, {3001, true, 1}, {3000, false, 1}} {
 		w.db.MustExec("UPDATE pg_class SET reltuples = 300 WHERE oid = 'reconciler.account_moves'::regclass")
-		done, err := w.Store.Exec(t.Context(), "reading/analyze_moves", postgres.Args{"is_committed": true, "whatever_is_known": !c.few, "moved": c.moved})
+		done, err := w.Store.Exec(t.Context(), "reading/analyze_moves", postgres.Args{"whatever_is_known": !c.few, "moved": c.moved})
 		if err != nil || done != c.analyzed {
 			t.Errorf("%+v: analyzed %d times (%v)", c, done, err)
 		}

@@ -185,7 +185,7 @@ func (w *Worker) night(ctx context.Context, date reconcile.Date, zone *time.Loca
 		return nil, err
 	}
 	n.Revision, n.Run.Reported = standing.Revision, standing.Reported
-	n.Run.Few = standing.Rows > 0 && standing.Rows <= limit
+	n.Run.Few = standing.Rows <= limit && !n.Store.OnCluster() // where statements have to be planned with their values
 	w.Store.KeepSessions(night.MatchingTx.Setting(map[string]any{"work_mem": night.MatchingTx.WorkMem}).Settings, n.Run.Few)
 	return night.New(n), nil
 }

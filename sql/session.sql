@@ -1,6 +1,7 @@
 -- What every session of the worker begins with, whatever is set on the role, the database or the server. $1 is the time that a statement may
--- take, in milliseconds; '' leaves the server's. One statement, as PgBouncer takes no parameters of the kind with the connection itself.
-SELECT pg_catalog.set_config(s.name, s.value, false)
+-- take, in milliseconds; '' leaves the server's. One statement, as PgBouncer takes no parameters of the kind with the connection itself; it says
+-- whether the database is one of a Citus cluster.
+SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AS on_cluster, pg_catalog.count(pg_catalog.set_config(s.name, s.value, false)) AS settings
 FROM (VALUES
     -- What hides rows is an error: totals without them would be wrong and still tie.
     ('row_security', 'off'),

@@ -11,6 +11,10 @@ import (
 // On a Citus cluster a commit counts once it is prepared on all nodes, and a node that its connection broke to just then hears of it later. What follows
 // has every commit, and every lock, last until all have heard; on one server nothing of it is asked.
 
+// OnCluster says whether the database is one of a Citus cluster, where statements have to be planned with their values, an INSERT is spread over the nodes as
+// it is, and commits and locks wait for all nodes. It is known from the first connection on.
+func (s *Store) OnCluster() bool { return s.onCluster.Load() }
+
 // heardTx is a transaction whose commit ends once every node has heard of it.
 type heardTx struct {
 	driver.Tx
@@ -34,13 +38,8 @@ func (c *preparingConn) heard(ctx context.Context) error {
 	}
 	c.isUnheard = false
 	return awaitHeard(ctx, func(ctx context.Context, statement string) (unasked, unheard int64, err error) {
-		rows, err := c.pqConn.QueryContext(ctx, statement, nil)
+		counted, err := firstRow(c.pqConn.QueryContext(ctx, statement, nil))
 		if err != nil {
-			return 0, 0, err
-		}
-		defer rows.Close()
-		counted := make([]driver.Value, 2)
-		if err := rows.Next(counted); err != nil {
 			return 0, 0, err
 		}
 		return counted[0].(int64), counted[1].(int64), nil
@@ -78,7 +77,7 @@ func awaitHeard(ctx context.Context, ask func(ctx context.Context, statement str
 
 // begun is the lock, once what who had it before has committed is to be seen on all nodes of a cluster.
 func (l *Lock) begun(ctx context.Context) (*Lock, error) {
-	if !l.ofCluster {
+	if !l.onCluster {
 		return l, nil
 	}
 	err := awaitHeard(ctx, func(ctx context.Context, statement string) (unasked, waiting int64, err error) {

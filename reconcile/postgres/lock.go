@@ -28,7 +28,7 @@ type Lock struct {
 	name      string
 	key       int64
 	conn      *sql.Conn
-	ofCluster bool
+	onCluster bool
 }
 
 // TryLock takes the named lock or returns ErrLockHeld at once.
@@ -79,8 +79,7 @@ func (s *Store) AwaitLock(ctx context.Context, name string, patience time.Durati
 
 // try takes the lock if it is free, and nobody waits for it.
 func (l *Lock) try(ctx context.Context) (taken bool, err error) {
-	const take = "SELECT pg_try_advisory_lock($1), to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
-	err = l.conn.QueryRowContext(ctx, take, l.key).Scan(&taken, &l.ofCluster)
+	err = l.conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", l.key).Scan(&taken)
 	return taken, err
 }
 
@@ -120,7 +119,7 @@ func (s *Store) lockConnection(ctx context.Context, name string) (*Lock, error) 
 	if err != nil {
 		return nil, wrap("lock "+name, err)
 	}
-	return &Lock{name: name, key: lockKey(name), conn: conn}, nil
+	return &Lock{name: name, key: lockKey(name), conn: conn, onCluster: s.OnCluster()}, nil
 }
 
 // StillHeld asks the server, on the lock's own connection, whether the lock is still ours: a lost connection has lost it.

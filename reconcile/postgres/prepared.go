@@ -44,8 +44,9 @@ func (k *keptSession) fewInAll() bool { return k != nil && k.few }
 type preparing struct {
 	driver.Connector
 	kept           *atomic.Pointer[keptSession] // nil in it: nothing is kept
-	several        bool                         // hosts to choose from
-	statementLimit time.Duration                // 0: the server's
+	onCluster      *atomic.Bool
+	several        bool          // hosts to choose from
+	statementLimit time.Duration // 0: the server's
 }
 
 func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
@@ -58,14 +59,26 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 	if p.statementLimit > 0 {
 		limit = fmt.Sprint(p.statementLimit.Milliseconds())
 	}
-	if _, err := session.ExecContext(ctx, queries.Session, []driver.NamedValue{{Ordinal: 1, Value: limit}}); err != nil {
+	said, err := firstRow(session.QueryContext(ctx, queries.Session, []driver.NamedValue{{Ordinal: 1, Value: limit}}))
+	if err != nil {
 		return nil, &connectError{errors.Join(fmt.Errorf("set the session up: %w", err), session.Close()), p.several}
 	}
+	p.onCluster.Store(said[0].(bool))
 	made := &preparingConn{pqConn: session, kept: p.kept, seen: map[string]keptStatement{}}
 	pq.SetNoticeHandler(conn, func(notice *pq.Error) {
 		made.isUnheard = made.isUnheard || strings.HasPrefix(notice.Message, unheardOf)
 	})
 	return made, nil
+}
+
+// firstRow is that of what a connection has been asked.
+func firstRow(rows driver.Rows, err error) ([]driver.Value, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	values := make([]driver.Value, len(rows.Columns()))
+	return values, rows.Next(values)
 }
 
 // pqConn is what a connection of lib/pq can do.

@@ -41,6 +41,7 @@ type Store struct {
 	timeout      time.Duration
 	verifies     bool
 	kept         *atomic.Pointer[keptSession]
+	onCluster    *atomic.Bool
 	rehearsal    *sqlx.Tx // set in a rehearsal: everything happens in it, and nothing of it stays
 	given        Args     // parameters that its statements may take beyond those of the call
 	// Intercept, when set, sees every statement before (done false) and after (done true) it runs, "begin" and "commit" included,
@@ -78,14 +79,14 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	kept := &atomic.Pointer[keptSession]{}
-	db := sqlx.NewDb(sql.OpenDB(preparing{connector, kept, len(config.Multi) > 0, o.StatementTimeout}), "postgres")
+	kept, onCluster := &atomic.Pointer[keptSession]{}, &atomic.Bool{}
+	db := sqlx.NewDb(sql.OpenDB(preparing{connector, kept, onCluster, len(config.Multi) > 0, o.StatementTimeout}), "postgres")
 	db.MapperFunc(queries.ColumnOf)
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	verifies := config.SSLMode == pq.SSLModeVerifyCA || config.SSLMode == pq.SSLModeVerifyFull
-	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema, timeout: o.StatementTimeout, verifies: verifies, kept: kept}, nil
+	return &Store{db: db, catalog: catalog, sourceSchema: o.SourceSchema, timeout: o.StatementTimeout, verifies: verifies, kept: kept, onCluster: onCluster}, nil
 }
 
 // Close gives the connections back.

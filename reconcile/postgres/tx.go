@@ -204,18 +204,17 @@ func InPages[T any](ctx context.Context, tx *Tx, statement string, args Args, si
 	return tx.paging(ctx, statement, "CLOSE "+cursor)
 }
 
-// canSpread says whether the role may make temporary tables, on a server that is no node of a Citus cluster.
-const canSpread = `SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY') AND pg_catalog.to_regclass('pg_catalog.pg_dist_partition') IS NULL`
+const mayMakeTemporaryTables = `SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')`
 
 // ExecSpread is Exec for a statement that looks at many rows to insert few. PostgreSQL keeps an INSERT out of parallel workers, and takes what fills a
 // table that it makes to them: so where there are many rows, what is read goes into a temporary table first. On a Citus cluster the INSERT is spread
 // over the nodes as it is.
 func (tx *Tx) ExecSpread(ctx context.Context, statement string, args Args) (changed int64, err error) {
-	if tx.fewInAll {
+	if tx.fewInAll || tx.store.OnCluster() {
 		return tx.Exec(ctx, statement, args)
 	}
 	var spreads bool
-	if err := tx.tx.GetContext(ctx, &spreads, canSpread); err != nil {
+	if err := tx.tx.GetContext(ctx, &spreads, mayMakeTemporaryTables); err != nil {
 		return 0, wrap(statement, err)
 	}
 	if !spreads {

@@ -1,3 +1,2 @@
 SELECT reconciler.analyze_tables('account_moves')
-WHERE (@is_committed::boolean OR to_regclass('pg_catalog.pg_dist_partition') IS NULL)
-  AND (@whatever_is_known::boolean OR @moved::bigint > 10 * (SELECT greatest(c.reltuples, 0) FROM pg_catalog.pg_class c WHERE c.oid = 'reconciler.account_moves'::regclass))
+WHERE @whatever_is_known::boolean OR @moved::bigint > 10 * (SELECT greatest(c.reltuples, 0) FROM pg_catalog.pg_class c WHERE c.oid = 'reconciler.account_moves'::regclass)
