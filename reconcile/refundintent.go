@@ -61,6 +61,9 @@ func (s IntentState) Live() bool {
 	return false
 }
 
+// IsOpen says whether Stripe may or may not have made the refund, as far as is on record.
+func (s IntentState) IsOpen() bool { return s == IntentSending || s == IntentUnknown }
+
 // HoldsCredits says whether the credits are out of the account.
 func (s IntentState) HoldsCredits() bool { return s.Live() && s != IntentPlanned }
 

@@ -80,7 +80,7 @@ func TestEveryCallOfARefundMayBreak(t *testing.T) {
 // saysNo are faults in which Stripe itself speaks against a refund, or of a charge in a state that nobody knows: then that refund is refused
 // or stopped, its credits are back, and a new plan makes it. It ends with the same money in the same place, but with two intents.
 func saysNo(kind stripetest.Kind) bool {
-	return kind == stripetest.Unauthorized || kind == stripetest.Forbidden || kind == stripetest.StoredServerError || kind == stripetest.UnknownStatus
+	return kind == stripetest.StoredServerError || kind == stripetest.UnknownStatus
 }
 
 // faultHit says whether the planned fault changed anything.

@@ -101,8 +101,7 @@ func (x *executor) execute(ctx context.Context, planID string) error {
 	for _, open := range []bool{true, false} {
 		for i := range view.Items {
 			item := &view.Items[i]
-			underWay := item.State == reconcile.IntentSending || item.State == reconcile.IntentUnknown
-			if open != underWay || !open && item.State != reconcile.IntentPlanned {
+			if open != item.State.IsOpen() || !open && item.State != reconcile.IntentPlanned {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
@@ -110,6 +109,9 @@ func (x *executor) execute(ctx context.Context, planID string) error {
 			}
 			result, err := x.move(ctx, view, item)
 			if err != nil {
+				if item.State.IsOpen() {
+					x.outcome.Open++
+				}
 				x.countUntouched(view)
 				return fmt.Errorf("refund %s of request %s: %w", item.IntentID(), item.RequestID, err)
 			}
@@ -223,8 +225,7 @@ func (x *executor) moveLeased(ctx context.Context, view PlanView, item *Item) (m
 			return moveFailed, err
 		}
 		fresh = false
-		open := item.State == reconcile.IntentSending || item.State == reconcile.IntentUnknown
-		if !open || attempt >= x.w.Settings.Refund.Attempts || time.Until(x.lease.expires) < 2*wait {
+		if !item.State.IsOpen() || attempt >= x.w.Settings.Refund.Attempts || time.Until(x.lease.expires) < 2*wait {
 			break
 		}
 		timer := time.NewTimer(wait)

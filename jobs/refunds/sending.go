@@ -114,16 +114,21 @@ func (x *executor) rejected(ctx context.Context, item *Item, refusal error) erro
 	return x.advance(ctx, item, step)
 }
 
-// leaveOpen notes why an outcome is open, once per reason; the next attempt looks it up.
+// leaveOpen notes why an outcome is open, once per reason; the next attempt looks it up. What is wrong with the key, or the way to Stripe, is wrong
+// for every refund: it is no outcome of this one, and ends the run.
 func (x *executor) leaveOpen(ctx context.Context, item *Item, why error) error {
 	if errors.Is(why, night.ErrIntegrity) {
 		return why
 	}
 	x.w.Log.Warn().Str("intent", item.IntentID()).Err(why).Msg("the outcome of a refund is open")
-	if item.State == reconcile.IntentUnknown {
-		return nil
+	var ends error
+	if errors.Is(why, stripefeed.ErrRefused) || errors.Is(why, stripefeed.ErrSettings) {
+		ends = why
 	}
-	return x.advance(ctx, item, refundStep{to: reconcile.IntentUnknown, reason: why.Error()})
+	if item.State == reconcile.IntentUnknown {
+		return ends
+	}
+	return errors.Join(ends, x.advance(ctx, item, refundStep{to: reconcile.IntentUnknown, reason: why.Error()}))
 }
 
 // record notes the refund that Stripe has made. One that has failed at once gives the credits back.

@@ -182,12 +182,8 @@ func get[T any](ctx context.Context, c *Client, limit, path string, query url.Va
 			return nil, time.Time{}, fmt.Errorf("GET %s: %w", path, err)
 		}
 		v := judge(err, seen)
-		var permission *PermissionError
-		if errors.As(v.err, &permission) {
-			permission.Endpoint = limit
-		}
 		if !v.retry || attempt >= c.options.Attempts {
-			return nil, time.Time{}, fmt.Errorf("GET %s, attempt %d: %w", path, attempt, v.err)
+			return nil, time.Time{}, fmt.Errorf("GET %s, attempt %d: %w", path, attempt, at(limit, "read", v.err))
 		}
 		wait := c.backoff(attempt, seen)
 		c.options.Log.Warn().Str("endpoint", limit).Int("attempt", attempt).Int("status", seen.status).

@@ -103,17 +103,27 @@ func retriable(seen observation) bool {
 type PermissionError struct {
 	Permission string // as Stripe names it, such as rak_charge_read; "" when it doesn't
 	Endpoint   string
+	Access     string // what was asked for there: read or write
 	account    string
 }
 
 func (e *PermissionError) Error() string {
 	if e.Permission == "" {
-		return fmt.Sprintf("%s lacks a permission of the key: give it read access there", e.Endpoint)
+		return fmt.Sprintf("%s lacks a permission of the key: give it %s access there", e.Endpoint, e.Access)
 	}
 	return fmt.Sprintf("%s needs the permission %s: add it to the restricted key", e.Endpoint, e.Permission)
 }
 
 func (e *PermissionError) Unwrap() error { return ErrRefused }
+
+// at adds to the lack of a permission, where err is one, what was asked for.
+func at(endpoint, access string, err error) error {
+	var lacking *PermissionError
+	if errors.As(err, &lacking) {
+		lacking.Endpoint, lacking.Access = endpoint, access
+	}
+	return err
+}
 
 var (
 	namedPermission = regexp.MustCompile(`rak_[a-z_]+`)

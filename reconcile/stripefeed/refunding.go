@@ -125,8 +125,9 @@ func (c *Client) RefundsOf(ctx context.Context, chargeID string) ([]RefundNow, e
 	return refunds, err
 }
 
-// CreateRefund asks for a refund once. An error is ErrRejected when Stripe has definitely refused, ErrUnknownOutcome in every other case:
-// also for limits and conflicts, where the same request may yet go through. It is never retried here.
+// CreateRefund asks for a refund once. An error is ErrRejected when Stripe has definitely refused that refund, ErrRefused when it has refused the
+// key, which says nothing of the refund: the same request may go through with another key. It is ErrUnknownOutcome in every other case, also for
+// limits and conflicts, where the same request may yet go through. It is never retried here.
 func (c *Client) CreateRefund(ctx context.Context, o RefundOrder) (RefundNow, error) {
 	const path = "/v1/refunds"
 	if o.ChargeID == "" || o.AmountMinor <= 0 || o.IdempotencyKey == "" {
@@ -150,10 +151,14 @@ func (c *Client) CreateRefund(ctx context.Context, o RefundOrder) (RefundNow, er
 		Context: context.WithValue(ctx, observationKey{}, seen), IdempotencyKey: stripe.String(o.IdempotencyKey),
 	}, &answer)
 	if err != nil {
-		if definite(err, *seen) {
-			return RefundNow{}, fmt.Errorf("%w: %w", ErrRejected, judge(err, *seen).err)
+		why := at("POST "+path, "write", judge(err, *seen).err)
+		switch definitely := definite(err, *seen); {
+		case definitely && errors.Is(why, ErrRefused):
+			return RefundNow{}, fmt.Errorf("POST %s: %w", path, why)
+		case definitely:
+			return RefundNow{}, fmt.Errorf("%w: %w", ErrRejected, why)
 		}
-		return RefundNow{}, fmt.Errorf("%w: POST %s: %w", ErrUnknownOutcome, path, judge(err, *seen).err)
+		return RefundNow{}, fmt.Errorf("%w: POST %s: %w", ErrUnknownOutcome, path, why)
 	}
 	if err := checkRow(c, refundsNow, answer.body.base()); err != nil {
 		return RefundNow{}, fmt.Errorf("%w: POST %s: %w", ErrUnknownOutcome, path, err)

@@ -74,6 +74,10 @@ func TestCreateRefundKnowsWhatItDoesNotKnow(t *testing.T) {
 				if made != 0 {
 					t.Errorf("it says that Stripe refused, and Stripe has made it: %v", err)
 				}
+			case errors.Is(err, stripefeed.ErrRefused) && !errors.Is(err, stripefeed.ErrUnknownOutcome):
+				if made != 0 {
+					t.Errorf("it says that Stripe refused the key, and Stripe has made it: %v", err)
+				}
 			case !errors.Is(err, stripefeed.ErrUnknownOutcome):
 				t.Errorf("neither refused nor unknown: %v", err)
 			}
