@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -187,5 +190,98 @@ func TestWrongRefundSettingsAreAllNamed(t *testing.T) {
 	}
 	if strings.Contains(told, "hush") {
 		t.Errorf("the key is shown:\n%s", told)
+	}
+}
+
+// approved makes a plan of the case's refund and has it approved.
+func (c *refundCase) approved() (plan string) {
+	c.t.Helper()
+	told := c.run(cli.ExitDone, "refunds", "plan", "--by", "anna")
+	plan = regexp.MustCompile(`plan_\d{4}-\d{2}-\d{2}_[0-9a-f]{12}`).FindString(told)
+	c.approve(cli.ExitDone, plan, "--by", "ben")
+	return plan
+}
+
+// state is where the first try to pay the request stands.
+func (c *refundCase) state() (state reconcile.IntentState) {
+	c.t.Helper()
+	if err := c.db.Get(&state, "SELECT i.state FROM reconciler.refund_intents i JOIN reconciler.refund_plan_items m USING (account_id, plan_id, intent_id) ORDER BY m.attempt LIMIT 1"); err != nil {
+		c.t.Fatal(err)
+	}
+	return state
+}
+
+// breaks are the kinds of the open ones.
+func (c *refundCase) breaks() (kinds []string) {
+	c.t.Helper()
+	if err := c.db.Select(&kinds, "SELECT kind FROM reconciler.breaks WHERE closed_on IS NULL ORDER BY kind"); err != nil {
+		c.t.Fatal(err)
+	}
+	return kinds
+}
+
+// A key that may not refund, or none that Stripe knows, is the operator's to mend, and says nothing of any refund: the run ends at the first one with what
+// the key lacks, nothing is given up, and the same plan goes on with another key.
+func TestARefusedKeyRejectsNoRefund(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]stripetest.Fault{
+		"it may only read":                {Kind: stripetest.Forbidden, Match: stripetest.Match{Method: "POST", Times: -1}},
+		"it expires between two calls":    {Kind: stripetest.Unauthorized, Match: stripetest.Match{Method: "POST", Times: -1}},
+		"it can't look an open refund up": {Kind: stripetest.Unauthorized, Match: stripetest.Match{Times: -1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newRefundCase(t)
+			key := []string{"--stripe-refund-key", c.stripe.RefundKey()}
+			plan := c.approved()
+			wanted := reconcile.IntentUnknown
+			if fault.Match.Method == "" { // there has to be an open one
+				c.stripe.SetFaults(stripetest.Fault{Kind: stripetest.ResetBefore, Match: stripetest.Match{Method: "POST", Times: -1}})
+				c.run(cli.ExitRetry, append([]string{"refunds", "execute", plan}, key...)...)
+			}
+			c.stripe.SetFaults(fault)
+			told := c.run(cli.ExitUsage, append([]string{"refunds", "execute", plan}, key...)...)
+			if !strings.Contains(told, "0 sent, 0 stopped, 0 refused by Stripe, 1 with an open outcome") || !strings.Contains(told, "key refused by Stripe") && !strings.Contains(told, "POST /v1/refunds needs the permission") {
+				t.Errorf("it says:\n%s", told)
+			}
+			if state, breaks := c.state(), c.breaks(); state != wanted || len(breaks) > 0 {
+				t.Errorf("the refund is %s, with breaks %v", state, breaks)
+			}
+			c.stripe.SetFaults()
+			c.run(cli.ExitDone, append([]string{"refunds", "execute", plan}, key...)...)
+			if state, made := c.state(), c.stripe.State().Refunds; state != reconcile.IntentSent || len(made) != 1 {
+				t.Errorf("with the right key the refund is %s, and Stripe has %d", state, len(made))
+			}
+		})
+	}
+}
+
+// What was cancelled is not under way: a plan of it can't be approved, and a refund that Stripe refused before is a break again.
+func TestACancelledPlanIsNoTry(t *testing.T) {
+	t.Parallel()
+	c := newRefundCase(t)
+	key := []string{"--stripe-refund-key", c.stripe.RefundKey()}
+	poor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			c.stripe.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"error": {"type": "invalid_request_error", "code": "balance_insufficient", "message": "Insufficient funds in your Stripe balance to refund this amount."}}`)
+	}))
+	defer poor.Close()
+	first := c.approved()
+	c.flags[1] = poor.URL
+	c.run(cli.ExitDone, append([]string{"refunds", "execute", first}, key...)...)
+	if state, breaks := c.state(), c.breaks(); state != reconcile.IntentRejected || !slices.Equal(breaks, []string{"refund_failed"}) {
+		t.Fatalf("the refund is %s, with breaks %v", state, breaks)
+	}
+	second := regexp.MustCompile(`plan_\d{4}-\d{2}-\d{2}_[0-9a-f]{12}`).FindString(c.run(cli.ExitDone, "refunds", "plan", "--by", "anna"))
+	c.run(cli.ExitDone, "refunds", "cancel", second, "--by", "anna", "--reason", "the balance is still empty")
+	if breaks := c.breaks(); !slices.Equal(breaks, []string{"refund_failed"}) {
+		t.Errorf("once its next try is cancelled, the breaks are %v", breaks)
+	}
+	if told := c.approve(cli.ExitUsage, second, "--by", "ben"); !strings.Contains(told, "was cancelled") {
+		t.Errorf("approving it says:\n%s", told)
 	}
 }

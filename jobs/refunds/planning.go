@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -213,6 +214,9 @@ func (w *Desk) Approve(ctx context.Context, planID, by, sha256 string) (view Pla
 		}
 		if view.ApprovedBy != "" {
 			return fmt.Errorf("%w: plan %s was approved by %s already", ErrUsage, planID, view.ApprovedBy)
+		}
+		if !slices.ContainsFunc(view.Items, func(item Item) bool { return item.State == reconcile.IntentPlanned }) {
+			return fmt.Errorf("%w: plan %s was cancelled, so there is nothing to approve; what is still due is planned anew: refunds plan", ErrUsage, planID)
 		}
 		if sha256 != "" && !strings.HasPrefix(view.PlanSha256, strings.ToLower(sha256)) {
 			return fmt.Errorf("%w: plan %s has the hash %s, not the one that you name", ErrUsage, planID, view.PlanSha256)

@@ -1,5 +1,5 @@
 -- What became of refunds that were sent, as of the night: refusals and failures at Stripe, outcomes that nobody has looked up; and breakers that
--- tripped. Gone when a later plan tries again, when another refund of the charge stands or the customer's bank has kept as much, when the request is
+-- tripped. Gone when a later plan tries again, unless that is cancelled, when another refund of the charge stands or the customer's bank has kept as much, when the request is
 -- withdrawn or denied, and, for breakers, when the plan has nothing left to send. An open outcome whose charge has no refund is
 -- refund_missing_at_stripe already.
 -- A refund that was never sent, or that Stripe refused for what was done in the last moment, is no break of its own: nothing was refunded, what
@@ -23,7 +23,7 @@ WITH standing AS (
     WHERE (i.state = 'failed' OR i.state = 'rejected' AND i.field IN ('stripe', 'idempotency_key')) -- any other field: overtaken by what was done since the decision
       AND NOT EXISTS (SELECT FROM {{ refunds_as_of }} f WHERE f.charge_id = i.charge_id AND f.is_live)
       AND coalesce(b.gone_minor, 0) < i.amount_minor
-      AND NOT EXISTS (SELECT FROM item later WHERE later.account_id = i.account_id AND later.request_id = i.request_id AND later.attempt > i.attempt)
+      AND NOT EXISTS (SELECT FROM item later WHERE later.account_id = i.account_id AND later.request_id = i.request_id AND later.attempt > i.attempt AND later.state <> 'cancelled')
       AND NOT coalesce(r.status IN ('withdrawn', 'denied') AND coalesce(r.decided_at, r.requested_at) < @as_of::timestamptz, false)
 )
 SELECT account_id, @date::date, @job::text, 'refund_failed', CASE WHEN state = 'failed' THEN refund_id ELSE intent_id END,
