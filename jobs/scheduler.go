@@ -23,8 +23,10 @@ type Scheduler struct {
 	Nights Schedule
 	// Jobs are single jobs and when to do them, for the night completed last.
 	Jobs map[string]Schedule
-	// Ready, when set, is asked before anything is done; its error counts as that of the night.
+	// Ready, when set, is asked before anything is done, a single job too; its error counts as that of what was to be done.
 	Ready func(ctx context.Context) error
+	// Begins, when set, is told before the nights that are due are done.
+	Begins func(ctx context.Context)
 	// Ended, when set, is told how each attempt to catch up ended.
 	Ended func(result CatchUpResult, err error)
 	// After is time.After; nil: that. A test may have time pass faster, with the Worker's Clock.
@@ -76,6 +78,11 @@ func (s *Scheduler) Run(ctx, workCtx context.Context) {
 	}
 	for nightsAt := now; ctx.Err() == nil; {
 		now := s.Worker.now()
+		// Where the clock was set back, what was worked out by the one before may be years away.
+		nightsAt = earlier(nightsAt, s.Nights.Next(now))
+		for job := range next {
+			next[job] = earlier(next[job], s.Jobs[job].Next(now))
+		}
 		if !now.Before(nightsAt) {
 			s.catchUp(ctx, workCtx, s.Nights.Next(now))
 			nightsAt = s.Nights.Next(s.Worker.now())
@@ -95,6 +102,13 @@ func (s *Scheduler) Run(ctx, workCtx context.Context) {
 		}
 		s.wait(ctx, min(soonest.Sub(s.Worker.now()), longestWait))
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (s *Scheduler) wait(ctx context.Context, d time.Duration) {
@@ -152,6 +166,9 @@ func (s *Scheduler) attempt(ctx context.Context) (result CatchUpResult, err erro
 			return result, err
 		}
 	}
+	if s.Begins != nil {
+		s.Begins(ctx)
+	}
 	return s.Worker.CatchUp(ctx)
 }
 
@@ -189,19 +206,32 @@ func (s *Scheduler) single(ctx context.Context, job string) {
 			log.Error().Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
 		}
 	}()
-	record, err := s.Worker.NightsOnRecord(ctx)
-	if err == nil && record.Completed.IsZero() {
-		log.Info().Msg("no night is completed yet: nothing to do the job for")
-		return
-	}
-	if err == nil {
-		err = s.Worker.RunNight(ctx, record.Completed, job)
-	}
+	err := s.singleOf(ctx, job)
 	switch {
 	case err == nil:
+	case errors.Is(err, errNoNightYet):
+		log.Info().Err(err).Msg("nothing to do the job for")
 	case Retryable(err):
 		log.Warn().Err(err).Msg("could not finish; the next tick tries again")
 	default:
 		log.Error().Err(err).Msg("could not finish")
 	}
+}
+
+var errNoNightYet = errors.New("no night is completed yet")
+
+func (s *Scheduler) singleOf(ctx context.Context, job string) error {
+	if s.Ready != nil {
+		if err := s.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	record, err := s.Worker.NightsOnRecord(ctx)
+	if err != nil {
+		return err
+	}
+	if record.Completed.IsZero() {
+		return errNoNightYet
+	}
+	return s.Worker.RunNight(ctx, record.Completed, job)
 }

@@ -89,13 +89,8 @@ func serve(ctx context.Context, c cli.Config, listener net.Listener, grace time.
 	server := &server{log: c.Log, store: w.Store, figures: wiring.NewFreshMetrics(w.Store, c.Log)}
 	server.scheduler = &jobs.Scheduler{
 		Worker: w, Nights: c.Nights, Jobs: c.JobSchedules, After: wiring.WallTime.After,
-		Ready: func(ctx context.Context) error {
-			err := wiring.AwaitPrimary(check.Fit(ctx, c, w))
-			if err == nil {
-				wiring.ExpectNights(ctx, messages.Courier, w)
-			}
-			return err
-		},
+		Ready:  func(ctx context.Context) error { return wiring.AwaitPrimary(check.Fit(ctx, c, w)) },
+		Begins: func(ctx context.Context) { wiring.ExpectNights(ctx, messages.Courier, w) },
 		Ended: func(result jobs.CatchUpResult, err error) {
 			server.figures.ExitCode.Set(float64(cli.CodeOf(ctx, err)))
 			messages.Ended(telling, result, err)
