@@ -373,6 +373,9 @@ func TestADecisionWaitsForWhatNothingExplains(t *testing.T) {
 	if got := b.decided(overRequest, night) + ", " + b.decided(foreignRequest, night); got != "waiting: payment_differs, waiting: payment_differs" {
 		t.Error(got)
 	}
+	if n := b.count("SELECT count(*) FROM reconciler.refund_windows WHERE purchase_id = $1 AND currency = 'eur' AND fee_minor IS NULL AND refundable_minor IS NULL", foreign.id); n != 1 {
+		t.Error("a window in EUR states a fee that was taken in USD")
+	}
 	if n := b.count("SELECT count(*) FROM reconciler.notifications"); n != 0 {
 		t.Errorf("%d customers were told of no decision", n)
 	}

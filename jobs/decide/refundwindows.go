@@ -136,8 +136,8 @@ func window(n *night.Night, f windowFacts) (row windowRow, keep bool) {
 	return row, keep
 }
 
-// stateRefundable is the fee of a window's payment and what may be paid back of it; both nil where Stripe has not said, and the second where
-// purchase and payment differ: a decision would wait.
+// stateRefundable is the fee of a window's payment and what may be paid back of it, in the purchase's currency; both nil where Stripe has not said,
+// the first where it took the fee of another currency, and the second where purchase and payment differ: a decision would wait.
 func stateRefundable(n *night.Night, f windowFacts, state reconcile.WindowState) (feeMinor, refundableMinor *int64) {
 	payment := paymentOf(n, f.PurchaseID, f.PaymentFacts)
 	covers := payment.Covers(f.AmountMinor, f.Currency)
@@ -148,10 +148,13 @@ func stateRefundable(n *night.Night, f windowFacts, state reconcile.WindowState)
 	if err != nil {
 		return nil, nil // paymentOf has said so
 	}
+	if payment.Currency == "" || payment.Currency == f.Currency {
+		feeMinor = &fee
+	}
 	if state != reconcile.WindowOpen && state != reconcile.WindowRequested {
 		refundable = 0
 	} else if !covers {
-		return &fee, nil
+		return feeMinor, nil
 	}
-	return &fee, &refundable
+	return feeMinor, &refundable
 }

@@ -106,7 +106,7 @@ type RefundWindow struct {
 	Credits         int64          `db:"credits" total:"yes"`
 	UsedCredits     int64          `db:"used_credits" total:"yes"`
 	AmountMinor     int64          `db:"amount_minor" money:"currency"`
-	FeeMinor        numbers.Number `db:"fee_minor" money:"currency"`        // none: Stripe has not said
+	FeeMinor        numbers.Number `db:"fee_minor" money:"currency"`        // none: Stripe has not said, or took it in another currency
 	RefundableMinor numbers.Number `db:"refundable_minor" money:"currency"` // likewise
 	Currency        string         `db:"currency"`
 }
