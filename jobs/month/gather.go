@@ -245,14 +245,18 @@ func (g *gathering) happened(ctx context.Context, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	var closed []string
+	var closed []struct {
+		Period  string
+		Through reconcile.Date
+	}
 	if err := g.q.Select(ctx, &closed, "periods/closed_months", postgres.Args{"at": at}); err != nil {
 		return err
 	}
 	for i := range g.in.Late {
-		for _, period := range closed {
-			if of := reconcile.MonthOf(g.in.Late[i].BelongsTo); of.String() == period && of != g.in.Month {
-				g.in.Late[i].Signed = period
+		late := &g.in.Late[i]
+		for _, c := range closed {
+			if reconcile.MonthOf(late.BelongsTo).String() == c.Period && late.BookedOn.After(c.Through) {
+				late.Signed = c.Period
 			}
 		}
 	}

@@ -116,7 +116,7 @@ type LateItem struct {
 	AccountID string         `db:"account_id"`
 	Amount    numbers.Number `db:"amount" money:"unit"`
 	Unit      string         `db:"unit"`
-	Signed    string         `db:"signed"` // the closed month that it belongs to; "" where that was not closed
+	Signed    string         `db:"signed"` // the month that it belongs to, where that had been closed before it arrived
 }
 
 // Income is a line of the income statement: revenue above 0, expenses below.

@@ -6,13 +6,14 @@ SELECT m.period, coalesce(p.revision, 0) AS revision,
        CASE a.action WHEN 'closed' THEN
             (SELECT coalesce(sum(l.entries), 0)::bigint FROM late l
              WHERE l.entry_date BETWEEN (m.period || '-01')::date AND ((m.period || '-01')::date + interval '1 month - 1 day')::date
-               AND l.booked_on >= (m.period || '-01')::date + interval '1 month')
+               AND l.booked_on > c.through)
             + (SELECT count(*) FROM reconciler.stripe_late l
                WHERE l.created_at >= ((m.period || '-01')::timestamp AT TIME ZONE z.name) AND l.created_at < (((m.period || '-01')::date + interval '1 month') AT TIME ZONE z.name)
-                 AND l.booked_on >= (m.period || '-01')::date + interval '1 month') ELSE 0 END AS late
+                 AND l.booked_on > c.through) ELSE 0 END AS late
 FROM (SELECT period FROM reconciler.month_publications UNION SELECT period FROM reconciler.periods) m
 LEFT JOIN LATERAL (SELECT p.revision FROM reconciler.month_publications p WHERE p.period = m.period ORDER BY p.revision DESC LIMIT 1) p ON true
-LEFT JOIN LATERAL (SELECT a.action_no, a.action, a.actor FROM reconciler.periods a WHERE a.period = m.period ORDER BY a.action_no DESC LIMIT 1) a ON true
+LEFT JOIN LATERAL (SELECT a.action_no, a.action, a.actor, a.period, a.at FROM reconciler.periods a WHERE a.period = m.period ORDER BY a.action_no DESC LIMIT 1) a ON true
+LEFT JOIN LATERAL (SELECT {{ reported_at_closing }} AS through FROM (SELECT a.period, a.at) p) c ON true
 LEFT JOIN LATERAL (SELECT coalesce((SELECT t.zone FROM reconciler.time_zone t), 'UTC') AS name) z ON true
 LEFT JOIN reconciler.period_reviews r ON r.period = m.period AND r.action_no = a.action_no
 ORDER BY 1
