@@ -178,7 +178,8 @@ type owedRow struct {
 
 func (r owedRow) key() string { return r.SoldMonth + " " + r.Kind + " " + r.Currency }
 
-// waterfall is what has become of what was sold, month by month of its sale: as the month closes, less what had been earned as it opened.
+// waterfall is what has become of what was sold, month by month of its sale: as the month closes, less what had been earned as it opened, or as
+// the books began in it.
 func (g *gathering) waterfall(ctx context.Context) error {
 	owed := func(day reconcile.Date) (rows []owedRow, err error) {
 		err = g.q.Select(ctx, &rows, "month/owed", postgres.Args{
@@ -186,7 +187,13 @@ func (g *gathering) waterfall(ctx context.Context) error {
 		})
 		return rows, err
 	}
-	opening, err := owed(g.in.Month.First())
+	opens := g.in.Month.First()
+	if begins := g.in.Nights[len(g.in.Nights)-1].BooksBegin; !begins.IsZero() {
+		if first := reconcile.DateOf(begins.In(g.office.Zone)); first.After(opens) {
+			opens = first
+		}
+	}
+	opening, err := owed(opens)
 	if err != nil {
 		return err
 	}

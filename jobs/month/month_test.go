@@ -69,12 +69,24 @@ func newBusiness(t testing.TB, start reconcile.Date, nights int) *business {
 	b.must(err)
 	b.worker = &jobs.Worker{Store: store, Policies: policies, Log: zerolog.Nop(), Reports: sink, CodeVersion: "test", Stripe: client}
 	b.office = &month.Office{Store: store, Reports: sink, Zone: time.UTC, Chart: accounting.DefaultChart(), CodeVersion: "test"}
-	for _, night := range sim.Nights() {
+	for i, night := range sim.Nights() {
 		b.must(sim.PlayNight(ctx, b.db.DB.DB, night.Date))
+		if i == 0 {
+			b.usedBefore(night.Date.AddDays(-2))
+		}
 		b.must(b.worker.RunNight(ctx, night.Date))
 		b.nights = append(b.nights, night.Date)
 	}
 	return b
+}
+
+// usedBefore has a customer buy credits and use a part of them before the books begin.
+func (b *business) usedBefore(day reconcile.Date) {
+	b.db.MustExec(`INSERT INTO platform.accounts (id, email, status, created_at) VALUES ('acc_before', 'before@example.com', 'active', $1)`, day)
+	b.db.MustExec(`INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, created_at, completed_at)
+		VALUES ('pur_before', 'acc_before', 'credits', 1000, 900, 'usd', 'completed', $1, $1)`, day)
+	b.db.MustExec(`INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, job_id, created_at)
+		VALUES ('ent_before_1', 'acc_before', 'purchase', 1000, 'pur_before', NULL, $1), ('ent_before_2', 'acc_before', 'usage', -300, NULL, 'job_before', $1)`, day)
 }
 
 func (b *business) must(err error) {
@@ -168,6 +180,7 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			}
 		}
 		moved, lines := map[string]bool{}, 0
+		earned := sums{} // by currency; what a clearing writes off was never deferred
 		for _, night := range b.nights {
 			if reconcile.MonthOf(night) != m {
 				continue
@@ -177,6 +190,10 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			for _, row := range journal {
 				closing.add(row["ledger_account"], row["debit"], 1)
 				closing.add(row["ledger_account"], row["credit"], -1)
+				if account := row["ledger_account"]; row["kind"] != string(accounting.EntryClearing) && (strings.HasPrefix(account, "Income:Credits:") || strings.HasPrefix(account, "Income:Subscriptions:")) {
+					earned.add(row["currency"], row["credit"], 1)
+					earned.add(row["currency"], row["debit"], -1)
+				}
 				moved[row["ledger_account"]] = true
 				lines++
 			}
@@ -231,6 +248,12 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 		for _, row := range b.rows(m.String(), "revenue_waterfall.csv") {
 			if row["sold_month"] == "" || (row["sold"] == "0" && row["refunded"] == "0" && row["earned"] == "0") {
 				t.Errorf("%s: a row of the waterfall has no month, or says nothing: %v", m, row)
+			}
+			earned.add(row["currency"], row["earned"], -1)
+		}
+		for currency := range earned {
+			if off := earned.of(currency); off != "0" {
+				t.Errorf("%s: income in %s is %s more than what the waterfall says was earned", m, currency, off)
 			}
 		}
 		for key, before := range itemsBefore {
