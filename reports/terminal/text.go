@@ -4,6 +4,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -12,22 +13,24 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 )
 
-// amountMark stands before and after each amount in text that the database puts together for people (fragment amount_mark).
-const amountMark = "\x1f"
+// markedAmount is an amount in text that the database puts together for people, as the fragment amount_mark marks it. Memos and names stand in the
+// same text, and may hold a mark as well: what isn't between two as an amount is no amount.
+var markedAmount = regexp.MustCompile("\x1f(-?[0-9]+|[?]) ([^\x1f]*)\x1f")
 
 // WithAmounts writes text in which amounts stand between marks, such as 1200 eur, with those amounts as people read them, as one line.
 func WithAmounts(text string) string {
-	parts := strings.Split(text, amountMark)
-	for i := range parts {
-		if value, unit, _ := strings.Cut(parts[i], " "); i%2 == 1 {
-			parts[i] = numbers.AmountOrText(value, unit)
-			if parts[i] == value && !numbers.IsCurrency(unit) {
-				parts[i] = strings.TrimSpace(value + " " + numbers.Unit(unit))
-			}
+	var out strings.Builder
+	end := 0
+	for _, at := range markedAmount.FindAllStringSubmatchIndex(text, -1) {
+		value, unit := text[at[2]:at[3]], text[at[4]:at[5]]
+		amount := numbers.AmountOrText(value, unit)
+		if amount == value && !numbers.IsCurrency(unit) {
+			amount = strings.TrimSpace(value + " " + numbers.Unit(unit))
 		}
-		parts[i] = OneLine(parts[i])
+		out.WriteString(OneLine(text[end:at[0]]) + OneLine(amount))
+		end = at[1]
 	}
-	return strings.Join(parts, "")
+	return out.String() + OneLine(text[end:])
 }
 
 // OneLine writes text so that a terminal shows it as one line and does nothing else with it: whatever moves the cursor, breaks the line, turns

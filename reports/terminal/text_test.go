@@ -79,10 +79,12 @@ func TestTextTableEscapesItsCells(t *testing.T) {
 func TestAmountsInText(t *testing.T) {
 	for text, want := range map[string]string{
 		"charge ch_1: \x1f1200 eur\x1f, succeeded; fee \x1f35 jpy\x1f": "charge ch_1: 12.00 EUR, succeeded; fee 35 JPY",
-		"ours \x1fcompleted usd\x1f, theirs \x1f- usd\x1f":             "ours completed, theirs -",
+		"bought for \x1f? eur\x1f":                                     "bought for ?",
 		"variance \x1f-7 credits\x1f, memo a\nb":                       `variance -7 credits, memo a\nb`,
 		"stated \x1f1200 \x1f":                                         "stated 1200",
-		"a memo's own \x1f":                                            "a memo's own ",
+		"a memo's own \x1f":                                            `a memo's own \u001f`,
+		"a memo's own \x1f, then \x1f1200 eur\x1f":                     `a memo's own \u001f, then 12.00 EUR`,
+		"two of them, \x1fas words\x1f, then \x1f35 jpy\x1f":           `two of them, \u001fas words\u001f, then 35 JPY`,
 	} {
 		if got := terminal.WithAmounts(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
