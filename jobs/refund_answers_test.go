@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -259,5 +260,33 @@ func TestARequestCorrectedBetweenTheStepsIsDecidedAsItStands(t *testing.T) {
 	b.night()
 	if got := b.texts("SELECT purchase_id FROM reconciler.refund_decisions WHERE request_id = $1", request); !corrected || !slices.Equal(got, []string{meant.id}) {
 		t.Errorf("decided about %v, want %s", got, meant.id)
+	}
+}
+
+// The least number of a bigint is one that a ledger can hold; taken out, it is more credits than there are numbers above 0.
+func TestARefundOfTheMostCreditsThereAre(t *testing.T) {
+	t.Parallel()
+	b := newBothBooks(t)
+	b.report()
+	paid, unpaid := &requestCase{currency: "usd"}, &requestCase{currency: "usd"}
+	for _, c := range []*requestCase{paid, unpaid} {
+		buys(b, c)
+	}
+	b.advance(time.Hour)
+	uses(b, unpaid)
+	for _, c := range []*requestCase{paid, unpaid} {
+		asks(b, c)
+		b.advance(time.Hour)
+		b.entry(c.bought, "refund", math.MinInt64)
+		pays(b, c)
+	}
+	b.night()
+	b.night() // a refund against the denial is judged by the denial that was recorded
+	want := []string{"approve " + paid.requests[0], "deny " + unpaid.requests[0]}
+	if diff := cmp.Diff(want, b.texts("SELECT DISTINCT decision || ' ' || request_id FROM reconciler.refund_decisions ORDER BY 1")); diff != "" {
+		t.Error(diff)
+	}
+	if got := b.texts("SELECT subject_id FROM reconciler.breaks WHERE kind = 'refund_against_policy'"); !slices.Equal(got, []string{unpaid.refund.ID}) {
+		t.Errorf("against the policy: %v", got)
 	}
 }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 	"time"
 )
@@ -12,7 +13,7 @@ type RefundMovement struct {
 	// AmountMinor went back, in minor units of Currency; 0 for a movement of credits. Stripe's instants are whole seconds.
 	AmountMinor int64
 	Currency    string
-	// Credits were taken out of the account; below 0: put back. 0 for a movement of money.
+	// Credits as the ledger has them: below 0 taken out of the account, above 0 put back. 0 for a movement of money.
 	Credits int64
 }
 
@@ -33,7 +34,7 @@ type RefundAnswer struct {
 func AnswerTo(requestedAt time.Time, movements []RefundMovement) (answer *RefundAnswer, before bool) {
 	movements = slices.SortedStableFunc(slices.Values(movements), func(a, b RefundMovement) int { return a.At.Compare(b.At) })
 	var a RefundAnswer
-	var taken int64
+	var out big.Int       // credits of the purchase that are out, which may be more than an int64 holds
 	var takenAt time.Time // since when credits have been out without a break
 	for _, m := range movements {
 		switch {
@@ -46,14 +47,14 @@ func AnswerTo(requestedAt time.Time, movements []RefundMovement) (answer *Refund
 			}
 			a.PaidMinor, a.Currency = a.PaidMinor+m.AmountMinor, cmp.Or(a.Currency, m.Currency)
 		}
-		if taken <= 0 && m.Credits > 0 {
+		if out.Sign() <= 0 && m.Credits < 0 {
 			takenAt = m.At
 		}
-		if taken += m.Credits; taken <= 0 {
+		if out.Sub(&out, big.NewInt(m.Credits)).Sign() <= 0 {
 			takenAt = time.Time{}
 		}
 	}
-	a.CreditsTaken = taken > 0
+	a.CreditsTaken = out.Sign() > 0
 	switch {
 	case a.At.IsZero() && takenAt.IsZero():
 		return nil, before

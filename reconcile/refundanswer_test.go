@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestAnswerTo(t *testing.T) {
 		return reconcile.RefundMovement{At: at(clock), AmountMinor: minor, Currency: "usd"}
 	}
 	credits := func(clock string, n int64) reconcile.RefundMovement {
-		return reconcile.RefundMovement{At: at(clock), Credits: n}
+		return reconcile.RefundMovement{At: at(clock), Credits: -n}
 	}
 	const asked = "06:00:00.4"
 	for _, test := range []struct {
@@ -47,6 +48,7 @@ func TestAnswerTo(t *testing.T) {
 		{"taken in two steps, from the first on", []reconcile.RefundMovement{credits("07:00:00", 1200), credits("08:00:00", 800)}, "07:00:00", 0, true, false},
 		{"money while some of the credits are out", []reconcile.RefundMovement{credits("07:00:00", 1200), money("07:30:00", 1912), credits("08:00:00", 800)}, "07:00:00", 1912, true, false},
 		{"put back and taken again", []reconcile.RefundMovement{credits("05:00:00", 2000), credits("07:00:00", -2000), credits("08:00:00", 2000)}, "08:00:00", 0, true, false},
+		{"more credits than fit into an int64", []reconcile.RefundMovement{credits("07:00:00", math.MinInt64), credits("08:00:00", math.MinInt64)}, "07:00:00", 0, true, false},
 		{"money back, credits given back all the same", []reconcile.RefundMovement{money("09:00:00", 1912), credits("09:01:00", 2000), credits("10:00:00", -2000)}, "09:00:00", 1912, false, false},
 	} {
 		answer, before := reconcile.AnswerTo(at(asked), test.movements)

@@ -12,7 +12,7 @@ WITH asked AS MATERIALIZED (
     CROSS JOIN LATERAL {{ charge_refunds }} f
     WHERE c.status <> 'failed' AND NOT f.is_surplus
 ), credit AS MATERIALIZED (
-    SELECT p.request_id, p.decided_at, e.effective_at AS at, 0::bigint AS amount_minor, ''::text AS currency, -e.credits AS credits
+    SELECT p.request_id, p.decided_at, e.effective_at AS at, 0::bigint AS amount_minor, ''::text AS currency, e.credits
     FROM asked p
     CROSS JOIN LATERAL (SELECT DISTINCT ON (e.account_id, e.id) e.* FROM {{ entries }} e
                         WHERE e.account_id = p.account_id AND e.purchase_id = p.id AND e.kind IN ('refund', 'refund_reversal') AND e.effective_at < @as_of::timestamptz) e

@@ -19,7 +19,7 @@ LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
 JOIN {{ refunds_as_of }} o ON o.charge_id = d.charge_id AND o.created_at <= d.made_at AND (o.is_live OR o.status_since > d.made_at)
 WHERE NOT EXISTS (SELECT FROM {{ charge_refunds }} f WHERE f.id = o.id AND f.is_surplus)
 UNION ALL
-SELECT d.refund_id, d.request_id, d.requested_at, e.effective_at, 0, -e.credits
+SELECT d.refund_id, d.request_id, d.requested_at, e.effective_at, 0, e.credits
 FROM denied d
 JOIN {{ entries }} e ON e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal') AND e.effective_at <= d.made_at
 ORDER BY 1, 2, 4
