@@ -277,3 +277,30 @@ func TestIDOnTwoNodesIsRefused(t *testing.T) {
 	w.db.MustExec("DELETE FROM platform.credit_entries WHERE id = 'twice' AND account_id = 'another'")
 	w.again(t, s, 1, 2)
 }
+
+// What somebody has set for the database, to see an estimate sooner or to spare connections, changes nothing that a night finds, nor keeps it from its end.
+func TestSettingsOfAClusterDoNotChangeANight(t *testing.T) {
+	t.Parallel()
+	s := testStage
+	p := crowd(s, 500, 40)
+	w := newWorker(t)
+	if !w.db.Distributed() {
+		t.Skip(testdb.CitusVariable + " is not set: nobody looked at the settings of a distributed database")
+	}
+	w.play(t, s, p, 0, 1, 2)
+	want := w.state(t)
+	for _, setting := range []string{
+		"all_modifications_commutative = on", "coordinator_aggregation_strategy = disabled", "count_distinct_error_rate = 0.5", "enable_binary_protocol = off", "enable_fast_path_router_planner = off",
+		"enable_local_execution = off", "enable_non_colocated_router_query_pushdown = off", "enable_recurring_outer_join_pushdown = off", "enable_repartition_joins = on",
+		"enable_repartitioned_insert_select = off", "enable_router_execution = off", "enforce_foreign_key_restrictions = on", "force_max_query_parallelization = on",
+		"limit_clause_row_fetch_count = 1", "local_table_join_policy = never", "max_adaptive_executor_pool_size = 1", "max_cached_conns_per_worker = 0", "max_intermediate_result_size = 1",
+		"multi_shard_modify_mode = sequential", "propagate_set_commands = local", "select_opens_transaction_block = off", "subquery_pushdown = on", "task_assignment_policy = 'round-robin'",
+		"values_materialization_threshold = 0",
+	} {
+		w.db.MustExec("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET citus." + strings.ReplaceAll(setting, "'", "''") + "', current_database()); END $$")
+	}
+	again := newWorkerOn(t, w.db) // in sessions that begin with them
+	again.folder = w.folder
+	again.play(t, s, p, 0, 1, 2)
+	compareStates(t, "with other settings", want, again.state(t))
+}

@@ -35,6 +35,9 @@ FROM (VALUES
     ('citus.limit_clause_row_fetch_count', '-1'), ('citus.count_distinct_error_rate', '0'),
     -- What one statement has the nodes hand over to each other grows with the night; a night that fails by a limit fails every time.
     ('citus.max_intermediate_result_size', '-1'),
+    -- What statements rely on to be taken at all: each is planned as they were tried.
+    ('citus.coordinator_aggregation_strategy', 'row-gather'), ('citus.enable_recurring_outer_join_pushdown', 'on'), ('citus.enable_router_execution', 'on'),
+    ('citus.local_table_join_policy', 'auto'), ('citus.subquery_pushdown', 'off'), ('citus.values_materialization_threshold', '100'),
     -- One connection a node for all of a transaction is for foreign keys from distributed tables to reference tables, of which there are none here:
     -- all others are kept as ever.
     ('citus.enforce_foreign_key_restrictions', 'off'), ('citus.multi_shard_modify_mode', 'parallel'),
