@@ -16,6 +16,8 @@ var (
 	isNoQuantity = check{"is null or negative", "(? >= 0) IS NOT TRUE"}
 	isNoCurrency = check{"is not a currency of ISO 4217 in lower case", "(? IN ({{ currencies }})) IS NOT TRUE"}
 	isNoTime     = check{"is null, before 2000 or after 2199", "(? {{ sane_time }}) IS NOT TRUE"}
+	// isNoEnd is for times that may be far off, but have to be ones that can be reckoned with and written down: infinity can't.
+	isNoEnd = check{"is before 2000 or after 9999", "(? {{ sane_end }}) IS FALSE"}
 )
 
 func in(values ...string) string { return "(? IN ('" + strings.Join(values, "', '") + "'))" }

@@ -13,7 +13,8 @@ var boundaries = map[string][]string{
 	"text":   {"NULL", "''", "'x'", "'usd'", "'xxx'"},
 	"bigint": {"NULL", "-1", "0", "1"},
 	"timestamp with time zone": {"NULL", "timestamptz '-infinity'", "timestamptz '1999-12-31 23:59:59.999999Z'", "timestamptz '2000-01-01 00:00:00Z'",
-		"timestamptz '2026-03-05 12:00:00Z'", "timestamptz '2199-12-31 23:59:59Z'", "timestamptz '2200-01-01 00:00:00Z'", "timestamptz 'infinity'"},
+		"timestamptz '2026-03-05 12:00:00Z'", "timestamptz '2199-12-31 23:59:59Z'", "timestamptz '2200-01-01 00:00:00Z'",
+		"timestamptz '9999-12-31 23:59:59Z'", "timestamptz '10000-01-01 00:00:00Z'", "timestamptz 'infinity'"},
 	"date": {"NULL"},
 }
 
@@ -51,6 +52,39 @@ func TestChecksAndTheConditionOfAValidRowAgree(t *testing.T) {
 				t.Errorf("of %d rows %d are valid; of %d the condition and the checks say different things", found.Rows, found.Valid, found.Differ)
 			}
 		})
+	}
+}
+
+// No time of a row that counts is infinite: one can't be taken from another, and stops the night.
+func TestInfinityIsNoTimeOfTheContract(t *testing.T) {
+	db := testdb.New(t)
+	for _, relation := range sql.SourceRelations {
+		valid, _, err := sql.ContractOf(relation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, infinite := range relation.Columns {
+			if infinite.Type != "timestamp with time zone" {
+				continue
+			}
+			var columns []string
+			for _, c := range relation.Columns {
+				if c.Name == infinite.Name {
+					columns = append(columns, "t.v AS "+c.Name)
+				} else {
+					columns = append(columns, sound(relation.Name, c)+"::"+c.Type+" AS "+c.Name)
+				}
+			}
+			var taken []string
+			err := db.Select(&taken, "SELECT v::text FROM (SELECT t.v, "+strings.Join(columns, ", ")+
+				" FROM (VALUES (timestamptz '-infinity'), ('infinity'), ('2026-03-05 12:00:00Z')) t (v)) e WHERE "+valid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(taken) != 1 || !strings.HasPrefix(taken[0], "2026-03-05") {
+				t.Errorf("%s.%s: of infinity and 5 March 2026 it takes %q", relation.Name, infinite.Name, taken)
+			}
+		}
 	}
 }
 

@@ -170,8 +170,8 @@ var SourceRelations = []SourceRelation{
 			required("status", typeText, isNull),
 			required("current_period_start", typeTime, isNoTime),
 			required("current_period_end", typeTime, isNoTime, check{"is before current_period_start", "? < x.current_period_start"}),
-			optional("cancel_requested_at", typeTime),
-			optional("access_ends_at", typeTime),
+			optional("cancel_requested_at", typeTime, isNoEnd),
+			optional("access_ends_at", typeTime, isNoEnd),
 		}},
 	{Name: "subscription_changes", ValuesStatement: "check/values_subscription_changes", DuplicatesStatement: "duplicates/subscription_changes",
 		valid: "subscription_change_is_valid", times: []string{"requested_at", "effective_at"}, Columns: []SourceColumn{

@@ -20,6 +20,12 @@ import (
 	queries "github.com/hummingbytes/reconciler/sql"
 )
 
+// The platform's rows may say infinity, and people ask for those rows, too. The driver reads it only where all of a process agrees on what it
+// is: a time that can be written down, and that nothing else stands for.
+func init() {
+	pq.EnableInfinityTs(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC))
+}
+
 // ErrUnavailable marks what is worth another try: the database is out of reach, went away, or a lock is held.
 var ErrUnavailable = errors.New("database unavailable")
 
