@@ -152,10 +152,10 @@ func (a account) requests(ctx context.Context, store *postgres.Store, now time.T
 	section := Section{Key: "requests", Title: "Refund requests, decisions, and what the customer was told", Empty: "no refund requests", Columns: []Column{{"id", "Request"}, {"requested_at", "Requested"}, {"about", "About"},
 		{"status", "Status"}, {"decision", "Decision"}, {"refund", "Refund"}, {"clauses", "Clauses"}, {"decided_on", "Night"}, {"told", "Told the customer"}, {"next", "What the money waits for"}}}
 	type request struct {
-		ID, Kind, About, Status, Decision, Currency, Clauses, Told, Next string
-		RequestedAt                                                      *time.Time
-		Refund                                                           sql.NullString
-		DecidedOn                                                        *reconcile.Date
+		ID, About, Status, Decision, Currency, Clauses, Told, Next string
+		RequestedAt                                                *time.Time
+		Refund                                                     sql.NullString
+		DecidedOn                                                  *reconcile.Date
 	}
 	var err error
 	section.Rows, err = rows(ctx, store, "explain/account_requests", a.args(postgres.Args{"email": a.Email, "as_of": now}), func(r request) []Cell {

@@ -135,11 +135,15 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 		return section, nil, nil, err
 	}
 	ids := map[string][]string{}
-	var subjects, subjectTypes []string // of breaks
+	var subjects, subjectTypes []string                                                                     // of breaks
+	rows, relations := []string{id, id, id}, []string{"accounts", "subscription_changes", "credit_entries"} // of the platform
 	for _, r := range related {
 		ids[r.Kind] = append(ids[r.Kind], r.ID)
 		if subject, ok := subjectType(r.Kind); ok {
 			subjects, subjectTypes = append(subjects, r.ID), append(subjectTypes, subject)
+		}
+		if relation, ok := relationOf[r.Kind]; ok {
+			rows, relations = append(rows, r.ID), append(relations, relation)
 		}
 	}
 	for _, part := range []struct {
@@ -148,7 +152,7 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 	}{
 		{"explain/purchases", ids["purchase"]}, {"explain/charges", ids["charge"]}, {"explain/transactions", append(ids["transaction"], ids["charge"]...)}, {"explain/payouts", ids["payout"]},
 		{"explain/invoices", ids["invoice"]}, {"explain/intents", ids["intent"]}, {"explain/subscriptions", ids["subscription"]}, {"explain/jobs", ids["job"]}, {"explain/entries", ids["entry"]},
-		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/refund_next", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/breaks", subjects},
+		{"explain/requests", ids["request"]}, {"explain/refunds", ids["request"]}, {"explain/refund_next", ids["request"]}, {"explain/plans", ids["plan"]}, {"explain/rejects", rows}, {"explain/breaks", subjects},
 	} {
 		if len(part.ids) == 0 {
 			continue
@@ -158,6 +162,8 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 		switch part.statement {
 		case "explain/refund_next":
 			args["as_of"] = now
+		case "explain/rejects":
+			args["relations"] = relations
 		case "explain/breaks":
 			args = args.And(postgres.Args{"types": subjectTypes, "charges": append([]string{}, ids["charge"]...), "requests": append([]string{}, ids["request"]...)})
 		}
@@ -186,6 +192,9 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 	slices.Sort(cited)
 	return section, ids["charge"], cited, nil
 }
+
+// relationOf is where the platform keeps the rows of a kind of id that explain/find gives.
+var relationOf = map[string]string{"purchase": "purchases", "job": "jobs", "entry": "credit_entries", "request": "refund_requests", "subscription": "subscriptions"}
 
 // subjectType is what breaks call a kind of id that explain/find gives; "" for the id that was asked for, which may be of anything.
 func subjectType(kind string) (subject string, ok bool) {

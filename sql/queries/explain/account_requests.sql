@@ -1,5 +1,5 @@
 -- Refund requests of an account or from its e-mail address, newest first, with the decision and what the customer was told.
-SELECT r.id, r.kind, r.requested_at, coalesce(nullif(r.purchase_id, ''), nullif(r.job_id, ''), nullif(r.invoice_id, ''), '') AS about, coalesce(r.status, '') AS status,
+SELECT r.id, r.requested_at, coalesce(nullif(r.purchase_id, ''), nullif(r.job_id, ''), nullif(r.invoice_id, ''), '') AS about, coalesce(r.status, '') AS status,
        coalesce(d.decision, '') AS decision, d.refund_minor AS refund, coalesce(d.currency, '') AS currency, coalesce(d.clauses, '') AS clauses, d.business_date AS decided_on,
        coalesce(n.message, '') AS told, {{ refund_next }} AS next
 FROM source.refund_requests r

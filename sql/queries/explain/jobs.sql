@@ -9,12 +9,11 @@ SELECT j.created_at AS at, 'platform.jobs ' || j.id AS source, '' AS clause,
        || '; it costs ' || coalesce(j.credit_cost::text, '?') || ' credits' AS says
 FROM source.jobs j WHERE j.id = ANY (@ids::text[])
 UNION ALL
-SELECT j.finished_at, 'platform.jobs ' || j.id, '', 'it ' || j.status || coalesce(' with failure code ' || j.failure_code, '')
+SELECT j.finished_at, 'platform.jobs ' || j.id, '', 'it ' || coalesce(j.status, 'ended') || coalesce(' with failure code ' || j.failure_code, '')
 FROM source.jobs j WHERE j.id = ANY (@ids::text[]) AND j.finished_at IS NOT NULL
 UNION ALL
 SELECT e.created_at, 'platform.credit_entries ' || e.id, '',
-       CASE WHEN e.credits < 0 THEN 'ledger: ' || -e.credits::numeric || ' credits taken from account ' ELSE 'ledger: ' || e.credits || ' credits given to account ' END
-       || e.account_id || ' (' || e.kind || ')' || coalesce(': ' || e.memo, '')
+       {{ entry_says }}
 FROM source.credit_entries e WHERE e.job_id = ANY (@ids::text[])
 UNION ALL
 SELECT (SELECT max(r.as_of) FROM reconciler.runs r WHERE r.business_date = c.business_date), 'credit_backs.csv of ' || c.business_date, c.clause,

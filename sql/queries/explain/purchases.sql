@@ -8,8 +8,7 @@ SELECT p.completed_at, 'platform.purchases ' || p.id, '', 'it was completed'
 FROM source.purchases p WHERE p.id = ANY (@ids::text[]) AND p.completed_at IS NOT NULL
 UNION ALL
 SELECT e.created_at, 'platform.credit_entries ' || e.id, '',
-       CASE WHEN e.credits < 0 THEN 'ledger: ' || -e.credits::numeric || ' credits taken from account ' ELSE 'ledger: ' || e.credits || ' credits given to account ' END
-       || e.account_id || ' (' || e.kind || ')' || coalesce(': ' || e.memo, '')
+       {{ entry_says }}
 FROM source.credit_entries e WHERE e.purchase_id = ANY (@ids::text[])
 UNION ALL
 -- Windows are stated every night; the story needs the nights in which the state changed.

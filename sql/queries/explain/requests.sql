@@ -6,7 +6,7 @@ SELECT r.requested_at AS at, 'platform.refund_requests ' || r.id AS source, '6' 
            || coalesce(r.stated_currency, '') || {{ amount_mark }}, '') AS says
 FROM source.refund_requests r WHERE r.id = ANY (@ids::text[])
 UNION ALL
-SELECT r.decided_at, 'platform.refund_requests ' || r.id, '', 'the platform set it to ' || r.status
+SELECT r.decided_at, 'platform.refund_requests ' || r.id, '', 'the platform set it to ' || coalesce(r.status, '?')
 FROM source.refund_requests r WHERE r.id = ANY (@ids::text[]) AND r.decided_at IS NOT NULL
 UNION ALL
 -- A decision that comes back unchanged every night is told once.
