@@ -49,6 +49,22 @@ func MissingNights(ctx context.Context, q postgres.Querier, month reconcile.Mont
 	return missing, nil
 }
 
+// executeBesideClosedNight is what the single job refunds comes to when the month of its night is closed, on the day after its end say: approved plans
+// don't wait for that, and what moves is the open night's. Of an older night nothing is ever moved.
+func (w *Worker) executeBesideClosedNight(ctx context.Context, date reconcile.Date) error {
+	reported, err := night.LastReported(ctx, w.Store)
+	if err != nil || reported.After(date) {
+		return err
+	}
+	outcome, err := w.RefundDesk().ExecuteApproved(ctx, date)
+	w.Log.Info().Stringer("business_date", date).Int("refunds_sent", outcome.Sent).Int("refunds_stopped", outcome.Stopped).Int("refunds_rejected", outcome.Rejected).
+		Int("refunds_open", outcome.Open).Msg("the period is closed; approved refunds are in the books of the open night")
+	if err != nil {
+		return fmt.Errorf("refunds beside night %s: %w", date, err)
+	}
+	return nil
+}
+
 // runClosedNight is what running a night of a closed period comes to: it is worked out again, nothing is changed, and where that differs
 // from what was published a difference report says how. A difference is an ErrIntegrity.
 func (w *Worker) runClosedNight(ctx context.Context, date reconcile.Date) error {

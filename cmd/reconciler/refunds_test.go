@@ -285,3 +285,34 @@ func TestACancelledPlanIsNoTry(t *testing.T) {
 		t.Errorf("approving it says:\n%s", told)
 	}
 }
+
+// A month that is closed before its last night's refunds are executed holds none of them up: the scheduled job pays what is approved, and the books of the
+// closed month don't see it.
+func TestRefundsAreExecutedBesideAClosedMonth(t *testing.T) {
+	t.Parallel()
+	c := newRefundCase(t)
+	c.approved()
+	last := reconcile.NightOf(reconcile.DateOf(time.Now().UTC()).AddDays(-1), time.UTC)
+	for _, insert := range []string{
+		"INSERT INTO reconciler.runs (business_date, job, status, as_of, started_at, finished_at) VALUES ($1, 'reports', 'completed', $2, $2, $2)",
+		"INSERT INTO reconciler.stripe_syncs (business_date, as_of, status, complete_through) VALUES ($1, $2, 'complete', $2)",
+		"INSERT INTO reconciler.periods (period, action_no, action, actor, at) VALUES (to_char($1::date, 'YYYY-MM'), 1, 'closed', 'anna', $2)",
+	} {
+		if _, err := c.db.Exec(insert, last.Date.String(), last.End); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job := []string{"run", "refunds", "--stripe-refund-key", c.stripe.RefundKey()}
+	c.run(cli.ExitDone, job...)
+	if made := len(c.stripe.State().Refunds); made != 0 {
+		t.Errorf("%d refunds without RECONCILER_EXECUTE_REFUNDS", made)
+	}
+	c.run(cli.ExitDone, append(job, "--execute-refunds", "true")...)
+	var booked []time.Time
+	if err := c.db.Select(&booked, "SELECT created_at FROM platform.credit_entries WHERE kind = 'refund'"); err != nil {
+		t.Fatal(err)
+	}
+	if state, made := c.state(), len(c.stripe.State().Refunds); state != reconcile.IntentSent || made != 1 || len(booked) != 1 || booked[0].Before(last.End) {
+		t.Errorf("the refund is %s, Stripe has %d, its credits were taken at %v", state, made, booked)
+	}
+}

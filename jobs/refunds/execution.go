@@ -80,10 +80,14 @@ func (w *Desk) Execute(ctx context.Context, planID, by string) (outcome Outcome,
 	defer func() { err = errors.Join(err, lease.release()) }()
 	x := &executor{w: w, lease: lease, actor: by, run: "refunds execute " + planID, date: w.today(), booking: manualBooking(w)}
 	runErr := x.execute(ctx, planID)
-	// Also when the run was stopped: what has stopped a refund is in the night's breaks at once.
-	reportCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	return x.outcome, errors.Join(runErr, x.reportBreaksAnyway(ctx))
+}
+
+// reportBreaksAnyway does so also when the run was stopped: what has stopped a refund is in the night's breaks at once.
+func (x *executor) reportBreaksAnyway(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	return x.outcome, errors.Join(runErr, x.reportBreaks(reportCtx))
+	return x.reportBreaks(ctx)
 }
 
 // execute goes through a plan: first what may be under way, then what is still to be sent.

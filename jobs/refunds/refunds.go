@@ -51,9 +51,8 @@ func Run(ctx context.Context, n *night.Night, desk *Desk, look stripefeed.Look) 
 // moveRefunds does what changes refunds, under the lease. Without anything to do it doesn't ask for it.
 func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, look stripefeed.Look, shownOn reconcile.Date, counts night.Counts) (err error) {
 	var plans []string
-	// While Stripe could not be looked at, the night doesn't send money there either: it is made up for by the run that can.
-	if n.Settings.Refund.Execute && !n.Run.Rehearsal && desk.Gateway != nil && look.Complete() {
-		if err := n.Store.Select(ctx, &plans, "refunds/executable_plans", nil); err != nil {
+	if !n.Run.Rehearsal {
+		if plans, err = desk.executable(ctx, look); err != nil {
 			return err
 		}
 	}
@@ -78,15 +77,52 @@ func moveRefunds(ctx context.Context, n *night.Night, desk *Desk, look stripefee
 		return n.Booking().At, nil
 	}}
 	err = x.settleRefunds(ctx, unsettled, counts)
-	for _, plan := range plans {
-		if err != nil || x.tripped {
-			break
-		}
-		err = x.execute(ctx, plan)
+	if err == nil {
+		err = x.executeAll(ctx, plans)
 	}
 	counts["refunds_sent"], counts["refunds_stopped"] = int64(x.outcome.Sent), int64(x.outcome.Stopped)
 	counts["refunds_rejected"], counts["refunds_open"] = int64(x.outcome.Rejected), int64(x.outcome.Open)
 	return errors.Join(err, lease.release())
+}
+
+// executable are the approved plans that a night may execute. While Stripe could not be looked at, it doesn't send money there either: that is made
+// up for by the run that can.
+func (w *Desk) executable(ctx context.Context, look stripefeed.Look) (plans []string, err error) {
+	if !w.Settings.Refund.Execute || w.Gateway == nil || !look.Complete() {
+		return nil, nil
+	}
+	return plans, w.Store.Select(ctx, &plans, "refunds/executable_plans", nil)
+}
+
+// executeAll executes plans until one can't be, or a breaker trips.
+func (x *executor) executeAll(ctx context.Context, plans []string) error {
+	for _, plan := range plans {
+		if err := x.execute(ctx, plan); err != nil || x.tripped {
+			return err
+		}
+	}
+	return nil
+}
+
+// ExecuteApproved executes what the job of a night would where that night may not be touched, its month being closed: entries and breaks go where those of
+// `refunds execute` go, to the night that is open.
+func (w *Desk) ExecuteApproved(ctx context.Context, date reconcile.Date) (outcome Outcome, err error) {
+	look, err := stripefeed.LookedAt(ctx, w.Store, date)
+	if err != nil {
+		return outcome, err
+	}
+	plans, err := w.executable(ctx, look)
+	if err != nil || len(plans) == 0 {
+		return outcome, err
+	}
+	lease, err := waitForRefundLease(ctx, w.Store, w.Settings.Refund.Lease, leasePatience)
+	if err != nil {
+		return outcome, err
+	}
+	defer func() { err = errors.Join(err, lease.release()) }()
+	x := &executor{w: w, lease: lease, actor: night.NightActor, run: "refunds execute", date: w.today(), booking: manualBooking(w)}
+	err = x.executeAll(ctx, plans)
+	return x.outcome, errors.Join(err, x.reportBreaksAnyway(ctx))
 }
 
 // waitForRefundLease takes the lease as soon as it is free, or gives up with postgres.ErrLockHeld.
