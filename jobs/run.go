@@ -31,17 +31,20 @@ type step struct {
 	run  func(ctx context.Context, n *night.Night, read *source.Reading) (night.Counts, error)
 }
 
-// refundsJob is what operators call the step that moves money.
-const refundsJob = "refunds"
+// Two steps by what operators call them: the one that reads Stripe, and the one that moves money.
+const (
+	syncJob    = "sync-stripe"
+	refundsJob = "refunds"
+)
 
 // steps are those of a night in their order.
 func (w *Worker) steps(o runOptions) []step {
 	alone := func(run func(ctx context.Context, n *night.Night) (night.Counts, error)) func(context.Context, *night.Night, *source.Reading) (night.Counts, error) {
 		return func(ctx context.Context, n *night.Night, _ *source.Reading) (night.Counts, error) { return run(ctx, n) }
 	}
-	stripe, requests := &match.Stripe{Source: w.Stripe}, &decide.Requests{}
+	stripe, requests := &match.Stripe{Source: w.Stripe, Onwards: slices.Equal(o.only, []string{syncJob})}, &decide.Requests{}
 	return []step{
-		{"sync-stripe", alone(stripe.Sync)},
+		{syncJob, alone(stripe.Sync)},
 		{"match-jobs", match.Jobs},
 		{"credit-backs", decide.CreditBacks},
 		{"match-purchases", alone(stripe.Purchases)},
@@ -335,7 +338,7 @@ func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, 
 	defer func() { err = errors.Join(err, n.FinishRun(ended)) }()
 	var failures []error
 	for _, step := range w.steps(o) {
-		if len(o.only) > 0 && !slices.Contains(o.only, step.name) || step.name == "sync-stripe" && *synced {
+		if len(o.only) > 0 && !slices.Contains(o.only, step.name) || step.name == syncJob && *synced {
 			continue
 		}
 		if err := w.stopped(ctx); err != nil {
@@ -347,7 +350,7 @@ func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, 
 		if errors.Is(err, source.ErrStillWritten) {
 			return err
 		}
-		*synced = *synced || step.name == "sync-stripe" && err == nil
+		*synced = *synced || step.name == syncJob && err == nil
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)

@@ -121,7 +121,8 @@ func (b *bothBooks) results() string {
 	return all.String()
 }
 
-// Running any night again, also after later ones, changes nothing, though Stripe has moved on since.
+// Running any night again, also after later ones, changes nothing, though Stripe has moved on since: whether it is read again, further than before, or
+// can't be looked at now.
 func TestRerunsReadTheSameStripe(t *testing.T) {
 	t.Parallel()
 	b := newBothBooks(t)
@@ -131,14 +132,35 @@ func TestRerunsReadTheSameStripe(t *testing.T) {
 		nights = append(nights, b.night())
 	}
 	want := b.results()
-	for _, night := range nights {
-		if err := b.run(night.Date); err != nil {
-			t.Fatal(err)
+	again := func(how string, expected error) {
+		for _, night := range nights {
+			if err := b.run(night.Date); !errors.Is(err, expected) {
+				t.Errorf("%s, %s: %v", how, night.Date, err)
+			}
+		}
+		if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(b.results(), "\n")); diff != "" {
+			t.Errorf("%s: %s", how, diff)
 		}
 	}
-	if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(b.results(), "\n")); diff != "" {
-		t.Error(diff)
+	again("read again", nil)
+	b.day(6)
+	charges := b.count("SELECT count(*) FROM reconciler.stripe_charges")
+	b.advance(20 * time.Minute)
+	if err := b.worker.RunNight(t.Context(), nights[len(nights)-1].Date, "sync-stripe"); err != nil {
+		t.Fatal(err)
 	}
+	if b.count("SELECT count(*) FROM reconciler.stripe_charges") == charges {
+		t.Error("the single job has read nothing of the day")
+	}
+	again("read further", nil)
+	down := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer down.Close()
+	b.worker.Stripe = ok[*stripefeed.Client](t)(stripefeed.New(stripefeed.Options{
+		Key: b.stripe.ReadKey(), BaseURL: down.URL, Log: zerolog.Nop(), BackoffBase: time.Millisecond, Attempts: 1,
+	}))
+	again("out of reach", stripefeed.ErrUnavailable)
+	b.worker.Stripe = nil
+	again("without a key", nil)
 }
 
 // A backfill that reads Stripe only once, at the end, finds no break in nights that had none, and the same activity.

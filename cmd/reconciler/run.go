@@ -36,6 +36,8 @@ are mended.
 Metrics go to RECONCILER_PUSHGATEWAY_URL or RECONCILER_METRICS_TEXTFILE, where these are set; a single job leaves the exit code of the last
 night as it is.
 
+The job sync-stripe, done by itself, reads Stripe up to the present, so that a plan of refunds knows of today.
+
 Jobs: ` + strings.Join(jobs.Names(), ", "),
 		Example: `  reconciler run                              last night
   reconciler run --catch-up                   last night, and every one missed before it

@@ -18,8 +18,11 @@ type StripeSource interface {
 
 // Stripe is what the steps of one night that reconcile with Stripe have in common.
 type Stripe struct {
-	Source StripeSource     // nil without a key
-	look   *stripefeed.Look // asked for once, when the sync is over
+	Source StripeSource // nil without a key
+	// Onwards has the sync read on to the present, which a night that is complete already has no need of: between nights, so that plans of refunds
+	// know of today and the next night has less to read.
+	Onwards bool
+	look    *stripefeed.Look // asked for once, when the sync is over
 }
 
 // Look says whether Stripe was looked at for the night.
@@ -54,7 +57,10 @@ func (s *Stripe) Sync(ctx context.Context, n *night.Night) (night.Counts, error)
 	if err := n.Store.Get(ctx, &residuals, "stripe_match/residuals_open", postgres.Args{"job": balanceJob}); err != nil {
 		return nil, err
 	}
-	result, err := s.Source.Sync(ctx, stripefeed.SyncOptions{Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals.Balance, Payouts: residuals.Payouts})
+	result, err := s.Source.Sync(ctx, stripefeed.SyncOptions{
+		Store: n.Store, Date: n.Date, AsOf: n.AsOf(), Again: residuals.Balance, Payouts: residuals.Payouts,
+		Onwards: s.Onwards,
+	})
 	counts := night.Counts{}
 	for stream, rows := range result.Rows {
 		counts["rows_"+stream] = rows

@@ -247,11 +247,13 @@ func TestUnknownValuesAreStoredAsTheyAre(t *testing.T) {
 	}
 }
 
-// A database is about one account in one mode: a key of another is refused, and the night says that Stripe was not looked at.
+// A database is about one account in one mode: a key of another is refused, and the night says that Stripe was not looked at. The night before was.
 func TestKeyOfAnotherAccountOrModeIsRefused(t *testing.T) {
 	f := newFixture(t)
 	f.day(0)
 	f.mustSync()
+	seen := f.lastNight()
+	f.clock.advance(24 * time.Hour)
 	for name, o := range map[string]stripetest.Options{
 		"another account": {Clock: f.clock.now, Seed: 99},
 		"the other mode":  {Clock: f.clock.now, Seed: 1, Livemode: true},
@@ -268,6 +270,9 @@ func TestKeyOfAnotherAccountOrModeIsRefused(t *testing.T) {
 		look, err := LookedAt(context.Background(), f.store, f.lastNight())
 		if err != nil || look.Complete() || !strings.Contains(look.Problem, "key was refused") {
 			t.Errorf("%s: %+v %v", name, look, err)
+		}
+		if look, err := LookedAt(context.Background(), f.store, seen); err != nil || !look.Complete() {
+			t.Errorf("%s, of the night before: %+v %v", name, look, err)
 		}
 		other.Close()
 	}

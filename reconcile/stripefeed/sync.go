@@ -21,6 +21,8 @@ type SyncOptions struct {
 
 	// Again reads Stripe even when the tables are complete through AsOf already, and the last 30 days of it anew, payouts included.
 	Again bool
+	// Onwards reads on to the present when the tables are complete through AsOf already.
+	Onwards bool
 	// Payouts are broken down again, and Stripe is read for that even when the tables are complete.
 	Payouts []string
 }
@@ -104,7 +106,7 @@ func (s *syncer) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if through := watermarks[allStreams]; !s.o.Again && len(s.o.Payouts) == 0 && through >= s.o.AsOf.Unix() {
+	if through := watermarks[allStreams]; !s.o.Again && !s.o.Onwards && len(s.o.Payouts) == 0 && through >= s.o.AsOf.Unix() {
 		s.result.AlreadyComplete, s.result.CompleteThrough = true, time.Unix(through, 0).UTC()
 		return record(ctx, s.o.Store, s.o.Date, s.o.AsOf, Complete, through, s.result, "")
 	}
