@@ -84,6 +84,54 @@ func TestRowsWrittenWhileTheirNightIsWorkedOn(t *testing.T) {
 	}
 }
 
+// A row that breaks the contract and is written after the reading has the night start over where there was none before: rows are counted again without
+// asking the contract of each then. Beside others that break it, the next night names it as late.
+func TestRowThatBreaksTheContractWrittenWhileItsNightIsWorkedOn(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	broken := func(id string) job {
+		j := ran(id, "succeeded", "", 5, "2026-03-06 13:00:00")
+		j.Kind = ref("dance")
+		return j
+	}
+	entryOf := func(kind string) entry {
+		return entry{ID: "ent_late", AccountID: ref(someone), Kind: &kind, Credits: ref[int64](7), CreatedAt: ref(utc("2026-03-06 12:00:00"))}
+	}
+	for name, c := range map[string]struct {
+		before     []job
+		late       platform
+		want, next string
+	}{
+		"a job, the first":      {late: platform{Jobs: []job{broken("job_late")}}, want: "job_late"},
+		"a job, the second":     {before: []job{broken("job_broken")}, late: platform{Jobs: []job{broken("job_late")}}, want: "job_broken", next: "job_late"},
+		"an entry":              {late: platform{Entries: []entry{entryOf("dance")}}, want: "ent_late"},
+		"a clean job and entry": {before: []job{broken("job_broken")}, late: platform{Jobs: []job{ran("job_late", "succeeded", "", 5, "2026-03-06 14:00:00")}, Entries: []entry{entryOf("promo")}}, want: "job_broken"},
+	} {
+		w.play(t, s, platform{Accounts: customer(), Jobs: append([]job{ran("job_1", "succeeded", "", 5, "2026-03-06 12:00:00")}, c.before...)}, 0)
+		reads := 0
+		w.Step = func(step string) {
+			if step != "open/read" {
+				return
+			}
+			if reads++; reads == 1 {
+				c.late.load(t, w.db.DB)
+			}
+		}
+		w.again(t, s, 1, 2)
+		w.Step = nil
+		named := [2]string{}
+		for i := range named {
+			err := w.db.Get(&named[i], "SELECT coalesce(string_agg(DISTINCT row_id, ' ' ORDER BY row_id), '') FROM reconciler.rejects WHERE business_date = $1", s.night(1+i).Date)
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := [2]string{c.want, c.next}; named != want {
+			t.Errorf("%s: the nights name %q, want %q", name, named, want)
+		}
+	}
+}
+
 // Credit-backs are worked out while the night's rows are still being counted again: nothing may have been posted when that finds more of them.
 func TestNothingIsPostedFromANightThatIsReadAgain(t *testing.T) {
 	w, s := newWorker(t), testStage

@@ -231,7 +231,7 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 		LateDebits                           numbers.Number
 	}
 	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		return tx.Get(ctx, &now, "match_jobs/scanned", postgres.Args{"some_moved": r.SomeMoved})
+		return tx.Get(ctx, &now, "match_jobs/scanned", postgres.Args{"some_moved": r.SomeMoved, "all_kept": r.rows["jobs"].allKept() && r.rows["credit_entries"].allKept()})
 	})
 	if err != nil {
 		return scanned, err
@@ -269,6 +269,8 @@ type relationRows struct {
 	Relation   string
 	Rows, Kept numbers.Number
 }
+
+func (r relationRows) allKept() bool { return r.Rows.Compare(r.Kept) == 0 }
 
 func countRows(ctx context.Context, q postgres.Querier) (counts []relationRows, err error) {
 	err = q.Select(ctx, &counts, "rejects/counts", nil)

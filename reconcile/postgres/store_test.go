@@ -317,7 +317,7 @@ func TestReadingsAreParallel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]any{"date": "2026-03-02", "begin": "2026-03-02Z", "end": "2026-03-03Z", "known_failures": "{}", "first_seed": 1, "second_seed": 2, "some_moved": true}
+	values := map[string]any{"date": "2026-03-02", "begin": "2026-03-02Z", "end": "2026-03-03Z", "known_failures": "{}", "first_seed": 1, "second_seed": 2, "some_moved": true, "all_kept": false}
 	for _, name := range []string{"reading/jobs", "reading/ledger", "match_jobs/scanned"} {
 		statement := catalog.Statement(name)
 		var args []any
