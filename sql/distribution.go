@@ -66,10 +66,11 @@ var Placements = slices.Concat(
 	placed(Local, "", "schema_migrations"),
 )
 
-// PlatformPlacements is the layout of the platform's tables. A refund request may have no account, which could not be distributed by it anyway.
+// PlatformPlacements is the layout of the platform's tables, what others may refer to first. A refund request may have no account, which could not be
+// distributed by it anyway.
 var PlatformPlacements = slices.Concat(
-	placed(Nodes, ByAccount, "jobs", "credit_entries"),
 	placed(Everywhere, "", "accounts", "purchases", "refund_requests", "subscriptions", "subscription_changes"),
+	placed(Nodes, ByAccount, "jobs", "credit_entries"),
 )
 
 func placed(on Place, column string, tables ...string) (placements []Placement) {
@@ -90,6 +91,8 @@ var (
 	placementsText string
 	//go:embed distribution/keys.sql
 	keysText string
+	//go:embed distribution/foreign_keys.sql
+	foreignKeysText string
 	//go:embed distribution/triggers.sql
 	triggersText string
 )
@@ -344,14 +347,42 @@ func (c *Cluster) DistributePlatform(ctx context.Context, db *sql.DB) error {
 
 // key is a unique key of a table of the platform's.
 type key struct {
-	relation, name                        string
-	isConstraint, isPrimary, isReferenced bool
-	where                                 string
-	columns                               []string
+	relation, name          string
+	isConstraint, isPrimary bool
+	where                   string
+	columns                 []string
+}
+
+// foreignKey begins or ends at a table of the platform's, or both.
+type foreignKey struct {
+	referring, name, definition string
+	relation, referred          string // empty: of another schema
+	columns, referredColumns    []string
+}
+
+// within says where the rows are that Citus finds for the key: with each copy of a table that every node has, or within an account. What leads into a table
+// otherwise can't be had.
+func (k foreignKey) within() (on Place, possible bool) {
+	place := func(relation string) Place {
+		i := slices.IndexFunc(PlatformPlacements, func(p Placement) bool { return p.Table == relation })
+		if i < 0 {
+			return Local
+		}
+		return PlatformPlacements[i].On
+	}
+	switch place(k.referred) {
+	case Everywhere:
+		return Everywhere, true
+	case Nodes:
+		at := slices.Index(k.columns, ByAccount)
+		return Nodes, place(k.relation) == Nodes && at >= 0 && k.referredColumns[at] == ByAccount
+	default:
+		return Local, place(k.relation) != Nodes
+	}
 }
 
 // PlatformToPlace is what the owner of the platform's tables runs to place those that are not placed yet. Every unique key has to contain the
-// column that its table is distributed by.
+// column that its table is distributed by, and so does every foreign key into one.
 func (c *Cluster) PlatformToPlace(ctx context.Context, db *sql.DB) (statements []string, err error) {
 	local, _ := c.MisplacedPlatform()
 	if len(local) == 0 {
@@ -360,11 +391,31 @@ func (c *Cluster) PlatformToPlace(ctx context.Context, db *sql.DB) (statements [
 	var keys []key
 	if err := each(ctx, db, keysText, []any{c.sourceSchema}, func(rows *sql.Rows) error {
 		var k key
-		err := rows.Scan(&k.relation, &k.name, &k.isConstraint, &k.isPrimary, &k.where, pq.Array(&k.columns), &k.isReferenced)
+		err := rows.Scan(&k.relation, &k.name, &k.isConstraint, &k.isPrimary, &k.where, pq.Array(&k.columns))
 		keys = append(keys, k)
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("look at the platform's keys: %w", err)
+	}
+	statements = append(statements, "BEGIN")
+	var addedAgain []string
+	if err := each(ctx, db, foreignKeysText, []any{c.sourceSchema}, func(rows *sql.Rows) error {
+		var k foreignKey
+		err := rows.Scan(&k.referring, &k.name, &k.relation, &k.referred, &k.definition, pq.Array(&k.columns), pq.Array(&k.referredColumns))
+		constraint := "ALTER TABLE " + k.referring + " %s CONSTRAINT " + pq.QuoteIdentifier(k.name)
+		on, possible := k.within()
+		if possible && on == Nodes { // where the other table is placed later, it would lead out of the nodes
+			addedAgain = append(addedAgain, fmt.Sprintf(constraint, "ADD")+" "+k.definition)
+		}
+		if !possible {
+			statements = append(statements, "-- Given up, as no node can hold to it: "+k.definition+". Within an account, with "+ByAccount+" on both sides, it can be had.")
+		}
+		if !possible || on == Nodes {
+			statements = append(statements, fmt.Sprintf(constraint, "DROP"))
+		}
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("look at the platform's foreign keys: %w", err)
 	}
 	triggered := map[string]bool{}
 	if err := each(ctx, db, triggersText, []any{c.sourceSchema}, func(rows *sql.Rows) error {
@@ -375,7 +426,6 @@ func (c *Cluster) PlatformToPlace(ctx context.Context, db *sql.DB) (statements [
 	}); err != nil {
 		return nil, fmt.Errorf("look at the platform's triggers: %w", err)
 	}
-	statements = append(statements, "BEGIN")
 	mayTrigger := false
 	for _, p := range local {
 		for _, k := range keys {
@@ -389,7 +439,7 @@ func (c *Cluster) PlatformToPlace(ctx context.Context, db *sql.DB) (statements [
 		}
 		statements = append(statements, c.place(c.sourceSchema, p))
 	}
-	return append(statements, "COMMIT"), nil
+	return slices.Concat(statements, addedAgain, []string{"COMMIT"}), nil
 }
 
 // widened is what makes the key contain a column. What is looked up by the key without it gets an index of its own.
@@ -402,9 +452,9 @@ func (k key) widened(schema, column string) (statements []string) {
 	}
 	switch drop := "ALTER TABLE " + table + " DROP CONSTRAINT " + pq.QuoteIdentifier(k.name); {
 	case k.isPrimary:
-		statements = []string{drop + ", ADD PRIMARY KEY " + columns}
+		statements = []string{drop, "ALTER TABLE " + table + " ADD PRIMARY KEY " + columns}
 	case k.isConstraint:
-		statements = []string{drop + ", ADD UNIQUE " + columns}
+		statements = []string{drop, "ALTER TABLE " + table + " ADD UNIQUE " + columns}
 	default:
 		statements = []string{"DROP INDEX " + pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(k.name), "CREATE UNIQUE INDEX ON " + table + " " + columns + where}
 	}

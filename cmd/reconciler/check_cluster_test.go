@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +65,12 @@ func TestCheckKnowsADistributedDatabase(t *testing.T) {
 		{"a table of the platform's that is not placed", "SELECT undistribute_table('platform.jobs')", "platform.jobs is local", "distribute --dry-run"},
 		{"rows of one account apart", "SELECT update_distributed_table_colocation('platform.jobs', colocate_with => 'none')", "on different nodes", "update_distributed_table_colocation"},
 		{"another key of entries", "ALTER TABLE platform.credit_entries DROP CONSTRAINT credit_entries_account_id_idempotency_key_key", "not even unique for each account", "CREATE UNIQUE INDEX"},
+		{"a node that is not active", "UPDATE pg_dist_node SET isactive = false WHERE nodeid = (SELECT max(nodeid) FROM pg_dist_node)", "is not active", "citus_activate_node"},
+		{"no node for the rows", "UPDATE pg_dist_node SET shouldhaveshards = false", "no node holds shards", "citus_add_node"},
+		{"a coordinator that is no node", "DELETE FROM pg_dist_node WHERE groupid = 0", "no node of its own cluster", "citus_set_coordinator_host"},
+		{"a part of a table that is out of use", "UPDATE pg_dist_shard_placement SET shardstate = 3 WHERE placementid = (SELECT min(placementid) FROM pg_dist_shard_placement)", "1 part of tables out of use", "citus_copy_shard_placement"},
+		{"nodes that write dates otherwise", "DO $$ BEGIN EXECUTE format('ALTER ROLE reconciler_app IN DATABASE %I SET datestyle = ''German''', current_database()); END $$", "datestyle German", "SET datestyle = 'ISO, MDY'"},
+		{"a limit of the nodes' own", "DO $$ BEGIN EXECUTE format('ALTER ROLE reconciler_app IN DATABASE %I SET statement_timeout = 60000', current_database()); END $$", "ends statements after 60000 ms", "SET statement_timeout = 0"},
 		{"a node in another time zone", "DO $$ BEGIN EXECUTE format('ALTER ROLE reconciler_app IN DATABASE %I SET timezone = ''America/New_York''', current_database()); END $$", "America/New_York for this role", "SET timezone = 'UTC'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,16 +85,111 @@ func TestCheckKnowsADistributedDatabase(t *testing.T) {
 			}
 		})
 	}
-	// Placing is done again as often as one likes, and places what is new.
 	db := testdb.New(t)
-	db.MustExec("SELECT undistribute_table('reconciler.account_moves')")
+	var port string
+	if err := db.Get(&port, "SELECT nodeport FROM pg_dist_node WHERE groupid <> 0 LIMIT 1"); err != nil {
+		t.Fatal(err)
+	}
+	given, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, replicas := *given, *given
+	node.Host = net.JoinHostPort(given.Hostname(), port)
+	asked := given.Query()
+	asked.Set("options", asked.Get("options")+" -c citus.use_secondary_nodes=always")
+	replicas.RawQuery = asked.Encode()
+	if said := lines(replicas.String()); !strings.Contains(said, "FAILED") || !strings.Contains(said, "set citus.use_secondary_nodes = never") {
+		t.Errorf("asked as one whose reads go to replicas:\n%s", said)
+	}
+	if said := lines(node.String()); !strings.Contains(said, "FAILED") || !strings.Contains(said, "point DATABASE_URL at the coordinator") {
+		t.Errorf("asked at a node:\n%s", said)
+	}
+}
+
+// Placing is done again as often as one likes, and places what is new. What the platform's owner has to run is printed, runs as it is, and leaves of foreign
+// keys those that nodes can hold to.
+func TestDistributePlacesWhatIsNotPlacedYet(t *testing.T) {
+	if !testdb.New(t).Distributed() {
+		t.Skip(testdb.CitusVariable + " is not set: nobody looked at how a database is distributed")
+	}
+	db := testdb.NewOnOneServer(t) // with the extension and its nodes, and nothing distributed
+	for _, statement := range []string{
+		"CREATE TABLE platform.sessions (id int PRIMARY KEY, account_id text REFERENCES platform.accounts, job_id text CONSTRAINT of_a_job REFERENCES platform.jobs)",
+		"ALTER TABLE platform.purchases ADD FOREIGN KEY (account_id) REFERENCES platform.accounts",
+		"ALTER TABLE platform.jobs ADD UNIQUE (account_id, id)",
+		"ALTER TABLE platform.jobs ADD FOREIGN KEY (account_id) REFERENCES platform.accounts",
+		"ALTER TABLE platform.jobs ADD COLUMN session_id int",
+		"ALTER TABLE platform.jobs ADD CONSTRAINT of_a_session FOREIGN KEY (session_id) REFERENCES platform.sessions",
+		"ALTER TABLE platform.credit_entries ADD FOREIGN KEY (account_id) REFERENCES platform.accounts",
+		"ALTER TABLE platform.credit_entries ADD FOREIGN KEY (purchase_id) REFERENCES platform.purchases",
+		"ALTER TABLE platform.credit_entries ADD CONSTRAINT any_job FOREIGN KEY (job_id) REFERENCES platform.jobs (id)",
+		"ALTER TABLE platform.credit_entries ADD CONSTRAINT own_job FOREIGN KEY (account_id, job_id) REFERENCES platform.jobs (account_id, id)",
+		"INSERT INTO platform.accounts VALUES ('acc_1', 'one@example.com', 'active', '2026-03-02Z')",
+		"INSERT INTO platform.jobs (id, account_id, kind, status, created_at) VALUES ('job_1', 'acc_1', 'image', 'queued', '2026-03-02 10:00Z')",
+		"INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at) VALUES ('ent_1', 'acc_1', 'usage', -1, 'job_1', '2026-03-02 10:00Z')",
+	} {
+		db.MustExec(statement)
+	}
 	t.Setenv("DATABASE_URL", db.URLOf(sql.OwnerRole))
-	for _, placed := range []string{": 1 table placed", ": 0 tables placed"} {
+	distribute := func(more ...string) string {
+		t.Helper()
 		var out, log bytes.Buffer
-		if code := run(t.Context(), []string{"distribute"}, &out, &log); code != cli.ExitDone || !strings.Contains(out.String(), placed) {
-			t.Errorf("exit code %d: %s%s, want %q", code, out.String(), log.String(), placed)
+		if code := run(t.Context(), append([]string{"distribute"}, more...), &out, &log); code != cli.ExitDone {
+			t.Fatalf("exit code %d: %s%s", code, out.String(), log.String())
+		}
+		return out.String()
+	}
+	var placed int
+	const anyPlaced = "SELECT count(*) FROM pg_dist_partition"
+	if said := distribute("--dry-run"); !strings.Contains(said, "create_distributed_table('\"reconciler\".\"account_moves\"', 'account_id')") || !strings.Contains(said, "create_reference_table('\"platform\".\"accounts\"')") {
+		t.Errorf("a dry run says\n%s", said)
+	}
+	if err := db.Get(&placed, anyPlaced); err != nil || placed != 0 {
+		t.Errorf("a dry run placed %d tables, %v", placed, err)
+	}
+	said := distribute()
+	_, script, found := strings.Cut(said, "-- For the owner of schema platform")
+	if !found || !strings.Contains(said, fmt.Sprintf(": %d tables placed", len(sql.Placements)-1)) {
+		t.Fatalf("said\n%s", said)
+	}
+	if again := distribute(); !strings.Contains(again, ": 0 tables placed") || !strings.HasSuffix(again, script) {
+		t.Errorf("once more:\n%s, want the same statements for the platform's owner:\n%s", again, script)
+	}
+	owner, err := db.Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer owner.Close()
+	for statement := range strings.SplitSeq("-- "+script, ";\n") {
+		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
 		}
 	}
+	db.MustExec("SELECT undistribute_table('reconciler.account_moves')") // as a later migration leaves a new table
+	for _, placed := range []string{": 1 table placed", ": 0 tables placed"} {
+		if said := distribute(); !strings.Contains(said, placed) || strings.Contains(said, "owner of schema platform") {
+			t.Errorf("said %s, want %q", said, placed)
+		}
+	}
+	var kept, want []string
+	if err := db.Select(&kept, `SELECT DISTINCT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+		WHERE contype = 'f' AND connamespace = 'platform'::regnamespace AND conrelid IN (SELECT logicalrelid FROM pg_dist_partition) ORDER BY 1`); err != nil {
+		t.Fatal(err)
+	}
+	want = []string{
+		"platform.credit_entries FOREIGN KEY (account_id) REFERENCES platform.accounts(id)",
+		"platform.credit_entries FOREIGN KEY (account_id, job_id) REFERENCES platform.jobs(account_id, id)",
+		"platform.credit_entries FOREIGN KEY (purchase_id) REFERENCES platform.purchases(id)",
+		"platform.jobs FOREIGN KEY (account_id) REFERENCES platform.accounts(id)",
+		"platform.purchases FOREIGN KEY (account_id) REFERENCES platform.accounts(id)",
+		"platform.sessions FOREIGN KEY (account_id) REFERENCES platform.accounts(id)",
+	}
+	if !slices.Equal(kept, want) {
+		t.Errorf("foreign keys are\n%s\nwant\n%s", strings.Join(kept, "\n"), strings.Join(want, "\n"))
+	}
+	runWith(t, cli.ExitDone, db.URL, t.TempDir(), "check")
+	runWith(t, cli.ExitDone, db.URL, t.TempDir(), "run", "--date", "2026-03-02")
 }
 
 // A node that is out of reach is worth another try, and the next one is right once it is back.

@@ -1,7 +1,6 @@
 -- The unique keys of the platform's tables. $1 is its schema.
 SELECT c.relname AS relation, i.relname AS key, k.contype IS NOT NULL AS is_constraint, x.indisprimary AS is_primary, coalesce(pg_get_expr(x.indpred, x.indrelid), '') AS "where",
-       ARRAY(SELECT pg_get_indexdef(x.indexrelid, s.n, true) FROM generate_series(1, x.indnkeyatts) s (n) ORDER BY s.n) AS columns,
-       EXISTS (SELECT 1 FROM pg_constraint f WHERE f.contype = 'f' AND f.conindid = x.indexrelid) AS is_referenced
+       ARRAY(SELECT pg_get_indexdef(x.indexrelid, s.n, true) FROM generate_series(1, x.indnkeyatts) s (n) ORDER BY s.n) AS columns
 FROM pg_index x
 JOIN pg_class c ON c.oid = x.indrelid
 JOIN pg_class i ON i.oid = x.indexrelid

@@ -187,7 +187,7 @@ func ClusterFaults(cluster *sql.Cluster) (faults []string) {
 		return []string{"this server is a node of a Citus cluster, and not its coordinator; fix: point DATABASE_URL at the coordinator"}
 	}
 	if cluster.ReadsSecondaries {
-		faults = append(faults, "citus.use_secondary_nodes is always, so that what was just written may not be read; fix: ALTER DATABASE … SET citus.use_secondary_nodes = never")
+		faults = append(faults, "citus.use_secondary_nodes is always, so that what was just written may not be read; fix: set citus.use_secondary_nodes = never, in the coordinator's postgresql.conf or the URL's options: a session can't")
 	}
 	if cluster.LostPlacements > 0 {
 		faults = append(faults, fmt.Sprintf("%s of tables out of use; fix: SELECT * FROM pg_dist_shard_placement WHERE shardstate <> 1 names them, and citus_copy_shard_placement() copies them from where they are", cli.Counted(cluster.LostPlacements, "part")))
