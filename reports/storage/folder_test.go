@@ -303,6 +303,8 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"":                              "REPORTS_URL is empty",
 		"ftp://host/x":                  "scheme",
 		"file://host/x":                 "another host",
+		"file:/x":                       "file: without //",
+		"s3:/bucket/prefix":             "s3: without //",
 		"s3:///prefix":                  "without a bucket",
 		"s3://key:secret@bucket/p":      "no credentials",
 		"s3://bucket/p?colour=red":      "unknown parameter",

@@ -65,6 +65,9 @@ func Open(location string) (Storage, error) {
 	}
 	scheme, _, hasScheme := strings.Cut(location, "://")
 	if !hasScheme {
+		if name, _, ok := strings.Cut(location, ":"); ok && (name == "s3" || name == "file") {
+			return nil, fmt.Errorf("REPORTS_URL: %s: without //: want a folder, or s3://bucket/prefix", name)
+		}
 		return OpenFolder(location)
 	}
 	u, err := url.Parse(location)

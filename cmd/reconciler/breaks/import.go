@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -117,12 +118,9 @@ func readResolutions(r io.Reader) ([]jobs.Resolution, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := map[string]int{}
-	for _, name := range []string{"break_id", "resolution", "reason", "actor"} {
-		at[name] = slices.Index(header, name)
-		if at[name] < 0 {
-			return nil, cli.UsageError("line 1: column %s is missing", name)
-		}
+	at, err := columnsOf(header)
+	if err != nil {
+		return nil, err
 	}
 	var resolutions []jobs.Resolution
 	var faults []error
@@ -169,6 +167,28 @@ func readResolutions(r io.Reader) ([]jobs.Resolution, error) {
 		return nil, cli.UsageError("nothing was applied:\n%w", errors.Join(faults...))
 	}
 	return resolutions, nil
+}
+
+// columnsOf finds the columns that an import needs by their names, in whatever order and case they stand.
+func columnsOf(header []string) (map[string]int, error) {
+	switch text := strings.Join(header, ","); {
+	case !utf8.ValidString(text) || strings.Contains(text, "\x00"): // UTF-16, as what spreadsheets call Unicode text
+		return nil, cli.UsageError("line 1: is not UTF-8; save the file as CSV in UTF-8")
+	case strings.Contains(text, "\r"):
+		return nil, cli.UsageError("line 1: is ended by a carriage return alone; save the file with line feeds")
+	}
+	at := map[string]int{}
+	var missing []error
+	for _, name := range []string{"break_id", "resolution", "reason", "actor"} {
+		at[name] = slices.IndexFunc(header, func(column string) bool { return strings.EqualFold(strings.TrimSpace(column), name) })
+		if at[name] < 0 {
+			missing = append(missing, fmt.Errorf("line 1: column %s is missing", name))
+		}
+	}
+	if len(missing) > 0 {
+		return nil, cli.UsageError("%w", errors.Join(missing...))
+	}
+	return at, nil
 }
 
 // maxImportFaults is how many faults of a file are named.

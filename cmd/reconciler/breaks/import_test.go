@@ -18,7 +18,10 @@ func TestWhatImportRefusesIsNamedByLineAndColumn(t *testing.T) {
 	row := func(reason string) string { return importHead + "brk_1,x,accepted," + reason + ",Ana\n" }
 	for name, test := range map[string]struct{ file, want string }{
 		"empty":              {"", "has no header row"},
-		"another file":       {"a,b,c\n1,2,3\n", "line 1: column break_id is missing"},
+		"another file":       {"a,b,c\n1,2,3\n", "line 1: column break_id is missing\nline 1: column resolution is missing\nline 1: column reason is missing\nline 1: column actor is missing"},
+		"UTF-16":             {"\xff\xfeb\x00r\x00e\x00a\x00k\x00", "line 1: is not UTF-8"},
+		"UTF-16, big-endian": {"\xfe\xff\x00b\x00r\x00e\x00a\x00k", "line 1: is not UTF-8"},
+		"carriage returns":   {strings.ReplaceAll(row("why"), "\n", "\r"), "line 1: is ended by a carriage return alone"},
 		"NUL":                {row("a\x00b"), "line 2, column reason: holds a NUL character"},
 		"not UTF-8":          {row("caf\xe9"), "line 2, column reason: is not UTF-8"},
 		"too long":           {row(strings.Repeat("é", night.MaxReasonCharacters+1)), "line 2, column reason: has 2001 characters; at most 2000"},
@@ -44,6 +47,14 @@ func TestImportTakesQuotedHeadersAfterAByteOrderMark(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0] != (jobs.Resolution{BreakID: "brk_1", Resolution: "accepted", Reason: "why", Actor: "Ana"}) {
 			t.Errorf("%q: %+v, %v", mark, got, err)
 		}
+	}
+}
+
+// Columns are found by their names, however a spreadsheet or a person writes these.
+func TestImportTakesColumnsByName(t *testing.T) {
+	got, err := readResolutions(strings.NewReader("Actor; REASON ;owner;resolution;Break_ID\nAna;why;Bo;accepted;brk_1\n"))
+	if err != nil || len(got) != 1 || got[0] != (jobs.Resolution{BreakID: "brk_1", Resolution: "accepted", Reason: "why", Actor: "Ana"}) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
