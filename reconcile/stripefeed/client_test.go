@@ -418,3 +418,21 @@ func TestPagerFindsLongCircles(t *testing.T) {
 		t.Errorf("%d calls: %v", calls, err)
 	}
 }
+
+// A refund is asked for in one piece of a known length: proxies may refuse what comes in chunks, or hand on an empty request.
+func TestARefundSaysHowLongItIs(t *testing.T) {
+	var length int64
+	client := serve(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		length = r.ContentLength
+		if err := r.ParseForm(); err != nil || r.PostForm.Get("charge") != "ch_1" || r.PostForm.Get("amount") != "500" {
+			t.Errorf("the form is %v, %v", r.PostForm, err)
+		}
+		fmt.Fprint(w, `{"id": "re_1", "object": "refund", "created": 1772000000, "charge": "ch_1", "amount": 500, "currency": "usd", "status": "succeeded", "metadata": {}}`)
+	})
+	if _, err := client.CreateRefund(t.Context(), RefundOrder{ChargeID: "ch_1", AmountMinor: 500, IdempotencyKey: "key-1"}); err != nil {
+		t.Fatal(err)
+	}
+	if length <= 0 {
+		t.Errorf("the request's length is %d", length)
+	}
+}

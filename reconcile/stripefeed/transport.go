@@ -50,6 +50,10 @@ type observationKey struct{}
 type observer struct{ next http.RoundTripper }
 
 func (o *observer) RoundTrip(request *http.Request) (*http.Response, error) {
+	request, err := withLength(request)
+	if err != nil {
+		return nil, err
+	}
 	response, err := o.next.RoundTrip(request)
 	if err != nil {
 		return nil, err
@@ -69,6 +73,21 @@ func (o *observer) RoundTrip(request *http.Request) (*http.Response, error) {
 		seen.take(response)
 	}
 	return response, nil
+}
+
+// withLength says how long a body is, which the library leaves open: it would be sent in chunks, and there are proxies that refuse those (411) or take
+// them for nothing.
+func withLength(request *http.Request) (*http.Request, error) {
+	if request.Body == nil || request.ContentLength != 0 {
+		return request, nil
+	}
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read the request's body: %w", err)
+	}
+	sized := *request
+	sized.Body, sized.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return &sized, nil
 }
 
 // bounded fails when there is more than left, rather than pretending that the body ended.
