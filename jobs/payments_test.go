@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
@@ -269,7 +270,7 @@ func TestACaptureAfterMidnightIsTheNextNights(t *testing.T) {
 		edit: func(p *stripetest.ChargeParams) { p.Settlement = stripetest.Settlement{Currency: "usd", Amount: 2_167} }}.take(b)
 	p, request := b.sell(p, 2_000)
 	first := b.night()
-	if got := b.decided(request, first); got != "waiting: payment_differs" {
+	if got := b.decided(request, first); got != "waiting: payment_open" {
 		t.Error(got)
 	}
 	if found := b.openBreaks(); len(found) != 1 || found[0] != "charge_amount_mismatch "+p.id+" amount_minor" {
@@ -498,4 +499,138 @@ func TestARefundThatNamesItsPaymentIntentOnlyIsOfTheCharge(t *testing.T) {
 	if found := b.openBreaks(); len(found) > 0 {
 		t.Errorf("%v", found)
 	}
+}
+
+// While more of a payment may be captured nobody knows what was paid: the decision waits, also where a person has accepted what there is so far,
+// and is made once it is whole, by a last capture or because the rest was released. What each night knew it says again when it is run again, and
+// when it is run for the first time once everything is over.
+func TestADecisionWaitsUntilNoMoreMayBeCaptured(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		finish   func(b *bothBooks, charge string)
+		captured int64
+	}{
+		{"a last capture", func(b *bothBooks, charge string) {
+			ok[stripetest.Charge](b.t)(b.stripe.CaptureWith(charge, stripetest.CaptureParams{Amount: 500}))
+		}, 1_700},
+		{"a last capture of the rest", func(b *bothBooks, charge string) {
+			ok[stripetest.Charge](b.t)(b.stripe.CaptureWith(charge, stripetest.CaptureParams{}))
+		}, 2_000},
+		{"the rest is released", func(b *bothBooks, charge string) {
+			ok[stripetest.Charge](b.t)(b.stripe.ReleaseAuthorization(charge))
+		}, 1_200},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			b := newPayments(t)
+			p, charge := b.pay(2_000, "usd", func(c *stripetest.ChargeParams) { c.Authorize = true })
+			b.night()
+			b.until(5)
+			ok[stripetest.Charge](t)(b.stripe.CaptureWith(charge.ID, stripetest.CaptureParams{Amount: 1_200, More: true}))
+			p, request := b.sell(p, 1_300)
+			var before []reconcile.Night
+			waits := func() {
+				t.Helper()
+				n := b.night()
+				if got := b.decided(request, n); got != "waiting: payment_open" {
+					t.Errorf("%s: %s", n.Date, got)
+				}
+				if found, want := strings.Join(b.openBreaks(), ", "), "charge_amount_mismatch "+p.id+" amount_minor"; len(before) == 0 && found != want {
+					t.Errorf("%s: %s", n.Date, found)
+				}
+				if n := b.count("SELECT count(*) FROM reconciler.refund_windows WHERE business_date = $1 AND purchase_id = $2 AND fee_minor IS NULL AND refundable_minor IS NULL", n.Date, p.id); n != 1 {
+					t.Error("the window says what would be refunded")
+				}
+				before = append(before, n)
+			}
+			waits()
+			b.until(5)
+			b.resolveAll()
+			waits()
+			b.until(5)
+			tc.finish(b, charge.ID)
+			if tc.captured != 1_200 { // what was accepted was another difference
+				b.exec("UPDATE platform.purchases SET amount_minor = $2 WHERE id = $1", p.id, tc.captured)
+			}
+			decided := b.night()
+			refund, withheld := b.shares(charge.ID)
+			if got, want := b.decided(request, decided), fmt.Sprintf("approve %d withheld %d: unused_in_time fee_withheld", refund, withheld); got != want {
+				t.Errorf("%s, not %s", got, want)
+			}
+			for _, n := range before {
+				if err := b.run(n.Date); err != nil {
+					t.Fatal(err)
+				}
+				if got := b.decided(request, n); got != "waiting: payment_open" {
+					t.Errorf("%s, run again: %s", n.Date, got)
+				}
+			}
+			b.until(8)
+			if sent := b.payOut(decided.Date); sent != 1 {
+				t.Errorf("%d refunds were sent", sent)
+			}
+		})
+	}
+}
+
+// Nights that are caught up with once all has happened know of an authorisation what they would have known in their time: it was captured when its money
+// was posted, at once or in parts.
+func TestNightsCaughtUpWithKnowWhenMoneyWasCaptured(t *testing.T) {
+	t.Parallel()
+	inTime, caughtUp := capturesOfAWeek(t, true), capturesOfAWeek(t, false)
+	if diff := cmp.Diff(inTime, caughtUp); diff != "" {
+		t.Error(diff)
+	}
+	if len(inTime) != 8 {
+		t.Errorf("%v", inTime)
+	}
+}
+
+// capturesOfAWeek are the breaks and decisions of a week in which authorisations were captured, each night being run in its time or all at the end.
+func capturesOfAWeek(t *testing.T, inTime bool) []string {
+	t.Helper()
+	b := newPayments(t)
+	first := reconcile.NightOf(b.date(), time.UTC)
+	p := make([]purchased, 4)
+	charges := make([]string, len(p))
+	for i := range p {
+		bought, charge := b.pay(2_000, "usd", func(c *stripetest.ChargeParams) { c.Authorize = true })
+		b.store(bought, "pending", "", charge.ID, "")
+		p[i], charges[i] = bought, charge.ID
+	}
+	capture := func(i int, params stripetest.CaptureParams) {
+		ok[stripetest.Charge](t)(b.stripe.CaptureWith(charges[i], params))
+	}
+	complete := func(i int) {
+		b.exec("UPDATE platform.purchases SET status = 'completed', completed_at = $2 WHERE id = $1", p[i].id, b.clock())
+		b.entry(p[i], "purchase", p[i].credits)
+		b.ask(p[i])
+	}
+	days := []func(){
+		func() {},
+		func() {},
+		func() { capture(0, stripetest.CaptureParams{}); complete(0) },                        // whole, days later
+		func() { capture(1, stripetest.CaptureParams{Amount: 900, More: true}); complete(1) }, // in parts, of which the platform knows before the last
+		func() { capture(2, stripetest.CaptureParams{Amount: 900, More: true}) },              // in parts that nobody has told the platform of
+		func() { capture(1, stripetest.CaptureParams{}) },
+		func() { capture(3, stripetest.CaptureParams{Amount: 2_000, Basil: true}); complete(3) },
+	}
+	var waiting []reconcile.Date
+	for i, happens := range days {
+		b.now.Store(first.Begin.AddDate(0, 0, i).Add(10 * time.Hour).Unix())
+		happens()
+		if waiting = append(waiting, first.Date.AddDays(i)); !inTime && i < len(days)-1 {
+			continue
+		}
+		b.now.Store(first.Begin.AddDate(0, 0, i+1).Add(time.Hour).Unix())
+		for _, date := range waiting {
+			if err := b.run(date); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waiting = nil
+	}
+	return b.texts(`SELECT concat_ws(' ', e.business_date, b.kind, b.subject_id, e.event, e.variance) FROM reconciler.break_events e JOIN reconciler.breaks b ON b.break_id = e.break_id AND b.account_id = e.account_id
+		UNION ALL SELECT concat_ws(' ', d.business_date, d.purchase_id, d.decision, d.refund_minor) FROM reconciler.refund_decisions d ORDER BY 1`)
 }

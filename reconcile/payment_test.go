@@ -86,6 +86,8 @@ func TestDecisionAboutAPaymentThatDiffers(t *testing.T) {
 			reconcile.DecisionApprove, 1_426, "unused_in_time:2.1 fee_withheld:2.2", "Of the 15.00 USD paid"},
 		{"another currency, accepted or not", reconcile.Payment{Currency: "eur", CapturedMinor: 1_000, SettledMinor: 1_000, FeeMinor: 59, Known: true, Accepted: true},
 			reconcile.DecisionWaiting, 0, "payment_differs:2.2", "The payment of 10.00 EUR is not the purchase's 10.00 USD"},
+		{"accepted, and more may be captured", reconcile.Payment{Currency: "usd", CapturedMinor: 700, SettledMinor: 700, FeeMinor: 50, Open: true, Accepted: true},
+			reconcile.DecisionWaiting, 0, "payment_open:2.2", "More of the payment may still be captured than the 7.00 USD so far."},
 		{"paid out of band", reconcile.Payment{InvoiceID: "in_1", PaidOutOfBand: true},
 			reconcile.DecisionWaiting, 0, "paid_out_of_band:2.2", "Invoice in_1 was marked as paid outside of Stripe"},
 		{"no payment known", reconcile.Payment{}, reconcile.DecisionWaiting, 0, "fee_unknown:2.2", "not known yet"},

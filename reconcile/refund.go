@@ -66,6 +66,7 @@ const (
 	ReasonAnsweredByRefund   ReasonCode = "answered_by_refund"
 	ReasonBeforePolicy       ReasonCode = "before_the_policy"
 	ReasonFeeUnknown         ReasonCode = "fee_unknown"
+	ReasonPaymentOpen        ReasonCode = "payment_open"
 	ReasonPaymentDiffers     ReasonCode = "payment_differs"
 	ReasonPaidOutOfBand      ReasonCode = "paid_out_of_band"
 	ReasonPaidFromBalance    ReasonCode = "paid_from_balance"
@@ -290,6 +291,8 @@ func paymentUnclear(p PurchaseFacts) []Reason {
 		return because(ReasonPaidOutOfBand, fmt.Sprintf("Invoice %s was marked as paid outside of Stripe: there is no payment that could be refunded.", pay.InvoiceID))
 	case pay.Currency == "" && pay.Covers(p.AmountMinor, p.Currency):
 		return nil
+	case pay.Open:
+		return because(ReasonPaymentOpen, fmt.Sprintf("More of the payment may still be captured than the %s so far.", FormatMinor(pay.CapturedMinor, pay.Currency)))
 	case !pay.Known || err != nil:
 		return because(ReasonFeeUnknown, "The transaction fee of the payment is not known yet.")
 	case !pay.Covers(p.AmountMinor, p.Currency):

@@ -98,6 +98,8 @@ type Payment struct {
 	// with tax, application fees only where the policy says so. Both in the settlement currency; they count once Known.
 	SettledMinor, FeeMinor int64
 	Known                  bool
+	// Open: more of it may still be captured, so that neither what was paid nor the fee is known yet.
+	Open bool
 	// InvoiceID is the invoice that the payment was for, if any. FromBalanceMinor is what that took from the customer's balance, which the
 	// charge did not pay; below 0: a debt that the charge paid as well. Charge's currency.
 	InvoiceID        string

@@ -104,12 +104,22 @@ func (m *maker) money(from int) {
 		switch {
 		case m.chance(10):
 			m.add(at, "release", 0, pick(m, "before", "since"))
-		case m.chance(25):
-			m.add(at, "capture", part, "more")
-			m.add(at+time.Duration(m.IntN(86400))*time.Second, "capture", amount-part, pick(m, "more", "since"))
-		case m.chance(20):
-			m.add(at, "capture", part, "more")
-			m.add(at+time.Duration(m.IntN(86400))*time.Second, "release", 0, "since")
+		case m.chance(50): // in parts
+			granted, days := pick(m, "", "granted"), pick(m, 1, 1, 6)
+			m.add(at, "capture", part, "more", granted)
+			next := func() time.Duration { at += time.Duration(m.IntN(days*86400)) * time.Second; return at }
+			if m.chance(30) {
+				m.add(next(), "capture", 1+m.Int64N(amount-part), "more")
+			}
+			if m.chance(60) {
+				m.add(next(), "capture", amount-part, pick(m, "more", "since"))
+			}
+			if m.chance(50) {
+				m.add(next(), "release", 0, "since")
+			}
+			if m.chance(30) {
+				m.add(m.between(begin+1, begin+8), "resolve", 0)
+			}
 		case m.chance(70):
 			m.add(at, "capture", part, pick(m, "before", "since"))
 		default:

@@ -147,7 +147,7 @@ type dispute struct {
 }
 
 // undated are what neither the platform nor Stripe says the time of, so that the night before would see them too when they came before it is run.
-var undated = map[string]bool{"plant": true, "suspend": true, "reinstate": true, "withdraw": true, "capture": true, "release": true, "settle": true, "bounce": true,
+var undated = map[string]bool{"plant": true, "suspend": true, "reinstate": true, "withdraw": true, "release": true, "settle": true, "bounce": true,
 	"renew": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "close": true}
 
 // play lets an event happen; false when it isn't possible.
@@ -361,10 +361,17 @@ func (l *life) billed(p *purchase, e event, params stripetest.ChargeParams) (c s
 
 // complete is what the platform does once the money has come: the purchase is of what was taken, and its credits are granted.
 func (l *life) complete(p *purchase, now time.Time) {
+	amount := p.amount
+	if p.charge != "" {
+		amount = l.chargeOf(p).AmountCaptured + p.fromBalance
+	}
+	l.completeWith(p, amount, now)
+}
+
+func (l *life) completeWith(p *purchase, amount int64, now time.Time) {
 	p.status, p.completedAt = "completed", now
 	if p.charge != "" {
-		p.amount = l.chargeOf(p).AmountCaptured + p.fromBalance
-		p.credits = p.amount/3 + 1
+		p.amount, p.credits = amount, amount/3+1
 	}
 	l.w.write("UPDATE platform.purchases SET status = 'completed', completed_at = $2, amount_minor = $3, credits = $4 WHERE id = $1", p.id, now, p.amount, p.credits)
 	switch l.planted {
@@ -396,24 +403,29 @@ func (l *life) fail(p *purchase) {
 	l.w.write("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
 }
 
-// capture takes what was held: "capture AMOUNT before|since|more", as API versions before 2025-03-31 did, as those since do, or as one of several.
+// capture takes what was held: "capture AMOUNT before|since|more granted", as API versions before 2025-03-31 did, as those since do, or as one of
+// several. The platform completes the purchase with the last one; granted: with the first, of all that is held.
 func (l *life) capture(p *purchase, e event, now time.Time) bool {
-	if p.status != "pending" {
+	if p.status != "pending" && (p.status != "completed" || p.charge == "" || l.chargeOf(p).Captured) {
 		return false
 	}
 	c, err := l.w.stripe.CaptureWith(p.charge, stripetest.CaptureParams{Amount: e.n, Basil: e.word(0) == "since", More: e.word(0) == "more"})
 	if err != nil {
 		return false
 	}
-	if c.Captured {
+	switch {
+	case p.status != "pending":
+	case c.Captured:
 		l.complete(p, now)
+	case e.word(1) == "granted":
+		l.completeWith(p, c.Amount, now)
 	}
 	return true
 }
 
 // release gives back what is still held: "release 0 before|since".
 func (l *life) release(p *purchase, e event, now time.Time) bool {
-	if p.status != "pending" {
+	if p.status != "pending" && (p.status != "completed" || p.charge == "" || l.chargeOf(p).Captured) {
 		return false
 	}
 	release := l.w.stripe.ReleaseAuthorization
@@ -424,9 +436,11 @@ func (l *life) release(p *purchase, e event, now time.Time) bool {
 	if err != nil {
 		return false
 	}
-	if c.AmountCaptured > 0 {
+	switch {
+	case p.status != "pending":
+	case c.AmountCaptured > 0:
 		l.complete(p, now)
-	} else {
+	default:
 		l.fail(p)
 	}
 	return true
@@ -759,7 +773,8 @@ func (l *life) live(p *purchase) (amount int64) {
 	return amount
 }
 
-// due is what the policy pays back of a purchase: what was captured, less what Stripe took for it, in the charge's currency, half up.
+// due is what the policy pays back of a purchase: what was captured, less what Stripe took for it, in the charge's currency, half up; not known while
+// more may be captured.
 func (l *life) due(p *purchase) (amount int64, known bool) {
 	c := l.chargeOf(p)
 	var settled, fees int64
@@ -771,7 +786,7 @@ func (l *life) due(p *purchase) (amount int64, known bool) {
 			}
 		}
 	}
-	if settled == 0 {
+	if settled == 0 || !c.Captured {
 		return 0, false
 	}
 	// round half up(fees * captured / settled)

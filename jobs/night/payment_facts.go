@@ -13,6 +13,7 @@ type PaymentFacts struct {
 	SurplusMinor     int64
 	SettledMinor     sql.NullInt64 // null while Stripe has not said
 	FeeMinor         sql.NullInt64 // likewise
+	PaymentOpen      bool          // more may be captured
 	InvoiceID        string
 	FromBalanceMinor int64
 	PaidOutOfBand    bool
@@ -22,7 +23,7 @@ type PaymentFacts struct {
 func (f PaymentFacts) Payment() reconcile.Payment {
 	return reconcile.Payment{
 		Currency: f.ChargeCurrency, CapturedMinor: f.CapturedMinor, SurplusMinor: f.SurplusMinor, SettledMinor: f.SettledMinor.Int64, FeeMinor: f.FeeMinor.Int64,
-		Known: f.SettledMinor.Valid && f.FeeMinor.Valid, InvoiceID: f.InvoiceID, FromBalanceMinor: f.FromBalanceMinor,
+		Known: f.SettledMinor.Valid && f.FeeMinor.Valid, Open: f.PaymentOpen, InvoiceID: f.InvoiceID, FromBalanceMinor: f.FromBalanceMinor,
 		PaidOutOfBand: f.PaidOutOfBand, Accepted: f.PaymentAccepted,
 	}
 }

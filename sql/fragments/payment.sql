@@ -1,9 +1,10 @@
 -- What charge c brought and cost as of the night, by policy version v: the sum over all balance transactions of the charge and its captures,
 -- less what came back with a partial capture's reversal; fees that were booked in rows of their own included. captured_minor is in the
--- charge's currency, the rest in the settlement's, and null until Stripe has posted the whole of it: a decision that needs it waits.
+-- charge's currency, the rest in the settlement's, and null until Stripe has posted the whole of it, the fee also while more may be captured: a decision
+-- that needs it waits.
 -- reconcile.Payment is the home of what follows.
 (SELECT c.captured_minor, s.currency AS settled_currency,
-        CASE WHEN s.is_known THEN s.settled_minor END AS settled_minor, CASE WHEN s.is_known THEN s.fee_minor END AS fee_minor
+        CASE WHEN s.is_known THEN s.settled_minor END AS settled_minor, CASE WHEN s.is_known AND c.captured THEN s.fee_minor END AS fee_minor
  FROM (SELECT min(t.currency) AS currency,
               coalesce(sum(t.amount_minor) FILTER (WHERE t.moves_money AND t.is_past), 0)::bigint AS settled_minor,
               coalesce(sum(t.fee_minor - coalesce((SELECT sum(f.value::bigint) FROM jsonb_each_text(t.other_fees) f

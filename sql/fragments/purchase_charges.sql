@@ -3,7 +3,7 @@
 -- purchases at a time; to find those that something happened to, use purchases_set_back. Where nothing is known of Stripe, no purchase is looked up.
 (SELECT p.id AS purchase_id, p.account_id, c.id AS charge_id, c.currency AS charge_currency, m.captured_minor,
         CASE WHEN y.looked_at THEN m.settled_minor END AS settled_minor, CASE WHEN y.looked_at THEN m.fee_minor END AS fee_minor,
-        i.id AS invoice_id, i.from_balance_minor, i.paid_out_of_band, {{ payment_accepted }} AS payment_accepted,
+        i.id AS invoice_id, i.from_balance_minor, i.paid_out_of_band, NOT c.captured AS payment_open, {{ payment_accepted }} AS payment_accepted,
         r.refunded_minor, r.refunded_at, r.surplus_minor, d.disputed_at, coalesce(d.dispute_open, false) AS dispute_open
  FROM source.purchases p
  -- Behind a fence, so that purchases are found by what they are joined on and checked afterwards.

@@ -16,4 +16,4 @@
                           OFFSET 0) p
                     CROSS JOIN LATERAL {{ main_charge }} c
                     LEFT JOIN LATERAL {{ purchase_invoice }} i ON true
-                    WHERE c.currency <> p.currency AND c.status = 'succeeded' AND c.captured AND {{ payment_accepted }}) a ON true)
+                    WHERE c.currency <> p.currency AND c.status = 'succeeded' AND c.captured_minor > 0 AND {{ payment_accepted }}) a ON true)

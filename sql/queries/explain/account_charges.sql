@@ -14,15 +14,15 @@ WITH linked AS MATERIALIZED (
           JOIN reconciler.stripe_charges c ON c.customer_id = l.customer_id AND c.customer_id <> '' AND (c.email <> '' OR c.metadata <> '{}')) x
     WHERE x.id NOT IN (SELECT l.id FROM linked l)
 )
-SELECT c.id, f.purchase_id, c.created_at, c.method, c.currency, CASE WHEN c.captured THEN c.captured_minor ELSE c.amount_minor END AS amount,
-    CASE WHEN c.status = 'succeeded' AND c.captured THEN r.refunded END AS refunded,
+SELECT c.id, f.purchase_id, c.created_at, c.method, c.currency, CASE WHEN c.captured OR c.captured_minor > 0 THEN c.captured_minor ELSE c.amount_minor END AS amount,
+    CASE WHEN c.status = 'succeeded' AND c.captured_minor > 0 THEN r.refunded END AS refunded,
        CASE WHEN c.status = 'failed' THEN 'failed: nothing was taken'
             WHEN c.status <> 'succeeded' THEN 'is ' || c.status || ': nothing was taken yet'
-            WHEN NOT c.captured THEN 'only reserved: nothing was taken yet'
+            WHEN c.captured_minor = 0 THEN 'only reserved: nothing was taken yet'
             WHEN f.purchase_id = '' THEN 'taken; no purchase of the platform names it'
             WHEN f.place = 1 THEN 'pays for the purchase'
             ELSE 'charged again for the same purchase' END
-       || coalesce(d.says, '') AS what
+       || CASE WHEN c.status = 'succeeded' AND c.captured_minor > 0 AND NOT c.captured THEN '; more may be taken' ELSE '' END || coalesce(d.says, '') AS what
 FROM found f
 JOIN reconciler.stripe_charges c ON c.id = f.id
 CROSS JOIN LATERAL (SELECT coalesce(sum(r.amount_minor), 0) AS refunded FROM reconciler.stripe_refunds r

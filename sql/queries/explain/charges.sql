@@ -2,6 +2,7 @@
 SELECT c.created_at AS at, 'Stripe charge ' || c.id AS source, '' AS clause,
        'charge ' || c.id || ' (' || c.method || '): ' || {{ amount_mark }} || c.amount_minor || ' ' || c.currency || {{ amount_mark }} || ', ' || c.status
        || CASE WHEN c.captured_minor NOT IN (0, c.amount_minor) THEN '; captured ' || {{ amount_mark }} || c.captured_minor || ' ' || c.currency || {{ amount_mark }} ELSE '' END
+       || CASE WHEN c.status = 'succeeded' AND c.captured_minor > 0 AND NOT c.captured THEN ', and more may be' ELSE '' END
        || coalesce('; ' || x.settled, '; Stripe has not posted it to the balance yet')
        || coalesce('; of invoice ' || i.id || ', which took ' || {{ amount_mark }} || i.from_balance_minor || ' ' || i.currency || {{ amount_mark }}
            || ' from the customer''s balance', '') AS says

@@ -18,7 +18,7 @@ SELECT coalesce(d.decision, '') AS decision, coalesce(d.refund_minor, 0) AS deci
        greatest(0, least(coalesce(l.granted, 0), coalesce(l.net - l.before, 0), 9223372036854775807))::bigint AS used_credits,
        coalesce(c.currency, '') AS charge_currency, coalesce(m.captured_minor, 0) AS captured_minor, coalesce(x.surplus_minor, 0)::bigint AS surplus_minor, m.settled_minor, m.fee_minor,
        coalesce(i.id, '') AS invoice_id, coalesce(i.from_balance_minor, 0) AS from_balance_minor, coalesce(i.paid_out_of_band, false) AS paid_out_of_band,
-       {{ payment_accepted }} AS payment_accepted, coalesce(x.reversals, '') AS reversals, coalesce(x.reversed_minor, 0)::bigint AS reversed_minor
+       coalesce(NOT c.captured, false) AS payment_open, {{ payment_accepted }} AS payment_accepted, coalesce(x.reversals, '') AS reversals, coalesce(x.reversed_minor, 0)::bigint AS reversed_minor
 FROM (SELECT 1) one
 LEFT JOIN reconciler.refund_decisions d ON d.account_id = @account_id::text AND d.request_id = @request_id::text AND d.decision IN ('approve', 'deny')
 LEFT JOIN {{ valid_requests }} r ON r.id = @request_id::text

@@ -5,7 +5,7 @@ WITH sold AS (
     FROM reconciler.booked_purchases b
     LEFT JOIN source.purchases p ON p.id = b.purchase_id AND p.account_id = b.account_id
     LEFT JOIN LATERAL (
-        SELECT m.id, m.created_at, m.captured_minor, m.currency, m.status = 'succeeded' AND m.captured AS went_through
+        SELECT m.id, m.created_at, m.captured_minor, m.currency, m.status = 'succeeded' AND m.captured_minor > 0 AS went_through
         FROM {{ main_charge }} m
         CROSS JOIN LATERAL (SELECT m.id, m.payment_intent_id, m.invoice_id, m.metadata_purchase_id) c
         CROSS JOIN LATERAL (SELECT o.id FROM {{ purchase_of_charge }} o) o
@@ -19,7 +19,7 @@ WITH sold AS (
     FROM {{ charges_as_of }} c
     LEFT JOIN LATERAL {{ purchase_of_charge }} p ON true
     LEFT JOIN LATERAL {{ main_charge }} m ON true
-    WHERE c.created_at >= @begin::timestamptz AND c.status = 'succeeded' AND c.captured
+    WHERE c.created_at >= @begin::timestamptz AND c.status = 'succeeded' AND c.captured_minor > 0
 ), steps AS (
     SELECT s.currency, CASE WHEN s.charge_id IS NULL OR NOT s.went_through THEN 'not_charged'
                             WHEN s.created_at < @begin::timestamptz THEN 'charged_before'

@@ -7,7 +7,7 @@ FROM (SELECT b.currency, count(*) AS sold, sum(b.amount_minor) AS sold_minor, 0 
       UNION ALL
       SELECT c.currency, 0, 0, count(*), sum(c.captured_minor)
       FROM {{ charges_as_of }} c
-      WHERE c.created_at >= @begin::timestamptz AND c.status = 'succeeded' AND c.captured
+      WHERE c.created_at >= @begin::timestamptz AND c.status = 'succeeded' AND c.captured_minor > 0
       GROUP BY c.currency) x
 GROUP BY x.currency
 ORDER BY x.currency COLLATE "C"

@@ -27,6 +27,16 @@ WITH told AS (
     JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id
     WHERE s.seen_at >= to_timestamp(@since::bigint)
     UNION ALL
+    -- What was authorised first is captured when its money is posted, the first part of it and the last; what is captured at once is posted within
+    -- the hour, and was never otherwise.
+    SELECT s.object_id, s.effective_at, s.status, CASE WHEN s.status = 'succeeded' THEN t.last_at ELSE t.first_at END, 'uncaptured', c.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_charges c ON c.id = s.object_id AND c.method = 'card'
+    JOIN LATERAL (SELECT min(t.created_at) AS first_at, max(t.created_at) AS last_at FROM reconciler.stripe_balance_transactions t
+                  WHERE t.source_id = c.id AND t.reporting_category = 'charge') t
+      ON t.first_at > c.created_at + interval '1 hour' OR t.last_at > t.first_at OR s.effective_at > c.created_at
+    WHERE s.seen_at >= to_timestamp(@since::bigint) AND s.status IN ('succeeded', 'partly_captured')
+    UNION ALL
     -- Won when all of it was back, or as much as came: converted money comes back at another rate.
     SELECT s.object_id, s.effective_at, s.status, coalesce(min(t.created_at) FILTER (WHERE t.outstanding <= 0), max(t.created_at)), 'needs_response', d.created_at
     FROM reconciler.stripe_states s
@@ -72,6 +82,13 @@ WITH told AS (
     JOIN reconciler.stripe_charges c ON c.id = d.object_id AND d.status = 'failed'
     JOIN reconciler.stripe_balance_transactions t ON t.id = c.balance_transaction_id AND t.created_at > c.created_at AND t.created_at < d.told_at
     WHERE d.effective_at = d.created_at
+    UNION ALL
+    -- Captures before the last one, that nobody saw between them.
+    SELECT d.object_id, min(t.created_at), 'partly_captured', to_timestamp(@since::bigint), NULL
+    FROM dated d
+    JOIN reconciler.stripe_balance_transactions t ON t.source_id = d.object_id AND t.reporting_category = 'charge' AND t.created_at > d.effective_at AND t.created_at < d.told_at
+    WHERE d.status = 'succeeded' AND d.status_before = 'uncaptured'
+    GROUP BY d.object_id
     ON CONFLICT DO NOTHING
 ), began AS (
     UPDATE reconciler.stripe_states s SET effective_at = d.told_at

@@ -13,13 +13,13 @@ WITH r AS (
             failure_code, balance_transaction_id, failure_balance_transaction_id, created_at)
     CROSS JOIN LATERAL (SELECT {{ charge_has_purchase }} AS purchase FROM (SELECT r.id, r.payment_intent_id, r.invoice_id, r.metadata_purchase_id) c) known
 ), changed AS (
-    -- Everything here sees the rows as they were before this statement. An authorisation of which nothing is captured yet is a state of
-    -- its own, though Stripe calls it succeeded.
+    -- Everything here sees the rows as they were before this statement. An authorisation of which nothing is captured yet, or more may be, is a
+    -- state of its own, though Stripe calls it succeeded.
     INSERT INTO reconciler.stripe_states (object_id, effective_at, status, seen_at)
     SELECT r.id, coalesce(t.seen_at, r.created_at), s.status, to_timestamp(@seen_at::bigint)
     FROM r LEFT JOIN reconciler.stripe_charges t ON t.id = r.id
-    CROSS JOIN LATERAL (SELECT CASE WHEN r.status = 'succeeded' AND NOT r.captured AND r.captured_minor = 0 THEN 'uncaptured' ELSE r.status END AS status,
-                               CASE WHEN t.status = 'succeeded' AND NOT t.captured AND t.captured_minor = 0 THEN 'uncaptured' ELSE t.status END AS status_before) s
+    CROSS JOIN LATERAL (SELECT CASE WHEN r.status = 'succeeded' AND NOT r.captured THEN CASE WHEN r.captured_minor = 0 THEN 'uncaptured' ELSE 'partly_captured' END ELSE r.status END AS status,
+                               CASE WHEN t.status = 'succeeded' AND NOT t.captured THEN CASE WHEN t.captured_minor = 0 THEN 'uncaptured' ELSE 'partly_captured' END ELSE t.status END AS status_before) s
     WHERE s.status IS DISTINCT FROM s.status_before
     ON CONFLICT DO NOTHING
 )

@@ -2,7 +2,7 @@
 INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, again, subject_id, outcome, kind, field, ours, theirs, variance,
     unit, detail, amount_minor, currency, since)
 WITH facts AS (
-    SELECT s.in_scan, c.id, c.amount_minor, c.captured_minor, c.currency, c.created_at, c.status, c.status_since, c.captured,
+    SELECT s.in_scan, c.id, c.amount_minor, c.captured_minor, c.currency, c.created_at, c.status, c.status_since,
            coalesce(r.refunded_minor, 0) AS refunded_minor, p.id AS purchase_id, p.account_id, p.amount_minor AS purchase_amount,
            m.id AS main_charge_id
     FROM reconciler.candidates s
@@ -13,7 +13,7 @@ WITH facts AS (
     WHERE s.business_date = @date::date AND s.job = @scope::text
 ), judged AS (
     SELECT f.*, CASE
-        WHEN status IN ('failed', 'pending') OR (status = 'succeeded' AND NOT captured) OR refunded_minor >= captured_minor THEN 'matched'
+        WHEN status IN ('failed', 'pending') OR refunded_minor >= captured_minor THEN 'matched'
         WHEN main_charge_id = id THEN 'matched'
         WHEN purchase_id IS NOT NULL THEN 'duplicate_charge'
         WHEN greatest(created_at, status_since) > @grace_before::timestamptz THEN 'awaiting'

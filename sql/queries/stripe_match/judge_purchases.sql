@@ -5,7 +5,7 @@ INSERT INTO reconciler.stripe_checks (account_id, business_date, job, control, a
 WITH facts AS (
     SELECT s.in_scan, p.id, p.account_id, p.amount_minor, p.currency, p.created_at,
            CASE WHEN p.status = 'completed' AND p.completed_at >= @as_of::timestamptz THEN 'pending' ELSE p.status END AS status,
-           p.completed_at, c.id AS charge_id, CASE WHEN o.id <> p.id THEN named.id END AS taken_charge_id, o.id AS taken_by, c.status AS charge_status, c.status_since, c.captured, c.captured_minor,
+           p.completed_at, c.id AS charge_id, CASE WHEN o.id <> p.id THEN named.id END AS taken_charge_id, o.id AS taken_by, c.status AS charge_status, c.status_since, c.captured_minor,
            c.currency AS charge_currency, c.created_at AS charged_at, c.method,
            r.refunded_minor + r.surplus_minor AS refunded_minor, n.status AS intent_status,
            i.id AS invoice_id, i.status AS invoice_status, i.paid_out_of_band, coalesce(i.from_balance_minor, 0) AS from_balance_minor,
@@ -22,7 +22,7 @@ WITH facts AS (
 ), judged AS (
     SELECT f.*, CASE
         WHEN status <> 'completed' THEN CASE
-            WHEN charge_id IS NULL OR charge_status IN ('failed', 'pending') OR NOT captured OR refunded_minor >= captured_minor THEN 'matched'
+            WHEN charge_id IS NULL OR charge_status IN ('failed', 'pending') OR refunded_minor >= captured_minor THEN 'matched'
             WHEN greatest(charged_at, status_since) > @grace_before::timestamptz THEN 'awaiting'
             ELSE 'charge_status_mismatch' END
         WHEN charge_id IS NULL THEN CASE
@@ -31,7 +31,7 @@ WITH facts AS (
             ELSE 'purchase_missing_at_stripe' END
         WHEN charge_status = 'pending' THEN
             CASE WHEN charged_at >= @async_since::timestamptz THEN 'awaiting' ELSE 'charge_status_mismatch' END
-        WHEN charge_status <> 'succeeded' OR NOT captured THEN
+        WHEN charge_status <> 'succeeded' OR captured_minor = 0 THEN
             CASE WHEN completed_at > @grace_before::timestamptz THEN 'awaiting' ELSE 'charge_status_mismatch' END
         WHEN charge_currency <> currency THEN 'charge_currency_mismatch'
         WHEN NOT is_covered THEN 'charge_amount_mismatch'
@@ -46,7 +46,7 @@ SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
        CASE WHEN verdict = 'charge_currency_mismatch' THEN currency WHEN verdict = 'charge_status_mismatch' THEN status ELSE amount_minor::text END,
        CASE WHEN verdict = 'charge_currency_mismatch' THEN charge_currency WHEN verdict = 'charge_amount_mismatch' THEN (captured_minor::numeric + from_balance_minor)::text
                     WHEN verdict = 'charge_status_mismatch' THEN
-                        CASE WHEN charge_status = 'succeeded' AND NOT captured THEN 'not captured' ELSE charge_status END
+                        CASE WHEN charge_status = 'succeeded' AND captured_minor = 0 THEN 'not captured' ELSE charge_status END
                     ELSE '' END,
        CASE WHEN verdict = 'purchase_missing_at_stripe' THEN amount_minor
                     WHEN verdict = 'charge_amount_mismatch' THEN amount_minor::numeric - captured_minor - from_balance_minor
