@@ -324,3 +324,38 @@ func TestBankDebitThatNeverSettlesBecomesABreak(t *testing.T) {
 		}
 	}
 }
+
+// What the platform writes days late of a subscription is looked at by the night that finds it, as it would have been in time: a change of plan, whatever
+// else took effect in its night, and a subscription whose access ended long ago.
+func TestWhatArrivesLateOfASubscriptionIsLookedAt(t *testing.T) {
+	t.Parallel()
+	b := newBothBooks(t)
+	b.report()
+	early, free, right, unknown := b.subscribe(), b.subscribe(), b.subscribe(), b.subscribe()
+	b.exec("CREATE TABLE kept AS SELECT * FROM platform.subscriptions WHERE id = $1", unknown.id)
+	b.exec("DELETE FROM platform.subscriptions WHERE id = $1", unknown.id)
+	b.night()
+	b.until(5)
+	took := b.clock()
+	upgrade := stripetest.InvoiceParams{Subscription: right.stripeID, BillingReason: "subscription_update", Lines: []stripetest.InvoiceLine{{Amount: 1300, Proration: true}}}
+	b.change(right, "upgrade", took, b.bill(right, upgrade).invoice)
+	var want []string
+	nights := func(n int) {
+		t.Helper()
+		for range n {
+			night := b.night()
+			if found := strings.Join(sorted(b.openBreaks()), ", "); found != strings.Join(sorted(want), ", ") {
+				t.Errorf("%s: %s, not %v", night.Date, found, want)
+			}
+			b.requireBooks(night)
+			b.until(5)
+		}
+	}
+	nights(4)
+	want = append(want, "downgrade_early "+b.change(early, "downgrade", took, "")+" effective_at", "upgrade_not_charged "+b.change(free, "upgrade", took, "")+" invoice")
+	nights(1)
+	b.exec("INSERT INTO platform.subscriptions SELECT * FROM kept")
+	b.exec("UPDATE platform.subscriptions SET status = 'canceled', cancel_requested_at = $2, access_ends_at = $2 WHERE id = $1", unknown.id, took)
+	want = append(want, "access_ended_early "+unknown.id+" access_ends_at")
+	nights(3)
+}

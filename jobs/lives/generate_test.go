@@ -325,8 +325,9 @@ func (m *maker) subscription(end int) {
 		verb    string
 		words   []string
 	}{
-		{15, "upgrade", []string{pick(m, "charged", "charged", "credited", "free")}},
-		{15, "downgrade", []string{pick(m, "end", "end", "now")}},
+		{20, "upgrade", []string{pick(m, "charged", "charged", "credited", "free"), pick(m, "", "", "late")}},
+		{20, "downgrade", []string{pick(m, "end", "end", "now"), pick(m, "", "", "late")}},
+		{80, "arrive", nil}, {80, "arrive", nil},
 		{35, "cancel", []string{pick(m, "end", "end", "end", "now", "beyond")}},
 		{10, "pause", nil}, {8, "resume", nil}, {5, "extend", nil},
 		{20, "sub-refund", []string{pick(m, "now", "now", "pending")}},

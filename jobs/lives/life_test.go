@@ -148,7 +148,7 @@ type dispute struct {
 
 // undated are what neither the platform nor Stripe says the time of, so that the night before would see them too when they came before it is run.
 var undated = map[string]bool{"plant": true, "suspend": true, "reinstate": true, "withdraw": true, "release": true, "settle": true, "bounce": true,
-	"renew": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "close": true}
+	"renew": true, "arrive": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "close": true}
 
 // play lets an event happen; false when it isn't possible.
 func (l *life) play(e event) bool {
@@ -170,7 +170,7 @@ func (l *life) play(e event) bool {
 		return l.buy(e, now)
 	case "subscribe":
 		return l.subscribe(e, now)
-	case "renew", "pay", "give-up", "upgrade", "downgrade", "cancel", "pause", "resume", "extend", "sub-refund":
+	case "renew", "pay", "give-up", "upgrade", "downgrade", "arrive", "cancel", "pause", "resume", "extend", "sub-refund":
 		return l.onSubscription(e, now)
 	case "suspend", "reinstate":
 		status := map[string]string{"suspend": "suspended", "reinstate": "active"}[e.verb]

@@ -30,7 +30,8 @@ type planChange struct {
 	id, label, kind string
 	at              time.Time
 	charged         bool
-	cycleEnd        time.Time // of the paid period that it fell into
+	held            []statement // its row, which the platform has not written yet
+	cycleEnd        time.Time   // of the paid period that it fell into
 }
 
 // subscribe has the customer subscribe: "subscribe PRICE CURRENCY CREDITS week|month NAMED".
@@ -138,6 +139,12 @@ func (l *life) onSubscription(e event, now time.Time) bool {
 		l.store(s, now)
 	case "upgrade", "downgrade":
 		return l.changePlan(s, e, now)
+	case "arrive": // what the platform has not written yet
+		arrived := false
+		for _, c := range s.changes {
+			arrived = l.arrive(s, c) || arrived
+		}
+		return arrived
 	case "cancel": // "cancel 0 end|now|beyond"
 		if s.canceled || s.unpaid != "" {
 			return false
@@ -189,7 +196,8 @@ func (l *life) onSubscription(e event, now time.Time) bool {
 	return true
 }
 
-// changePlan is "upgrade AMOUNT charged|credited|free" at once, or "downgrade 0 end|now". Credited gives back a part of the period.
+// changePlan is "upgrade AMOUNT charged|credited|free" at once, or "downgrade 0 end|now". Credited gives back a part of the period. Late: the platform's
+// row of it comes with the next "arrive".
 func (l *life) changePlan(s *subscription, e event, now time.Time) bool {
 	if s.canceled || s.status != "active" || s.unpaid != "" || !now.Before(s.paidThrough.Add(-time.Hour)) || !now.After(s.start.Add(time.Hour)) {
 		return false
@@ -210,9 +218,22 @@ func (l *life) changePlan(s *subscription, e event, now time.Time) bool {
 		c.at = s.end
 	}
 	s.changes = append(s.changes, c)
+	c.held = []statement{{`INSERT INTO platform.subscription_changes (id, account_id, subscription_id, kind, from_plan, to_plan, requested_at, effective_at, stripe_invoice_id)
+		VALUES ($1, $2, $3, $4, 'studio', 'lab', $5, $6, $7)`, []any{c.id, l.account, s.id, c.kind, now, c.at, invoice}}}
+	if e.word(1) != "late" {
+		l.arrive(s, c)
+	}
+	return true
+}
+
+// arrive has the platform write the row of a change of plan.
+func (l *life) arrive(s *subscription, c *planChange) bool {
+	if c.held == nil {
+		return false
+	}
 	l.w.name(l, c.id, s.label+c.label)
-	l.w.write(`INSERT INTO platform.subscription_changes (id, account_id, subscription_id, kind, from_plan, to_plan, requested_at, effective_at, stripe_invoice_id)
-		VALUES ($1, $2, $3, $4, 'studio', 'lab', $5, $6, $7)`, c.id, l.account, s.id, c.kind, now, c.at, invoice)
+	l.w.pending = append(l.w.pending, c.held...)
+	c.held = nil
 	return true
 }
 
@@ -235,7 +256,7 @@ func (l *life) judgeSubscription(v *verdict, s *subscription, asOf time.Time) {
 	}
 	for _, c := range s.changes {
 		switch {
-		case !c.at.Before(asOf):
+		case !c.at.Before(asOf), c.held != nil:
 		case c.kind == "upgrade" && !c.charged:
 			if line := breakLine("upgrade_not_charged", s.label+c.label, "*", "*"); asOf.Sub(c.at) >= counterpart {
 				v.must(line)
@@ -284,7 +305,7 @@ func (l *life) adviseSubscription(kind, subject string, now time.Time) bool {
 			return true
 		}
 		for _, c := range s.changes {
-			if s.label+c.label != subject || c.charged {
+			if s.label+c.label != subject || c.charged || c.held != nil {
 				continue
 			}
 			i := must(l.w.stripe.CreateInvoice(stripetest.InvoiceParams{Subscription: s.stripeID, BillingReason: "subscription_update",

@@ -1,4 +1,4 @@
--- What the night has read, relation by relation. Jobs and entries were added up when they were read.
+-- What the night has read, relation by relation, and how many changes of plan took effect in it. Jobs and entries were added up when they were read.
 WITH by_account AS (
     INSERT INTO reconciler.account_entries (account_id, business_date, entries, credits, id_hash)
     SELECT e.account_id, @date::date, e.kept, e.credits, e.id_hash
@@ -14,3 +14,6 @@ UNION ALL
 SELECT @date::date, 'purchases', count(*), coalesce(sum(p.credits), 0), coalesce(bit_xor(hashtextextended(p.id, 0)), 0)
 FROM {{ valid_purchases }} p
 WHERE p.status = 'completed' AND p.completed_at >= @begin::timestamptz AND p.completed_at < @end::timestamptz
+UNION ALL
+SELECT @date::date, 'subscription_changes', count(*), 0, 0
+FROM {{ valid_subscription_changes }} h WHERE h.effective_at >= @begin::timestamptz AND h.effective_at < @end::timestamptz

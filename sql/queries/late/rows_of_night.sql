@@ -6,6 +6,9 @@ FROM (SELECT 'jobs' AS relation, count(*) AS rows, coalesce(sum(j.credit_cost), 
       SELECT 'purchases', count(*), coalesce(sum(p.credits), 0)
       FROM {{ valid_purchases }} p WHERE p.status = 'completed' AND p.completed_at >= @begins::timestamptz AND p.completed_at < @ends::timestamptz
       UNION ALL
+      SELECT 'subscription_changes', count(*), 0
+      FROM {{ valid_subscription_changes }} h WHERE h.effective_at >= @begins::timestamptz AND h.effective_at < @ends::timestamptz
+      UNION ALL
       SELECT 'credit_entries', count(*), coalesce(sum(e.credits), 0)
       FROM {{ stamped_entries }} e WHERE e.at >= @begins::timestamptz AND e.at < @ends::timestamptz) x
 WHERE x.relation = @relation::text

@@ -1,5 +1,5 @@
 -- Subscriptions whose period, access, plan or invoices something happened to since a counterpart could have been awaited, and those that the platform
--- has changed since the night before.
+-- has changed or made known since the night before.
 INSERT INTO reconciler.candidates (business_date, job, account_id, subject_id, in_scan)
 WITH subscription AS MATERIALIZED {{ subscriptions_as_of }}
 SELECT @date::date, @scope::text, '', x.id, true
@@ -14,12 +14,12 @@ FROM (
     SELECT t.row_id FROM reconciler.platform_states t
     WHERE t.relation = 'subscriptions' AND t.seen_as_of > @unseen::timestamptz AND t.seen_as_of <= @as_of::timestamptz
       AND EXISTS (SELECT FROM reconciler.platform_states b
-                  WHERE b.relation = t.relation AND b.account_id = t.account_id AND b.row_id = t.row_id AND b.seen_as_of < t.seen_as_of)
+                  WHERE b.relation = t.relation AND b.seen_as_of < t.seen_as_of) -- the first night comes to know all of them
     UNION
     SELECT h.subscription_id
     FROM {{ valid_subscription_changes }} h
     JOIN subscription s ON s.id = h.subscription_id
-    WHERE h.effective_at >= @since::timestamptz AND h.effective_at < @as_of::timestamptz
+    WHERE h.effective_at < @as_of::timestamptz AND (h.effective_at >= @since::timestamptz OR {{ change_is_late }})
     UNION
     SELECT s.id
     FROM reconciler.stripe_invoices i
