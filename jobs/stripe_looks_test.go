@@ -359,3 +359,25 @@ func TestWhatArrivesLateOfASubscriptionIsLookedAt(t *testing.T) {
 	want = append(want, "access_ended_early "+unknown.id+" access_ends_at")
 	nights(3)
 }
+
+// An invoice that was a draft for days is looked at once it is one: it may give no credit for a part of a period either.
+func TestADraftIsLookedAtOnceItIsAnInvoice(t *testing.T) {
+	t.Parallel()
+	b := newBothBooks(t)
+	b.dontReport()
+	s := b.subscribe()
+	draft := ok[stripetest.Invoice](t)(b.stripe.CreateInvoice(stripetest.InvoiceParams{Subscription: s.stripeID, BillingReason: "manual", Draft: true,
+		Lines: []stripetest.InvoiceLine{{Amount: 900, Description: "Seats"}, {Amount: -400, Description: "Unused time", Proration: true}}}))
+	want := ""
+	for day := range 8 {
+		if day == 5 {
+			b.until(9)
+			ok[stripetest.Invoice](t)(b.stripe.FinalizeInvoice(draft.ID))
+			want = "subscription_prorated " + draft.ID + " proration"
+		}
+		night := b.night()
+		if found := strings.Join(b.openBreaks(), ", "); found != want {
+			t.Errorf("%s: %s, not %s", night.Date, found, want)
+		}
+	}
+}

@@ -270,3 +270,64 @@ func TestWhatIsGoneDoesNotStopTheSync(t *testing.T) {
 		})
 	}
 }
+
+// An invoice that was given up may be paid all the same, weeks later by a charge, or within the month elsewhere: it is read again then, and no more
+// often than that.
+func TestAnInvoiceThatWasGivenUpMayBePaid(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		after time.Duration
+		pay   func(f *fixture, id string) error
+	}{
+		{"by a charge", 45 * 24 * time.Hour, func(f *fixture, id string) error {
+			_, err := f.stripe.PayInvoice(id, stripetest.ChargeParams{})
+			return err
+		}},
+		{"elsewhere", 10 * 24 * time.Hour, func(f *fixture, id string) error {
+			_, err := f.stripe.PayInvoiceOutOfBand(id)
+			return err
+		}},
+		{"not, but voided", 10 * 24 * time.Hour, func(f *fixture, id string) error {
+			_, err := f.stripe.CloseInvoice(id, "void")
+			return err
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.clock.advance(12 * time.Hour)
+			customer := must[stripetest.Customer](t)(f.stripe.CreateCustomer("ann@example.com", nil))
+			invoice := must[stripetest.Invoice](t)(f.stripe.CreateInvoice(stripetest.InvoiceParams{Customer: customer.ID, Currency: "usd", Lines: []stripetest.InvoiceLine{{Amount: 900}}}))
+			night := func(after time.Duration) (status string) {
+				t.Helper()
+				f.clock.advance(after)
+				f.mustSync()
+				if err := f.store.DB().QueryRow("SELECT status FROM reconciler.stripe_invoices WHERE id = $1", invoice.ID).Scan(&status); err != nil {
+					t.Fatal(err)
+				}
+				return status
+			}
+			night(24 * time.Hour)
+			must[stripetest.Invoice](t)(f.stripe.CloseInvoice(invoice.ID, "uncollectible"))
+			night(24 * time.Hour)
+			if got := night(test.after); got != "uncollectible" {
+				t.Fatalf("it is %s", got)
+			}
+			if err := test.pay(f, invoice.ID); err != nil {
+				t.Fatal(err)
+			}
+			now, _ := f.stripe.Invoice(invoice.ID)
+			if got := night(24 * time.Hour); got != now.Status || got == "uncollectible" {
+				t.Errorf("it is %s, and %s at Stripe", got, now.Status)
+			}
+			before := len(f.stripe.Requests())
+			night(24 * time.Hour)
+			for _, request := range f.stripe.Requests()[before:] {
+				if request.Path == "/v1/invoices/"+invoice.ID {
+					t.Error("it is asked for again and again")
+				}
+			}
+		})
+	}
+}

@@ -63,8 +63,8 @@ func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64)
 }
 
 // readMovedSince reads an object again, whatever its age and however final it was, when a balance transaction of it is newer than the object as it was
-// read; with it the charge, the refunds and the disputes that belong together. A lost dispute may be won after all, a refund fail after weeks, the bank
-// take a debit back: the transaction is then the only new object.
+// read; with it the charge, the refunds, the disputes and the invoice that belong together. A lost dispute may be won after all, a refund fail after weeks, the bank
+// take a debit back, an invoice that was given up be paid: the transaction is then the only new object.
 func (s *syncer) readMovedSince(ctx context.Context, watermarks map[string]int64) error {
 	if len(watermarks) == 0 {
 		return nil // everything was read just now

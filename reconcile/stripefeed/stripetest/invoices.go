@@ -141,15 +141,15 @@ func (b *books) addLines(inv *Invoice, sub *Subscription, lines []InvoiceLine, n
 	}
 }
 
-// PayInvoice takes an open invoice's money through a payment intent and a charge. Of the parameters, amount,
-// currency and customer come from the invoice.
+// PayInvoice takes an open invoice's money, or that of one that was given up as uncollectible, through a payment intent and a charge. Of the
+// parameters, amount, currency and customer come from the invoice.
 func (s *Stripe) PayInvoice(id string, p ChargeParams) (Charge, error) {
 	return change(s, "pay invoice "+id, func(b *books, now time.Time) (Charge, error) {
 		inv := get[Invoice](b.invoices, id)
 		if inv == nil {
 			return Charge{}, errors.New("there is none")
 		}
-		if inv.Status != "open" {
+		if !inv.isPayable() {
 			return Charge{}, fmt.Errorf("it is %s", inv.Status)
 		}
 		p.Amount, p.Currency, p.Customer, p.Direct, p.Authorize = inv.AmountDue, inv.Currency, inv.Customer, false, false
@@ -172,14 +172,14 @@ func (s *Stripe) PayInvoice(id string, p ChargeParams) (Charge, error) {
 	})
 }
 
-// PayInvoiceOutOfBand notes that an open invoice was paid elsewhere; no money moves at Stripe.
+// PayInvoiceOutOfBand notes that such an invoice was paid elsewhere; no money moves at Stripe.
 func (s *Stripe) PayInvoiceOutOfBand(id string) (Invoice, error) {
 	return change(s, "pay out of band invoice "+id, func(b *books, now time.Time) (Invoice, error) {
 		inv := get[Invoice](b.invoices, id)
 		if inv == nil {
 			return Invoice{}, errors.New("there is none")
 		}
-		if inv.Status != "open" {
+		if !inv.isPayable() {
 			return *inv, fmt.Errorf("it is %s", inv.Status)
 		}
 		inv.Status, inv.PaidOutOfBand, inv.AmountPaid, inv.PaidAt = "paid", true, inv.AmountDue, now
@@ -187,14 +187,14 @@ func (s *Stripe) PayInvoiceOutOfBand(id string) (Invoice, error) {
 	})
 }
 
-// CloseInvoice gives an open invoice up: "void" or "uncollectible".
+// CloseInvoice gives an open invoice up: "void" or "uncollectible". One that is uncollectible can still be voided.
 func (s *Stripe) CloseInvoice(id, status string) (Invoice, error) {
 	return change(s, "close invoice "+id, func(b *books, now time.Time) (Invoice, error) {
 		inv := get[Invoice](b.invoices, id)
 		if inv == nil {
 			return Invoice{}, errors.New("there is none")
 		}
-		if inv.Status != "open" || (status != "void" && status != "uncollectible") {
+		if !inv.isPayable() || inv.Status == status || (status != "void" && status != "uncollectible") {
 			return *inv, fmt.Errorf("it is %s, and cannot become %s", inv.Status, status)
 		}
 		inv.Status, inv.ClosedAt = status, now
@@ -231,9 +231,12 @@ func (s *Stripe) onDraft(what, id string, step func(inv *Invoice, now time.Time)
 	})
 }
 
+// isPayable is whether somebody may still pay it.
+func (inv *Invoice) isPayable() bool { return inv.Status == "open" || inv.Status == "uncollectible" }
+
 // settleInvoice marks the invoice of a charge that has succeeded as paid.
 func (b *books) settleInvoice(c *Charge, now time.Time) {
-	if inv := get[Invoice](b.invoices, c.Invoice); inv != nil && inv.Status == "open" && c.Status == "succeeded" {
+	if inv := get[Invoice](b.invoices, c.Invoice); inv != nil && inv.isPayable() && c.Status == "succeeded" {
 		inv.Status, inv.AmountPaid, inv.PaidAt = "paid", inv.AmountDue, now
 	}
 }

@@ -1,5 +1,5 @@
 -- Objects that the balance says have moved since they were read, however final they are held: the source of a balance transaction, and the
--- charge, the refunds and the disputes that belong to it; and sources that were never read. Asked for one by one, until an answer is newer
+-- charge, the refunds, the disputes and a given-up invoice that belong to it; and sources that were never read. Asked for one by one, until an answer is newer
 -- than the transaction. For a month also what a transaction contradicts: Stripe may say so before the object does.
 WITH moved AS (
     SELECT t.source_id, t.created_at,
@@ -32,6 +32,9 @@ SELECT stream, id FROM (
     SELECT 'refunds', r.id FROM charge x JOIN reconciler.stripe_refunds r ON r.charge_id = x.id AND r.seen_at <= x.moved_at
     UNION
     SELECT 'disputes', d.id FROM charge x JOIN reconciler.stripe_disputes d ON d.charge_id = x.id AND d.seen_at <= x.moved_at
+    UNION
+    SELECT 'invoices', i.id FROM charge x JOIN reconciler.stripe_charges c ON c.id = x.id AND c.invoice_id <> ''
+    JOIN reconciler.stripe_invoices i ON i.id = c.invoice_id AND i.status = 'uncollectible' AND i.seen_at <= x.moved_at
     UNION
     SELECT 'refunds', r.id FROM source s JOIN reconciler.stripe_refunds r ON r.id = s.source_id AND (r.seen_at <= s.moved_at OR s.is_contradicted)
     UNION

@@ -15,6 +15,7 @@ SELECT stream, id FROM (
     UNION ALL
     SELECT 'invoices', id, created_at FROM reconciler.stripe_invoices
     WHERE status NOT IN ('paid', 'void', 'uncollectible', 'deleted')
+        OR (status = 'uncollectible' AND created_at >= to_timestamp(@since::bigint)) -- may be paid or voided after all
     UNION ALL
     SELECT 'balance_transactions', id, created_at FROM reconciler.stripe_balance_transactions
     WHERE status <> 'available' AND created_at < to_timestamp(@pending_before::bigint) -- younger ones were listed again
