@@ -174,6 +174,11 @@ func TestDisputeLives(t *testing.T) {
 			ok[stripetest.Dispute](l.t)(l.stripe.ReturnDispute(*id, r))
 		}
 	}
+	again := func(amount int64) func(lives, purchased, *string) {
+		return func(l lives, _ purchased, id *string) {
+			ok[stripetest.Dispute](l.t)(l.stripe.WithdrawAgain(*id, amount))
+		}
+	}
 	settledAs := func(amount int64) func(*stripetest.ChargeParams) {
 		return func(c *stripetest.ChargeParams) {
 			c.Settlement, c.Fees = stripetest.Settlement{Currency: "usd", Amount: amount}, []stripetest.Fee{}
@@ -184,6 +189,15 @@ func TestDisputeLives(t *testing.T) {
 	lived := map[string]life{
 		"won after it was lost": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: lose, 5: back(stripetest.DisputeReturn{Status: "won"})}, 6,
 			"won won 2000 2000 0 0 0 tied", map[string]int64{}},
+		"lost after it was won": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: back(stripetest.DisputeReturn{Status: "won"}), 4: again(0)}, 6,
+			"lost lost 2000 0 0 2000 2000 tied", map[string]int64{"dispute_losses usd": 2000}},
+		"lost after it was won, at other rates": {10000, "eur", settledAs(10833), map[int]func(lives, purchased, *string){1: dispute(stripetest.DisputeParams{Withdraw: 10900, Fee: -1}),
+			2: back(stripetest.DisputeReturn{Amount: 10850, Status: "won"}), 4: again(10950)}, 6,
+			"lost lost 11000 0 0 10000 11000 tied", map[string]int64{"dispute_losses usd": 10833, "exchange_differences usd": 167}},
+		"lost after it was won, and won in the end": {2000, "jpy", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: back(stripetest.DisputeReturn{Status: "won"}), 3: again(0),
+			5: back(stripetest.DisputeReturn{Status: "won"})}, 6, "won won 2000 2000 0 0 0 tied", map[string]int64{}},
+		"lost after it was won, but for a part": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: back(stripetest.DisputeReturn{Status: "won"}), 3: again(0),
+			5: back(stripetest.DisputeReturn{Amount: 800, Status: "lost"})}, 6, "partly_won lost 2000 800 0 1200 1200 tied", map[string]int64{"dispute_losses usd": 1200}},
 		"partly won": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 3: back(stripetest.DisputeReturn{Amount: 800, Status: "lost"})}, 4,
 			"partly_won lost 2000 800 0 1200 1200 tied", map[string]int64{"dispute_losses usd": 1200}},
 		"lost, a part comes later": {2000, "usd", free, map[int]func(lives, purchased, *string){1: dispute(noFee), 2: lose, 4: back(stripetest.DisputeReturn{Amount: 800, Status: "lost"})}, 5,

@@ -44,7 +44,8 @@ func (p DisputePhase) IsAtStake() bool {
 // DisputeMoney is what the balance transactions that name a dispute came to, by their reporting category, in the settlement currency:
 // a fee or a return counts as the dispute's in whichever row it is booked.
 type DisputeMoney struct {
-	// WithdrawnMinor is what was taken (category dispute), ReturnedMinor what came back (dispute_reversal); both 0 or more.
+	// WithdrawnMinor is what was taken (category dispute), ReturnedMinor what came back of it (dispute_reversal) and was not taken again; both 0 or
+	// more.
 	WithdrawnMinor, ReturnedMinor int64
 	// FeesMinor is what Stripe charged for it less what it gave back of that: the fees of these rows, and rows of category fee.
 	FeesMinor int64
@@ -246,7 +247,7 @@ func (b DisputeBooks) WriteOff() DisputeWriteOff {
 		return DisputeWriteOff{}
 	}
 	returned := b.ReturnedMinor - b.ReturnedBeforehandMinor
-	beforehand := min(returned, max(0, b.WithdrawnBeforehandMinor-b.ReturnedBeforehandMinor))
+	beforehand := max(0, min(returned, b.WithdrawnBeforehandMinor-b.ReturnedBeforehandMinor))
 	rest := b.WithdrawnMinor - b.WithdrawnBeforehandMinor - returned + beforehand
 	off := DisputeWriteOff{BeforehandMinor: -beforehand, LossMinor: rest}
 	switch {

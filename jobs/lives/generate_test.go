@@ -224,6 +224,10 @@ func (m *maker) dispute(begin int) {
 	switch m.IntN(5) {
 	case 0, 1:
 		m.add(m.between(from+5, from+8), "win", 0, pick(m, "fee", "keeps"), pick(m, "0", "98", "104"))
+		if m.chance(40) {
+			m.add(m.between(from+9, from+13), "relapse", 0, pick(m, "0", "97", "103"))
+			m.add(m.between(from+11, from+16), pick(m, "win", "part"), 100+m.Int64N(300), pick(m, "fee", "keeps"))
+		}
 	case 2:
 		m.add(m.between(from+5, from+8), "lose", 0)
 	case 3:
@@ -315,6 +319,9 @@ func (m *maker) subscription(end int) {
 		m.add(due, "renew", 0, pick(m, "paid", "paid", "paid", "paid", "open", "open-past_due"))
 		if m.chance(30) {
 			m.add(due+time.Duration(m.IntN(6*86400))*time.Second, pick(m, "pay", "pay", "give-up"), 0, pick(m, "void", "uncollectible"))
+			if m.chance(40) {
+				m.add(due+time.Duration(m.IntN(14*86400))*time.Second, "pay", 0)
+			}
 		}
 		if m.chance(6) {
 			break // nobody renews it

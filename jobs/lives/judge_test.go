@@ -446,12 +446,13 @@ func isOpenChargeback(d *dispute) bool {
 	return d.status == "needs_response" || d.status == "under_review"
 }
 
-// gone is what disputes have taken and not given back of a purchase, in the settlement currency, with the fees.
+// gone is what a dispute has taken and given back, in the settlement currency, with the fees: what is taken again was not given back.
 func (l *life) gone(d *dispute) (withdrawn, returned, fees int64) {
 	for _, t := range l.w.transactions[d.id] {
 		switch t.ReportingCategory {
 		case "dispute":
-			withdrawn -= t.Amount
+			withdrawn -= t.Amount + returned
+			returned = 0
 		case "dispute_reversal":
 			returned += t.Amount
 		default: // a fee in a row of its own

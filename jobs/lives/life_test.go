@@ -148,7 +148,7 @@ type dispute struct {
 
 // undated are what neither the platform nor Stripe says the time of, so that the night before would see them too when they came before it is run.
 var undated = map[string]bool{"plant": true, "suspend": true, "reinstate": true, "withdraw": true, "release": true, "settle": true, "bounce": true,
-	"renew": true, "arrive": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "close": true}
+	"renew": true, "arrive": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "relapse": true, "close": true}
 
 // play lets an event happen; false when it isn't possible.
 func (l *life) play(e event) bool {
@@ -232,7 +232,7 @@ func (l *life) play(e event) bool {
 		return l.endRefund(e.verb, now)
 	case "inquiry", "chargeback":
 		return l.disputed(p, e, now)
-	case "escalate", "evidence", "win", "lose", "part", "close":
+	case "escalate", "evidence", "win", "lose", "part", "relapse", "close":
 		moved := false
 		for _, d := range slices.Backward(l.disputes) {
 			moved = l.moveDispute(d, e) || moved
@@ -732,6 +732,12 @@ func (l *life) moveDispute(d *dispute, e event) bool {
 			return false
 		}
 		after, err = s.ReturnDispute(d.id, stripetest.DisputeReturn{Amount: e.n, Status: "lost"})
+	case "relapse": // lost after it was won
+		var again int64
+		if rate := percent(e.word(0)); rate != 0 && l.isConverted(d.purchase) {
+			again = returned * rate / 100
+		}
+		after, err = s.WithdrawAgain(d.id, again)
 	case "close":
 		after, err = s.CloseInquiry(d.id)
 	}

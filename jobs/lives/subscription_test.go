@@ -22,6 +22,7 @@ type subscription struct {
 	accessEnds          time.Time // zero: not said
 	canceled            bool
 	unpaid              string // invoice that is open
+	givenUp             string // invoice that was marked as uncollectible, which may be paid all the same
 	changes             []*planChange
 }
 
@@ -119,7 +120,13 @@ func (l *life) onSubscription(e event, now time.Time) bool {
 			}
 		}
 		l.store(s, nil)
-	case "pay": // what was open
+	case "pay": // what was open, or given up
+		if s.givenUp != "" {
+			invoice, _ := l.w.stripe.Invoice(s.givenUp)
+			l.payFor(s, invoice, s.credits, s.start, s.end, now)
+			s.givenUp, s.paidThrough = "", s.end
+			return true
+		}
 		if s.unpaid == "" {
 			return false
 		}
@@ -135,6 +142,9 @@ func (l *life) onSubscription(e event, now time.Time) bool {
 			return false
 		}
 		must(l.w.stripe.CloseInvoice(s.unpaid, e.word(0)))
+		if e.word(0) == "uncollectible" {
+			s.givenUp = s.unpaid
+		}
 		s.unpaid, s.status, s.canceled, s.accessEnds = "", "canceled", true, s.paidThrough
 		l.store(s, now)
 	case "upgrade", "downgrade":

@@ -248,6 +248,25 @@ func (s *Stripe) LoseDispute(id string) (Dispute, error) {
 	})
 }
 
+// WithdrawAgain has the customer's bank take the money of a dispute that was won after all, so that it is lost: what came back, or so much in the
+// settlement currency, where the charge was converted.
+func (s *Stripe) WithdrawAgain(id string, amount int64) (Dispute, error) {
+	var refused error
+	d, err := s.onDispute("withdraw again for dispute", id, []string{"won"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
+		setDefault(&amount, d.won)
+		if amount <= 0 || !d.converted && amount != d.won {
+			refused = fmt.Errorf("stripe double: withdraw again for dispute %s: %d, and %d came back", id, amount, d.won)
+			return
+		}
+		b.moveDispute(d, c, "dispute", -amount, nil, "Chargeback withdrawal for "+c.ID, now)
+		d.withdrawn, d.won, d.Status = d.withdrawn-d.won+amount, 0, "lost"
+	})
+	if err == nil {
+		err = refused
+	}
+	return d, err
+}
+
 // disputesAllowRefund is whether no chargeback stands in the way: inquiries do not, won chargebacks no longer do.
 func (b *books) disputesAllowRefund(c *Charge) bool {
 	for _, row := range b.disputes.index["charge"][c.ID] {

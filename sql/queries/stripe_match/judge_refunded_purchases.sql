@@ -31,7 +31,7 @@ WITH taken AS MATERIALIZED (
     LEFT JOIN LATERAL {{ disputes_of_charge }} b ON true
     LEFT JOIN LATERAL (SELECT max(coalesce(m.returned_at, d.status_since)) FILTER (WHERE d.status IN ('won', 'lost')) AS ended_at
                        FROM {{ disputes_as_of }} d
-                       CROSS JOIN LATERAL (SELECT max(m.created_at) FILTER (WHERE m.returned_minor > 0) AS returned_at FROM {{ dispute_moves }} m
+                       CROSS JOIN LATERAL (SELECT max(m.created_at) FILTER (WHERE m.returned_minor <> 0) AS returned_at FROM {{ dispute_moves }} m
                            WHERE m.created_at < @as_of::timestamptz) m
                        WHERE d.charge_id = c.id) d ON true
     WHERE s.business_date = @date::date AND s.job = @scope::text

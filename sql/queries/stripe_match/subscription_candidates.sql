@@ -24,5 +24,6 @@ FROM (
     SELECT s.id
     FROM reconciler.stripe_invoices i
     JOIN subscription s ON s.stripe_subscription_id = i.subscription_id
-    WHERE i.subscription_id <> '' AND i.created_at >= @since::timestamptz AND i.created_at < @as_of::timestamptz
+    WHERE i.subscription_id <> '' AND (i.created_at >= @since::timestamptz AND i.created_at < @as_of::timestamptz
+                                       OR i.paid_at >= @since::timestamptz AND i.paid_at < @as_of::timestamptz)
 ) x
