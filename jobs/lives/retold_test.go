@@ -279,6 +279,9 @@ func (l *life) explainAccount(n int) {
 	}
 	hold("refunds", refunds, "id", "purchase_id", "status", "amount")
 	for _, d := range l.disputes {
+		if !d.at.Before(l.w.night(n).End) {
+			continue // as the newest night saw them
+		}
 		disputes = append(disputes, filled(d.id, d.purchase.id, d.status, number(d.amount)))
 	}
 	hold("disputes", disputes, "id", "purchase_id", "status", "amount")
