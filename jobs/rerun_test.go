@@ -469,6 +469,39 @@ func TestStoppedNightIsFinishedByTheNextRun(t *testing.T) {
 	}
 }
 
+// TestANightThatASingleJobHasBegunIsNotNew cuts a single job off while it reads a night that nobody has begun before, and then runs the night: what
+// was left of the reading is cleared.
+func TestANightThatASingleJobHasBegunIsNotNew(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	w.Settings.Sizes.PlannedRows = 1 // so that each part of the reading is committed by itself
+	p := crowd(s, 500, 15)
+	runs := func(statement string) map[string]string {
+		w.reset(t, s.Zone)
+		p.load(t, w.db.DB)
+		if statement != "" {
+			w.Store.Intercept = func(_ context.Context, s string, _ bool) error {
+				if s == statement {
+					return errCut
+				}
+				return nil
+			}
+			if err := w.RunNight(t.Context(), s.night(0).Date, "match-jobs"); !errors.Is(err, errCut) {
+				t.Fatalf("cut off at %s: %v", statement, err)
+			}
+			w.Store.Intercept = nil
+		}
+		w.again(t, s, 0)
+		return w.state(t)
+	}
+	clean := runs("")
+	for _, statement := range []string{"reading/ledger", "reading/agreement", "rejects/counts", "match_jobs/judge"} {
+		compareStates(t, "cut off at "+statement, clean, runs(statement))
+	}
+}
+
+var errCut = errors.New("cut off")
+
 // TestSingleJobsInAnyOrderChangeNothing does single jobs of nights in any order, before their nights are run, between them and after: what the nights
 // leave is what they leave without.
 func TestSingleJobsInAnyOrderChangeNothing(t *testing.T) {

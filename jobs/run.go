@@ -188,12 +188,16 @@ func (w *Worker) night(ctx context.Context, date reconcile.Date, zone *time.Loca
 		Revision int
 		Reported reconcile.Date
 		Rows     int64
+		IsNew    bool
+		Moves    int64
 	}
 	limit := n.Settings.Sizes.PlannedRows
 	if err := n.Store.Get(ctx, &standing, "runs/standing", postgres.Args{"date": date, "begin": n.Begin, "end": n.End, "limit": limit}); err != nil {
 		return nil, err
 	}
 	n.Revision, n.Run.Reported = standing.Revision, standing.Reported
+	n.Run.First = standing.IsNew
+	n.Run.PlannedMoves = standing.Moves
 	n.Run.Few = standing.Rows <= limit && !n.Store.OnCluster() // where statements have to be planned with their values
 	w.Store.KeepSessions(night.MatchingTx.Setting(map[string]any{"work_mem": night.MatchingTx.WorkMem}).Settings, n.Run.Few)
 	return night.New(n), nil
@@ -239,8 +243,12 @@ func (w *Worker) runNight(ctx context.Context, date reconcile.Date, o runOptions
 	if _, err := n.Policies.At(n.Begin); err != nil { // nothing of it could be decided, and failure codes would look unknown
 		return fmt.Errorf("night %s: %w, when the night begins: give the first version of the policy file an earlier effective_from", date, err)
 	}
-	if n.Run.Whole {
-		if err := n.BeginRun(ctx, "night", night.EndedRun{}); err != nil {
+	if n.Run.Whole || n.Run.First { // on record before anything is read: the next run is not the first
+		begun := "night"
+		if !n.Run.Whole {
+			begun = o.only[0]
+		}
+		if err := n.BeginRun(ctx, begun, night.EndedRun{}); err != nil {
 			return err
 		}
 	}
@@ -323,6 +331,7 @@ func (w *Worker) runSteps(ctx context.Context, n *night.Night, o runOptions) err
 			return err
 		}
 		checkBaseline = checkBaseline || errors.Is(err, source.ErrBaselineChanged)
+		n.Run.First = false
 		n.Log.Warn().Err(err).Msg("starting over: rows of this night have arrived since it was read")
 	}
 }

@@ -44,10 +44,10 @@ func Close(ctx context.Context, n *night.Night, read *source.Reading, looked boo
 // It is a step of the job reports, and leaves the same rows whenever it is repeated.
 func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading, looked bool) (night.Counts, error) {
 	// Before anything is cleared: that the night has been closed is what keeps its purchases.
-	if err := bookPurchases(ctx, n, tx, read.Continues); err != nil {
+	if err := bookPurchases(ctx, n, tx, read); err != nil {
 		return nil, fmt.Errorf("book purchases: %w", err)
 	}
-	if _, err := tx.Exec(ctx, "books/clear", nil); err != nil {
+	if err := n.Forget(ctx, tx, "books/clear"); err != nil {
 		return nil, err
 	}
 	lots, ledger, err := rollForward(ctx, tx, read.Continues, read.SomeMoved)
@@ -81,7 +81,7 @@ func (u UntiedBooks) Error() string { return u.problem.Error() }
 func (u UntiedBooks) Unwrap() error { return u.problem }
 
 // bookPurchases enters the night's purchases into the subledger. What a night had booked before a later one was reported stays.
-func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, continues bool) error {
+func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, read *source.Reading) error {
 	if n.IsOlder() {
 		var closed bool
 		if err := tx.Get(ctx, &closed, "books/is_closed", nil); err != nil || closed {
@@ -91,11 +91,13 @@ func bookPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, continu
 	if _, err := tx.Exec(ctx, "books/unbook_purchases", nil); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "books/book_late_purchases", nil); err != nil {
-		return err
+	if read.Rescans {
+		if _, err := tx.Exec(ctx, "books/book_late_purchases", nil); err != nil {
+			return err
+		}
 	}
 	from := n.Begin
-	if !continues {
+	if !read.Continues {
 		from = time.Time{}
 	}
 	_, err := tx.Exec(ctx, "books/book_purchases", postgres.Args{"from": from})

@@ -90,7 +90,7 @@ type reach struct {
 // keepJournal writes the night's double-entry journal from its roll-forward, its refund windows, and Stripe's balance transactions. It
 // needs the night's refund windows: without them it writes nothing, and errWindowsMissing says so.
 func keepJournal(ctx context.Context, n *night.Night, tx *postgres.Tx, ledger ledgerEntries, lots lotTotals, rollsOn, looked bool) (int64, error) {
-	if _, err := tx.Exec(ctx, "books/clear_journal", nil); err != nil {
+	if err := n.Forget(ctx, tx, "books/clear_journal"); err != nil {
 		return 0, err
 	}
 	var around struct {

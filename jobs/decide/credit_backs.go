@@ -44,7 +44,7 @@ func findFailedJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job st
 }
 
 func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "credit_backs/forget_undecided", nil); err != nil {
+	if err := n.Forget(ctx, tx, "credit_backs/forget_undecided"); err != nil {
 		return nil, err
 	}
 	booking := n.Booking()
@@ -66,11 +66,7 @@ func postCreditBacks(ctx context.Context, n *night.Night, tx *postgres.Tx, job s
 	if err != nil {
 		return nil, err
 	}
-	if err := checkCreditBackLimits(ctx, n, tx, total); err != nil {
-		return nil, err
-	}
-	_, err = tx.Exec(ctx, "candidates/clear", postgres.Args{"job": job})
-	return night.Counts{"credit_backs_posted": posted}, err
+	return night.Counts{"credit_backs_posted": posted}, checkCreditBackLimits(ctx, n, tx, total)
 }
 
 // recordCreditBacks decides about the night's failed jobs and the candidates where they are: the core's cases go to the database, and no job

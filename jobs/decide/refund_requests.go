@@ -103,7 +103,7 @@ type notificationRow struct {
 }
 
 func (r *Requests) decideInTx(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (night.Counts, error) {
-	if _, err := tx.Exec(ctx, "refund_requests/clear", nil); err != nil {
+	if err := n.Forget(ctx, tx, "refund_requests/clear"); err != nil {
 		return nil, err
 	}
 	_, undecided, err := r.match(ctx, n, tx)

@@ -17,7 +17,7 @@ const accountBatch = 50_000
 func (r *Requests) Windows(ctx context.Context, n *night.Night) (counts night.Counts, err error) {
 	var matched int64
 	err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
-		if _, err := tx.Exec(ctx, "refund_windows/clear", nil); err != nil {
+		if err := n.Forget(ctx, tx, "refund_windows/clear"); err != nil {
 			return err
 		}
 		if matched, _, err = r.match(ctx, n, tx); err != nil {

@@ -17,7 +17,7 @@ func Jobs(ctx context.Context, n *night.Night, read *source.Reading) (counts nig
 	const job = "match-jobs"
 	err = n.Store.InTx(ctx, night.MatchingTx, func(inTx context.Context, tx *postgres.Tx) error {
 		// The night was read before this snapshot is taken, and what there is will be counted after it: what arrives in between shows in the count.
-		judged, err := judgeJobs(inTx, n, tx, job)
+		judged, err := judgeJobs(inTx, n, tx, job, read.Rescans)
 		if err != nil {
 			return err
 		}
@@ -34,9 +34,11 @@ func Jobs(ctx context.Context, n *night.Night, read *source.Reading) (counts nig
 }
 
 // judgeJobs applies the exact rules to what is not plainly clean.
-func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string) (outcomes []source.Totals, err error) {
-	if _, err := tx.Exec(ctx, "match_jobs/rescan", postgres.Args{"job": job}); err != nil {
-		return nil, err
+func judgeJobs(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, rescans bool) (outcomes []source.Totals, err error) {
+	if rescans {
+		if _, err := tx.Exec(ctx, "match_jobs/rescan", postgres.Args{"job": job}); err != nil {
+			return nil, err
+		}
 	}
 	except := []string{string(reconcile.JobStuck)}
 	if _, err := tx.Exec(ctx, "candidates/carry_over", postgres.Args{"job": job, "except_kinds": except}); err != nil {

@@ -50,12 +50,7 @@ func matchGrants(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 	if err := controlMatchPurchases(ctx, n, tx, job, outcomes, balances.Matched, balances.Breaks); err != nil {
 		return nil, err
 	}
-	counts, err := n.MergeBreaks(ctx, tx, job)
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.Exec(ctx, "candidates/clear", postgres.Args{"job": job})
-	return counts, err
+	return n.MergeBreaks(ctx, tx, job)
 }
 
 func controlMatchPurchases(ctx context.Context, n *night.Night, tx *postgres.Tx, job string, outcomes []source.Totals, balancesOK, balancesNegative string) error {

@@ -88,7 +88,7 @@ func (j stripeJob) reconcile(ctx context.Context, n *night.Night, s *Stripe) (co
 	case err != nil:
 	case !look.Complete():
 		counts = night.Counts{"skipped": 1}
-		_, err = n.Store.With(j.given()).Exec(ctx, "stripe_match/begin", postgres.Args{"looked": false})
+		err = n.Forget(ctx, n.Store.With(j.given().And(postgres.Args{"looked": false})), "stripe_match/begin")
 	default:
 		err = n.Store.InTx(ctx, night.MatchingTx, func(ctx context.Context, tx *postgres.Tx) error {
 			counts, err = j.run(ctx, n, look, tx)
@@ -112,7 +112,7 @@ func (j stripeJob) given() postgres.Args {
 
 func (j stripeJob) run(ctx context.Context, n *night.Night, look stripefeed.Look, tx *postgres.Tx) (night.Counts, error) {
 	tx = tx.With(stripeArgs(n, look)).With(j.given())
-	if _, err := tx.Exec(ctx, "stripe_match/begin", postgres.Args{"looked": true}); err != nil {
+	if err := n.Forget(ctx, tx.With(postgres.Args{"looked": true}), "stripe_match/begin"); err != nil {
 		return nil, err
 	}
 	for _, scope := range j.scopes {

@@ -1,6 +1,7 @@
 package night
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -38,15 +39,30 @@ func New(n Night) *Night {
 
 // Run says how, when and by whom a night is run.
 type Run struct {
-	Name, Actor string // for the audit log: by default the night's own run id, and the worker
-	CodeVersion string
-	Whole       bool           // all steps are run, and the night is reported at the end
-	Rehearsal   bool           // what is written to the database will be rolled back, so that nothing may leave it
-	AsNoted     bool           // what the platform changes in place is read as it was noted, and nothing new of it is
-	Few         bool           // rows are all there are to look at, so that no statistics of them are needed
-	Reported    reconcile.Date // the latest night whose report has been made, when this run began; zero when there was none
-	Clock       func() time.Time
-	Step        func(name string)
+	Name, Actor  string // for the audit log: by default the night's own run id, and the worker
+	CodeVersion  string
+	Whole        bool           // all steps are run, and the night is reported at the end
+	Rehearsal    bool           // what is written to the database will be rolled back, so that nothing may leave it
+	AsNoted      bool           // what the platform changes in place is read as it was noted, and nothing new of it is
+	Few          bool           // rows are all there are to look at, so that no statistics of them are needed
+	PlannedMoves int64          // accounts that move in a night, as the server plans statements for
+	First        bool           // run of the night that was ever begun: none has left anything
+	Reported     reconcile.Date // the latest night whose report has been made, when this run began; zero when there was none
+	Clock        func() time.Time
+	Step         func(name string)
+}
+
+// Forget takes out, by statements, what an earlier run of the night has left.
+func (n *Night) Forget(ctx context.Context, q postgres.Querier, statements ...string) error {
+	if n.Run.First {
+		return nil
+	}
+	for _, statement := range statements {
+		if _, err := q.Exec(ctx, statement, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *Night) Now() time.Time { return n.Run.Clock() }

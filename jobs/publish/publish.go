@@ -204,7 +204,10 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 			return fmt.Errorf("%w: revision %d of night %s is on record with another manifest than the one at %s: its files were changed, or belong to another database",
 				night.ErrIntegrity, p.Revision, n.Date, p.Location)
 		}
-		if err := recordFigures(ctx, tx, p.Summary.Night()); err != nil {
+		if err := n.Forget(ctx, tx, "reports/forget_figures"); err != nil {
+			return err
+		}
+		if err := postgres.WriteRows(ctx, tx, "reports/record_figures", nil, p.Summary.Night().Figures()); err != nil {
 			return err
 		}
 		if p.Revision == n.Revision {
@@ -222,11 +225,4 @@ func recordPublication(ctx context.Context, n *night.Night, p reports.Publicatio
 		n.Revision = p.Revision
 	}
 	return err
-}
-
-func recordFigures(ctx context.Context, tx *postgres.Tx, night figures.NightFigures) error {
-	if _, err := tx.Exec(ctx, "reports/forget_figures", nil); err != nil {
-		return err
-	}
-	return postgres.WriteRows(ctx, tx, "reports/record_figures", nil, night.Figures())
 }

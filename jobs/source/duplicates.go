@@ -28,8 +28,7 @@ func guardSource(ctx context.Context, n *night.Night) (guarded *night.Night, sur
 	}
 	alone := *n
 	if len(ambiguous) == 0 {
-		_, err := n.Store.Exec(ctx, "duplicates/clear", nil)
-		return &alone, nil, err
+		return &alone, nil, n.Forget(ctx, n.Store, "duplicates/clear")
 	}
 	cluster, err := queries.DescribeCluster(ctx, n.Store.DB(), n.Store.SourceSchema())
 	if err != nil {
@@ -72,7 +71,7 @@ type surplusRows struct{ relation, rows string }
 
 // rejectDuplicates names the ids of which the night sees more than one row. One row of each counts, the first; the others are rejects.
 func rejectDuplicates(ctx context.Context, n *night.Night, tx *postgres.Tx, ambiguous []string, isSpread func(string) bool) (surplus []surplusRows, err error) {
-	if _, err := tx.Exec(ctx, "duplicates/clear", nil); err != nil {
+	if err := n.Forget(ctx, tx, "duplicates/clear"); err != nil {
 		return nil, err
 	}
 	for _, relation := range queries.SourceRelations {

@@ -74,7 +74,7 @@ func (n *reader) bookOwnLateRows(ctx context.Context, tx *postgres.Tx) error {
 // rejectLateRows names the rows of earlier nights that break the contract and that those nights could not name yet. Only nights that now have other
 // numbers of rows than were read are looked at, but for purchases and requests, which are few.
 func (n *reader) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []lookedBack) error {
-	if _, err := tx.Exec(ctx, "late/forget_rejects", nil); err != nil {
+	if err := n.Forget(ctx, tx, "late/forget_rejects"); err != nil {
 		return err
 	}
 	var all, thorough []reconcile.Night
@@ -100,9 +100,11 @@ func (n *reader) rejectLateRows(ctx context.Context, tx *postgres.Tx, nights []l
 func (n *reader) rejectLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []reconcile.Night, relations []string) error {
 	for _, period := range periods(nights) {
 		args := postgres.Args{"begins": period.Begin, "ends": period.End, "relations": relations}
-		if _, err := tx.Exec(ctx, "late/reject", args); err != nil {
+		rejected, err := tx.Exec(ctx, "late/reject", args)
+		if err != nil {
 			return err
 		}
+		n.rejectedLate = n.rejectedLate || rejected > 0
 	}
 	return nil
 }
@@ -302,6 +304,7 @@ func (n *reader) bookLateRowsOf(ctx context.Context, tx *postgres.Tx, nights []r
 		if !isOpen {
 			continue // this very run reads them
 		}
+		n.Reading.Rescans = true
 		if _, err := tx.Exec(ctx, "late/rescan", postgres.Args{"relation": c.Relation, "rescanned": c.BusinessDate, "begins": c.Begins, "ends": c.Ends}); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type reader struct {
 	surplus       []surplusRows
 	checkBaseline bool  // whether or not it is in tonight's share
 	bookedLate    bool  // entries that arrived late
+	rejectedLate  bool  // rows that arrived late and break the contract
 	moved         int64 // accounts
 	seeds         postgres.Args
 }
@@ -46,7 +47,7 @@ func (n *reader) open(ctx context.Context) error {
 
 // prepare forgets what an earlier run has read, and finds out what the reading has to know.
 func (n *reader) prepare(ctx context.Context, tx *postgres.Tx) error {
-	if _, err := tx.Exec(ctx, "reading/clear", nil); err != nil {
+	if err := n.Forget(ctx, tx, "reading/clear"); err != nil {
 		return err
 	}
 	if err := registerPolicy(ctx, n.Night, tx); err != nil {
@@ -73,13 +74,15 @@ func (n *reader) noteReading(ctx context.Context, tx *postgres.Tx) error {
 
 func (n *reader) rejectRows(ctx context.Context, tx *postgres.Tx) error {
 	const job = "source"
-	if _, err := tx.Exec(ctx, "rejects/clear", nil); err != nil {
+	if err := n.Forget(ctx, tx, "rejects/clear"); err != nil {
 		return err
 	}
 	controls := night.NewControls(n.Night, job)
 	var late []struct{ Relation, Rows string }
-	if err := tx.Select(ctx, &late, "late/rejected", nil); err != nil {
-		return err
+	if n.rejectedLate || !n.IsOpen() {
+		if err := tx.Select(ctx, &late, "late/rejected", nil); err != nil {
+			return err
+		}
 	}
 	for _, l := range late {
 		controls.Add("source "+l.Relation+", turned up late", "rows", l.Rows, "0", "0", l.Rows)
@@ -135,7 +138,7 @@ func (n *reader) recordTotals(ctx context.Context, tx *postgres.Tx) error {
 		_, err := tx.Exec(ctx, "late/note_reread", nil)
 		return err
 	}
-	if _, err := tx.Exec(ctx, "late/forget_totals", nil); err != nil {
+	if err := n.Forget(ctx, tx, "late/forget_totals"); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, "late/record_totals", nil)

@@ -36,6 +36,7 @@ type Reading struct {
 	named     []comparedJob
 	Continues bool           // the night has one before it to continue from
 	SomeMoved bool           // entries of this night count in another one, or the other way round
+	Rescans   bool           // jobs or purchases of nights already reported are read again
 	all       Totals         // stamped in the night
 	entries   numbers.Number // of the ledger, stamped in the night
 	credits   numbers.Number // theirs
@@ -99,10 +100,11 @@ func (n *reader) prepareReading(ctx context.Context, tx *postgres.Tx) error {
 	}
 	var known struct {
 		SomeMoved bool
+		Rescans   bool
 		Failures  pq.StringArray
 	}
 	err = tx.Get(ctx, &known, "reading/known", nil)
-	n.Reading.SomeMoved, n.Reading.known = known.SomeMoved, known.Failures
+	n.Reading.SomeMoved, n.Reading.Rescans, n.Reading.known = known.SomeMoved, known.Rescans, known.Failures
 	return err
 }
 
@@ -133,14 +135,14 @@ func (n *reader) findMoves(ctx context.Context, tx *postgres.Tx) error {
 }
 
 // analyzeMoves gathers statistics of the accounts that moved, once they are committed: it takes the table's owner, and nodes refuse it within a
-// transaction in which somebody else has written to the table. Where plans are kept, that is done only when the planner knows of a tenth of them at
+// transaction in which somebody else has written to the table. Where plans are kept, that is done only when the server plans for a tenth of them at
 // most, as all plans that read the table are made anew then; so few that reading them over and over costs nothing are left alone.
 func (n *reader) analyzeMoves(ctx context.Context) error {
-	const hardlyAny = 200
-	if n.Run.Few && n.moved < hardlyAny || n.Run.Rehearsal && n.Store.OnCluster() {
+	const hardlyAny = 20
+	if n.Run.Few && n.moved < max(hardlyAny, 10*n.Run.PlannedMoves) || n.Run.Rehearsal && n.Store.OnCluster() {
 		return nil
 	}
-	_, err := n.Store.Exec(ctx, "reading/analyze_moves", postgres.Args{"whatever_is_known": !n.Run.Few, "moved": n.moved})
+	_, err := n.Store.Exec(ctx, "reading/analyze_moves", nil)
 	return err
 }
 
@@ -230,9 +232,14 @@ func (r *Reading) Count(ctx context.Context, n *night.Night) (scanned Totals, er
 		Jobs, Cost, Entries, Credits, Debits numbers.Number
 		LateDebits                           numbers.Number
 	}
-	err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
-		return tx.Get(ctx, &now, "match_jobs/scanned", postgres.Args{"some_moved": r.SomeMoved, "all_kept": r.rows["jobs"].allKept() && r.rows["credit_entries"].allKept()})
-	})
+	args := postgres.Args{"some_moved": r.SomeMoved, "all_kept": r.rows["jobs"].allKept() && r.rows["credit_entries"].allKept()}
+	if n.Run.Few { // by itself: the settings of a transaction for reading are for many
+		err = n.Store.Get(ctx, &now, "match_jobs/scanned", args)
+	} else {
+		err = n.Store.InTx(ctx, n.TxForReading(), func(ctx context.Context, tx *postgres.Tx) error {
+			return tx.Get(ctx, &now, "match_jobs/scanned", args)
+		})
+	}
 	if err != nil {
 		return scanned, err
 	}

@@ -3,8 +3,11 @@
 -- how many there are, young ones and stuck ones apart, and how many jobs of other nights are looked at again.
 WITH unfinished AS MATERIALIZED (
     SELECT j.account_id, j.id, j.created_at, j.created_at < @as_of::timestamptz - make_interval(secs => @stuck_after_seconds::int) AS is_stuck
-    FROM {{ valid_jobs }} j
-    WHERE (j.finished_at IS NULL OR j.finished_at >= @as_of::timestamptz) AND j.created_at < @as_of::timestamptz
+    -- Looked up twice by when jobs have finished, the second time between two ends: else a planner reads all that were ever created.
+    FROM (SELECT j.* FROM {{ valid_jobs }} j WHERE j.finished_at IS NULL
+          UNION ALL
+          SELECT j.* FROM {{ valid_jobs }} j WHERE j.finished_at >= @as_of::timestamptz AND j.finished_at <= timestamptz '2199-12-31 23:59:59Z') j
+    WHERE j.created_at < @as_of::timestamptz
 ), stuck AS (
     INSERT INTO reconciler.findings (account_id, business_date, job, kind, subject_id, field, ours, theirs, variance, unit, detail)
     SELECT j.account_id, @date::date, @job::text, 'job_stuck', j.id, 'status', 'unfinished', '', 0, '',
