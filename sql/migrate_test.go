@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -179,16 +181,52 @@ func TestUpgradeFromEveryVersion(t *testing.T) {
 	}
 }
 
+// firstDistributed is the version that had its tables distributed as they are now.
+const firstDistributed = 25
+
+// Citus takes no ALTER TABLE that adds a constraint and changes something else, of a table that it knows.
+func TestLaterMigrationsAddAConstraintAStatement(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := 0
+	for _, file := range files {
+		var version int
+		if _, err := fmt.Sscanf(filepath.Base(file), "%d_", &version); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if version <= firstDistributed {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for statement := range strings.SplitSeq(comment.ReplaceAllString(string(text), ""), ";") {
+			_, change, isAlter := strings.Cut(statement, "ALTER TABLE")
+			if !isAlter || !strings.Contains(change, "ADD CONSTRAINT") {
+				continue
+			}
+			if added++; strings.Contains(outermost(change), ",") {
+				t.Errorf("%s: ALTER TABLE%s", file, change)
+			}
+		}
+	}
+	if added == 0 {
+		t.Error("no such statement")
+	}
+}
+
 // A database that is distributed already is migrated as any other: Citus takes every change to tables that it knows.
 func TestUpgradeOfADistributedDatabase(t *testing.T) {
 	current := testdb.New(t)
 	if !current.Distributed() {
 		t.Skip(testdb.CitusVariable + " is not set: nobody looked at a migration of a distributed database")
 	}
-	const first = 25 // that had its tables distributed as they are now
 	versions := recordedVersions(t, current)
 	for _, from := range versions[:len(versions)-1] {
-		if from < first {
+		if from < firstDistributed {
 			continue
 		}
 		t.Run(fmt.Sprint("from ", from), func(t *testing.T) {
