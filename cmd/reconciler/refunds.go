@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -65,7 +66,13 @@ func newRefundsPlanCommand(s *cli.Settings) *cobra.Command {
 				}
 				view, leftOut, err := w.RefundDesk().Plan(ctx, night, by)
 				tellLeftOut(c.Log, leftOut)
-				if err != nil {
+				switch {
+				case errors.Is(err, refunds.ErrNothingDue) && asJSON:
+					return tellPlan(cmd.OutOrStdout(), refunds.PlanView{BusinessDate: night, Items: []refunds.Item{}}, true)
+				case errors.Is(err, refunds.ErrNothingDue):
+					fmt.Fprintln(cmd.OutOrStdout(), err)
+					return nil
+				case err != nil:
 					return err
 				}
 				if err := tellPlan(cmd.OutOrStdout(), view, asJSON); err != nil || asJSON {

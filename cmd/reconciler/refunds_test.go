@@ -105,7 +105,9 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	c := newRefundCase(t)
 	key := []string{"--stripe-refund-key", c.stripe.RefundKey()}
 	c.run(cli.ExitUsage, "refunds")
-	c.run(cli.ExitUsage, "refunds", "plan", "--date", "2020-01-01", "--by", "anna")                        // nothing was decided by then
+	if told := c.run(cli.ExitDone, "refunds", "plan", "--date", "2020-01-01", "--by", "anna"); !strings.Contains(told, "nothing to plan") { // nothing was decided by then
+		t.Errorf("nothing to plan reads:\n%s", told)
+	}
 	for _, nobody := range [][]string{nil, {"--by", ""}, {"--by", "an\u200bna"}, {"--by", "Reconciler"}} { // off a terminal or on one: never the user of the process
 		if told := c.run(cli.ExitUsage, append([]string{"refunds", "plan"}, nobody...)...); !strings.Contains(told, "--by") {
 			t.Errorf("%v made a plan:\n%s", nobody, told)
@@ -116,7 +118,9 @@ func TestRefundsFromPlanToMoney(t *testing.T) {
 	if plan == "" || !strings.Contains(told, "1 refund, 96.80 USD") || !strings.Contains(told, "with reconciler_approver in DATABASE_URL") {
 		t.Fatalf("the plan reads:\n%s", told)
 	}
-	c.run(cli.ExitUsage, "refunds", "plan", "--by", "anna") // planned already
+	if told := c.run(cli.ExitDone, "refunds", "plan", "--by", "anna", "--json"); !strings.Contains(told, `"items": []`) { // planned already
+		t.Errorf("a plan of nothing reads:\n%s", told)
+	}
 	if told := c.run(cli.ExitDone, "refunds", "list"); !strings.Contains(told, plan) {
 		t.Errorf("the list has no %s:\n%s", plan, told)
 	}

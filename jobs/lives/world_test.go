@@ -622,7 +622,7 @@ func (w *world) payRefunds(n int) {
 	before := len(w.stripe.Refunds())
 	view, _, err := w.worker.RefundDesk().Plan(ctx, firstNight.AddDays(n), "Anna")
 	switch {
-	case errors.Is(err, refunds.ErrUsage): // nothing to plan
+	case errors.Is(err, refunds.ErrNothingDue):
 	case err != nil:
 		w.fails(nil, n, "planning refunds: %v", err)
 		return

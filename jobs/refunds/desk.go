@@ -33,8 +33,11 @@ func (w *Desk) instant() time.Time { return w.now().UTC().Truncate(time.Microsec
 
 func (w *Desk) today() reconcile.Date { return reconcile.DateOf(w.now().In(w.Settings.Zone)) }
 
-// ErrUsage says that what was asked about a refund plan can't be done, and why: no such plan, not approved, nothing to plan.
+// ErrUsage says that what was asked about a refund plan can't be done, and why: no such plan, not approved.
 var ErrUsage = errors.New("refunds")
+
+// ErrNothingDue says that there is nothing to plan, which is no fault of anybody's.
+var ErrNothingDue = errors.New("nothing to plan")
 
 // Gateway is Stripe as the execution of refunds needs it, through the key that may refund; *stripefeed.Client is one.
 type Gateway interface {

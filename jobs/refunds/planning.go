@@ -71,7 +71,7 @@ func (v PlanView) checkContent() error {
 type LeftOut struct{ RequestID, Problem string }
 
 // Plan makes a plan of the refunds that decisions through a night call for and stores it. by is who makes it: somebody else has to
-// approve it. ErrUsage when nothing calls for a refund. Planning moves nothing.
+// approve it. ErrNothingDue when nothing calls for a refund. Planning moves nothing.
 func (w *Desk) Plan(ctx context.Context, date reconcile.Date, by string) (view PlanView, leftOut []LeftOut, err error) {
 	by, err = nameOf(by)
 	if err != nil {
@@ -103,7 +103,7 @@ func (w *Desk) Plan(ctx context.Context, date reconcile.Date, by string) (view P
 			plan.Refunds = append(plan.Refunds, d.PlannedRefund)
 		}
 		if len(plan.Refunds) == 0 {
-			return fmt.Errorf("%w: no approved decision through %s calls for a refund that can be made and is not planned or paid already", ErrUsage, date)
+			return fmt.Errorf("%w: no approved decision through %s calls for a refund that can be made and is not planned or paid already", ErrNothingDue, date)
 		}
 		if _, err := plan.Totals(); err != nil {
 			return err
