@@ -4,7 +4,7 @@
 -- reconcile.DisputeMoney is what their sums are read into.
 (SELECT t.id, t.created_at, t.currency,
         CASE WHEN t.reporting_category = 'dispute' THEN -t.amount_minor - t.again_minor ELSE 0 END AS withdrawn_minor,
-        CASE t.reporting_category WHEN 'dispute_reversal' THEN t.amount_minor WHEN 'dispute' THEN -t.again_minor ELSE 0 END AS returned_minor,
+        CASE WHEN t.reporting_category = 'dispute_reversal' THEN t.amount_minor WHEN t.reporting_category = 'dispute' THEN -t.again_minor ELSE 0 END AS returned_minor,
         t.fee_minor - CASE WHEN t.reporting_category IN ('dispute', 'dispute_reversal') THEN 0 ELSE t.amount_minor END AS fees_minor
  FROM (SELECT t.*, CASE WHEN -t.amount_minor >= t.back_minor OR t.currency <> d.currency AND -t.amount_minor * 100::numeric >= t.back_minor * 80 THEN t.back_minor
                         ELSE -t.amount_minor END AS again_minor
