@@ -93,6 +93,27 @@ func TestRowsAreAsHighAsTheirSentences(t *testing.T) {
 	}
 }
 
+// A column is as wide as its name in bold takes: a header is one line high, and a name without spaces breaks anywhere.
+func TestColumnsAreAsWideAsTheirNames(t *testing.T) {
+	folder, _ := publish(t, busyNight())
+	book := openWorkbook(t, folder)
+	for _, sheet := range book.GetSheetList()[1:] {
+		rows, err := book.GetRows(sheet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, name := range rows[0] {
+			letter, err := excelize.ColumnNumberToName(i + 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if width, err := book.GetColWidth(sheet, letter); err != nil || width < float64(len(name))*1.1+2 {
+				t.Errorf("%s: column %s is %g wide, %v", sheet, name, width, err)
+			}
+		}
+	}
+}
+
 // Every formula's cached value is what excelize's own engine works out, so that a reader who doesn't calculate sees the same figures.
 func TestWorkbookFormulasComeToTheirCachedValues(t *testing.T) {
 	for name, in := range map[string]Input{"busy": busyNight(), "empty": emptyNight()} {

@@ -226,6 +226,7 @@ func (p *Prepared) front(f *workbook.Front) {
 	}
 	f.Text("In short", in.headline(), false)
 	f.Text("Nights", fmt.Sprintf("%d, through %s; business dates in %s", len(in.Nights), in.Through, in.TimeZone), false)
+	f.Text("Amounts", "in the currency's own decimals, as in month.html; the CSV files have minor units. Debits are above 0.", false)
 	f.Heading("What customers are owed", "Opening", "Closing", "Counted again", "Difference")
 	for _, r := range in.RollForward {
 		f.Figures(measureText(r.Measure), !r.Difference.IsZero(), amount(r.Opening, r.Measure), amount(r.Closing, r.Measure), amount(r.ClosingFromLots, r.Measure), amount(r.Difference, r.Measure))
@@ -245,7 +246,11 @@ func (p *Prepared) front(f *workbook.Front) {
 	}
 	f.Heading("Income and expenses", "Month", "Year to date")
 	for _, i := range in.Income {
-		f.Figures(i.Account, false, amount(i.Month, i.Currency), amount(i.Year, i.Currency))
+		label := i.Account
+		if i.IsTotal {
+			label += ", " + measureText(i.Currency) // an account's name has its own
+		}
+		f.Figures(label, false, amount(i.Month, i.Currency), amount(i.Year, i.Currency))
 	}
 	if len(in.SignOff.Accepted) > 0 {
 		f.Heading("Open errors that were accepted")
@@ -253,11 +258,12 @@ func (p *Prepared) front(f *workbook.Front) {
 			f.Text(a.BreakID, fmt.Sprintf("%s %s %s: accepted by %s: %s", a.Kind, a.SubjectType, a.SubjectID, a.AcceptedBy, a.Reason), false)
 		}
 	}
-	f.Heading("History")
+	if len(in.SignOff.History) > 0 {
+		f.Heading("History")
+	}
 	for _, a := range in.SignOff.History {
 		f.Text(a.At.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(a.Action+" by "+a.By+": "+a.Reason, ": "), false)
 	}
-	f.Text("", "Amounts are in the currency's own decimals, as in month.html; the CSV files have minor units. Debits are above 0.", false)
 }
 
 func amount(n numbers.Number, unit string) workbook.FrontAmount {

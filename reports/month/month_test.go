@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/accounting"
@@ -235,6 +237,45 @@ func TestGoldenMonths(t *testing.T) {
 				reportstest.Golden(t, name, content)
 			}
 		})
+	}
+}
+
+// A label that is longer than its column is shown over several lines: the figure beside it would cover its end.
+func TestLabelsOfFiguresAreShownWhole(t *testing.T) {
+	book, err := excelize.OpenFile(filepath.Join(published(t)["signed"], month.WorkbookName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer book.Close()
+	rows, err := book.GetRows("Summary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	width, err := book.GetColWidth("Summary", "A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := 0
+	for i, row := range rows {
+		if len(row) < 2 || float64(len(row[0])) < width {
+			continue
+		}
+		long++
+		style, err := book.GetCellStyle("Summary", fmt.Sprintf("A%d", i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown, err := book.GetStyle(style)
+		if err != nil {
+			t.Fatal(err)
+		}
+		height, err := book.GetRowHeight("Summary", i+1)
+		if lines := math.Ceil(float64(len(row[0])) / width); err != nil || height < 15*lines || shown.Alignment == nil || !shown.Alignment.WrapText {
+			t.Errorf("%q has %g points, want %g lines: %v", row[0], height, lines, err)
+		}
+	}
+	if long == 0 {
+		t.Error("no label is long")
 	}
 }
 

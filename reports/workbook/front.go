@@ -41,7 +41,7 @@ func (f *Front) Figures(label string, bad bool, amounts ...FrontAmount) {
 			cell = figure{text: a.Unit, style: f.sheet.book.styles.unit}
 		}
 		if bad && a.Value.Known() {
-			cell.style = f.sheet.book.styles.bad
+			cell.bad = true
 		}
 		cells = append(cells, cell)
 	}

@@ -150,11 +150,11 @@ func (s *Sheet) cell(i int, number int64, row reflect.Value, exact bool) {
 		}
 		decimals := numbers.Decimals(unit)
 		s.addTotal(i, unit, s.scratch)
-		style := styles.money[decimals]
+		style := styles.money
 		if c.Name == "difference" && numbers.Number(s.scratch).Big().Sign() != 0 {
 			style = styles.bad
 		}
-		s.openCell(i, number, style)
+		s.openCell(i, number, style[decimals])
 		switch formula := s.options.Formulas[c.Name]; {
 		case countDigits(s.scratch) > excelDigits:
 			s.inline(decimalText(string(s.scratch), decimals))

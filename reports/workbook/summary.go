@@ -44,8 +44,9 @@ func (w *Book) writeFront(write func(*summarySheet)) error {
 	return err
 }
 
-// Columns of figures on the summary, and how long a line of text across them may be, in characters.
+// Columns of labels and of figures on the summary, and how long a line of text across them may be, in characters.
 const (
+	summaryLabelWidth  = 40
 	summaryColumnWidth = 15
 	summaryTextWidth   = 105
 )
@@ -63,7 +64,8 @@ type figure struct {
 	value   numbers.Number
 	unit    string
 	formula string
-	style   int
+	style   int  // of a text
+	bad     bool // of a number that should be another
 }
 
 // line writes a row of cells.
@@ -73,20 +75,31 @@ func (s *summarySheet) line(cells ...figure) {
 	s.buffer = append(s.buffer[:0], `<row r="`...)
 	s.buffer = strconv.AppendInt(s.buffer, s.row, 10)
 	s.buffer = append(s.buffer, '"')
+	lines := 1
+	if len(cells) > 1 && cells[0].style == s.book.styles.text { // a label beside figures, which would cover its end
+		if lines = linesOf(cells[0].text, summaryLabelWidth); lines > 1 {
+			cells[0].style = s.book.styles.long
+		}
+	}
 	if slices.ContainsFunc(cells[min(1, len(cells)):], func(c figure) bool {
 		return c.style == s.book.styles.headerRight && utf8.RuneCountInString(c.text) > summaryColumnWidth-2
 	}) {
-		s.buffer = append(s.buffer, ` ht="30" customHeight="1"`...)
+		lines = 2
+	}
+	if lines > 1 {
+		s.buffer = append(s.buffer, ` ht="`...)
+		s.buffer = strconv.AppendInt(s.buffer, int64(lines)*lineHeight, 10)
+		s.buffer = append(s.buffer, `" customHeight="1"`...)
 	}
 	s.buffer = append(s.buffer, '>')
 	for i, c := range cells {
 		switch {
 		case c.value.Known():
-			decimals, style := numbers.Decimals(c.unit), c.style
-			if style == 0 {
-				style = s.book.styles.money[decimals]
+			decimals, style := numbers.Decimals(c.unit), s.book.styles.money
+			if c.bad {
+				style = s.book.styles.bad
 			}
-			s.openCell(i, s.row, style)
+			s.openCell(i, s.row, style[decimals])
 			text := decimalText(string(c.value), decimals)
 			switch {
 			case countDigits([]byte(c.value)) > excelDigits:
@@ -170,7 +183,7 @@ func (s *summarySheet) liability(sum *figures.Summary) {
 		ref := func(column string) string { return at(column, i) }
 		difference := figure{value: row.Difference, unit: row.Measure, formula: ref("difference")}
 		if !row.Difference.IsZero() {
-			difference.style = s.book.styles.bad
+			difference.bad = true
 		}
 		s.line(figure{text: name}, figure{value: row.Opening, unit: row.Measure, formula: ref("opening")},
 			figure{value: row.Closing.Minus(row.Opening), unit: row.Measure, formula: "ROUND(" + ref("closing") + "-" + ref("opening") + ",3)"},
@@ -196,7 +209,7 @@ func (s *summarySheet) stripe(sum *figures.Summary) {
 		unit, at := row.Currency, s.row+1
 		residual := figure{value: row.ResidualMinor, unit: unit, text: "not compared"}
 		if !row.ResidualMinor.IsZero() {
-			residual.style = s.book.styles.bad
+			residual.bad = true
 		}
 		s.line(figure{text: numbers.Unit(unit)}, figure{value: row.OpeningMinor, unit: unit}, figure{value: row.ActivityMinor, unit: unit}, figure{value: row.PayoutsMinor, unit: unit},
 			figure{value: row.ClosingMinor, unit: unit, formula: fmt.Sprintf("ROUND(SUM(B%d:D%d),3)", at, at)},
@@ -217,7 +230,7 @@ func (s *summarySheet) controls(sum *figures.Summary) {
 	last := max(len(sum.ControlTotals), 1) + 1
 	wrong := figure{value: untied, formula: fmt.Sprintf(`COUNTIF(Controls!%[1]s2:%[1]s%[2]d,"<>0")-COUNTBLANK(Controls!%[1]s2:%[1]s%[2]d)`, difference, last)}
 	if !untied.IsZero() {
-		wrong.style = s.book.styles.bad
+		wrong.bad = true
 	}
 	s.line(figure{text: "Scanned = matched + awaiting + breaks"},
 		figure{value: numbers.Int(int64(len(sum.ControlTotals))), formula: fmt.Sprintf("COUNTA(Controls!%s2:%s%d)", check, check, last)}, wrong)

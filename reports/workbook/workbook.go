@@ -50,9 +50,10 @@ type sheetInfo struct {
 
 // styleSet are the indexes of the cell styles in the workbook.
 type styleSet struct {
-	header, headerRight, text, long, unit, date, instant, title, strong, warn, totalText, bad int
+	header, headerRight, text, long, unit, date, instant, title, strong, warn, totalText int
 
 	money [4]int // by decimals
+	bad   [4]int // of numbers that should be others
 	total [4]int
 }
 
@@ -102,10 +103,9 @@ func addStyles(book *excelize.File) (s styleSet, err error) {
 	s.strong = add(&excelize.Style{Font: bold})
 	s.warn = add(&excelize.Style{Font: font(11, "9C1C14")})
 	s.totalText = add(&excelize.Style{Font: bold, Border: line})
-	s.bad = add(&excelize.Style{Font: font(11, "9C1C14"), Fill: fill("FBE3E0"),
-		CustomNumFmt: format("#,##0.###;-#,##0.###")})
 	for decimals, pattern := range []string{"#,##0", "#,##0.0", "#,##0.00", "#,##0.000"} {
 		s.money[decimals] = add(&excelize.Style{Alignment: top, CustomNumFmt: format(pattern + ";-" + pattern)})
+		s.bad[decimals] = add(&excelize.Style{Font: font(11, "9C1C14"), Fill: fill("FBE3E0"), Alignment: top, CustomNumFmt: format(pattern + ";-" + pattern)})
 		s.total[decimals] = add(&excelize.Style{Font: bold, Border: line, CustomNumFmt: format(pattern + ";-" + pattern)})
 	}
 	return s, err

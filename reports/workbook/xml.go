@@ -26,8 +26,13 @@ func properties(title string, made time.Time) []byte {
 		fmt.Sprintf(instant, "created", at) + fmt.Sprintf(instant, "modified", at) + `<dc:language>en</dc:language></cp:coreProperties>`)
 }
 
-// columnWidth is in characters: by what a column holds, so that a sheet's columns fit side by side on a printed page.
+// columnWidth is in characters: by what a column holds, so that a sheet's columns fit side by side on a printed page, and no less than its name
+// takes, in bold and with some room before it.
 func columnWidth(c tables.Column) int {
+	return max(contentWidth(c), utf8.RuneCountInString(sheetColumn(c))*11/10+3)
+}
+
+func contentWidth(c tables.Column) int {
 	switch c.Name {
 	case "detail", "reason", "reasons", "description", "message", "explanation", "what":
 		return 50
@@ -46,7 +51,7 @@ func columnWidth(c tables.Column) int {
 }
 
 // longText says whether a column's texts are sentences, which are shown over several lines.
-func longText(c tables.Column) bool { return c.Kind == tables.TextColumn && columnWidth(c) >= 34 }
+func longText(c tables.Column) bool { return c.Kind == tables.TextColumn && contentWidth(c) >= 34 }
 
 // lineHeight is in points, and maxLines how many lines the highest row that Excel knows (409 points) has.
 const (
@@ -78,7 +83,7 @@ func sheetHead(cs tables.Columns, extent string) string {
 	}
 	head.WriteString(`</sheetViews><sheetFormatPr defaultRowHeight="15"/><cols>`)
 	if cs == nil {
-		fmt.Fprintf(&head, `<col min="1" max="1" width="40" customWidth="1"/><col min="2" max="16" width="%d" customWidth="1"/>`, summaryColumnWidth)
+		fmt.Fprintf(&head, `<col min="1" max="1" width="%d" customWidth="1"/><col min="2" max="16" width="%d" customWidth="1"/>`, summaryLabelWidth, summaryColumnWidth)
 	}
 	for i, c := range cs {
 		fmt.Fprintf(&head, `<col min="%d" max="%d" width="%d" customWidth="1"/>`, i+1, i+1, columnWidth(c))
