@@ -235,6 +235,11 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	manifest := filepath.Join(b.folder, day.String(), storage.ManifestName)
+	noted, err := os.ReadFile(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
 	head, _, err := night.VerifyAudit(ctx, b.worker.Store)
 	if err != nil || head.Link == 0 {
 		t.Fatalf("the audit log ends at %v: %v", head, err)
@@ -268,6 +273,14 @@ func TestVerifyNamesWhatWasTamperedWith(t *testing.T) {
 			"credit_entries: entry " + posted + ": created_at was posted as "},
 		{"a posted credit-back, deleted", b.statement("UPDATE platform.credit_entries SET id = 'x' || id WHERE id = $1", posted),
 			b.statement("UPDATE platform.credit_entries SET id = $1 WHERE id = 'x' || $1", posted), "credit_entries: entry " + posted + " was posted and is gone"},
+		{"a line of the journal", b.statement("UPDATE reconciler.journal_lines SET amount_minor = amount_minor + 1 WHERE business_date = $1 AND line_no = 1", day),
+			b.statement("UPDATE reconciler.journal_lines SET amount_minor = amount_minor - 1 WHERE business_date = $1 AND line_no = 1", day), "reconciler.journal_lines: the stored rows"},
+		{"a balance", b.statement("UPDATE reconciler.ledger_balances SET closing = closing + 1 WHERE business_date = $1", day),
+			b.statement("UPDATE reconciler.ledger_balances SET closing = closing - 1 WHERE business_date = $1", day), "reconciler.ledger_balances: the stored rows"},
+		{"the manifest, emptied", func() error { return os.Truncate(manifest, 0) }, func() error { return os.WriteFile(manifest, noted, 0o644) }, "published reports are damaged"},
+		{"the manifest, gone", func() error { return os.Remove(manifest) }, func() error { return os.WriteFile(manifest, noted, 0o644) }, "manifest.json: put that back"},
+		{"the whole night, gone", func() error { return os.Rename(filepath.Dir(manifest), filepath.Dir(manifest)+"-away") },
+			func() error { return os.Rename(filepath.Dir(manifest)+"-away", filepath.Dir(manifest)) }, "reports: revision 1 was published, as "},
 	} {
 		if err := tampering.do(); err != nil {
 			t.Fatal(err)

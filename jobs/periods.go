@@ -68,21 +68,17 @@ func (w *Worker) executeBesideClosedNight(ctx context.Context, date reconcile.Da
 // runClosedNight is what running a night of a closed period comes to: it is worked out again, nothing is changed, and where that differs
 // from what was published a difference report says how. A difference is an ErrIntegrity.
 func (w *Worker) runClosedNight(ctx context.Context, date reconcile.Date) error {
-	differences, writtenBy, err := w.recompute(ctx, date)
+	again, err := w.recompute(ctx, date)
 	if err != nil && !errors.Is(err, storage.ErrNotPublished) {
 		return err
 	}
-	if len(differences) == 0 {
+	if !again.differs() {
 		w.Log.Info().Stringer("business_date", date).Msg("the period is closed; the night is what was published")
 		return nil
 	}
 	var report bytes.Buffer
 	fmt.Fprintf(&report, "The night of %s belongs to the closed period %s. Nothing was changed.\nWorked out again it would differ from what was published:\n\n", date, PeriodOf(date))
-	faults := w.otherVersion(writtenBy)
-	for _, d := range differences {
-		faults = append(faults, differenceFaults(d)...)
-	}
-	for _, fault := range faults {
+	for _, fault := range append(w.otherVersion(again.writtenBy), again.faults()...) {
 		fmt.Fprintf(&report, "%s: %s\n", fault.Where, fault.What)
 	}
 	name := "differences-" + date.String() + ".txt"

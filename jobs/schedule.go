@@ -182,7 +182,7 @@ func (w *Worker) CatchUp(ctx context.Context) (result CatchUpResult, err error) 
 			result.Done = append(result.Done, day)
 		case Retryable(err) || w.stopped(ctx) != nil:
 			return result, errors.Join(err, broken)
-		case errors.Is(err, night.ErrIntegrity) || errors.Is(err, ErrPanic):
+		case VerdictOf(err) == Integrity || errors.Is(err, ErrPanic):
 			result.Broken = append(result.Broken, day)
 			broken = errors.Join(broken, err)
 		default:

@@ -30,7 +30,7 @@ var verdicts = []struct {
 	causes  []error
 }{
 	{Operator, []error{postgres.ErrSetup, storage.ErrSetup, stripefeed.ErrRefused, stripefeed.ErrSettings, sql.ErrNewerSchema, refunds.ErrUsage, ErrZone, reconcile.ErrNoPolicy}},
-	{Integrity, []error{night.ErrIntegrity}},
+	{Integrity, []error{night.ErrIntegrity, storage.ErrDamaged}},
 	{Retry, []error{postgres.ErrUnavailable, stripefeed.ErrUnavailable, storage.ErrUnavailable, source.ErrStillWritten}},
 }
 

@@ -18,14 +18,35 @@ import (
 	"github.com/hummingbytes/reconciler/reports/storage"
 )
 
-// recompute works a night out again in a transaction that is rolled back, and says how its files differ from those published, and which version wrote
-// these. Pages and workbooks of another version are left out: their looks may have changed, and their hashes are checked.
-func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (differences []reports.FileDifference, writtenBy string, err error) {
+// recomputed is what working a night out again in a transaction that is rolled back has shown.
+type recomputed struct {
+	// files are those that differ from the published ones. Pages and workbooks of another version are left out: their looks may have changed, and their
+	// hashes are checked.
+	files []reports.FileDifference
+	// tables are those of the books whose stored rows of the night are not what came out.
+	tables    []string
+	writtenBy string // the version that wrote what is published
+}
+
+func (r recomputed) differs() bool { return len(r.files)+len(r.tables) > 0 }
+
+// faults are the differences, one by one.
+func (r recomputed) faults() (faults []publish.Fault) {
+	for _, d := range r.files {
+		faults = append(faults, differenceFaults(d)...)
+	}
+	for _, table := range r.tables {
+		faults = append(faults, publish.Fault{Where: "reconciler." + table, What: "the stored rows of the night are not those that are worked out again"})
+	}
+	return faults
+}
+
+func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (r recomputed, err error) {
 	again := *w
 	if w.Reports != nil {
 		latest, err := w.Reports.Latest(ctx, date)
 		if err != nil {
-			return nil, "", err
+			return r, err
 		}
 		// A manifest that can't be read is a fault of its own, and a difference.
 		if manifest, err := reports.ReadManifest(latest.Manifest); err == nil {
@@ -33,17 +54,42 @@ func (w *Worker) recompute(ctx context.Context, date reconcile.Date) (difference
 		}
 	}
 	err = w.Store.Rehearse(ctx, func(ctx context.Context, rehearsal *postgres.Store) error {
+		stored, err := storedBooks(ctx, rehearsal, date)
+		if err != nil {
+			return err
+		}
 		inspect := func(ctx context.Context, prepared *reports.Prepared) (err error) {
-			differences, err = prepared.Differences(ctx)
+			r.files, err = prepared.Differences(ctx)
 			return err
 		}
 		// Compared exactly: an independent way to the same answer.
-		return again.runNight(ctx, date, runOptions{rehearsal: rehearsal, asNoted: true, matching: night.MatchExact, inspect: inspect})
+		if err := again.runNight(ctx, date, runOptions{rehearsal: rehearsal, asNoted: true, matching: night.MatchExact, inspect: inspect}); err != nil {
+			return err
+		}
+		anew, err := storedBooks(ctx, rehearsal, date)
+		for i, books := range anew {
+			if i < len(stored) && stored[i] != books {
+				r.tables = append(r.tables, books.Stored)
+			}
+		}
+		return err
 	})
 	if again.CodeVersion != w.CodeVersion {
-		differences = slices.DeleteFunc(differences, func(d reports.FileDifference) bool { return reports.Shows(d.File) })
+		r.files = slices.DeleteFunc(r.files, func(d reports.FileDifference) bool { return reports.Shows(d.File) })
 	}
-	return differences, again.CodeVersion, err
+	r.writtenBy = again.CodeVersion
+	return r, err
+}
+
+// booksTable is what a table of the books holds of a night, as a sum over its rows.
+type booksTable struct {
+	Stored string
+	Rows   int64
+	Hash   string
+}
+
+func storedBooks(ctx context.Context, q postgres.Querier, date reconcile.Date) (tables []booksTable, err error) {
+	return tables, q.Select(ctx, &tables, "verify/stored_books", postgres.Args{"date": date})
 }
 
 // otherVersion says what may lie behind differences from what another version wrote.
@@ -60,11 +106,14 @@ func (w *Worker) otherVersion(writtenBy string) (faults []publish.Fault) {
 // a fault; an error means that something could not be looked at.
 func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.AuditHead) ([]publish.Fault, error) {
 	latest, err := w.Reports.Latest(ctx, date)
+	if errors.Is(err, storage.ErrDamaged) {
+		return []publish.Fault{{Where: "reports", What: err.Error()}}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", date, err)
 	}
 	if latest.Number == 0 {
-		return nil, fmt.Errorf("verify %s: %w", date, storage.ErrNotPublished)
+		return w.verifyAbsence(ctx, date)
 	}
 	faults, err := w.verifyPublication(ctx, date, latest)
 	if err != nil {
@@ -75,7 +124,7 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 		return nil, fmt.Errorf("verify %s: %w", date, err)
 	}
 	faults = append(faults, tampered...)
-	differences, writtenBy, err := w.recompute(ctx, date)
+	again, err := w.recompute(ctx, date)
 	switch {
 	case err == nil:
 	case errors.Is(err, night.ErrIntegrity) || len(faults) > 0 && !errors.Is(err, postgres.ErrUnavailable) && ctx.Err() == nil:
@@ -84,8 +133,8 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 	default:
 		return nil, fmt.Errorf("verify %s: recompute: %w", date, err)
 	}
-	if len(differences) > 0 {
-		changed, err := w.changedPurchases(ctx, date, differences)
+	if again.differs() {
+		changed, err := w.changedPurchases(ctx, date, again.files)
 		if err != nil {
 			return nil, fmt.Errorf("verify %s: %w", date, err)
 		}
@@ -93,11 +142,9 @@ func (w *Worker) Verify(ctx context.Context, date reconcile.Date, noted night.Au
 		if err != nil {
 			return nil, fmt.Errorf("verify %s: %w", date, err)
 		}
-		faults = slices.Concat(faults, w.otherVersion(writtenBy), changed, known)
+		faults = slices.Concat(faults, w.otherVersion(again.writtenBy), changed, known)
 	}
-	for _, d := range differences {
-		faults = append(faults, differenceFaults(d)...)
-	}
+	faults = append(faults, again.faults()...)
 	_, problems, err := night.VerifyAudit(ctx, w.Store)
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: audit log: %w", date, err)
@@ -207,17 +254,36 @@ func differenceFaults(d reports.FileDifference) (faults []publish.Fault) {
 	return faults
 }
 
+// publication is what the database has on record of the newest revision of a night.
+type publication struct {
+	Revision       int
+	ManifestSHA256 string
+	PreviousSHA256 string
+	Location       string
+}
+
+func (w *Worker) publicationOnRecord(ctx context.Context, date reconcile.Date) (recorded publication, err error) {
+	return recorded, w.Store.Get(ctx, &recorded, "verify/publication", postgres.Args{"date": date})
+}
+
+// verifyAbsence is the verification of a night of which nothing is published: a fault where it is on record as published, or storage.ErrNotPublished.
+func (w *Worker) verifyAbsence(ctx context.Context, date reconcile.Date) ([]publish.Fault, error) {
+	recorded, err := w.publicationOnRecord(ctx, date)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, fmt.Errorf("verify %s: %w", date, storage.ErrNotPublished)
+	case err != nil:
+		return nil, fmt.Errorf("verify %s: %w", date, err)
+	}
+	return []publish.Fault{{Where: "reports", What: fmt.Sprintf("revision %d was published, as %s, and is gone: put it back, or point REPORTS_URL to where it is now", recorded.Revision, recorded.Location)}}, nil
+}
+
 func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, latest storage.Revision) (faults []publish.Fault, err error) {
 	manifest, err := reports.ReadManifest(latest.Manifest)
 	if err != nil {
 		return []publish.Fault{{Where: storage.ManifestName, What: err.Error()}}, nil
 	}
-	var recorded struct {
-		Revision       int
-		ManifestSHA256 string
-		PreviousSHA256 string
-	}
-	switch err := w.Store.Get(ctx, &recorded, "verify/publication", postgres.Args{"date": date}); {
+	switch recorded, err := w.publicationOnRecord(ctx, date); {
 	case errors.Is(err, sql.ErrNoRows):
 		faults = append(faults, publish.Fault{Where: "reconciler.publications", What: "the night was published, but the database has no record of it"})
 	case err != nil:
@@ -231,8 +297,8 @@ func (w *Worker) verifyPublication(ctx context.Context, date reconcile.Date, lat
 	if err != nil {
 		return nil, err
 	}
-	faults = append(faults, changed...)
-	return faults, w.verifyChain(ctx, manifest, &faults)
+	broken, err := w.verifyChain(ctx, manifest)
+	return slices.Concat(faults, changed, broken), err
 }
 
 // maxPostedFaults is how many fields of posted entries verification names.
@@ -264,28 +330,29 @@ func (w *Worker) verifyPosted(ctx context.Context, date reconcile.Date) (faults 
 }
 
 // verifyChain compares the hash of the night before that the manifest names with that night's manifest.
-func (w *Worker) verifyChain(ctx context.Context, manifest reports.Manifest, faults *[]publish.Fault) error {
+func (w *Worker) verifyChain(ctx context.Context, manifest reports.Manifest) ([]publish.Fault, error) {
 	previous := manifest.Previous
 	if previous == nil {
-		return nil
+		return nil, nil
+	}
+	broken := func(what string, args ...any) ([]publish.Fault, error) {
+		return []publish.Fault{{Where: "chain", What: fmt.Sprintf(what, args...)}}, nil
 	}
 	reader, err := w.Reports.Open(ctx, previous.BusinessDate, previous.Revision, storage.ManifestName)
-	if errors.Is(err, storage.ErrNotPublished) {
-		*faults = append(*faults, publish.Fault{Where: "chain", What: fmt.Sprintf("revision %d of the night before, %s, is gone", previous.Revision, previous.BusinessDate)})
-		return nil
-	}
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, storage.ErrNotPublished):
+		return broken("revision %d of the night before, %s, is gone", previous.Revision, previous.BusinessDate)
+	case errors.Is(err, storage.ErrDamaged):
+		return broken("the night before: %v", err)
+	case err != nil:
+		return nil, err
 	}
 	raw, err := io.ReadAll(reader)
-	if closeErr := reader.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
+	if err := errors.Join(err, reader.Close()); err != nil {
+		return nil, err
 	}
 	if reports.ManifestHash(raw) != previous.ManifestSHA256 {
-		*faults = append(*faults, publish.Fault{Where: "chain", What: fmt.Sprintf("the manifest of the night before, %s, is not the one that this night was chained to", previous.BusinessDate)})
+		return broken("the manifest of the night before, %s, is not the one that this night was chained to", previous.BusinessDate)
 	}
-	return nil
+	return nil, nil
 }

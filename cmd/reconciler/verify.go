@@ -23,7 +23,8 @@ func newVerifyCommand(s *cli.Settings) *cobra.Command {
 		Use:   "verify",
 		Short: "Recompute a night or a month and compare it with what was stored and published",
 		Long: `verify hashes every published file of a night, checks the chain to the night before, recomputes the night from the source, and names
-every file and row that differs from what was published. It changes nothing. Exit code 3 if anything differs.
+every file and row that differs from what was published, and every table of the books that holds other rows of the night. It changes nothing.
+Exit code 3 if anything differs, or what was published is gone.
 
 With --period it does so for a month: the files of all its revisions, its signatures, the chain to its nights' manifests, and a signed month
 worked out again from the stored nights.

@@ -119,7 +119,8 @@ func (f *Folder) Latest(_ context.Context, night fmt.Stringer) (revision Revisio
 	manifest, err := os.ReadFile(filepath.Join(f.root, night.String(), ManifestName))
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, statErr := os.Stat(filepath.Join(f.root, night.String())); statErr == nil {
-			return Revision{}, fmt.Errorf("%s exists, but has no %s: not a published night; move it away", filepath.Join(f.root, night.String()), ManifestName)
+			return Revision{}, fmt.Errorf("%w: %s exists, but has no %s: put that back or, where nothing was published there, move the folder away",
+				ErrDamaged, filepath.Join(f.root, night.String()), ManifestName)
 		}
 		return f.newestBeside(night)
 	}

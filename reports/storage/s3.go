@@ -111,8 +111,11 @@ func (s *S3) Latest(ctx context.Context, night fmt.Stringer) (Revision, error) {
 			return Revision{}, fmt.Errorf("read night %s: %w", night, err)
 		}
 		said, err := revisionOf(manifest)
-		if err != nil || said != number {
-			return Revision{}, fmt.Errorf("read night %s: %s says it is revision %d: %w", night, s.key(night, number, ManifestName), said, err)
+		if err == nil && said != number {
+			err = fmt.Errorf("%w: it says that it is revision %d", ErrDamaged, said)
+		}
+		if err != nil {
+			return Revision{}, fmt.Errorf("read night %s: %s: %w", night, s.key(night, number, ManifestName), err)
 		}
 		newest = Revision{number, manifest}
 	}

@@ -23,6 +23,8 @@ var (
 	ErrUnavailable = errors.New("report storage unavailable")
 	// ErrSetup marks what no other try mends: a right that is lacking, a folder or bucket that isn't there or is none.
 	ErrSetup = errors.New("report storage: REPORTS_URL or the rights there do not fit")
+	// ErrDamaged says that what is published of a night is not what was: its manifest is gone, or can't be read. A person has to look.
+	ErrDamaged = errors.New("published reports are damaged")
 	// ErrConflict says that someone else has published this revision meanwhile.
 	ErrConflict = errors.New("revision is published already")
 	// ErrNotPublished says that there is no such night, revision or file.
@@ -93,10 +95,10 @@ func revisionOf(manifest []byte) (int, error) {
 		Revision int `json:"revision"`
 	}
 	if err := json.Unmarshal(manifest, &said); err != nil {
-		return 0, fmt.Errorf("manifest: %w", err)
+		return 0, fmt.Errorf("%w: manifest: %w", ErrDamaged, err)
 	}
 	if said.Revision < 1 {
-		return 0, fmt.Errorf("manifest: revision %d: want 1 or more", said.Revision)
+		return 0, fmt.Errorf("%w: manifest: revision %d: want 1 or more", ErrDamaged, said.Revision)
 	}
 	return said.Revision, nil
 }
