@@ -232,21 +232,26 @@ func TestWhatIsPulledToTheCoordinator(t *testing.T) {
 
 var (
 	insertion = regexp.MustCompile(`INSERT INTO ([a-z_]+\.[a-z_]+)(?: AS [a-z_]+| [a-z_]+)? \(([a-z_, \n]+)\)`)
-	united    = regexp.MustCompile(`\b(UNION|EXCEPT|INTERSECT)\b`)
+	united    = regexp.MustCompile(`\b(UNION ALL|UNION|EXCEPT|INTERSECT)\b`)
 )
 
 // Citus writes what a query of several branches selects into the columns in the order that the table has them, whatever the order that the
-// statement names them in, and takes it for something else without a word where the types are the same.
+// statement names them in, and takes it for something else without a word where the types are the same. Where rows of several branches are one, it loses
+// the columns that have the same value in all rows: INSERT has more target columns than expressions.
 func TestUnionsAreInsertedInTheTablesOrder(t *testing.T) {
 	db := testdb.New(t)
 	looked := 0
 	for name, text := range statements(t) {
 		for _, at := range insertion.FindAllStringSubmatchIndex(text, -1) {
 			table, named := text[at[2]:at[3]], strings.Fields(strings.ReplaceAll(text[at[4]:at[5]], ",", " "))
-			if !united.MatchString(outermost(text[at[1]:])) {
+			branches := united.FindAllString(outermost(text[at[1]:]), -1)
+			if len(branches) == 0 {
 				continue
 			}
 			looked++
+			if slices.ContainsFunc(branches, func(by string) bool { return by != "UNION ALL" }) {
+				t.Errorf("%s inserts a %s of its branches; select from it", name, branches)
+			}
 			var columns []string
 			if err := db.Select(&columns, "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attname = ANY ($2) ORDER BY attnum", table, pq.Array(named)); err != nil {
 				t.Fatal(err)
@@ -277,6 +282,35 @@ func TestStatementsThatChangeSeveralTablesEndInNoUpdateOrDelete(t *testing.T) {
 		looked++
 		if end := verb.FindString(outermost(text)); end != "SELECT" && end != "INSERT" {
 			t.Errorf("%s changes several tables and ends in %s; make that a part of WITH, and end in SELECT", name, end)
+		}
+	}
+	if looked == 0 {
+		t.Error("no such statement")
+	}
+}
+
+var existence = regexp.MustCompile(`(?:\bSELECT|,)\s+(?:NOT )?EXISTS \(\s*SELECT FROM`)
+
+// Where a statement reads a distributed table, Citus works out by itself what else it says of other tables, and can't pass on that a row of no columns is
+// there: a column definition list is required. Conditions are joins, and taken.
+func TestWhatStatementsSayIsThereHasAColumn(t *testing.T) {
+	var onNodes []string
+	for schema, layout := range map[string][]sql.Placement{"reconciler": sql.Placements, sql.DefaultSourceSchema: sql.PlatformPlacements} {
+		for _, p := range layout {
+			if p.On == sql.Nodes {
+				onNodes = append(onNodes, schema+"."+p.Table)
+			}
+		}
+	}
+	distributed := regexp.MustCompile(`\b(` + strings.Join(onNodes, "|") + `)\b`)
+	looked := 0
+	for name, text := range statements(t) {
+		if !distributed.MatchString(text) {
+			continue
+		}
+		looked++
+		if found := existence.FindString(text); found != "" {
+			t.Errorf("%s says whether something is there: %s; say SELECT 1 FROM", name, found)
 		}
 	}
 	if looked == 0 {

@@ -2,7 +2,7 @@
 -- down to somebody: nothing about such a job is open but its debit.
 SELECT EXISTS (SELECT 1 FROM reconciler.late_items l
                WHERE l.booked_at >= @begin::timestamptz AND l.booked_at < @end::timestamptz OR l.entry_date = @date::date) AS some_moved,
-       EXISTS (SELECT FROM reconciler.rescans r WHERE r.business_date = @date::date) AS rescans,
+       EXISTS (SELECT 1 FROM reconciler.rescans r WHERE r.business_date = @date::date) AS rescans,
        ARRAY(SELECT f.status || ':' || f.failure_code
              FROM reconciler.policy_versions v
              JOIN reconciler.failure_classes f ON f.policy = v.policy AND f.version = v.version

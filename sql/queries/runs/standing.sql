@@ -8,7 +8,7 @@ WITH earlier AS MATERIALIZED (
 )
 SELECT (SELECT coalesce(max(p.revision), 1) FROM reconciler.publications p WHERE p.business_date = @date::date) AS revision,
        (SELECT max(r.business_date) FROM reconciler.runs r WHERE r.job = 'reports' AND r.status = 'completed') AS reported,
-       NOT EXISTS (SELECT FROM reconciler.runs r WHERE r.business_date = @date::date) AS is_new,
+       NOT EXISTS (SELECT 1 FROM reconciler.runs r WHERE r.business_date = @date::date) AS is_new,
        (SELECT greatest(c.reltuples, 0) FROM pg_catalog.pg_class c WHERE c.oid = 'reconciler.account_moves'::regclass)::bigint AS moves,
        CASE WHEN earlier.rows > @limit::bigint THEN earlier.rows
             ELSE 1 + earlier.rows
