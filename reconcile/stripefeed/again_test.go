@@ -331,3 +331,34 @@ func TestAnInvoiceThatWasGivenUpMayBePaid(t *testing.T) {
 		})
 	}
 }
+
+// A charge or refund whose balance transaction becomes known only after days names it: no list goes back that far.
+func TestATransactionThatIsKnownLateIsRead(t *testing.T) {
+	f := newFixture(t)
+	f.clock.advance(12 * time.Hour)
+	card := must[stripetest.Charge](t)(f.stripe.CreateCharge(stripetest.ChargeParams{Amount: 2_000, Currency: "usd"}))
+	refund := must[stripetest.Refund](t)(f.stripe.CreateRefund(stripetest.RefundParams{Charge: card.ID, Amount: 500}))
+	for range 6 {
+		f.clock.advance(24 * time.Hour)
+		f.mustSync()
+	}
+	// As they were seen while it was not known yet.
+	for _, statement := range []string{
+		"UPDATE reconciler.stripe_charges SET balance_transaction_id = ''",
+		"UPDATE reconciler.stripe_refunds SET balance_transaction_id = '', status = 'pending'",
+		"DELETE FROM reconciler.stripe_balance_transactions",
+	} {
+		f.platform.MustExec(statement)
+	}
+	f.clock.advance(24 * time.Hour)
+	f.mustSync()
+	for _, want := range []string{card.ID, refund.ID} {
+		var found int
+		if err := f.store.DB().QueryRow("SELECT count(*) FROM reconciler.stripe_balance_transactions WHERE source_id = $1", want).Scan(&found); err != nil {
+			t.Fatal(err)
+		}
+		if found != 1 {
+			t.Errorf("%d transactions of %s", found, want)
+		}
+	}
+}

@@ -43,7 +43,7 @@ func (s *syncer) named(ctx context.Context, statement string, args postgres.Args
 	return ids, err
 }
 
-// readUnsettled reads the objects again that may still change and that were in no span.
+// readUnsettled reads the objects again that may still change and that were in no span, and the balance transactions that they have got since.
 func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64) error {
 	if len(watermarks) == 0 {
 		return nil // everything was read just now
@@ -59,7 +59,16 @@ func (s *syncer) readUnsettled(ctx context.Context, watermarks map[string]int64)
 	if err != nil {
 		return err
 	}
-	return s.readEach(ctx, ids, lookup{})
+	if err := s.readEach(ctx, ids, lookup{}); err != nil {
+		return err
+	}
+	named, err := s.named(ctx, "stripe/transactions_named", postgres.Args{
+		"charges": notNil(ids["charges"]), "refunds": notNil(ids["refunds"]), "since": s.upper - monthDays*day,
+	})
+	if err != nil {
+		return err
+	}
+	return s.readEach(ctx, named, lookup{guessed: true})
 }
 
 // readMovedSince reads an object again, whatever its age and however final it was, when a balance transaction of it is newer than the object as it was
