@@ -8,7 +8,7 @@ WITH rule AS (
 ), moved AS MATERIALIZED (
     SELECT NOT @accounts_kept::boolean AND EXISTS (SELECT FROM {{ stands_elsewhere }}) AS any_moved
 ), judged AS MATERIALIZED (
-    SELECT g.account_id, g.break_id, g.job, g.kind, g.subject_id, g.field, g.ours, g.theirs, g.variance, g.unit, g.detail, r.severity, r.subject_type, b.opened_on,
+    SELECT g.account_id, g.break_id, g.job, g.kind, g.subject_id, g.field, g.ours, g.theirs, g.variance, g.unit, g.detail, r.severity, r.subject_type, b.opened_on, l.events_tonight,
            CASE WHEN b.opened_on IS NOT NULL AND (b.closed_on IS NULL OR b.closed_on > @date::date)
                 THEN CASE WHEN (l.ours, l.theirs, l.variance, l.unit, l.detail) IS DISTINCT FROM (g.ours, g.theirs, g.variance, g.unit, g.detail) THEN 'changed' END
                 WHEN b.closed_on = @date::date AND b.closed_as = 'cleared' THEN 'reopened'
@@ -17,10 +17,11 @@ WITH rule AS (
            END AS event
     FROM reconciler.findings g
     LEFT JOIN rule r ON r.kind = g.kind
-    LEFT JOIN LATERAL (SELECT b.opened_on, b.closed_on, b.closed_as FROM reconciler.breaks b
-                       WHERE b.account_id = g.account_id AND b.break_id = g.break_id AND b.opened_on <= @date::date
-                       ORDER BY b.opened_on DESC LIMIT 1) b ON true
-    LEFT JOIN LATERAL {{ last_event }} l ON b.opened_on IS NOT NULL
+    -- Only of a break that is there are events looked up: while a planner knows of none yet, that may mean to read all that are noted below.
+    LEFT JOIN (LATERAL (SELECT b.opened_on, b.closed_on, b.closed_as FROM reconciler.breaks b
+                        WHERE b.account_id = g.account_id AND b.break_id = g.break_id AND b.opened_on <= @date::date
+                        ORDER BY b.opened_on DESC LIMIT 1) b
+               CROSS JOIN LATERAL {{ last_event }} l) ON true
     WHERE g.business_date = @date::date AND g.job = @job::text AND NOT (SELECT any_moved FROM moved)
 ), gone AS ( -- open when the night began, or opened by an earlier run of this night
     UPDATE reconciler.breaks b
@@ -42,10 +43,10 @@ WITH rule AS (
     FROM judged WHERE event = 'opened'
 ), noted AS (
     INSERT INTO reconciler.break_events (account_id, break_id, business_date, event_no, event, ours, theirs, variance, unit, detail, actor, recorded_at)
-    SELECT g.account_id, g.break_id, @date::date, {{ next_event_no }}, g.event, g.ours, g.theirs, g.variance, g.unit, g.detail, 'reconciler', @as_of::timestamptz
-    FROM (SELECT account_id, break_id, event, ours, theirs, variance, unit, detail FROM judged WHERE event IS NOT NULL
+    SELECT g.account_id, g.break_id, @date::date, coalesce(g.events_tonight, 0) + 1, g.event, g.ours, g.theirs, g.variance, g.unit, g.detail, 'reconciler', @as_of::timestamptz
+    FROM (SELECT account_id, break_id, events_tonight, event, ours, theirs, variance, unit, detail FROM judged WHERE event IS NOT NULL
           UNION ALL
-          SELECT g.account_id, g.break_id, 'cleared', l.ours, l.theirs, l.variance, l.unit, l.detail
+          SELECT g.account_id, g.break_id, l.events_tonight, 'cleared', l.ours, l.theirs, l.variance, l.unit, l.detail
           FROM gone g
           CROSS JOIN LATERAL {{ last_event }} l) g
     RETURNING event
