@@ -1,5 +1,6 @@
 -- Every month that has been published or closed: its newest revision, its state, and what arrived late for it after it was closed.
-WITH late AS MATERIALIZED (SELECT l.entry_date, l.booked_on, count(*) AS entries FROM reconciler.late_items l GROUP BY 1, 2)
+WITH late AS MATERIALIZED (SELECT l.entry_date, l.booked_on, count(*) AS entries FROM reconciler.late_items l GROUP BY 1, 2),
+     late_purchase AS MATERIALIZED (SELECT p.completed_at, p.booked_at, count(*) AS purchases FROM reconciler.booked_purchases p WHERE p.is_late GROUP BY 1, 2)
 SELECT m.period, coalesce(p.revision, 0) AS revision,
        CASE WHEN coalesce(a.action, 'open') <> 'closed' THEN 'draft' WHEN r.period IS NOT NULL THEN 'reviewed' ELSE 'closed' END AS state,
        coalesce(CASE a.action WHEN 'closed' THEN a.actor END, '') AS closed_by, coalesce(r.reviewed_by, '') AS reviewed_by,
@@ -7,6 +8,9 @@ SELECT m.period, coalesce(p.revision, 0) AS revision,
             (SELECT coalesce(sum(l.entries), 0)::bigint FROM late l
              WHERE l.entry_date BETWEEN (m.period || '-01')::date AND ((m.period || '-01')::date + interval '1 month - 1 day')::date
                AND l.booked_on > c.through)
+            + (SELECT coalesce(sum(l.purchases), 0)::bigint FROM late_purchase l
+               WHERE l.completed_at >= ((m.period || '-01')::timestamp AT TIME ZONE z.name) AND l.completed_at < (((m.period || '-01')::date + interval '1 month') AT TIME ZONE z.name)
+                 AND l.booked_at >= ((c.through + 1)::timestamp AT TIME ZONE z.name))
             + (SELECT count(*) FROM reconciler.stripe_late l
                WHERE l.created_at >= ((m.period || '-01')::timestamp AT TIME ZONE z.name) AND l.created_at < (((m.period || '-01')::date + interval '1 month') AT TIME ZONE z.name)
                  AND l.booked_on > c.through) ELSE 0 END AS late
