@@ -38,11 +38,12 @@ func TestLaterItemsArriveAfterTheMonthWasClosed(t *testing.T) {
 	for _, step := range []struct {
 		action, at string
 		later      int64
+		text       string   // of the index
 		through    []string // the newest night that had been reported; none: the month is not closed
 	}{
-		{"closed", "2026-04-01 12:00Z", 7, []string{"2026-03 2026-03-31"}},
-		{"reopened", "2026-04-06 12:00Z", 0, nil},
-		{"closed", "2026-04-07 12:00Z", 3, []string{"2026-03 2026-04-06"}},
+		{"closed", "2026-04-01 12:00Z", 7, "closed by Ana Ruiz, not reviewed; booked in a later month: 7 items of this one", []string{"2026-03 2026-03-31"}},
+		{"reopened", "2026-04-06 12:00Z", 0, "draft", nil},
+		{"closed", "2026-04-07 12:00Z", 3, "closed by Ana Ruiz, not reviewed; booked in a later month: 3 items of this one", []string{"2026-03 2026-04-06"}},
 	} {
 		db.MustExec(`INSERT INTO reconciler.periods (period, action_no, action, actor, reason, at)
 			SELECT '2026-03', 1 + count(*), $1, 'Ana Ruiz', 'as agreed', $2::timestamptz FROM reconciler.periods`, step.action, step.at)
@@ -50,7 +51,7 @@ func TestLaterItemsArriveAfterTheMonthWasClosed(t *testing.T) {
 		if err := store.Select(ctx, &months, "periods/months", nil); err != nil {
 			t.Fatal(err)
 		}
-		if len(months) != 1 || months[0].Late != step.later {
+		if len(months) != 1 || months[0].Late != step.later || months[0].Text() != step.text {
 			t.Errorf("%s at %s: %+v, want %d later items", step.action, step.at, months, step.later)
 		}
 		var closed []struct {

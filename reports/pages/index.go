@@ -73,7 +73,7 @@ func (m *MonthState) Text() string {
 		text = "closed by " + m.ClosedBy + ", not reviewed"
 	}
 	if m.Late > 0 {
-		text += "; " + numbers.Plural(m.Late, "later item") + " would change it"
+		text += "; booked in a later month: " + numbers.Plural(m.Late, "item") + " of this one"
 	}
 	return text
 }
