@@ -201,6 +201,8 @@ func (s *Server) launch(programs installation, account *account, o Options) erro
 	}
 	// Unlike the server's start, its life does not depend on the caller's context.
 	cmd := programs.command(context.Background(), account, s.folder.dir, "postgres", args...)
+	// What a statement frees at the end of the heap the C library would give back to the system, and fetch again page by page for the next one.
+	cmd.Env = append(cmd.Env, "MALLOC_TRIM_THRESHOLD_=16777216", "MALLOC_MMAP_THRESHOLD_=16777216")
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	cmd.WaitDelay = stopPatience // the log pipe is inherited by every backend: don't wait for a stuck one for ever
 	signal := syscall.SIGINT     // fast shutdown
