@@ -61,6 +61,9 @@ func (o *Office) nights(ctx context.Context, q postgres.Querier, in *month.Input
 	statuses := map[reconcile.Date]figures.Status{}
 	for _, night := range stored {
 		statuses[night.Date] = night.Status
+		if night.Stripe && night.Date.After(in.StripeSeen) {
+			in.StripeSeen = night.Date
+		}
 	}
 	for i := range in.Nights {
 		in.Nights[i].Status = statuses[in.Nights[i].BusinessDate]

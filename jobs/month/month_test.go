@@ -172,6 +172,9 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 	for _, m := range months {
 		drafted, err := b.office.Draft(ctx, m, at)
 		b.must(err)
+		if drafted.Input.StripeSeen != drafted.Input.Through {
+			t.Errorf("%s: Stripe is said to have been seen through %s", m, drafted.Input.StripeSeen)
+		}
 		if m.Last() == drafted.Input.Through || *longQuarter {
 			for _, fault := range drafted.Input.Faults() {
 				if !strings.Contains(fault, "missing") {

@@ -23,6 +23,7 @@ type Input struct {
 
 	Nights      []Night          // published, in order
 	Missing     []reconcile.Date // not published
+	StripeSeen  reconcile.Date   // the newest night that looked at Stripe; zero: none did
 	Trial       []TrialBalance
 	Balances    []journal.LedgerBalance // of the balance sheet, as the month opened and as it closed
 	Items       []OpenItem

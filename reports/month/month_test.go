@@ -67,6 +67,7 @@ func signed() *month.Input {
 		in.Nights = append(in.Nights, month.Night{BusinessDate: d, Revision: 1 + d.Day%7/6, ManifestSHA256: fmt.Sprintf("%064x", d.Day*7919), Status: figures.StatusTied,
 			BooksBegin: tables.Moment{Time: instant("2026-03-02T00:00:00Z")}})
 	}
+	in.StripeSeen = in.Through
 	in.Trial = []month.TrialBalance{
 		balance(accounting.Bank, "usd", 1_200_000, 345_000, 0), balance(accounting.DisputesReceivable, "usd", 0, 9900, 4900),
 		balance(accounting.StripeBalance, "usd", 120_000, 400_000, 350_000), balance(accounting.PayoutsInTransit, "usd", 0, 350_000, 345_000),
@@ -165,6 +166,7 @@ func reopened() *month.Input {
 	in.Trial, in.Items, in.Nights = now.Trial, now.Items[1:], now.Nights[:29]
 	in.Missing = []reconcile.Date{day("2026-04-30")}
 	in.Nights[3].Status, in.Through = figures.StatusUntied, day("2026-04-29")
+	in.StripeSeen = day("2026-04-27")
 	in.Trial[7] = balance(accounting.UsageRevenue, "usd", -900_000, 2000, 302_345)
 	in.Items[0].Amount = "-4850"
 	in.Proofs[2] = proof("Open items of "+of(accounting.PurchaseClearing, "usd")+" against its balance", "usd", 150, 100)

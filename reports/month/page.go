@@ -385,6 +385,11 @@ func (in *Input) headline() string {
 		}
 		said = append(said, every+" is there and ties, and every balance is explained item by item.")
 	}
+	if in.StripeSeen.IsZero() {
+		said = append(said, "Stripe was not looked at.")
+	} else if in.StripeSeen.Before(in.Through) {
+		said = append(said, fmt.Sprintf("Stripe was not looked at after %s.", longDate(in.StripeSeen)))
+	}
 	s := in.SignOff
 	if open := s.OpenErrors + s.OpenWarnings + s.OpenInfos; open == 0 {
 		said = append(said, "No break is open.")
