@@ -26,6 +26,9 @@ func TestRowsThatBreakTheContractAreExplained(t *testing.T) {
 	for _, relation := range sql.SourceRelations {
 		for _, broken := range relation.Columns[1:] {
 			values := []string{"NULL"}
+			if broken.Name == "account_id" && db.Distributed() { // no distributed table takes a row without an account
+				values = []string{"''"}
+			}
 			if broken.Type == "timestamp with time zone" || broken.Type == "date" {
 				values = append(values, "'infinity'", "'-infinity'", "'10000-01-01'", "'0044-03-15 BC'")
 			}
