@@ -1,7 +1,8 @@
 // Package lives plays random legal lives and judges what the worker makes of them: it has only tests.
 //
 // A life is a short list of dated events around one customer: what Stripe does with a payment, what staff and the customer do on the platform, what
-// becomes of jobs and their ledger entries, and of subscriptions, their invoices, access and changes of plan. Any list is legal, since an event that
+// becomes of jobs and their ledger entries, and of subscriptions, their invoices, access and changes of plan, be they written late. A month is closed soon
+// after its end, and refunds may be made while an approved plan waits. Any list is legal, since an event that
 // is not possible any more is skipped: the double of Stripe refuses it, or the platform has nothing that it could happen to. Many lives share a
 // database, an account at Stripe and their nights.
 //

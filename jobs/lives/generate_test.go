@@ -92,7 +92,11 @@ func (m *maker) money(from int) {
 	if how == "invoice" && m.chance(60) {
 		balance = strconv.FormatInt(1+m.Int64N(amount-300), 10)
 	}
-	m.add(bought, "buy", amount, currency, how, named, balance)
+	declined := pick(m, "", "", "", "", "card_declined")
+	if declined != "" && (how == "invoice" || how == "elsewhere") {
+		declined = ""
+	}
+	m.add(bought, "buy", amount, currency, how, named, balance, declined)
 	if how == "elsewhere" {
 		return
 	}
@@ -277,7 +281,7 @@ func (m *maker) mistake() {
 		m.add(soon, "plant", pick(m, int64(-50), 50, 137), "misstated")
 	case 2:
 		buy()
-		m.add(soon, "plant", 0, pick(m, "charged-twice", "failed"))
+		m.add(soon, "plant", pick(m, 0, 100+m.Int64N(600)), pick(m, "charged-twice", "failed"))
 	case 3:
 		m.add(bought, "promo", 900)
 		m.add(soon, "plant", 1+m.Int64N(80), pick(m, "debit-of-nothing", "stuck"))

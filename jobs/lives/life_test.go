@@ -289,13 +289,12 @@ var settlements = map[string]stripetest.Settlement{
 
 // buy has the customer buy credits: "buy AMOUNT CURRENCY HOW NAMED BALANCE". How is card, hold (captured later), sepa, ach, invoice or elsewhere
 // (an invoice that is paid out of band); named is what of Stripe the purchase names: charge, intent, invoice or nothing; balance is what the
-// customer had with us when the invoice was made.
+// customer had with us when the invoice was made. A fifth word is why a first attempt to pay is declined.
 func (l *life) buy(e event, now time.Time) bool {
 	currency, _, _ := strings.Cut(e.word(0), ">")
 	p := &purchase{id: l.w.id("pur"), label: fmt.Sprintf("purchase%d", len(l.purchases)+1), amount: e.n, credits: e.n/3 + 1, currency: currency, status: "pending"}
 	params := stripetest.ChargeParams{Amount: e.n, Currency: currency, Settlement: settlements[e.word(0)], Email: l.email, Metadata: map[string]string{"purchase_id": p.id}}
 	var c stripetest.Charge
-	var err error
 	switch how := e.word(1); how {
 	case "invoice", "elsewhere":
 		c = l.billed(p, e, params)
@@ -305,8 +304,9 @@ func (l *life) buy(e event, now time.Time) bool {
 		if params.Settlement.Currency != "" && how == "card" && e.n%7 == 0 {
 			params.ApplicationFee = 10 // is no transaction fee
 		}
-		if c, err = l.w.stripe.CreateCharge(params); err != nil {
-			panic(err)
+		params.Decline = e.word(4)
+		if c = must(l.w.stripe.CreateCharge(params)); c.Status == "failed" { // the customer tries again
+			c = must(l.w.stripe.Attempt(c.PaymentIntent, ""))
 		}
 	default:
 		panic("bought how? " + how)

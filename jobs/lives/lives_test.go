@@ -17,6 +17,7 @@ import (
 var (
 	long   = flag.Bool("long", false, "live tens of thousands of lives instead of hundreds")
 	seed   = flag.Uint64("seed", 1, "of the first world")
+	zoned  = flag.String("zone", "UTC", "business time zone of the world, without -long")
 	many   = flag.Int("lives", 0, "beside those kept, in a world; 0: 240, and 2,500 with -long; below 0: none")
 	worlds = flag.Int("worlds", 10, "with -long")
 	show   = flag.String("show", "", "numbers of lives that are printed, with commas between them")
@@ -31,7 +32,7 @@ var kept string
 // have to close in the end.
 func TestLives(t *testing.T) {
 	if *long {
-		zones := []string{"UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"}
+		zones := []string{"UTC", "America/New_York", "Asia/Kolkata", "Pacific/Auckland", "Asia/Beirut", "Australia/Lord_Howe"}
 		for i := range *worlds { // side by side, on one server
 			zone, err := time.LoadLocation(zones[(i+int(*seed))%len(zones)])
 			if err != nil {
@@ -49,7 +50,11 @@ func TestLives(t *testing.T) {
 	if *many != 0 {
 		lives = *many
 	}
-	inWorld(t, time.UTC, 42, *seed, lives)
+	zone, err := time.LoadLocation(*zoned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inWorld(t, zone, 42, *seed, lives)
 }
 
 // inWorld has the kept lives and many random ones lived in a world, and reports what was wrong.

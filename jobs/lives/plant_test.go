@@ -41,7 +41,11 @@ func (l *life) plant(e event, now time.Time) bool {
 		if p == nil || p.status != "completed" || p.charge == "" {
 			return false
 		}
-		return l.chargeMore(p, max(100, p.amount), p.currency, now)
+		amount := e.n
+		if amount == 0 { // all of it
+			amount = max(100, p.amount)
+		}
+		return l.chargeMore(p, amount, p.currency, now)
 	case "stray-charge":
 		return l.chargeMore(nil, e.n, "usd", now)
 	case "unpaid": // a purchase that nobody has paid

@@ -241,6 +241,8 @@ func (l *life) arrive(s *subscription, c *planChange) bool {
 	if c.held == nil {
 		return false
 	}
+	now := l.w.clock()
+	l.rewritten = l.rewritten || l.w.nightOf(c.at) < l.w.nightOf(now) // the night that it took effect in has a row more
 	l.w.name(l, c.id, s.label+c.label)
 	l.w.pending = append(l.w.pending, c.held...)
 	c.held = nil

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/jobs/month"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/refunds"
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -60,7 +61,8 @@ type world struct {
 	pending []statement       // not written to the platform yet
 	serial  int
 
-	open []openBreak // in the newest night
+	open   []openBreak // in the newest night
+	closed []reconcile.Month
 
 	transactions map[string][]stripetest.BalanceTransaction // by source, and what a partial capture gave back by its charge; those read so far
 	read         int
@@ -211,6 +213,7 @@ const (
 	nightHour = 2 * time.Hour  // of the day after: the night is run
 	planHour  = 9 * time.Hour  // refunds are planned, approved and executed
 	paidHour  = 6 * time.Hour  // automatic payouts are made
+	waitHour  = 13 * time.Hour // until then a plan may wait for its execution
 	syncHour  = 14 * time.Hour // Stripe is read between nights, now and then
 
 	quietNights = 5 // at the end of a world, in which no payout is made by hand or comes back
@@ -253,7 +256,12 @@ func (w *world) live() {
 		}
 		if n >= w.plansFrom {
 			w.flush()
-			w.payRefunds(n - 1)
+			w.payRefunds(n-1, func() {
+				if w.random.IntN(100) < 40 { // an approved plan waits, while customers and staff go on
+					playUntil(night.Begin.Add(waitHour))
+					w.flush()
+				}
+			})
 		}
 		if n > 0 && w.random.IntN(100) < *syncs { // as operators do between nights
 			playUntil(night.Begin.Add(syncHour))
@@ -284,6 +292,7 @@ func (w *world) live() {
 		if w.isRehearsed(n) {
 			w.holdRehearsal(n, rehearsed)
 		}
+		w.closeMonth(n)
 		if w.isVerified(n) {
 			w.verify(n)
 		}
@@ -292,6 +301,7 @@ func (w *world) live() {
 		}
 	}
 	w.closeBooks()
+	w.verifyMonths()
 	w.run(w.nights - 1) // again: to the byte
 	if again, _ := filepath.Glob(filepath.Join(w.folder, firstNight.AddDays(w.nights-1).String()+"?*")); len(again) > 0 {
 		w.fails(nil, w.nights-1, "the last night, run again, became another revision")
@@ -303,6 +313,41 @@ func (w *world) live() {
 	}
 	if err := w.stripe.CheckBooks(); err != nil {
 		w.fails(nil, w.nights-1, "the double's books: %v", err)
+	}
+}
+
+// monthClosed is how many days after its end a month is closed, with whatever is still open in it.
+const monthClosed = 2
+
+func (w *world) office() *month.Office {
+	return &month.Office{Store: w.worker.Store, Reports: w.worker.Reports, Zone: w.zone, Chart: accounting.DefaultChart(), CodeVersion: "lives"}
+}
+
+// closeMonth closes the month that has ended some nights before one, so that what comes for it later is the next month's.
+func (w *world) closeMonth(n int) {
+	w.t.Helper()
+	of := reconcile.MonthOf(firstNight.AddDays(n - monthClosed))
+	if n < monthClosed || of.Last() != firstNight.AddDays(n-monthClosed) {
+		return
+	}
+	if _, err := w.office().Close(w.t.Context(), of, "Ana", []month.Acceptance{{What: month.All, Reason: "looked into"}}, w.clock()); err != nil {
+		w.fails(nil, n, "closing %s: %v", of, err)
+		return
+	}
+	w.closed = append(w.closed, of)
+}
+
+// verifyMonths has closed months verified, though much has happened since.
+func (w *world) verifyMonths() {
+	w.t.Helper()
+	for _, of := range w.closed {
+		faults, err := w.office().Verify(w.t.Context(), of)
+		if err != nil {
+			w.fails(nil, w.nights-1, "verifying %s: %v", of, err)
+		}
+		for _, f := range faults {
+			w.fails(w.whose(f.What), w.nights-1, "verified %s, %s: %s", of, f.Where, f.What)
+		}
 	}
 }
 
@@ -609,8 +654,8 @@ func (w *world) openItems() (items []openItem) {
 	return items
 }
 
-// payRefunds plans what decisions through a night call for, has it approved, and executes it.
-func (w *world) payRefunds(n int) {
+// payRefunds plans what decisions through a night call for, has it approved, and executes it after a while.
+func (w *world) payRefunds(n int, meanwhile func()) {
 	w.t.Helper()
 	ctx := context.Background()
 	due := map[*request]bool{}
@@ -619,7 +664,6 @@ func (w *world) payRefunds(n int) {
 			due[r] = l.isDue(r)
 		}
 	}
-	before := len(w.stripe.Refunds())
 	view, _, err := w.worker.RefundDesk().Plan(ctx, firstNight.AddDays(n), "Anna")
 	switch {
 	case errors.Is(err, refunds.ErrNothingDue):
@@ -631,6 +675,7 @@ func (w *world) payRefunds(n int) {
 			w.fails(nil, n, "approving refunds: %v", err)
 			return
 		}
+		meanwhile()
 		for range 5 { // refunds that others made in the meantime are stopped, and a few in a row stop all
 			if _, err = w.worker.RefundDesk().Execute(ctx, view.PlanID, "Carol"); !errors.Is(err, night.ErrIntegrity) {
 				break
@@ -644,9 +689,13 @@ func (w *world) payRefunds(n int) {
 			w.fails(nil, n, "executing a plan again made %d refunds more, %v", len(w.stripe.Refunds())-made, err)
 		}
 	}
-	for _, refund := range w.stripe.Refunds()[before:] {
+	for _, refund := range w.stripe.Refunds() {
+		id, ours := refund.Metadata["reconciler_request"]
+		if !ours || w.byID[refund.ID] != nil {
+			continue
+		}
 		w.count.refunds++
-		l, _ := w.label(refund.Metadata["reconciler_request"])
+		l, _ := w.label(id)
 		if l == nil {
 			w.fails(nil, n, "a refund of nobody's request: %+v", refund)
 			continue
@@ -655,7 +704,7 @@ func (w *world) payRefunds(n int) {
 	}
 	for _, l := range w.lives {
 		for _, r := range l.requests {
-			if due[r] && !r.paidByUs {
+			if due[r] && l.isDue(r) {
 				w.fails(l, n, "not paid: %s, %d %s", r.label, r.amount, r.purchase.currency)
 			}
 		}
