@@ -1,7 +1,7 @@
 package simulation
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -59,10 +59,18 @@ var traceColumns = []string{"gmt_create", "predict_type", "predict_status", "exe
 // typeFactors scale the price.
 var typeFactors = map[string]int64{"TXT_2_IMG": 10, "IMG_2_IMG": 12, "INPAINTING": 15}
 
+const byteOrderMark = "\ufeff"
+
 // ReadTrace reads a trace and sorts it by time. It refuses the file when anything is wrong with it: the error joins a TraceError for each
 // of the first 20 faults.
 func ReadTrace(r io.Reader) ([]TraceRow, error) {
-	reader := csv.NewReader(r)
+	in := bufio.NewReader(r)
+	if mark, _ := in.Peek(len(byteOrderMark)); string(mark) == byteOrderMark { // spreadsheets like to begin with one, and may quote what comes after it
+		if _, err := in.Discard(len(mark)); err != nil {
+			return nil, fmt.Errorf("read trace: %w", err)
+		}
+	}
+	reader := csv.NewReader(in)
 	reader.ReuseRecord = true
 	reader.FieldsPerRecord = -1
 	header, err := reader.Read()
@@ -112,7 +120,7 @@ func ReadTrace(r io.Reader) ([]TraceRow, error) {
 func findColumns(header []string) (map[string]int, error) {
 	at := make(map[string]int)
 	for i, name := range header {
-		name = strings.TrimSpace(string(bytes.TrimPrefix([]byte(name), []byte("\ufeff"))))
+		name = strings.TrimSpace(name)
 		if _, twice := at[name]; twice && slices.Contains(traceColumns, name) {
 			return nil, &TraceError{Line: 1, Column: name, Value: name, Problem: "the header names this column twice"}
 		}

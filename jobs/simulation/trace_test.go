@@ -76,7 +76,7 @@ func TestReadTraceFaults(t *testing.T) {
 }
 
 func TestReadTraceSorts(t *testing.T) {
-	rows, err := simulation.ReadTrace(strings.NewReader("\ufeff" + header +
+	rows, err := simulation.ReadTrace(strings.NewReader("\ufeff" + strings.Replace(header, "gmt_create", `"gmt_create"`, 1) +
 		"2024-11-16 00:00:00,TXT_2_IMG,SUCCEED,1,late,1,30,M0\n2024-11-15 00:00:00,TXT_2_IMG,SUCCEED,1,early,1,30,M0\n"))
 	if err != nil {
 		t.Fatal(err)
