@@ -82,6 +82,7 @@ func (c *checkup) reliedOn(ctx context.Context, store *postgres.Store) {
 		return
 	}
 	c.server(server, store.Verifies())
+	c.clock(ctx, store)
 	c.zone(ctx, store, true)
 	c.distribution(ctx, store, true)
 	c.source(ctx, store)
@@ -148,8 +149,12 @@ func (c *checkup) timeouts(server serverFacts) {
 	}
 }
 
-// maxClockSkew is how far the clocks may be apart; as-of decisions don't need them, schedules and logs do.
-const maxClockSkew = 5 * time.Second
+// maxClockSkew is how far the clocks may be apart; as-of decisions don't need them, schedules and logs do. Where this machine's is worstClockSkew off the
+// database's, nights wait: one may be begun before it is over, and executors of refunds may take each other's lease for expired.
+const (
+	maxClockSkew   = 5 * time.Second
+	worstClockSkew = 5 * time.Minute
+)
 
 func (c *checkup) clock(ctx context.Context, store *postgres.Store) {
 	var theirs time.Time
@@ -158,7 +163,15 @@ func (c *checkup) clock(ctx context.Context, store *postgres.Store) {
 		c.failed("clock", err)
 		return
 	}
-	c.skew("the database", theirs, asked, time.Now())
+	c.databaseSkew(theirs, asked, time.Now())
+}
+
+func (c *checkup) databaseSkew(theirs, asked, answered time.Time) {
+	c.skew("the database", theirs, asked, answered)
+	if skew := theirs.Sub(answered); skew.Abs() >= worstClockSkew {
+		line := &c.lines[len(c.lines)-1]
+		line.Result, line.Retry, line.Fix = Failed, true, "run NTP on both machines, and set the clock that is wrong; nights wait until then"
+	}
 }
 
 // skew compares a clock that was asked between two instants with this machine's.
