@@ -229,7 +229,7 @@ func finishPrepared(t *testing.T, db *testdb.DB) {
 	}
 }
 
-// Shards may be moved to other nodes between nights.
+// Shards may be moved to other nodes between nights, one by one and by Citus's own balancing.
 func TestShardsMovedBetweenNights(t *testing.T) {
 	t.Parallel()
 	s := testStage
@@ -241,18 +241,26 @@ func TestShardsMovedBetweenNights(t *testing.T) {
 	w.play(t, s, p, 0, 1, 2)
 	want := w.state(t)
 	w.play(t, s, p, 0)
-	for _, no := range []int{1, 2} {
-		var moved int
-		if err := w.db.Get(&moved, `WITH there AS (
-				SELECT DISTINCT ON (p.nodeport) s.shardid, p.nodename, p.nodeport FROM pg_dist_shard s JOIN pg_dist_shard_placement p USING (shardid)
-				WHERE s.logicalrelid = 'platform.jobs'::regclass ORDER BY p.nodeport, s.shardid
-			), move AS (SELECT f.*, n.nodename AS to_name, n.nodeport AS to_port FROM there f
-				JOIN LATERAL (SELECT n.nodename, n.nodeport FROM pg_dist_node n WHERE n.shouldhaveshards AND n.nodeport <> f.nodeport ORDER BY n.nodeport LIMIT 1) n ON true LIMIT 1)
-			SELECT count(citus_move_shard_placement(shardid, nodename, nodeport, to_name, to_port, 'block_writes')::text) FROM move`); err != nil || moved == 0 {
-			t.Fatalf("%d shards were moved, %v", moved, err)
-		}
-		w.again(t, s, no)
+	var moved int
+	if err := w.db.Get(&moved, `WITH there AS (
+			SELECT DISTINCT ON (p.nodeport) s.shardid, p.nodename, p.nodeport FROM pg_dist_shard s JOIN pg_dist_shard_placement p USING (shardid)
+			WHERE s.logicalrelid = 'platform.jobs'::regclass ORDER BY p.nodeport, s.shardid
+		), move AS (SELECT f.*, n.nodename AS to_name, n.nodeport AS to_port FROM there f
+			JOIN LATERAL (SELECT n.nodename, n.nodeport FROM pg_dist_node n WHERE n.shouldhaveshards AND n.nodeport <> f.nodeport ORDER BY n.nodeport LIMIT 1) n ON true LIMIT 1)
+		SELECT count(citus_move_shard_placement(shardid, nodename, nodeport, to_name, to_port, 'block_writes')::text) FROM move`); err != nil || moved == 0 {
+		t.Fatalf("%d shards were moved, %v", moved, err)
 	}
+	w.again(t, s, 1)
+	var before, after string
+	const placed = "SELECT string_agg(shardid || ' ' || nodeport, ', ' ORDER BY shardid, nodeport) FROM pg_dist_shard_placement JOIN pg_dist_shard USING (shardid) WHERE logicalrelid = 'platform.jobs'::regclass"
+	if err := w.db.Get(&before, placed); err != nil {
+		t.Fatal(err)
+	}
+	w.db.MustExec("SELECT rebalance_table_shards(shard_transfer_mode => 'block_writes')")
+	if err := w.db.Get(&after, placed); err != nil || after == before {
+		t.Errorf("nothing was balanced: %s, %v", after, err)
+	}
+	w.again(t, s, 2)
 	compareStates(t, "after shards were moved", want, w.state(t))
 }
 
