@@ -171,7 +171,7 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration, last int) {
 			t.Errorf("day %d: %s", day, diff)
 		}
 		_, out, err := b.worker.RefundDesk().Plan(context.Background(), span.Date, "Anna")
-		if !errors.Is(err, refunds.ErrUsage) {
+		if !errors.Is(err, refunds.ErrNothingDue) {
 			t.Errorf("day %d: planned again: %v", day, err)
 		}
 		for _, l := range out {
