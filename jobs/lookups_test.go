@@ -118,3 +118,34 @@ func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
 		}
 	}
 }
+
+// A night on which much is wrong, after tables were vacuumed while nothing was: events are looked up only of breaks that there are, though the planner
+// would read all that the night notes; and the planner is told, so that plans which are kept don't do so in the next such night. 10,000 breaks once took
+// more than a minute.
+func TestANightOfManyBreaksReadsNoneOverAndOver(t *testing.T) {
+	t.Parallel()
+	w, s := newWorkerOn(t, testdb.NewOnOneServer(t)), testStage
+	const many = 1000
+	if err := simulation.FillAccounts(t.Context(), w.db.DB.DB, 100, s.night(0).Begin.AddDate(0, 0, -1)); err != nil {
+		t.Fatal(err)
+	}
+	bulk := simulation.BulkNight{Night: s.night(0), Seed: 1, Jobs: 1500, Accounts: 100, FaultsPerMillion: 900_000}
+	if _, err := bulk.Fill(t.Context(), w.db.DB.DB); err != nil {
+		t.Fatal(err)
+	}
+	w.db.MustExec("VACUUM ANALYZE reconciler.breaks, reconciler.break_events, reconciler.findings")
+	w.again(t, s, 0)
+	var told int64
+	if err := w.db.Get(&told, "SELECT reltuples FROM pg_class WHERE oid = 'reconciler.break_events'::regclass"); err != nil || told < many {
+		t.Errorf("the planner takes %d events for there (%v)", told, err)
+	}
+	var noted, scans int64
+	for noted < many && t.Context().Err() == nil { // until the sessions have said what they did
+		if err := w.db.QueryRow("SELECT n_tup_ins, seq_scan FROM pg_stat_user_tables WHERE relid = 'reconciler.break_events'::regclass").Scan(&noted, &scans); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if scans > many/10 {
+		t.Errorf("%d times all events were read, of %d", scans, noted)
+	}
+}

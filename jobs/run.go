@@ -381,6 +381,9 @@ func (w *Worker) runStep(ctx context.Context, n *night.Night, read *source.Readi
 	}
 	started := n.Now()
 	counts, err := runSafely(ctx, n, read, step)
+	if err == nil {
+		err = tellPlanner(ctx, n, counts)
+	}
 	if err = read.Doubt(ctx, n, err); err != nil {
 		err = fmt.Errorf("night %s: %s: %w", n.Date, step.name, err)
 	}
@@ -391,6 +394,21 @@ func (w *Worker) runStep(ctx context.Context, n *night.Night, read *source.Readi
 	}
 	ended, endErr := n.EndRun(step.name, counts, err)
 	return ended, errors.Join(err, endErr)
+}
+
+// tellPlanner gathers statistics of what a step has added much to, so that plans which were kept from nights that found next to nothing are made anew:
+// they look for each row by reading all there are, since there were hardly any.
+func tellPlanner(ctx context.Context, n *night.Night, counts night.Counts) error {
+	const many = 1000
+	changes := counts["credit_backs_posted"]
+	for _, breaks := range []string{"breaks_opened", "breaks_reopened", "breaks_changed", "breaks_cleared"} {
+		changes += counts[breaks]
+	}
+	if !n.Run.Few || changes < many {
+		return nil
+	}
+	_, err := n.Store.Exec(ctx, "runs/analyze_changes", nil)
+	return err
 }
 
 // ErrPanic says that a job panicked: a mistake in the worker, which another try won't mend.

@@ -27,8 +27,7 @@ WITH rule AS (
     UPDATE reconciler.breaks b
     SET closed_on = @date::date, closed_as = 'cleared'
     WHERE b.job = @job::text AND b.opened_on <= @date::date AND (b.closed_on IS NULL OR b.closed_on > @date::date)
-      AND NOT EXISTS (SELECT FROM reconciler.findings f
-                      WHERE f.account_id = b.account_id AND f.business_date = @date::date AND f.job = b.job AND f.break_id = b.break_id)
+      AND (b.account_id, b.break_id) NOT IN (SELECT g.account_id, g.break_id FROM judged g) -- a set that is made once, however few a planner thinks there are
       AND {{ newest_episode }}
       AND NOT (SELECT any_moved FROM moved)
     RETURNING b.account_id, b.break_id
