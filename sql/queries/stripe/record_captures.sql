@@ -10,7 +10,9 @@ WITH charge AS (
     SELECT c.id, c.amount_minor, c.captured_minor, c.currency
     FROM reconciler.stripe_balance_transactions t
     JOIN reconciler.stripe_charges c ON c.id = t.source_id
-    WHERE t.reporting_category = 'charge' AND t.created_at >= to_timestamp(@since::bigint) AND t.id <> c.balance_transaction_id AND c.captured_minor > 0
+    WHERE t.reporting_category = 'charge' AND t.created_at >= to_timestamp(@since::bigint) AND c.captured_minor > 0
+      -- the last of several, too, however long ago those before it were
+      AND (t.id <> c.balance_transaction_id OR EXISTS (SELECT FROM reconciler.stripe_captures k WHERE k.charge_id = c.id))
 ), known AS (
     SELECT k.charge_id, sum(k.amount_minor) AS amount_minor
     FROM reconciler.stripe_captures k
