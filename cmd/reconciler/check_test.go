@@ -246,7 +246,7 @@ func TestCheckOfStripeKeys(t *testing.T) {
 	}
 	var all []string
 	for _, word := range strings.FieldsFunc(string(readme), func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
-		if strings.HasPrefix(word, "rak_") && !slices.Contains(all, word) {
+		if strings.HasPrefix(word, "rak_") && strings.HasSuffix(word, "_read") && !slices.Contains(all, word) {
 			all = append(all, word)
 		}
 	}
@@ -254,6 +254,8 @@ func TestCheckOfStripeKeys(t *testing.T) {
 	double := stripetest.New(stripetest.Options{Clock: func() time.Time { return skewed }, Keys: []stripetest.Key{
 		{Secret: "rk_test_complete", Permissions: all},
 		{Secret: "rk_test_lacking", Permissions: slices.DeleteFunc(slices.Clone(all), func(p string) bool { return p == "rak_dispute_read" || p == "rak_payout_read" })},
+		{Secret: "rk_test_reading", Permissions: []string{"rak_charge_read"}},
+		{Secret: "rk_test_blind", Permissions: []string{"rak_dispute_read"}},
 		{Secret: "sk_test_mighty"},
 	}})
 	base, err := double.Listen()
@@ -270,12 +272,12 @@ func TestCheckOfStripeKeys(t *testing.T) {
 		}
 		return lines[i]
 	}
-	code, lines := checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "rk_test_complete", "--stripe-refund-key", "rk_test_lacking")
+	code, lines := checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "rk_test_complete", "--stripe-refund-key", double.RefundKey())
 	if line := find(lines, "Stripe"); code != cli.ExitDone || line.Result != check.OK || !strings.Contains(line.Found, double.AccountID()) {
 		t.Errorf("the README's key: %d %+v", code, line)
 	}
-	if line := find(lines, "Stripe refund key"); line.Result != check.OK {
-		t.Errorf("refund key: %+v", line)
+	if line := find(lines, "Stripe refund key"); line.Result != check.OK || len(double.Refunds()) > 0 {
+		t.Errorf("refund key: %+v, and refunds %v", line, double.Refunds())
 	}
 	if line := find(lines, "clock"); line.Result != check.Warning || !strings.Contains(line.Found, "Stripe's clock is -2m") {
 		t.Errorf("clock: %+v", line)
@@ -283,6 +285,12 @@ func TestCheckOfStripeKeys(t *testing.T) {
 	code, lines = checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "rk_test_lacking")
 	if line := find(lines, "Stripe"); code != cli.ExitUsage || line.Result != check.Failed || !strings.Contains(line.Found, "rak_dispute_read, rak_payout_read") {
 		t.Errorf("lacking two: %d %+v", code, line)
+	}
+	for secret, lacks := range map[string]string{"rk_test_reading": "the key lacks rak_charge_write", "rk_test_blind": "the key lacks rak_charge_read, rak_charge_write"} {
+		code, lines = checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "rk_test_complete", "--stripe-refund-key", secret)
+		if line := find(lines, "Stripe refund key"); code != cli.ExitUsage || line.Result != check.Failed || line.Found != lacks {
+			t.Errorf("%s, which may not refund: %d %+v", secret, code, line)
+		}
 	}
 	_, lines = checked(t, as("reconciler_app"), "--stripe-api-base", base, "--stripe-api-key", "sk_test_mighty")
 	if line := find(lines, "Stripe key"); line.Result != check.Warning {

@@ -2,10 +2,12 @@ package stripefeed
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,26 +39,7 @@ func (c *Client) Probe(ctx context.Context) (Probed, error) {
 	if err != nil {
 		return Probed{}, err
 	}
-	ask := func(path string, query url.Values) error {
-		_, at, err := get(ctx, c, path, path, query, func(*json.RawMessage) error { return nil })
-		var lacking *PermissionError
-		switch {
-		case errors.As(err, &lacking):
-			name := lacking.Permission
-			if name == "" {
-				name = "read access to " + path
-			}
-			if !slices.Contains(probed.Lacking, name) {
-				probed.Lacking = append(probed.Lacking, name)
-			}
-			return nil
-		case err != nil:
-			return err
-		}
-		probed.Clock = at
-		return nil
-	}
-	if err := ask("/v1/balance", nil); err != nil {
+	if err := c.mayRead(ctx, &probed, "/v1/balance", nil); err != nil {
 		return Probed{}, err
 	}
 	for _, st := range append(slices.Clone(streams), intents) {
@@ -64,9 +47,60 @@ func (c *Client) Probe(ctx context.Context) (Probed, error) {
 		for name, values := range st.listing.query {
 			query[name] = values
 		}
-		if err := ask(st.listing.path, query); err != nil {
+		if err := c.mayRead(ctx, &probed, st.listing.path, query); err != nil {
 			return Probed{}, err
 		}
 	}
 	return probed, nil
+}
+
+// noCharge is the id of a charge that no account has.
+const noCharge = "ch_reconciler_check_of_the_key"
+
+// ProbeRefunds is Identify, and asks for what the execution of refunds needs. Whether a key may refund only a request for a refund can show: one of a
+// charge that there is not, which Stripe refuses for that, moves nothing.
+func (c *Client) ProbeRefunds(ctx context.Context) (Probed, error) {
+	probed, err := c.Identify(ctx)
+	if err != nil {
+		return Probed{}, err
+	}
+	for _, l := range []listing{chargesNow, refundsNow} {
+		if err := c.mayRead(ctx, &probed, l.path, url.Values{"limit": {"1"}}); err != nil {
+			return Probed{}, err
+		}
+	}
+	_, err = c.CreateRefund(ctx, RefundOrder{ChargeID: noCharge, AmountMinor: 1, IdempotencyKey: "reconciler-check-" + rand.Text()})
+	if probed.lacks(err) || errors.Is(err, ErrRejected) {
+		return probed, nil
+	}
+	return Probed{}, err
+}
+
+// mayRead asks for one object of a kind, and notes the permission that is lacking for it.
+func (c *Client) mayRead(ctx context.Context, probed *Probed, path string, query url.Values) error {
+	_, answered, err := get(ctx, c, path, path, query, func(*json.RawMessage) error { return nil })
+	if err = at("GET "+path, "read", err); probed.lacks(err) {
+		return nil
+	}
+	if err == nil {
+		probed.Clock = answered
+	}
+	return err
+}
+
+// lacks notes the permission that an error is about, if it is about one.
+func (p *Probed) lacks(err error) bool {
+	var lacking *PermissionError
+	if !errors.As(err, &lacking) {
+		return false
+	}
+	name := lacking.Permission
+	if name == "" {
+		_, path, _ := strings.Cut(lacking.Endpoint, " ")
+		name = lacking.Access + " access to " + path
+	}
+	if !slices.Contains(p.Lacking, name) {
+		p.Lacking = append(p.Lacking, name)
+	}
+	return true
 }

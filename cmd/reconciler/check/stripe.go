@@ -51,15 +51,17 @@ func (c *checkup) stripe(ctx context.Context) {
 	client, err = stripefeed.New(key(c.config.StripeRefundKey))
 	var refunds stripefeed.Probed
 	if err == nil {
-		refunds, err = client.Identify(ctx)
+		refunds, err = client.ProbeRefunds(ctx)
 	}
 	switch {
 	case err != nil:
 		c.fail("Stripe refund key", fix, away, err)
 	case refunds.AccountID != probed.AccountID || refunds.Livemode != probed.Livemode:
 		c.add("Stripe refund key", Failed, "use keys of one account and mode", "belongs to account %s, %s mode; the read key does not", refunds.AccountID, modeOf(refunds))
+	case len(refunds.Lacking) > 0:
+		c.add("Stripe refund key", Failed, "give the restricted key these permissions in Stripe's dashboard", "the key lacks %s", strings.Join(refunds.Lacking, ", "))
 	default:
-		c.add("Stripe refund key", OK, "", "of the same account and mode; only a refund can show whether it may refund")
+		c.add("Stripe refund key", OK, "", "of the same account and mode, the key can refund and read what was refunded")
 	}
 }
 
