@@ -61,7 +61,7 @@ func (c *checkup) stripe(ctx context.Context) {
 	case len(refunds.Lacking) > 0:
 		c.add("Stripe refund key", Failed, "give the restricted key these permissions in Stripe's dashboard", "the key lacks %s", strings.Join(refunds.Lacking, ", "))
 	default:
-		c.add("Stripe refund key", OK, "", "of the same account and mode, the key can refund and read what was refunded")
+		c.add("Stripe refund key", OK, "", "of the same account and mode, the key can read what was refunded; only a refund can show whether it may refund")
 	}
 }
 
