@@ -89,11 +89,15 @@ type Catalog struct {
 	bound     sync.Map // of Statement by name: those that were asked for
 }
 
+// Both begin with plain characters, by which they are found fast: a process binds the text of some 170 statements for a single night.
 var (
-	// With what it is written into, where it is, and what it is called in the statement; keywords are written in capitals.
-	sourceRelation = regexp.MustCompile(`(\bINTO\s+)?\b(source|every_row_of)\.([a-z_]+)(\s+[a-z_]+\b)?`)
-	fragmentUse    = regexp.MustCompile(`\{\{\s*([a-z_/]+)\s*\}\}`)
+	// With what it is called in the statement; keywords are written in capitals.
+	sourceRelation = regexp.MustCompile(`source\.([a-z_]+)(\s+[a-z_]+\b)?`)
+	fragmentUse    = regexp.MustCompile(`\{\{\s*[a-z_/]+\s*\}\}`)
 )
+
+// expanded are the fragments that were asked for, by name.
+var expanded sync.Map
 
 // catalogs keeps what NewCatalog has made: a process may open many stores, and the statements are the same for all.
 var catalogs sync.Map // of *Catalog by source schema and what is ambiguous in it
@@ -139,14 +143,15 @@ func readStatements() (map[string]string, error) {
 	return raw, err
 }
 
-// bindSource puts the platform's relations where a statement names them.
+// bindSource puts the platform's relations where a statement names them: what it writes into, and every row of one, are the relation itself.
 func bindSource(text, schema string, ambiguous []string) string {
+	text = strings.NewReplacer("INTO source.", "INTO "+schema+".", "every_row_of.", schema+".").Replace(text)
 	return sourceRelation.ReplaceAllStringFunc(text, func(use string) string {
 		parts := sourceRelation.FindStringSubmatch(use)
-		into, from, relation, alias := parts[1], parts[2], parts[3], parts[4]
+		relation, alias := parts[1], parts[2]
 		table := schema + "." + relation
-		if into != "" || from == "every_row_of" || !slices.Contains(ambiguous, relation) {
-			return into + table + alias
+		if !slices.Contains(ambiguous, relation) {
+			return table + alias
 		}
 		if alias == "" {
 			alias = " " + relation
@@ -182,7 +187,8 @@ func (c *Catalog) Statement(name string) Statement {
 	if err != nil {
 		panic(fmt.Sprintf("sql: statement %s: %v", name, err))
 	}
-	text, params := numberParams(strings.TrimSpace(bindSource(text, c.schema, c.ambiguous)))
+	text, params := numberParams(strings.TrimSpace(text)) // first, as it leaves out what is said to people
+	text = bindSource(text, c.schema, c.ambiguous)
 	// The name travels with the text, so that pg_stat_activity and the server's log say which statement it is.
 	bound := Statement{Name: name, Text: "/* " + name + " */ " + text, Params: params}
 	c.bound.Store(name, bound)
@@ -215,8 +221,11 @@ func expandFragments(text string, depth int) (string, error) {
 		return "", fmt.Errorf("fragments nest deeper than 8")
 	}
 	var failure error
-	expanded := fragmentUse.ReplaceAllStringFunc(text, func(use string) string {
-		name := fragmentUse.FindStringSubmatch(use)[1]
+	text = fragmentUse.ReplaceAllStringFunc(text, func(use string) string {
+		name := strings.TrimSpace(strings.Trim(use, "{}"))
+		if known, ok := expanded.Load(name); ok {
+			return known.(string)
+		}
 		raw, err := fragments.ReadFile("fragments/" + name + ".sql")
 		if err != nil {
 			failure = fmt.Errorf("fragment %s: %w", name, err)
@@ -225,10 +234,12 @@ func expandFragments(text string, depth int) (string, error) {
 		inner, err := expandFragments(strings.TrimSpace(string(raw)), depth+1)
 		if err != nil {
 			failure = err
+			return ""
 		}
+		expanded.Store(name, inner)
 		return inner
 	})
-	return expanded, failure
+	return text, failure
 }
 
 // numberParams turns @name into $n outside of quotes and comments; the same name is the same number.
@@ -264,8 +275,12 @@ func numberParams(text string) (string, []string) {
 			fmt.Fprintf(&out, "$%d", number[name])
 			i = end
 		default:
-			out.WriteByte(text[i])
-			i++
+			next := strings.IndexAny(text[i+1:], `-'"@`)
+			if next < 0 {
+				next = len(text) - i - 1
+			}
+			out.WriteString(text[i : i+1+next])
+			i += 1 + next
 		}
 	}
 	return out.String(), params
