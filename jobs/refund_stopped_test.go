@@ -132,6 +132,9 @@ func stoppedRefunds(t *testing.T, changed, executing time.Duration, last int) {
 	if open := b.allOpen(); len(open) > 0 {
 		t.Errorf("right after: %q", open)
 	}
+	if _, out, err := b.worker.RefundDesk().Plan(context.Background(), decided.Date, "Anna"); !errors.Is(err, refunds.ErrNothingDue) || len(out) != len(cases) {
+		t.Errorf("right after, though no sync has seen yet why: %v; left out %v", err, out)
+	}
 
 	for day := 6; day <= last; day++ {
 		span := reconcile.NightOf(reconcile.Date{Year: 2026, Month: time.January, Day: day}, time.UTC)

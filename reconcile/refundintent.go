@@ -171,6 +171,11 @@ func RefusalsOf(c Current) []Refusal {
 	return refusals
 }
 
+// ChargeFields are the fields of refusals that only Stripe tells of: the charge as it was when it was read.
+func ChargeFields() []string {
+	return []string{"charge", "disputed_before_refund", "amount_refunded", "charge_currency", "charge_amount_minor", "charge_status", "charge_captured"}
+}
+
 func refusalsOfCharge(c Current) []Refusal {
 	charge := c.Charge
 	if !charge.Found {

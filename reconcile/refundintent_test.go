@@ -103,6 +103,11 @@ func TestRefusals(t *testing.T) {
 			if len(refusals) == 0 || refusals[0].Field != c.field || refusals[0].Reason == "" || MovedOn(refusals) != c.movedOn {
 				t.Errorf("got %+v, want %s, moved on: %t", refusals, c.field, c.movedOn)
 			}
+			for _, r := range refusals {
+				if ofCharge := slices.Contains(refusalsOfCharge(current), r); ofCharge != slices.Contains(ChargeFields(), r.Field) {
+					t.Errorf("%s: read from Stripe: %t, among the fields of a charge: %t", r.Field, ofCharge, !ofCharge)
+				}
+			}
 		})
 	}
 	for name, change := range map[string]func(*Current){

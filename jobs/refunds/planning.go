@@ -83,7 +83,7 @@ func (w *Desk) Plan(ctx context.Context, date reconcile.Date, by string) (view P
 			reconcile.PlannedRefund
 			Problem string
 		}
-		if err := tx.Select(ctx, &due, "refunds/due", postgres.Args{"date": date, "as_of": now}); err != nil {
+		if err := tx.Select(ctx, &due, "refunds/due", postgres.Args{"date": date, "as_of": now, "charge_fields": reconcile.ChargeFields()}); err != nil {
 			return err
 		}
 		plan := reconcile.RefundPlan{Date: date}
