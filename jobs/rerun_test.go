@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hummingbytes/reconciler/jobs"
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
@@ -538,5 +539,46 @@ func TestSingleJobsInAnyOrderChangeNothing(t *testing.T) {
 		single(random, s.Nights-1)
 		w.again(t, s, 0, 1, 2, 3)
 		compareStates(t, fmt.Sprintf("with single jobs done after, seed %d", seed), clean, books())
+	}
+}
+
+// A job that failed and was credited back may run again under its id before its night is run again: that night ties as before, what it was credited
+// stays, and what it is debited since is decided in the night in which it ends.
+func TestJobThatRunsAgainUnderItsID(t *testing.T) {
+	t.Parallel()
+	for ends, credited := range map[string]int{"succeeded": 10, "failed": 20} {
+		t.Run(ends, func(t *testing.T) {
+			t.Parallel()
+			b := newPayments(t)
+			p, charge := b.pay(2_000, "usd", nil)
+			b.store(p, "completed", "", charge.ID, "")
+			debit := func(id string) {
+				b.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at) VALUES ($1, $2, 'usage', -10, 'job_again', $3)", id, p.account, b.clock())
+			}
+			b.exec(`INSERT INTO platform.jobs (id, account_id, kind, model, status, failure_code, credit_cost, created_at, finished_at)
+				VALUES ('job_again', $1, 'image', 'm', 'failed', 'node_lost', 10, $2, $2)`, p.account, b.clock())
+			debit("first")
+			first := b.night()
+			b.exec("UPDATE platform.jobs SET status = $1, finished_at = $2 WHERE id = 'job_again'", ends, b.clock())
+			debit("second")
+			if err := b.run(first.Date); err != nil {
+				t.Errorf("its first night, run again: %v", err)
+			}
+			second := b.night()
+			for _, night := range []reconcile.Night{first, second} {
+				if err := b.run(night.Date); err != nil {
+					t.Errorf("run again: %v", err)
+				}
+				if faults := verified(t, b, night.Date); len(faults) > 0 {
+					t.Errorf("%s: %v", night.Date, faults)
+				}
+			}
+			if got := b.count("SELECT sum(credits) FROM platform.credit_entries WHERE kind = 'credit_back'"); got != credited {
+				t.Errorf("credited back %d, want %d", got, credited)
+			}
+			if open := b.allOpen(); len(open) > 0 {
+				t.Errorf("open: %q", open)
+			}
+		})
 	}
 }
