@@ -235,6 +235,32 @@ func TestRerunAfterLateRowsMakesOneMoreRevision(t *testing.T) {
 	compareStates(t, "after rerunning all nights", settled, w.state(t))
 }
 
+// TestRerunMissesNothingThatTurnedUpWithItsEntries reruns a night for which jobs and purchases have arrived since, with entries that a later night has
+// booked: what is there is not called missing. What the night had said it still says, and what has no entry at all it says now.
+func TestRerunMissesNothingThatTurnedUpWithItsEntries(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	w.play(t, s, platform{Accounts: customer(), Jobs: []job{ran("j-there", "succeeded", "", 3, "2026-03-05 10:00:00")},
+		Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00")}}, 0, 1)
+	(platform{
+		Jobs:      []job{ran("j-late", "succeeded", "", 5, "2026-03-05 11:00:00"), ran("j-bare", "succeeded", "", 7, "2026-03-05 12:00:00")},
+		Purchases: []purchase{bought("p-late", 50, "2026-03-05 11:00:00"), bought("p-bare", 70, "2026-03-05 12:00:00")},
+		Entries: []entry{entered("e1", "usage", -3, "j-there", "2026-03-05 10:00:00"), entered("e2", "usage", -5, "j-late", "2026-03-05 11:00:00"),
+			entered("e3", "purchase", 50, "p-late", "2026-03-05 11:00:00")},
+	}).load(t, w.db.DB)
+	for _, nights := range [][]int{{0}, {2, 0}, {1, 0}} { // before a night has booked the late entries, and after
+		w.again(t, s, nights...)
+		var broken []string
+		for _, b := range w.published(t, s.night(0).Date)["breaks.csv"] {
+			broken = append(broken, b["kind"]+" "+b["subject_id"])
+		}
+		slices.Sort(broken)
+		if want := []string{"job_without_debit j-bare", "job_without_debit j-there", "purchase_without_grant p-bare"}; !slices.Equal(broken, want) {
+			t.Errorf("after nights %v the first one says %v, want %v", nights, broken, want)
+		}
+	}
+}
+
 // TestOneOfTwoWorkersGetsTheNight lets a second worker come while the first is at work.
 func TestOneOfTwoWorkersGetsTheNight(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,8 @@ WITH subject AS MATERIALIZED (
                         ORDER BY j.account_id, j.id, j.created_at) j
 ), job AS MATERIALIZED (
     SELECT DISTINCT ON (subject_id) false AS is_entry, f.* FROM found_job f ORDER BY subject_id, created_at
-), rejected AS MATERIALIZED (
+), {{ turned_up }},
+rejected AS MATERIALIZED (
     SELECT DISTINCT m.subject_id, false AS is_entry
     FROM (SELECT subject_id FROM named EXCEPT SELECT subject_id FROM job) m
     CROSS JOIN LATERAL (SELECT r.account_id FROM source.jobs r WHERE r.id = m.subject_id AND (r.created_at < @as_of::timestamptz) IS NOT FALSE GROUP BY r.account_id) r
@@ -89,11 +90,12 @@ WITH subject AS MATERIALIZED (
 ), due AS (
     SELECT t.*,
            -- Of a job that was debited too much, what a credit-back may have given back without any fault of ours.
-           CASE WHEN finished AND own_net > cost THEN own_net - cost ELSE 0 END AS surplus
+           CASE WHEN finished AND own_net > cost THEN own_net - cost ELSE 0 END AS surplus,
+           rejected OR NOT is_entry AND subject_id IN (SELECT u.subject_id FROM turned_up u) AS is_left
     FROM fact t
 ), verdict AS MATERIALIZED (
     SELECT t.*, CASE WHEN is_entry THEN 'entry.credits' ELSE 'credits' END AS credits_field, own_net - least(surplus, own_credited) AS own_left,
-           CASE WHEN rejected THEN NULL
+           CASE WHEN is_left THEN NULL
                 WHEN NOT known AND other_net <> 0 THEN 'debit_without_job'
                 WHEN NOT known THEN NULL
                 -- Lacks what another account was debited; a surplus of its own is another fault.
@@ -105,10 +107,10 @@ WITH subject AS MATERIALIZED (
                 WHEN cost > 0 AND own_net >= 2 * cost AND own_net = own_debits * cost THEN 'duplicate_debit'
                 ELSE 'debit_amount_mismatch'
            END AS debit_fault,
-           NOT rejected AND class IN ('system', 'unknown') AND own_credited > 0 AND own_credited > own_net AS exceeds,
+           NOT is_left AND class IN ('system', 'unknown') AND own_credited > 0 AND own_credited > own_net AS exceeds,
            CASE WHEN class IN ('system', 'unknown') OR own_credited <= surplus THEN 0 ELSE own_credited END AS own_unfounded,
-           known AND NOT rejected AND other_net <> 0 AS is_elsewhere,
-           NOT rejected AND (other_credited <> 0 OR (class IN ('system', 'unknown')) IS NOT TRUE AND own_credited > surplus) AS is_unfounded,
+           known AND NOT is_left AND other_net <> 0 AS is_elsewhere,
+           NOT is_left AND (other_credited <> 0 OR (class IN ('system', 'unknown')) IS NOT TRUE AND own_credited > surplus) AS is_unfounded,
            CASE WHEN class = 'unknown' THEN 'failure_unclassified' END AS class_fault
     FROM due t
 ), found AS (

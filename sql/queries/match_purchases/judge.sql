@@ -56,14 +56,16 @@ WITH subject AS MATERIALIZED (
     FROM purchase p
     FULL JOIN granted g ON g.subject_id = p.subject_id AND g.is_entry = p.is_entry -- see match_jobs/judge
     GROUP BY 1, 2
-), fact AS (
-    SELECT p.*, coalesce(l.own, 0) AS own, coalesce(l.own_grants, 0) AS own_grants, coalesce(l.other, 0) AS other, coalesce(l.other_account, '') AS other_account,
+), {{ turned_up }},
+fact AS (
+    SELECT p.*, p.rejected OR NOT p.is_entry AND p.subject_id IN (SELECT u.subject_id FROM turned_up u) AS is_left,
+           coalesce(l.own, 0) AS own, coalesce(l.own_grants, 0) AS own_grants, coalesce(l.other, 0) AS other, coalesce(l.other_account, '') AS other_account,
            CASE WHEN NOT p.completed THEN l.taken_back END AS taken_back
     FROM purchase p
     FULL JOIN ledger l ON l.subject_id = p.subject_id AND l.is_entry = p.is_entry
 ), verdict AS MATERIALIZED (
     SELECT t.*,
-           CASE WHEN rejected THEN NULL
+           CASE WHEN is_left THEN NULL
                 WHEN NOT completed AND own + other <> 0 AND own + other IS DISTINCT FROM taken_back THEN 'grant_without_purchase'
                 WHEN NOT completed THEN NULL
                 WHEN other <> 0 THEN 'grant_amount_mismatch'
