@@ -62,8 +62,16 @@ func (r *settingsReader) fault(env, format string, args ...any) {
 
 // number reads a whole number of at least least.
 func (r *settingsReader) number(env string, least int64) int64 {
-	value, err := strconv.ParseInt(r.Value(env), 10, 64)
-	if err != nil || value < least {
+	return r.numberWithin(env, least, math.MaxInt64)
+}
+
+// numberWithin says one thing of a number that is none, too small or too large.
+func (r *settingsReader) numberWithin(env string, least, most int64) int64 {
+	value, err := strconv.ParseInt(r.Value(env), 10, 64) // of what is out of its range, the nearest that is not
+	switch {
+	case errors.Is(err, strconv.ErrRange) && value > 0, err == nil && value > most:
+		r.fault(env, "%s is more than %d", r.Value(env), most)
+	case err != nil || value < least:
 		r.fault(env, "%q is not a whole number of at least %d", r.Value(env), least)
 	}
 	return value
@@ -71,11 +79,7 @@ func (r *settingsReader) number(env string, least int64) int64 {
 
 // duration reads a whole number of a unit, at least least of them.
 func (r *settingsReader) duration(env string, least int64, unit time.Duration) time.Duration {
-	count := r.number(env, least)
-	if most := math.MaxInt64 / int64(unit); count > most {
-		r.fault(env, "%d is more than %d", count, most)
-	}
-	return time.Duration(count) * unit
+	return time.Duration(r.numberWithin(env, least, math.MaxInt64/int64(unit))) * unit
 }
 
 // yes reads true or false.

@@ -50,7 +50,7 @@ func (r *redactor) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// leastSecret is the length below which a value is no secret: taking out every "a" would leave nothing to read.
+// leastSecret is the length below which a value is no secret, what a URL begins with aside: taking out every "a" or "https://" would leave nothing to read.
 const leastSecret = 5
 
 // Secrets are the values that must not be seen, in every form they may be quoted in, the longest first.
@@ -84,7 +84,7 @@ func (s *Settings) Secrets() []string {
 	}
 	var secrets []string
 	for _, value := range values {
-		if len(value) < leastSecret {
+		if _, rest, isURL := strings.Cut(value, "://"); len(value) < leastSecret || isURL && len(rest) < leastSecret {
 			continue
 		}
 		secrets = append(secrets, value, url.QueryEscape(value), url.PathEscape(value))
