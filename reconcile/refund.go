@@ -146,7 +146,8 @@ type PurchaseFacts struct {
 	// Credits of the purchase, and how many of them are used; see Used.
 	Credits     int64
 	UsedCredits int64
-	Disputed    bool
+	// Disputed: it is or was disputed, however that ended; a refund on top might pay it back twice.
+	Disputed bool
 	// RefundedBefore: some or all of it was refunded before the request was made; see AnswerTo.
 	RefundedBefore bool
 	// Payment is what its payment brought and cost.
@@ -342,7 +343,10 @@ func purchaseDenials(p PurchaseFacts, requestedAt time.Time) []Reason {
 		reasons = append(reasons, Reason{code, clause, text})
 	}
 	completed := p.Status == PurchaseCompleted
-	if !completed {
+	switch {
+	case p.Status == PurchasePending: // a denial is final, but it is of this request alone
+		deny(ReasonNotCompleted, ClauseUnusedCredits, "The purchase is not completed yet, so nothing was paid that could be refunded; once it is, a refund can be requested.")
+	case !completed:
 		deny(ReasonNotCompleted, ClauseUnusedCredits, "The purchase was not completed, so nothing was paid that could be refunded.")
 	}
 	if p.Kind == PurchaseCredits {
@@ -358,7 +362,7 @@ func purchaseDenials(p PurchaseFacts, requestedAt time.Time) []Reason {
 		deny(ReasonNotCredits, ClauseSubscriptionFinal, "Subscription fees are not refundable once the billing cycle has started.")
 	}
 	if p.Disputed {
-		deny(ReasonDisputed, ClauseChargebackSuspension, "The payment is disputed with the payment provider.")
+		deny(ReasonDisputed, ClauseChargebackSuspension, "The payment was disputed with the payment provider.")
 	}
 	if p.RefundedBefore {
 		deny(ReasonRefundedBefore, ClauseFinalSale, "The purchase was refunded before.")

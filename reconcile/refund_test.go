@@ -405,6 +405,24 @@ Credits of this purchase were used already: 5 of 100.
 
 This follows section 2.3 of our refund policy.
 `},
+		{"not completed yet, which is no reason to ask for it never again", func(f *reconcile.RefundFacts) {
+			f.Purchase.Status, f.Purchase.CompletedAt = reconcile.PurchasePending, time.Time{}
+		}, `Your refund request was not approved
+
+We can't refund what you asked for.
+
+The purchase is not completed yet, so nothing was paid that could be refunded; once it is, a refund can be requested.
+
+This follows section 2.1 of our refund policy.
+`},
+		{"disputed, be it still or no more", func(f *reconcile.RefundFacts) { f.Purchase.Disputed = true }, `Your refund request was not approved
+
+We can't refund what you asked for.
+
+The payment was disputed with the payment provider.
+
+This follows section 5.1 of our refund policy.
+`},
 		{"withdrawn", func(f *reconcile.RefundFacts) { f.Status = reconcile.RequestWithdrawn }, `Your refund request is closed
 
 Nothing is refunded.
