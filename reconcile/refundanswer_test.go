@@ -114,7 +114,7 @@ func TestDenialHolds(t *testing.T) {
 		return reconcile.RefundMovement{At: at(hour), AmountMinor: 5, Currency: "jpy"}
 	}
 	credits := func(hour int, n int64) reconcile.RefundMovement {
-		return reconcile.RefundMovement{At: at(hour), Credits: n}
+		return reconcile.RefundMovement{At: at(hour), Credits: -n}
 	}
 	for _, tc := range []struct {
 		name      string
