@@ -428,6 +428,10 @@ func (c *Cluster) PlatformToPlace(ctx context.Context, db *sql.DB) (statements [
 	}
 	mayTrigger := false
 	for _, p := range local {
+		if p.Column != "" { // who prints this may not read whether there are any
+			statements = append(statements, fmt.Sprintf("-- %s.%s is not placed with a row whose %s is NULL: give each an account first, or '', which nights reject alike",
+				c.sourceSchema, p.Table, p.Column))
+		}
 		for _, k := range keys {
 			if k.relation == p.Table && p.Column != "" && !slices.Contains(k.columns, p.Column) {
 				statements = append(statements, k.widened(c.sourceSchema, p.Column)...)

@@ -128,6 +128,7 @@ func TestDistributePlacesWhatIsNotPlacedYet(t *testing.T) {
 		"INSERT INTO platform.accounts VALUES ('acc_1', 'one@example.com', 'active', '2026-03-02Z')",
 		"INSERT INTO platform.jobs (id, account_id, kind, status, created_at) VALUES ('job_1', 'acc_1', 'image', 'queued', '2026-03-02 10:00Z')",
 		"INSERT INTO platform.credit_entries (id, account_id, kind, credits, job_id, created_at) VALUES ('ent_1', 'acc_1', 'usage', -1, 'job_1', '2026-03-02 10:00Z')",
+		"INSERT INTO platform.credit_entries (id, kind, credits, created_at) VALUES ('ent_2', 'promo', 1, '2026-03-02 10:00Z')",
 	} {
 		db.MustExec(statement)
 	}
@@ -161,10 +162,28 @@ func TestDistributePlacesWhatIsNotPlacedYet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer owner.Close()
-	for statement := range strings.SplitSeq("-- "+script, ";\n") {
-		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
-			t.Fatalf("%s: %v", statement, err)
+	statements := strings.Split("-- "+script, ";\n")
+	place := func() error {
+		for _, statement := range statements {
+			if _, err := owner.ExecContext(t.Context(), statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
 		}
+		return nil
+	}
+	if err := place(); err == nil || !strings.Contains(err.Error(), "null values") {
+		t.Fatalf("a row without an account is placed: %v", err)
+	}
+	if !strings.Contains(script, "platform.credit_entries is not placed with a row whose account_id is NULL") {
+		t.Errorf("doesn't say what rows can't be placed:\n%s", script)
+	}
+	for _, statement := range []string{"ROLLBACK", "UPDATE platform.credit_entries SET account_id = 'acc_1' WHERE account_id IS NULL"} {
+		if _, err := owner.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := place(); err != nil {
+		t.Fatal(err)
 	}
 	db.MustExec("SELECT undistribute_table('reconciler.account_moves')") // as a later migration leaves a new table
 	for _, placed := range []string{": 1 table placed", ": 0 tables placed"} {
