@@ -64,6 +64,8 @@ func TestRowsToLookAtAreCountedFromTheFirstNightOn(t *testing.T) {
 		Revision int
 		Reported reconcile.Date
 		Rows     int64
+		IsNew    bool
+		Moves    int64
 	}) {
 		t.Helper()
 		night := s.night(day)

@@ -175,7 +175,7 @@ func TestReadKeyCantRefund(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.CreateRefund(context.Background(), order(charge)); !errors.Is(err, stripefeed.ErrRejected) {
+	if _, err := client.CreateRefund(context.Background(), order(charge)); !errors.Is(err, stripefeed.ErrRefused) {
 		t.Errorf("got %v", err)
 	}
 }
