@@ -35,16 +35,11 @@ func (c *checkup) replica(ctx context.Context) {
 		c.fail(check, "GRANT its role what reconciler_readonly has; sql/roles/roles.sql", "try again", postgres.Classed("look at the schema", err))
 		return
 	}
-	switch {
-	case !state.Standby:
-		c.add(check, Warning, "point RECONCILER_REPLICA_URL at a replica, or take it out", "is no replica, but a primary of its own")
-	case !state.Streaming:
-		c.add(check, Warning, "check that its primary lets it stream", "receives nothing from a primary at the moment; what it shows is %s old", state.Age())
-	case state.Stale():
-		c.add(check, Warning, "find out what holds up its replay", "lags: what it shows is %s old", state.Age())
-	default:
-		c.add(check, OK, "", "%s behind", state.Age())
+	if doubt, remedy := state.Doubt(); doubt != "" {
+		c.add(check, Warning, remedy, "%s", doubt)
+		return
 	}
+	c.add(check, OK, "", "%s behind", state.age())
 }
 
 // replicaState is how fresh a replica is.
@@ -64,13 +59,21 @@ func AskReplica(ctx context.Context, store *postgres.Store) (state replicaState,
 	return state, store.Get(ctx, &state, "check/replica", nil)
 }
 
-// Stale says whether it is so far behind that it misleads.
-func (s replicaState) Stale() bool {
-	return s.Standby && (s.SecondsBehind == nil || *s.SecondsBehind > maxReplicaLag.Seconds())
+// Doubt says why what it shows may mislead, and the fix; nothing while it follows a primary closely.
+func (s replicaState) Doubt() (doubt, fix string) {
+	switch {
+	case !s.Standby:
+		return "is no replica, but a primary of its own", "point RECONCILER_REPLICA_URL at a replica, or take it out"
+	case !s.Streaming:
+		return fmt.Sprintf("receives nothing from a primary at the moment; what it shows is %s old", s.age()), "check that its primary lets it stream"
+	case s.SecondsBehind == nil || *s.SecondsBehind > maxReplicaLag.Seconds():
+		return fmt.Sprintf("lags: what it shows is %s old", s.age()), "find out what holds up its replay"
+	}
+	return "", ""
 }
 
-// Age says how old what it shows is.
-func (s replicaState) Age() string {
+// age says how old what it shows is.
+func (s replicaState) age() string {
 	if s.SecondsBehind == nil {
 		return "an unknown time"
 	}

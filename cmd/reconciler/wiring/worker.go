@@ -125,8 +125,8 @@ func WithStore(cmd *cobra.Command, s *cli.Settings, fn func(c cli.Config, store 
 	return fn(c, store)
 }
 
-// WithReader runs fn, which only looks, on the replica where there is one, and on the primary when the replica can't be asked. What it reads
-// may be as old as the replica is behind; when that is much, it says so.
+// WithReader runs fn, which only looks, on the replica where there is one, and on the primary when the replica can't be asked or does not know
+// what is asked for. What it reads may be as old as the replica is behind; when that is much, or can't be known, it says so.
 func WithReader(cmd *cobra.Command, s *cli.Settings, fn func(c cli.Config, store *postgres.Store) error) error {
 	return WithStore(cmd, s, func(c cli.Config, store *postgres.Store) (err error) {
 		if c.ReplicaURL == "" {
@@ -143,9 +143,13 @@ func WithReader(cmd *cobra.Command, s *cli.Settings, fn func(c cli.Config, store
 			c.Log.Warn().Err(err).Msg("the replica can't be queried; reading from the primary instead")
 			return fn(c, store)
 		}
-		if state.Stale() {
-			c.Log.Warn().Str("age", state.Age()).Msg("the replica is behind; this may be out of date")
+		if doubt, fix := state.Doubt(); doubt != "" {
+			c.Log.Warn().Str("fix", fix).Msg("the replica " + doubt + "; this may be out of date")
 		}
-		return fn(c, replica)
+		err = fn(c, replica)
+		if errors.Is(err, cli.ErrUsage) && store.DB().PingContext(cmd.Context()) == nil { // an id that is unknown there may be younger than what it has
+			return fn(c, store)
+		}
+		return err
 	})
 }
