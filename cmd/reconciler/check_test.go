@@ -20,6 +20,7 @@ import (
 	"github.com/hummingbytes/reconciler/cmd/reconciler/bench"
 	"github.com/hummingbytes/reconciler/cmd/reconciler/check"
 	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/sql"
 	"github.com/hummingbytes/reconciler/sql/localpg"
@@ -106,6 +107,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		check      string
 		found, fix string
 		code       int
+		held       int // connections that somebody else has as this role
 	}{
 		{name: "superuser", role: localpg.Superuser, result: check.Warning, check: "role", found: "is a superuser"},
 		{name: "the schema's owner", role: "reconciler_owner", result: check.Failed, check: "role", found: "reconciler_owner is not", fix: "reconciler_app", code: cli.ExitUsage},
@@ -153,6 +155,8 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 			result: check.Warning, check: "statistics", found: "accounts", fix: `ANALYZE "platform".accounts`},
 		{name: "few connections", wrong: "ALTER ROLE reconciler_app CONNECTION LIMIT 3", mended: "ALTER ROLE reconciler_app CONNECTION LIMIT -1",
 			result: check.Failed, check: "connections", found: "may have 3 at once", code: cli.ExitUsage},
+		{name: "connections that others have", wrong: "ALTER ROLE reconciler_app CONNECTION LIMIT 8", mended: "ALTER ROLE reconciler_app CONNECTION LIMIT -1", held: 3,
+			result: check.Failed, check: "connections", found: "5 of the 8 that a night may use", fix: "RECONCILER_DATABASE_CONNECTIONS", code: cli.ExitUsage},
 		{name: "statement timeout", wrong: "ALTER ROLE reconciler_app SET statement_timeout = '30s'", mended: "ALTER ROLE reconciler_app RESET ALL", args: []string{"--statement-timeout-seconds", "0"},
 			result: check.Warning, check: "time-outs", found: "after 30s", fix: "RECONCILER_STATEMENT_TIMEOUT_SECONDS"},
 		{name: "statement timeout overruled", wrong: "ALTER ROLE reconciler_app SET statement_timeout = '30s'", mended: "ALTER ROLE reconciler_app RESET ALL",
@@ -184,6 +188,16 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 			role := c.role
 			if role == "" {
 				role = "reconciler_app"
+			}
+			others, err := postgres.Open(postgres.Options{URL: as(role)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer others.Close()
+			for range c.held {
+				if _, err := others.DB().Conn(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 			}
 			code, lines := checked(t, as(role), c.args...)
 			if code != c.code {

@@ -182,7 +182,8 @@ func (l *Lock) Unlock() error {
 }
 
 // SharesSessions says whether something between the worker and the server lends each transaction another server connection, as a pooler in
-// transaction mode does. A session's lock is worth nothing then: it stays with a connection that is lent to others.
+// transaction mode does, or each statement, as one in statement mode, which ends who begins a transaction. A session's lock is worth nothing then: it stays with
+// a connection that is lent to others.
 func (s *Store) SharesSessions(ctx context.Context) (shares bool, err error) {
 	first, err := s.db.DB.Conn(ctx)
 	if err != nil {
@@ -196,6 +197,9 @@ func (s *Store) SharesSessions(ctx context.Context) (shares bool, err error) {
 	}
 	// A second client's transaction: the pooler lends it the connection that the first one has just given back.
 	tx, err := s.db.BeginTx(ctx, nil)
+	if errors.Is(err, driver.ErrBadConn) && first.QueryRowContext(ctx, session).Scan(&after) == nil {
+		return true, nil // new connections are made and ended, while the one without a transaction lives
+	}
 	if err != nil {
 		return false, wrap("look for a pooler", err)
 	}
@@ -207,6 +211,36 @@ func (s *Store) SharesSessions(ctx context.Context) (shares bool, err error) {
 		return false, wrap("look for a pooler", err)
 	}
 	return before == within || before != after, nil
+}
+
+// Opens says how many connections can be had at once, up to as many as are wanted: a pooler may lend fewer than it takes clients, and have the others wait,
+// which the driver does not give up when ctx ends.
+func (s *Store) Opens(ctx context.Context, wanted int) (opened int, err error) {
+	type attempt struct {
+		conn *sql.Conn
+		err  error
+	}
+	attempts := make(chan attempt, wanted)
+	for range wanted {
+		go func() {
+			conn, err := s.db.DB.Conn(ctx)
+			attempts <- attempt{conn, err}
+		}()
+	}
+	for range wanted {
+		select {
+		case a := <-attempts:
+			if a.err != nil {
+				err = a.err
+				continue
+			}
+			opened++
+			defer func() { err = errors.Join(err, a.conn.Close()) }()
+		case <-ctx.Done():
+			return opened, wrap("connect", ctx.Err())
+		}
+	}
+	return opened, wrap("connect", err)
 }
 
 func lockKey(name string) int64 {

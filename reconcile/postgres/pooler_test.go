@@ -20,6 +20,7 @@ import (
 type pooler struct {
 	network, server string
 	startup         []byte // of the first client, which all connections to the server are opened with
+	statements      bool   // as in statement mode: who begins a transaction is let go
 
 	mu   sync.Mutex
 	idle []net.Conn
@@ -43,13 +44,12 @@ func serverAddress(t *testing.T, databaseURL string) (network, address string) {
 }
 
 // newPooler returns the URL of a pooler before a database.
-func newPooler(t *testing.T, databaseURL string) string {
+func newPooler(t *testing.T, databaseURL string, p *pooler) string {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pooler{}
 	p.network, p.server = serverAddress(t, databaseURL)
 	query := u.Query()
 	query.Del("host")
@@ -154,7 +154,7 @@ func (p *pooler) serve(client net.Conn) error {
 		server := p.idle[len(p.idle)-1] // there are as many as clients
 		p.idle = p.idle[:len(p.idle)-1]
 		p.mu.Unlock()
-		last, err := transaction(client, server, raw)
+		last, err := p.transaction(client, server, raw)
 		if err != nil {
 			return errors.Join(err, server.Close())
 		}
@@ -168,7 +168,7 @@ func (p *pooler) serve(client net.Conn) error {
 }
 
 // transaction passes messages both ways until the server is idle again, but for the last one, which says so.
-func transaction(client, server net.Conn, first []byte) (last []byte, err error) {
+func (p *pooler) transaction(client, server net.Conn, first []byte) (last []byte, err error) {
 	for raw := first; ; {
 		if _, err := server.Write(raw); err != nil {
 			return nil, err
@@ -181,6 +181,9 @@ func transaction(client, server net.Conn, first []byte) (last []byte, err error)
 				}
 				if kind == readyForQuery && answer[5] == 'I' {
 					return answer, nil
+				}
+				if kind == readyForQuery && p.statements {
+					return nil, net.ErrClosed
 				}
 				if _, err := client.Write(answer); err != nil {
 					return nil, err
@@ -196,13 +199,13 @@ func transaction(client, server net.Conn, first []byte) (last []byte, err error)
 	}
 }
 
-// Behind a pooler in transaction mode a lock is worth nothing, though taking it and asking for it seem to work.
-func TestPoolerInTransactionModeIsNoticed(t *testing.T) {
+// Behind a pooler in transaction or statement mode a lock is worth nothing, though taking it and asking for it seem to work.
+func TestPoolerInOtherThanSessionModeIsNoticed(t *testing.T) {
 	db := testdb.New(t)
 	for name, c := range map[string]struct {
 		url  string
 		want bool
-	}{"direct": {db.URL, false}, "pooled": {newPooler(t, db.URL), true}} {
+	}{"direct": {db.URL, false}, "transactions": {newPooler(t, db.URL, &pooler{}), true}, "statements": {newPooler(t, db.URL, &pooler{statements: true}), true}} {
 		store, err := postgres.Open(postgres.Options{URL: c.url})
 		if err != nil {
 			t.Fatal(err)

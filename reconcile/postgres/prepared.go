@@ -60,6 +60,9 @@ func (p preparing) Connect(ctx context.Context) (driver.Conn, error) {
 		limit = fmt.Sprint(p.statementLimit.Milliseconds())
 	}
 	said, err := firstRow(session.QueryContext(ctx, queries.Session, []driver.NamedValue{{Ordinal: 1, Value: limit}}))
+	if errors.Is(err, driver.ErrBadConn) {
+		err = fmt.Errorf("%w: ended by the server, or by a pooler that has no connection left to lend", err)
+	}
 	if err != nil {
 		return nil, &connectError{errors.Join(fmt.Errorf("set the session up: %w", err), session.Close()), p.several}
 	}

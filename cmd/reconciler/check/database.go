@@ -62,6 +62,7 @@ func (c *checkup) database(ctx context.Context) {
 	}
 	c.clock(ctx, store)
 	c.pooling(ctx, store)
+	c.room(ctx, store)
 	current := c.migrations(ctx, store)
 	c.zone(ctx, store, current)
 	c.distribution(ctx, store, current)
@@ -267,7 +268,7 @@ func (c *checkup) pooling(ctx context.Context, store *postgres.Store) {
 		c.fail("locks", fix, "try again", fmt.Errorf("sessions can't be told apart: %w", err))
 		return
 	case shares:
-		c.add("locks", Failed, fix, "a pooler in transaction mode is in between: the lock that keeps two workers apart would stay with whoever gets its connection next")
+		c.add("locks", Failed, fix, "a pooler in transaction or statement mode is in between: the lock that keeps two workers apart would stay with whoever gets its connection next")
 		return
 	}
 	lock, err := store.TryLock(ctx, fmt.Sprintf("check/%d", time.Now().UnixNano()))
@@ -281,6 +282,19 @@ func (c *checkup) pooling(ctx context.Context, store *postgres.Store) {
 		return
 	}
 	c.add("locks", OK, "", "held across statements, no pooler in the way")
+}
+
+// roomPatience is how long the check-up waits for all the connections that a night may use.
+const roomPatience = 10 * time.Second
+
+// room opens as many connections as a night may use: what the server allows in all says nothing of those that others have, and of a pooler's limit.
+func (c *checkup) room(ctx context.Context, store *postgres.Store) {
+	ctx, cancel := context.WithTimeout(ctx, roomPatience)
+	defer cancel()
+	if opened, err := store.Opens(ctx, c.config.Connections); err != nil {
+		c.add("connections", Failed, "free some for the worker: raise the pooler's pool_size or the server's max_connections; or lower RECONCILER_DATABASE_CONNECTIONS",
+			"%d of the %d that a night may use could be opened within %s, and nights would wait for the others: %v", opened, c.config.Connections, roomPatience, err)
+	}
 }
 
 // migrations says whether the schema can be read by this binary.

@@ -60,7 +60,7 @@ func RefusePooler(ctx context.Context, store *postgres.Store) error {
 	case err != nil:
 		return err
 	case shares:
-		return cli.UsageError("DATABASE_URL: a pooler in transaction mode is in between, so no lock could keep two workers apart; connect to PostgreSQL directly, or set the pooler to session mode")
+		return cli.UsageError("DATABASE_URL: a pooler in transaction or statement mode is in between, so no lock could keep two workers apart; connect to PostgreSQL directly, or set the pooler to session mode")
 	}
 	return nil
 }
