@@ -264,6 +264,12 @@ func TestDisputeLives(t *testing.T) {
 	if diff := cmp.Diff(books, l.balances()); diff != "" {
 		t.Error(diff)
 	}
+	for ago := range last + 1 { // what came of a dispute later was not known then
+		date := l.date().AddDays(-1 - ago)
+		if faults := ok[[]publish.Fault](t)(l.worker.Verify(context.Background(), date, night.AuditHead{})); len(faults) > 0 {
+			t.Errorf("%s: %v", date, faults)
+		}
+	}
 }
 
 // While a dispute is open it alone is spoken of. Once it has ended, policy and amount of the refunds are asked again, of what was due less what the

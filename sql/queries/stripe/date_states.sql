@@ -53,6 +53,15 @@ WITH told AS (
     JOIN reconciler.stripe_disputes d ON d.id = s.object_id AND d.status = s.status AND d.status = 'lost'
     WHERE s.seen_at >= to_timestamp(@since::bigint) AND s.effective_at = d.created_at
     UNION ALL
+    -- What had been won is lost when the money is taken again; that it was seen last when it was won says nothing of the time since.
+    SELECT s.object_id, s.effective_at, s.status, max(t.created_at), 'won', d.created_at
+    FROM reconciler.stripe_states s
+    JOIN reconciler.stripe_disputes d ON d.id = s.object_id AND d.status = s.status AND d.status = 'lost'
+    JOIN reconciler.stripe_states w ON w.object_id = d.id AND w.status = 'won' AND w.effective_at <= s.effective_at
+    JOIN reconciler.stripe_balance_transactions t ON t.source_id = d.id AND t.reporting_category = 'dispute'
+    WHERE s.seen_at >= to_timestamp(@since::bigint)
+    GROUP BY s.object_id, s.effective_at, s.status, d.created_at
+    UNION ALL
     -- An inquiry that became a chargeback did so when the money went.
     SELECT s.object_id, s.effective_at, s.status, min(t.created_at), 'warning_needs_response', d.created_at
     FROM reconciler.stripe_states s
