@@ -42,6 +42,9 @@ func moduleImports(t testing.TB) map[string][]string {
 		if err != nil {
 			return err
 		}
+		if folder := path.Base(path.Dir(name)); parsed.Name.Name != folder && parsed.Name.Name != folder+"_test" && path.Dir(name) != "cmd/reconciler" {
+			t.Errorf("%s is of package %s: on the systems that it is for, nothing would build", name, parsed.Name)
+		}
 		imports[name] = nil
 		for _, spec := range parsed.Imports {
 			imported, err := strconv.Unquote(spec.Path.Value)

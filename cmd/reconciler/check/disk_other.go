@@ -1,6 +1,6 @@
 //go:build !linux && !darwin
 
-package main
+package check
 
 // freeSpace can't be asked for here.
 func freeSpace(string) (free uint64, known bool, err error) { return 0, false, nil }
