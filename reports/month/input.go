@@ -113,9 +113,6 @@ func (in *Input) Ledger() journal.Ledger {
 // Lines are the journal's lines as the writers of a journal take them.
 func (in *Input) Lines() tables.Rows[tables.JournalLine] {
 	return func(ctx context.Context, fn func(tables.JournalLine) error) error {
-		return in.Journal(ctx, func(l JournalLine) error {
-			return fn(tables.JournalLine{EntryID: l.EntryID, LineNo: l.LineNo, AccountID: l.AccountID, Kind: l.Kind, Account: l.Account, Debit: l.Debit, Credit: l.Credit,
-				Currency: l.Currency, Description: l.Description, Source: l.Source, Clause: l.Clause})
-		})
+		return in.Journal(ctx, func(l JournalLine) error { return fn(l.JournalLine) })
 	}
 }

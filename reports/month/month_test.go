@@ -144,8 +144,8 @@ func signed() *month.Input {
 	in.Proofs = []month.Proof{proof("Debits of the month against credits", "usd", 2_203_408, 2_203_408), proof("Closing against the lots counted again", accounting.CreditUnit, 56_675, 56_675),
 		proof("Open items of "+of(accounting.PurchaseClearing, "usd")+" against its balance", "usd", 100, 100)}
 	in.Journal = tables.Of(
-		month.JournalLine{BusinessDate: day("2026-04-29"), EntryID: "20260429-abcdefghijkl", LineNo: 1, AccountID: "acc_5", Kind: "purchase", Account: of(accounting.PurchaseClearing, "usd"), Debit: "5000", Currency: "usd", Description: "Purchase pur_12 of 500 credits", Source: "pur_12", Clause: "2.1"},
-		month.JournalLine{BusinessDate: day("2026-04-29"), EntryID: "20260429-abcdefghijkl", LineNo: 2, AccountID: "acc_5", Kind: "purchase", Account: of(accounting.RefundLiability, "usd"), Credit: "5000", Currency: "usd", Description: "Purchase pur_12 of 500 credits", Source: "pur_12", Clause: "2.1"},
+		month.JournalLine{BusinessDate: day("2026-04-29"), JournalLine: tables.JournalLine{EntryID: "20260429-abcdefghijkl", LineNo: 1, AccountID: "acc_5", Kind: "purchase", Account: of(accounting.PurchaseClearing, "usd"), Debit: "5000", Currency: "usd", Description: "Purchase pur_12 of 500 credits", Source: "pur_12", Clause: "2.1"}},
+		month.JournalLine{BusinessDate: day("2026-04-29"), JournalLine: tables.JournalLine{EntryID: "20260429-abcdefghijkl", LineNo: 2, AccountID: "acc_5", Kind: "purchase", Account: of(accounting.RefundLiability, "usd"), Credit: "5000", Currency: "usd", Description: "Purchase pur_12 of 500 credits", Source: "pur_12", Clause: "2.1"}},
 	)
 	in.Balances = []journal.LedgerBalance{{Account: of(accounting.PurchaseClearing, "usd"), Currency: "usd", Opening: "-4900", Closing: "100"}, {Account: of(accounting.RefundLiability, "usd"), Currency: "usd", Opening: "-65100", Closing: "-100000"}}
 	closed := instant("2026-05-04T09:30:00Z")

@@ -80,17 +80,7 @@ type Break struct {
 // JournalLine is a row of journal.csv: a line of a night's journal with its night.
 type JournalLine struct {
 	BusinessDate reconcile.Date `db:"business_date"`
-	EntryID      string         `db:"entry_id"`
-	LineNo       int64          `db:"line_no"`
-	AccountID    string         `db:"account_id"`
-	Kind         string         `db:"kind"`
-	Account      string         `db:"ledger_account"`
-	Debit        numbers.Number `db:"debit" money:"currency"`
-	Credit       numbers.Number `db:"credit" money:"currency"`
-	Currency     string         `db:"currency"`
-	Description  string         `db:"description"`
-	Source       string         `db:"source"`
-	Clause       string         `db:"clause"`
+	tables.JournalLine
 }
 
 // Refund is a refund that was posted at Stripe in the month, or that failed there after all.

@@ -25,7 +25,7 @@ const (
 // Column is one column of a row type.
 type Column struct {
 	Name   string // in the file
-	Field  int    // of the row type
+	Field  []int  // of the row type: its index
 	Kind   ColumnType
 	Money  int  // the column that holds the amount's unit, as an index into columns; -1: none
 	Total  bool // adding the column up means something
@@ -39,9 +39,11 @@ type Columns []Column
 func ColumnsOf[T any]() Columns {
 	rowType := reflect.TypeFor[T]()
 	var all Columns
-	for i := range rowType.NumField() {
-		field := rowType.Field(i)
-		c := Column{Name: field.Tag.Get("db"), Field: i, Money: -1, Total: field.Tag.Get("total") != "", inFile: true}
+	for _, field := range reflect.VisibleFields(rowType) {
+		if field.Anonymous {
+			continue // its own fields are columns
+		}
+		c := Column{Name: field.Tag.Get("db"), Field: field.Index, Money: -1, Total: field.Tag.Get("total") != "", inFile: true}
 		switch field.Tag.Get("csv") {
 		case "":
 		case "-":
@@ -69,7 +71,7 @@ func ColumnsOf[T any]() Columns {
 		all = append(all, c)
 	}
 	for i := range all {
-		if unit := rowType.Field(all[i].Field).Tag.Get("money"); unit != "" {
+		if unit := rowType.FieldByIndex(all[i].Field).Tag.Get("money"); unit != "" {
 			all[i].Money = all.Index(unit)
 		}
 	}
@@ -99,7 +101,7 @@ func (cs Columns) fileHeader() []string {
 
 // Text is the value's canonical text, the one that the CSV file shows but for defused formulas: appended to buf.
 func (c Column) Text(buf []byte, row reflect.Value) []byte {
-	field := row.Field(c.Field)
+	field := row.FieldByIndex(c.Field)
 	switch c.Kind {
 	case NumberColumn:
 		if field.Kind() == reflect.Int64 {

@@ -117,7 +117,7 @@ func (s *Sheet) Write(row reflect.Value) error {
 			s.scratch = c.Text(s.scratch[:0], row)
 			exact = exact && countDigits(s.scratch) <= excelDigits
 		case longText(c):
-			lines = max(lines, linesOf(row.Field(c.Field).String(), columnWidth(c)))
+			lines = max(lines, linesOf(row.FieldByIndex(c.Field).String(), columnWidth(c)))
 		}
 	}
 	if lines > 1 {
@@ -146,7 +146,7 @@ func (s *Sheet) cell(i int, number int64, row reflect.Value, exact bool) {
 		}
 		unit := ""
 		if c.Money >= 0 {
-			unit = row.Field(s.columns[c.Money].Field).String()
+			unit = row.FieldByIndex(s.columns[c.Money].Field).String()
 		}
 		decimals := numbers.Decimals(unit)
 		s.addTotal(i, unit, s.scratch)
@@ -164,12 +164,12 @@ func (s *Sheet) cell(i int, number int64, row reflect.Value, exact bool) {
 			s.number(decimalText(string(s.scratch), decimals))
 		}
 	case tables.DateColumn:
-		if d := row.Field(c.Field).Addr().Interface().(*reconcile.Date); !d.IsZero() {
+		if d := row.FieldByIndex(c.Field).Addr().Interface().(*reconcile.Date); !d.IsZero() {
 			s.openCell(i, number, styles.date)
 			s.number(strconv.Itoa(d.DaysSince(excelEpoch)))
 		}
 	case tables.TimeColumn:
-		if t := tables.Instant(row.Field(c.Field)); !t.IsZero() {
+		if t := tables.Instant(row.FieldByIndex(c.Field)); !t.IsZero() {
 			s.openCell(i, number, styles.instant)
 			s.number(excelInstant(t))
 		}
@@ -177,17 +177,17 @@ func (s *Sheet) cell(i int, number int64, row reflect.Value, exact bool) {
 		s.openCell(i, number, styles.text)
 		s.buffer = append(s.buffer, ` t="b"><v>`...)
 		digit := byte('0')
-		if row.Field(c.Field).Bool() {
+		if row.FieldByIndex(c.Field).Bool() {
 			digit = '1'
 		}
 		s.buffer = append(s.buffer, digit)
 		s.buffer = append(s.buffer, `</v></c>`...)
 	default:
-		text := row.Field(c.Field).String()
+		text := row.FieldByIndex(c.Field).String()
 		switch {
 		case text == "":
 		case c.Money >= 0 && slices.Contains(s.options.Amounts, c.Name) && countDigits([]byte(text)) <= excelDigits && s.options.IsAmount(row):
-			decimals := numbers.Decimals(row.Field(s.columns[c.Money].Field).String())
+			decimals := numbers.Decimals(row.FieldByIndex(s.columns[c.Money].Field).String())
 			s.openCell(i, number, styles.money[decimals])
 			s.number(decimalText(text, decimals))
 		case longText(c):
