@@ -91,7 +91,7 @@ func TestClientSpeaksToTheOfficialMock(t *testing.T) {
 	lines := invoiceLines
 	lines.path = "/v1/invoices/in_1/lines"
 	if err := pages(ctx, c, lines, func(rows []*invoiceLine, _ time.Time) error {
-		return rows[0].store(newColumns())
+		return rows[0].store(columns{})
 	}); err != nil {
 		t.Errorf("invoice lines: %v", err)
 	}
@@ -127,7 +127,7 @@ func checkMock[T any, P interface {
 		if at.IsZero() {
 			t.Errorf("%s: no date", l.path)
 		}
-		return page[0].store(newColumns())
+		return page[0].store(columns{})
 	})
 	if err != nil || rows == 0 {
 		t.Errorf("%s: %d rows, %v", l.path, rows, err)
@@ -137,7 +137,7 @@ func checkMock[T any, P interface {
 		t.Errorf("%s/{id}: %v", l.path, err)
 		return
 	}
-	if err := P(row).store(newColumns()); err != nil {
+	if err := P(row).store(columns{}); err != nil {
 		t.Errorf("%s/{id}: %v", l.path, err)
 	}
 }

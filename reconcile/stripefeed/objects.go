@@ -250,32 +250,26 @@ type stored interface {
 }
 
 // columns are the arrays that a statement unnests, by parameter name.
-type columns struct {
-	texts   map[string][]string
-	numbers map[string][]int64
-	flags   map[string][]bool
+type columns postgres.Args
+
+// put adds a row's value to a column.
+func put[T any](c columns, name string, value T) {
+	values, _ := c[name].([]T)
+	c[name] = append(values, value)
 }
 
-func newColumns() columns {
-	return columns{texts: map[string][]string{}, numbers: map[string][]int64{}, flags: map[string][]bool{}}
+// texts are the values of a column.
+func (c columns) texts(name string) []string {
+	values, _ := c[name].([]string)
+	return notNil(values)
 }
 
-func (c columns) text(name, value string)         { c.texts[name] = append(c.texts[name], value) }
-func (c columns) number(name string, value int64) { c.numbers[name] = append(c.numbers[name], value) }
-func (c columns) flag(name string, value bool)    { c.flags[name] = append(c.flags[name], value) }
-
-func (c columns) args() postgres.Args {
-	args := postgres.Args{}
-	for name, values := range c.texts {
-		args[name] = values
+// notNil makes an empty array of what would be a null.
+func notNil(values []string) []string {
+	if values == nil {
+		return []string{}
 	}
-	for name, values := range c.numbers {
-		args[name] = values
-	}
-	for name, values := range c.flags {
-		args[name] = values
-	}
-	return args
+	return values
 }
 
 // money refuses a row without an amount or a currency.
@@ -302,20 +296,20 @@ func (t *balanceTransaction) store(c columns) error {
 	if err != nil {
 		return err
 	}
-	c.text("id", t.ID)
-	c.text("type", t.Type)
-	c.text("reporting_category", t.ReportingCategory)
-	c.number("amount_minor", *t.Amount)
-	c.number("fee_minor", *t.Fee)
-	c.number("fee_tax_minor", tax)
-	c.text("other_fees", others)
-	c.number("net_minor", *t.Net)
-	c.text("currency", t.Currency)
-	c.text("status", t.Status)
-	c.text("source_id", string(t.Source))
-	c.number("created_at", t.Created)
-	c.number("available_on", t.AvailableOn)
-	c.text("payout_id", t.payout)
+	put(c, "id", t.ID)
+	put(c, "type", t.Type)
+	put(c, "reporting_category", t.ReportingCategory)
+	put(c, "amount_minor", *t.Amount)
+	put(c, "fee_minor", *t.Fee)
+	put(c, "fee_tax_minor", tax)
+	put(c, "other_fees", others)
+	put(c, "net_minor", *t.Net)
+	put(c, "currency", t.Currency)
+	put(c, "status", t.Status)
+	put(c, "source_id", string(t.Source))
+	put(c, "created_at", t.Created)
+	put(c, "available_on", t.AvailableOn)
+	put(c, "payout_id", t.payout)
 	return nil
 }
 
@@ -363,27 +357,27 @@ func (x *charge) store(c columns) error {
 	if err := x.money(x.Currency, x.Amount); err != nil {
 		return err
 	}
-	c.text("id", x.ID)
-	c.text("payment_intent_id", string(x.PaymentIntent))
-	c.text("invoice_id", string(x.Invoice))
-	c.text("customer_id", string(x.Customer))
+	put(c, "id", x.ID)
+	put(c, "payment_intent_id", string(x.PaymentIntent))
+	put(c, "invoice_id", string(x.Invoice))
+	put(c, "customer_id", string(x.Customer))
 	metadata, err := x.metadata()
 	if err != nil {
 		return err
 	}
-	c.text("metadata_purchase_id", x.Metadata["purchase_id"])
-	c.text("email", storable(cmp.Or(x.Billing.Email, x.ReceiptEmail)))
-	c.text("metadata", metadata)
-	c.text("method", x.Method.Type)
-	c.number("amount_minor", *x.Amount)
-	c.number("captured_minor", x.AmountCaptured)
-	c.text("currency", x.Currency)
-	c.text("status", x.Status)
-	c.flag("captured", x.Captured)
-	c.text("failure_code", x.FailureCode)
-	c.text("balance_transaction_id", string(x.BalanceTransaction))
-	c.text("failure_balance_transaction_id", string(x.FailureBalanceTransaction))
-	c.number("created_at", x.Created)
+	put(c, "metadata_purchase_id", x.Metadata["purchase_id"])
+	put(c, "email", storable(cmp.Or(x.Billing.Email, x.ReceiptEmail)))
+	put(c, "metadata", metadata)
+	put(c, "method", x.Method.Type)
+	put(c, "amount_minor", *x.Amount)
+	put(c, "captured_minor", x.AmountCaptured)
+	put(c, "currency", x.Currency)
+	put(c, "status", x.Status)
+	put(c, "captured", x.Captured)
+	put(c, "failure_code", x.FailureCode)
+	put(c, "balance_transaction_id", string(x.BalanceTransaction))
+	put(c, "failure_balance_transaction_id", string(x.FailureBalanceTransaction))
+	put(c, "created_at", x.Created)
 	return nil
 }
 
@@ -391,17 +385,17 @@ func (r *refund) store(c columns) error {
 	if err := r.money(r.Currency, r.Amount); err != nil {
 		return err
 	}
-	c.text("id", r.ID)
-	c.text("charge_id", string(r.Charge))
-	c.text("payment_intent_id", string(r.PaymentIntent))
-	c.number("amount_minor", *r.Amount)
-	c.text("currency", r.Currency)
-	c.text("status", r.Status)
-	c.text("reason", r.Reason)
-	c.text("failure_reason", r.FailureReason)
-	c.text("balance_transaction_id", string(r.BalanceTransaction))
-	c.text("failure_balance_transaction_id", string(r.FailureBalanceTransaction))
-	c.number("created_at", r.Created)
+	put(c, "id", r.ID)
+	put(c, "charge_id", string(r.Charge))
+	put(c, "payment_intent_id", string(r.PaymentIntent))
+	put(c, "amount_minor", *r.Amount)
+	put(c, "currency", r.Currency)
+	put(c, "status", r.Status)
+	put(c, "reason", r.Reason)
+	put(c, "failure_reason", r.FailureReason)
+	put(c, "balance_transaction_id", string(r.BalanceTransaction))
+	put(c, "failure_balance_transaction_id", string(r.FailureBalanceTransaction))
+	put(c, "created_at", r.Created)
 	return nil
 }
 
@@ -409,15 +403,15 @@ func (d *dispute) store(c columns) error {
 	if err := d.money(d.Currency, d.Amount); err != nil {
 		return err
 	}
-	c.text("id", d.ID)
-	c.text("charge_id", string(d.Charge))
-	c.text("payment_intent_id", string(d.PaymentIntent))
-	c.number("amount_minor", *d.Amount)
-	c.text("currency", d.Currency)
-	c.text("status", d.Status)
-	c.text("reason", d.Reason)
-	c.number("evidence_due_by", d.EvidenceDetails.DueBy)
-	c.number("created_at", d.Created)
+	put(c, "id", d.ID)
+	put(c, "charge_id", string(d.Charge))
+	put(c, "payment_intent_id", string(d.PaymentIntent))
+	put(c, "amount_minor", *d.Amount)
+	put(c, "currency", d.Currency)
+	put(c, "status", d.Status)
+	put(c, "reason", d.Reason)
+	put(c, "evidence_due_by", d.EvidenceDetails.DueBy)
+	put(c, "created_at", d.Created)
 	return nil
 }
 
@@ -425,21 +419,21 @@ func (p *payout) store(c columns) error {
 	if err := p.money(p.Currency, p.Amount); err != nil {
 		return err
 	}
-	c.text("id", p.ID)
-	c.number("amount_minor", *p.Amount)
-	c.text("currency", p.Currency)
-	c.text("status", p.Status)
-	c.flag("automatic", p.Automatic)
-	c.text("method", p.Method)
-	c.text("type", p.Type)
-	c.text("reconciliation_status", p.ReconciliationStatus)
-	c.text("balance_transaction_id", string(p.BalanceTransaction))
-	c.text("failure_balance_transaction_id", string(p.FailureBalanceTransaction))
-	c.text("failure_code", p.FailureCode)
-	c.text("original_payout_id", string(p.OriginalPayout))
-	c.text("reversed_by_id", string(p.ReversedBy))
-	c.number("arrival_at", p.ArrivalDate)
-	c.number("created_at", p.Created)
+	put(c, "id", p.ID)
+	put(c, "amount_minor", *p.Amount)
+	put(c, "currency", p.Currency)
+	put(c, "status", p.Status)
+	put(c, "automatic", p.Automatic)
+	put(c, "method", p.Method)
+	put(c, "type", p.Type)
+	put(c, "reconciliation_status", p.ReconciliationStatus)
+	put(c, "balance_transaction_id", string(p.BalanceTransaction))
+	put(c, "failure_balance_transaction_id", string(p.FailureBalanceTransaction))
+	put(c, "failure_code", p.FailureCode)
+	put(c, "original_payout_id", string(p.OriginalPayout))
+	put(c, "reversed_by_id", string(p.ReversedBy))
+	put(c, "arrival_at", p.ArrivalDate)
+	put(c, "created_at", p.Created)
 	return nil
 }
 
@@ -451,26 +445,26 @@ func (i *invoice) store(c columns) error {
 	if err != nil {
 		return err
 	}
-	c.number("tax_minor", tax)
-	c.text("id", i.ID)
-	c.text("subscription_id", i.billedTo())
-	c.text("customer_id", string(i.Customer))
-	c.text("charge_id", string(i.Charge))
-	c.text("payment_intent_id", string(i.PaymentIntent))
-	c.text("billing_reason", i.BillingReason)
-	c.text("status", i.Status)
-	c.text("currency", i.Currency)
-	c.number("total_minor", *i.Total)
-	c.number("due_minor", i.AmountDue)
-	c.number("paid_minor", i.AmountPaid)
-	c.number("from_balance_minor", i.fromBalance())
-	c.flag("paid_out_of_band", i.PaidOutOfBand)
-	c.number("period_start", i.PeriodStart)
-	c.number("period_end", i.PeriodEnd)
-	c.number("created_at", i.Created)
-	c.number("finalized_at", i.StatusTransitions.FinalizedAt)
-	c.number("paid_at", i.StatusTransitions.PaidAt)
-	c.number("voided_at", i.StatusTransitions.VoidedAt)
+	put(c, "tax_minor", tax)
+	put(c, "id", i.ID)
+	put(c, "subscription_id", i.billedTo())
+	put(c, "customer_id", string(i.Customer))
+	put(c, "charge_id", string(i.Charge))
+	put(c, "payment_intent_id", string(i.PaymentIntent))
+	put(c, "billing_reason", i.BillingReason)
+	put(c, "status", i.Status)
+	put(c, "currency", i.Currency)
+	put(c, "total_minor", *i.Total)
+	put(c, "due_minor", i.AmountDue)
+	put(c, "paid_minor", i.AmountPaid)
+	put(c, "from_balance_minor", i.fromBalance())
+	put(c, "paid_out_of_band", i.PaidOutOfBand)
+	put(c, "period_start", i.PeriodStart)
+	put(c, "period_end", i.PeriodEnd)
+	put(c, "created_at", i.Created)
+	put(c, "finalized_at", i.StatusTransitions.FinalizedAt)
+	put(c, "paid_at", i.StatusTransitions.PaidAt)
+	put(c, "voided_at", i.StatusTransitions.VoidedAt)
 	return nil
 }
 
@@ -494,17 +488,17 @@ func (l *invoiceLine) store(c columns) error {
 		return err
 	}
 	kind, billed := l.bills()
-	c.text("invoice_id", l.invoice)
-	c.text("id", l.ID)
-	c.text("type", kind)
-	c.number("amount_minor", *l.Amount)
-	c.number("tax_minor", tax)
-	c.number("inclusive_tax_minor", inclusive)
-	c.text("currency", l.Currency)
-	c.flag("proration", billed.Proration)
-	c.text("subscription_id", string(billed.Subscription))
-	c.number("period_start", l.Period.Start)
-	c.number("period_end", l.Period.End)
+	put(c, "invoice_id", l.invoice)
+	put(c, "id", l.ID)
+	put(c, "type", kind)
+	put(c, "amount_minor", *l.Amount)
+	put(c, "tax_minor", tax)
+	put(c, "inclusive_tax_minor", inclusive)
+	put(c, "currency", l.Currency)
+	put(c, "proration", billed.Proration)
+	put(c, "subscription_id", string(billed.Subscription))
+	put(c, "period_start", l.Period.Start)
+	put(c, "period_end", l.Period.End)
 	return nil
 }
 
@@ -526,17 +520,17 @@ func (l *invoiceLine) bills() (kind string, billed billedParty) {
 }
 
 func (s *subscription) store(c columns) error {
-	c.text("id", s.ID)
-	c.text("customer_id", string(s.Customer))
-	c.text("status", s.Status)
-	c.text("latest_invoice_id", string(s.LatestInvoice))
-	c.flag("cancel_at_period_end", s.CancelAtPeriodEnd)
-	c.number("current_period_start", s.CurrentPeriodStart)
-	c.number("current_period_end", s.CurrentPeriodEnd)
-	c.number("cancel_at", s.CancelAt)
-	c.number("canceled_at", s.CanceledAt)
-	c.number("ended_at", s.EndedAt)
-	c.number("created_at", s.Created)
+	put(c, "id", s.ID)
+	put(c, "customer_id", string(s.Customer))
+	put(c, "status", s.Status)
+	put(c, "latest_invoice_id", string(s.LatestInvoice))
+	put(c, "cancel_at_period_end", s.CancelAtPeriodEnd)
+	put(c, "current_period_start", s.CurrentPeriodStart)
+	put(c, "current_period_end", s.CurrentPeriodEnd)
+	put(c, "cancel_at", s.CancelAt)
+	put(c, "canceled_at", s.CanceledAt)
+	put(c, "ended_at", s.EndedAt)
+	put(c, "created_at", s.Created)
 	return nil
 }
 
@@ -544,16 +538,16 @@ func (p *paymentIntent) store(c columns) error {
 	if err := p.money(p.Currency, p.Amount); err != nil {
 		return err
 	}
-	c.text("id", p.ID)
-	c.number("amount_minor", *p.Amount)
-	c.number("received_minor", p.AmountReceived)
-	c.text("currency", p.Currency)
-	c.text("status", p.Status)
-	c.text("latest_charge_id", string(p.LatestCharge))
-	c.text("invoice_id", string(p.Invoice))
-	c.text("metadata_purchase_id", p.Metadata.PurchaseID)
-	c.number("canceled_at", p.CanceledAt)
-	c.number("created_at", p.Created)
+	put(c, "id", p.ID)
+	put(c, "amount_minor", *p.Amount)
+	put(c, "received_minor", p.AmountReceived)
+	put(c, "currency", p.Currency)
+	put(c, "status", p.Status)
+	put(c, "latest_charge_id", string(p.LatestCharge))
+	put(c, "invoice_id", string(p.Invoice))
+	put(c, "metadata_purchase_id", p.Metadata.PurchaseID)
+	put(c, "canceled_at", p.CanceledAt)
+	put(c, "created_at", p.Created)
 	return nil
 }
 

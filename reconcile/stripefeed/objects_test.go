@@ -15,7 +15,7 @@ func TestInvoicesAreReadInBothShapes(t *testing.T) {
 		if err := json.Unmarshal([]byte(document), &inv); err != nil {
 			t.Fatal(err)
 		}
-		table, lines := newColumns(), newColumns()
+		table, lines := columns{}, columns{}
 		if err := inv.store(table); err != nil {
 			t.Fatal(err)
 		}
@@ -25,7 +25,7 @@ func TestInvoicesAreReadInBothShapes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		return table.args(), lines.args()
+		return table, lines
 	}
 	before, linesBefore := read(`{"id":"in_1","object":"invoice","currency":"usd","total":4200,"subscription":"sub_1","total_tax_amounts":[{"amount":500,"inclusive":false},{"amount":100,"inclusive":true}],
 		"lines":{"object":"list","has_more":false,"data":[
@@ -58,7 +58,7 @@ func TestInvoicesAreReadInBothShapes(t *testing.T) {
 		if err := json.Unmarshal([]byte(`{"id":"il_1","object":"line_item","amount":1,"currency":"usd","tax_amounts":`+broken+`}`), &line); err != nil {
 			t.Fatal(err)
 		}
-		if err := line.store(newColumns()); err == nil {
+		if err := line.store(columns{}); err == nil {
 			t.Errorf("a tax of %s is taken as one of 0", broken)
 		}
 	}
@@ -79,11 +79,11 @@ func TestWhoPaidIsKept(t *testing.T) {
 			if err := json.Unmarshal([]byte(`{"id":"ch_1","object":"charge","amount":100,"currency":"usd","status":"succeeded",`+tt.document+`}`), &c); err != nil {
 				t.Fatal(err)
 			}
-			table := newColumns()
+			table := columns{}
 			if err := c.store(table); err != nil {
 				t.Fatal(err)
 			}
-			got := []string{table.texts["email"][0], table.texts["metadata"][0], table.texts["metadata_purchase_id"][0]}
+			got := []string{table.texts("email")[0], table.texts("metadata")[0], table.texts("metadata_purchase_id")[0]}
 			if diff := cmp.Diff([]string{tt.email, tt.metadata, tt.purchase}, got); diff != "" {
 				t.Error(diff)
 			}

@@ -114,7 +114,7 @@ type batch struct {
 }
 
 func newBatch(s *syncer, st stream) *batch {
-	return &batch{s: s, stream: st, table: newColumns(), lines: newColumns()}
+	return &batch{s: s, stream: st, table: columns{}, lines: columns{}}
 }
 
 func (b *batch) add(ctx context.Context, row stored, at time.Time) error {
@@ -191,7 +191,7 @@ func (b *batch) flush(ctx context.Context) error {
 		return err
 	}
 	full := *b
-	b.rows, b.table, b.lines, b.committing = 0, newColumns(), newColumns(), make(chan error, 1)
+	b.rows, b.table, b.lines, b.committing = 0, columns{}, columns{}, make(chan error, 1)
 	go func(done chan<- error) { done <- full.commit(ctx) }(b.committing)
 	return nil
 }
@@ -219,13 +219,11 @@ func (b *batch) finish(ctx context.Context, before error) error {
 
 func (b *batch) commit(ctx context.Context) error {
 	err := b.s.o.Store.InTx(ctx, postgres.TxOptions{}, func(ctx context.Context, tx *postgres.Tx) error {
-		args := b.table.args()
-		args["seen_at"] = b.seenAt
-		if _, err := tx.Exec(ctx, b.stream.upsert, args); err != nil {
+		if _, err := tx.Exec(ctx, b.stream.upsert, postgres.Args{"seen_at": b.seenAt}.And(postgres.Args(b.table))); err != nil {
 			return err
 		}
 		if b.final {
-			_, err := tx.Exec(ctx, "stripe/still_final", postgres.Args{"ids": b.table.texts["id"], "seen_at": b.seenAt})
+			_, err := tx.Exec(ctx, "stripe/still_final", postgres.Args{"ids": b.table.texts("id"), "seen_at": b.seenAt})
 			return err
 		}
 		if b.stream.name == "invoices" {
@@ -245,21 +243,12 @@ func (b *batch) commit(ctx context.Context) error {
 }
 
 func (b *batch) commitLines(ctx context.Context, tx *postgres.Tx) error {
-	invoiceIDs, ids := b.lines.texts["invoice_id"], b.lines.texts["id"]
 	_, err := tx.Exec(ctx, "stripe/delete_invoice_lines", postgres.Args{
-		"invoice_ids": b.table.texts["id"], "invoice_id": notNil(invoiceIDs), "id": notNil(ids),
+		"invoice_ids": b.table.texts("id"), "invoice_id": b.lines.texts("invoice_id"), "id": b.lines.texts("id"),
 	})
-	if err != nil || len(ids) == 0 {
+	if err != nil || len(b.lines) == 0 {
 		return err
 	}
-	_, err = tx.Exec(ctx, "stripe/upsert_invoice_lines", b.lines.args())
+	_, err = tx.Exec(ctx, "stripe/upsert_invoice_lines", postgres.Args(b.lines))
 	return err
-}
-
-// notNil makes an empty array of what would be a null.
-func notNil(values []string) []string {
-	if values == nil {
-		return []string{}
-	}
-	return values
 }
