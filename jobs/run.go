@@ -326,19 +326,20 @@ func (w *Worker) runSteps(ctx context.Context, n *night.Night, o runOptions) err
 	const attempts = 3
 	synced, checkBaseline := false, false
 	for attempt := 1; ; attempt++ {
-		err := w.trySteps(ctx, n, o, checkBaseline, &synced)
+		err := w.trySteps(ctx, n, o, attempt, checkBaseline, &synced)
 		if !errors.Is(err, source.ErrStillWritten) || attempt == attempts {
 			return err
 		}
 		checkBaseline = checkBaseline || errors.Is(err, source.ErrBaselineChanged)
-		n.Run.First = false
 		n.Log.Warn().Err(err).Msg("starting over: rows of this night have arrived since it was read")
 	}
 }
 
 // trySteps does the steps but for a sync that is done already.
-func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, checkBaseline bool, synced *bool) (err error) {
-	n, read, err := w.open(ctx, base, checkBaseline)
+func (w *Worker) trySteps(ctx context.Context, base *night.Night, o runOptions, attempt int, checkBaseline bool, synced *bool) (err error) {
+	begun := *base
+	begun.Run.First = base.Run.First && attempt == 1
+	n, read, err := w.open(ctx, &begun, checkBaseline)
 	if err != nil {
 		return fmt.Errorf("night %s: open: %w", base.Date, err)
 	}
