@@ -166,7 +166,7 @@ func (o *Office) publish(ctx context.Context, m reconcile.Month, at time.Time) (
 	if err != nil {
 		return Published{}, discardAnd(prepared, storage.Classed(err))
 	}
-	fault := o.refuse(ctx, m, s, onRecord, prepared)
+	fault := refuse(m, s, onRecord, prepared)
 	if fault != nil {
 		return Published{}, discardAnd(prepared, fault)
 	}
@@ -219,7 +219,7 @@ func catchUp(ctx context.Context, tx *postgres.Tx, m reconcile.Month, latest sto
 }
 
 // refuse says why the prepared files must not be published: what is there was changed, or a signed month would come out otherwise.
-func (o *Office) refuse(ctx context.Context, m reconcile.Month, s status, onRecord record, p *month.Prepared) error {
+func refuse(m reconcile.Month, s status, onRecord record, p *month.Prepared) error {
 	if latest := p.Latest; latest.Number > 0 && latest.Number == onRecord.Revision && reports.ManifestHash(latest.Manifest) != onRecord.ManifestSHA256 {
 		return fmt.Errorf("%w: month %s: the manifest of revision %d was changed after publication; nothing was published: put back what was published", night.ErrIntegrity, m, latest.Number)
 	}

@@ -243,7 +243,7 @@ func (o *Office) sign(ctx context.Context, m reconcile.Month, at time.Time, note
 		if prepared, err = month.Prepare(ctx, o.Reports, in); err != nil {
 			return storage.Classed(err)
 		}
-		if err := o.refuse(ctx, m, s, onRecord, prepared); err != nil {
+		if err := refuse(m, s, onRecord, prepared); err != nil {
 			return err
 		}
 		if err := catchUp(ctx, tx, m, prepared.Latest, onRecord, at); err != nil {

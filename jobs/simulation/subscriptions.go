@@ -31,7 +31,7 @@ type subscription struct {
 }
 
 // subscribe begins a subscription, and decides what becomes of it.
-func (s *Simulation) subscribe(r *rand.Rand, a *account) *subscription {
+func (s *Simulation) subscribe(r *rand.Rand, a *account) {
 	sub := s.newSubscription(a, r.IntN(len(plans)))
 	later := s.now.Add(spell(r, 24*time.Hour, 12*24*time.Hour))
 	switch draw := r.IntN(1000); {
@@ -42,7 +42,6 @@ func (s *Simulation) subscribe(r *rand.Rand, a *account) *subscription {
 	case draw < 400:
 		s.plan(later, func() { s.cancel(sub) })
 	}
-	return sub
 }
 
 func (s *Simulation) newSubscription(a *account, plan int) *subscription {

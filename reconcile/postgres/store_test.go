@@ -363,7 +363,7 @@ func TestLocksOfOthersAreNotWaitedForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	err = store.InTx(t.Context(), postgres.TxOptions{LockTimeout: 200 * time.Millisecond}, func(ctx context.Context, tx *postgres.Tx) error {
+	err = store.InTx(t.Context(), postgres.TxOptions{Settings: map[string]any{"lock_timeout": 200}}, func(ctx context.Context, tx *postgres.Tx) error {
 		_, err := tx.Exec(ctx, "refunds/take_lease", leaseOf("x"))
 		return err
 	})

@@ -20,7 +20,6 @@ type TxOptions struct {
 	ReadOnly         bool           // also repeatable read: one snapshot for everything that is read
 	Snapshot         bool           // repeatable read for a transaction that writes
 	StatementTimeout time.Duration  // 0: the store's
-	LockTimeout      time.Duration  // 0: 5 s; the worker never makes the platform wait
 	WorkMem          string         // "" : the server's
 	Settings         map[string]any // further settings, by name
 }
@@ -128,9 +127,6 @@ func (s *Store) setLocal(ctx context.Context, tx *sqlx.Tx, o TxOptions, session 
 		if s.timeout > 0 {
 			settings["statement_timeout"] = s.timeout.Milliseconds()
 		}
-	}
-	if o.LockTimeout > 0 {
-		settings["lock_timeout"] = o.LockTimeout.Milliseconds()
 	}
 	if o.StatementTimeout > 0 {
 		settings["statement_timeout"] = o.StatementTimeout.Milliseconds()
