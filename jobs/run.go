@@ -190,14 +190,17 @@ func (w *Worker) night(ctx context.Context, date reconcile.Date, zone *time.Loca
 		Rows     int64
 		IsNew    bool
 		Moves    int64
+
+		PolicyVersions int
 	}
 	limit := n.Settings.Sizes.PlannedRows
-	if err := n.Store.Get(ctx, &standing, "runs/standing", postgres.Args{"date": date, "begin": n.Begin, "end": n.End, "limit": limit}); err != nil {
+	if err := n.Store.Get(ctx, &standing, "runs/standing", postgres.Args{"date": date, "begin": n.Begin, "end": n.End, "policy": n.Policies.Hash(), "limit": limit}); err != nil {
 		return nil, err
 	}
 	n.Revision, n.Run.Reported = standing.Revision, standing.Reported
 	n.Run.First = standing.IsNew
 	n.Run.PlannedMoves = standing.Moves
+	n.Run.PolicyKnown = standing.PolicyVersions == len(n.Policies.Versions())
 	n.Run.Few = standing.Rows <= limit && !n.Store.OnCluster() // where statements have to be planned with their values
 	w.Store.KeepSessions(night.MatchingTx.Setting(map[string]any{"work_mem": night.MatchingTx.WorkMem}).Settings, n.Run.Few)
 	return night.New(n), nil

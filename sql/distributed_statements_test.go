@@ -150,7 +150,7 @@ const (
 
 var pulled = map[string]string{
 
-	"books/clear": totals, "late/forget_before": totals, "books/ties": totals, "books/entries_by_kind": totals, "books/forget_later_positions": totals, "books/rows_now": totals,
+	"books/clear": totals, "late/forget_before": totals, "books/ties": totals, "books/entries_by_kind": totals, "books/forget_later_positions": totals, "books/ledger_through": totals,
 	"credit_backs/nightly_totals": totals, "credit_backs/totals": totals, "late/before_changed": totals, "late/changed_nights": totals,
 	"late/forget_totals": totals, "late/note_before": totals, "late/note_reread": totals, "late/record_totals": totals,
 	"late/noted": totals, "late/rows_now": totals, "reading/known": totals, "reading/some_moved": totals, "match_jobs/scanned": totals, "match_purchases/scanned": totals, "refunds/controls": totals,

@@ -50,7 +50,7 @@ func closeBooks(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sour
 	if err := n.Forget(ctx, tx, "books/clear"); err != nil {
 		return nil, err
 	}
-	lots, ledger, err := rollForward(ctx, tx, read.Continues, read.SomeMoved)
+	lots, ledger, err := rollForward(ctx, n, tx, read.Continues, read.SomeMoved)
 	if err != nil {
 		return nil, fmt.Errorf("roll-forward: %w", err)
 	}
@@ -111,7 +111,7 @@ type lotTotals struct {
 	Opening, Closing string // what is left in them, in credits
 }
 
-func rollForward(ctx context.Context, tx *postgres.Tx, continues, someMoved bool) (lots lotTotals, ledger ledgerEntries, err error) {
+func rollForward(ctx context.Context, n *night.Night, tx *postgres.Tx, continues, someMoved bool) (lots lotTotals, ledger ledgerEntries, err error) {
 	if continues {
 		if _, err := tx.Exec(ctx, "books/leave_unmoved", nil); err != nil {
 			return lots, ledger, err
@@ -125,24 +125,21 @@ func rollForward(ctx context.Context, tx *postgres.Tx, continues, someMoved bool
 	}
 	ledgerBefore := "0"
 	if !continues {
-		if err := tx.Get(ctx, &ledgerBefore, "books/ledger_before", nil); err != nil {
+		if err := tx.Get(ctx, &ledgerBefore, "books/ledger_through", postgres.Args{"until": n.Begin}); err != nil {
 			return lots, ledger, err
 		}
 	}
 	if err := tx.Get(ctx, &ledger, "books/entries_by_kind", postgres.Args{"some_moved": someMoved}); err != nil {
 		return lots, ledger, err
 	}
-	if err := sameLedger(ctx, tx, ledger); err != nil {
+	if err := sameLedger(ledger); err != nil {
 		return lots, ledger, err
 	}
-	if _, err := tx.Exec(ctx, "books/roll_credits", postgres.Args{
+	if _, err := tx.Exec(ctx, "books/roll_forward", postgres.Args{
 		"continues": continues, "ledger_before": ledgerBefore, "lots_opening": lots.Opening, "lots_closing": lots.Closing,
 		"purchases": ledger.Purchases, "promotions": ledger.Promotions, "usage": ledger.Usage, "credit_backs": ledger.CreditBacks,
 		"refunds": ledger.Refunds, "adjustments": ledger.Adjustments, "late_items": ledger.LateItems,
 	}); err != nil {
-		return lots, ledger, err
-	}
-	if _, err := tx.Exec(ctx, "books/roll_money", postgres.Args{"continues": continues}); err != nil {
 		return lots, ledger, err
 	}
 	if _, err := tx.Exec(ctx, "books/forget_later_positions", nil); err != nil {
@@ -153,16 +150,12 @@ func rollForward(ctx context.Context, tx *postgres.Tx, continues, someMoved bool
 }
 
 // sameLedger compares the ledger as it is when the books are closed with what the night has read and used.
-func sameLedger(ctx context.Context, tx *postgres.Tx, now ledgerEntries) error {
-	var rows struct{ Credits, Read, Now numbers.Number }
-	if err := tx.Get(ctx, &rows, "books/rows_now", nil); err != nil {
-		return err
-	}
+func sameLedger(now ledgerEntries) error {
 	all := new(big.Int)
 	for _, amount := range []whole{now.Purchases, now.Promotions, now.Usage, now.CreditBacks, now.Refunds, now.Adjustments, now.LateItems} {
 		all.Add(all, amount.Int)
 	}
-	return errors.Join(source.StillTheSame("rows of the ledger", rows.Read, rows.Now), source.StillTheSame("credits of the ledger", rows.Credits, numbers.Of(all)))
+	return errors.Join(source.StillTheSame("rows of the ledger", now.ReadRows, now.RowsNow), source.StillTheSame("credits of the ledger", now.ReadCredits, numbers.Of(all)))
 }
 
 // controlBooks records the control totals of the books: a closing that the lots don't confirm, or an opening that is not the closing
@@ -232,7 +225,7 @@ func ledgerTotal(ctx context.Context, n *night.Night, tx *postgres.Tx, read *sou
 		}
 	}
 	var ledger numbers.Number
-	if err := tx.Get(ctx, &ledger, "books/ledger_total", nil); err != nil || ledger.Compare(closing) == 0 {
+	if err := tx.Get(ctx, &ledger, "books/ledger_through", postgres.Args{"until": n.AsOf()}); err != nil || ledger.Compare(closing) == 0 {
 		return ledger, err
 	}
 	return ledger, source.CheckBaseline(ctx, n, tx, read.BaselineChecked)

@@ -16,7 +16,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 )
 
-// ledgerEntries is what the ledger's entries of a night say by kind, in credits, and how many there are.
+// ledgerEntries is what the ledger's entries of a night say by kind, in credits, and how many there are; and how much of it was read, and is there now.
 type ledgerEntries struct {
 	Purchases         whole
 	Promotions        whole
@@ -28,6 +28,8 @@ type ledgerEntries struct {
 	Debits            int64
 	CreditBackEntries int64
 	LateEntries       int64
+	ReadRows, RowsNow numbers.Number
+	ReadCredits       numbers.Number
 }
 
 // journal writes a night's entries in batches, checked one by one.

@@ -31,8 +31,10 @@ func (r *Requests) match(ctx context.Context, n *night.Night, tx *postgres.Tx) (
 	if r.areMatched && due.Fingerprint == r.matched { // none has come since, and none was changed
 		return due.Fingerprint, due.Undecided, nil
 	}
-	if _, err := tx.Exec(ctx, "request_matches/clear", nil); err != nil {
-		return 0, false, err
+	if r.areMatched || !n.Run.First { // windows or an earlier run may have left some
+		if _, err := tx.Exec(ctx, "request_matches/clear", nil); err != nil {
+			return 0, false, err
+		}
 	}
 	if due.Requests > 0 {
 		if _, err := tx.Exec(ctx, "request_matches/find", nil); err != nil {

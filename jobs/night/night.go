@@ -46,6 +46,7 @@ type Run struct {
 	AsNoted      bool           // what the platform changes in place is read as it was noted, and nothing new of it is
 	Few          bool           // rows are all there are to look at, so that no statistics of them are needed
 	PlannedMoves int64          // accounts that move in a night, as the server plans statements for
+	PolicyKnown  bool           // all versions of the policy are on record
 	First        bool           // run of the night that was ever begun: none has left anything
 	Reported     reconcile.Date // the latest night whose report has been made, when this run began; zero when there was none
 	Clock        func() time.Time

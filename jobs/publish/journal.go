@@ -18,19 +18,24 @@ import (
 // ErrNoJournal says that a night's journal has not been kept.
 var ErrNoJournal = errors.New("the night has no journal")
 
-// LedgerOf is a night's journal as it was kept, for the writers of its files. ErrNoJournal comes with an empty one.
+// LedgerOf is a night's journal as it was kept, for the writers of its files. ErrNoJournal: there is none.
 func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart accounting.Chart) (journal.Ledger, error) {
+	var kept bool
+	if err := q.Get(ctx, &kept, "books/journal_kept", postgres.Args{"date": date}); err != nil {
+		return journal.Ledger{}, err
+	}
+	if !kept {
+		return journal.Ledger{}, fmt.Errorf("%s: %w", date, ErrNoJournal)
+	}
+	return ledgerOf(ctx, q, date, chart)
+}
+
+// ledgerOf is an empty one where there is no journal.
+func ledgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, chart accounting.Chart) (journal.Ledger, error) {
 	of := postgres.Args{"date": date}
 	l := journal.Ledger{Date: date, Chart: chart, Lines: func(ctx context.Context, fn func(tables.JournalLine) error) error {
 		return postgres.Each(ctx, q, "reports/journal", of, fn)
 	}}
-	var kept bool
-	if err := q.Get(ctx, &kept, "books/journal_kept", of); err != nil {
-		return l, err
-	}
-	if !kept {
-		return l, fmt.Errorf("%s: %w", date, ErrNoJournal)
-	}
 	if err := q.Select(ctx, &l.Balances, "books/balances", of); err != nil {
 		return l, err
 	}
@@ -39,10 +44,7 @@ func LedgerOf(ctx context.Context, q postgres.Querier, date reconcile.Date, char
 
 // journalWriters are the files of the night's journal beside journal.csv.
 func journalWriters(ctx context.Context, n *night.Night, q postgres.Querier) ([]reports.Writer, error) {
-	ledger, err := LedgerOf(ctx, q, n.Date, n.Settings.Chart)
-	if errors.Is(err, ErrNoJournal) {
-		err = nil
-	}
+	ledger, err := ledgerOf(ctx, q, n.Date, n.Settings.Chart)
 	if err != nil {
 		return nil, err
 	}

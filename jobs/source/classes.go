@@ -47,6 +47,9 @@ func addClasses(ctx context.Context, n *night.Night, tx *postgres.Tx, unknown []
 }
 
 func registerPolicy(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
+	if n.Run.PolicyKnown {
+		return nil
+	}
 	for _, v := range n.Policies.Versions() {
 		_, err := tx.Exec(ctx, "policy/register_version", postgres.Args{
 			"version": v.Version, "effective_from": v.EffectiveFrom,

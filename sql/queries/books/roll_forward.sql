@@ -1,7 +1,14 @@
--- The roll-forward in money: what was paid for the lots, and how the value of what is left of them moved. Purchases are what the subledger
--- says on its own. Usage has the night's debits, and what new lots covered of debits before.
+-- The roll-forward in credits: what the ledger's entries of the night say by kind, and what the lots say on their own. And in money: what was paid for
+-- the lots, and how the value of what is left of them moved. Purchases are what the subledger says on its own. Usage has the night's debits, and what
+-- new lots covered of debits before.
 INSERT INTO reconciler.roll_forward (business_date, measure, opening, purchases, promotions, usage, credit_backs, refunds, adjustments,
                                      late_items, closing_from_lots)
+SELECT @date::date, 'credits', coalesce(p.closing, @ledger_before::numeric), @purchases::numeric, @promotions::numeric, @usage::numeric,
+       @credit_backs::numeric, @refunds::numeric, @adjustments::numeric, @late_items::numeric,
+       CASE WHEN p.measure IS NULL THEN @lots_closing::numeric ELSE p.closing_from_lots + @lots_closing::numeric - @lots_opening::numeric END
+FROM (SELECT 1) one
+LEFT JOIN reconciler.roll_forward p ON p.business_date = @date::date - 1 AND p.measure = 'credits' AND @continues::boolean
+UNION ALL
 SELECT @date::date, c.currency, coalesce(p.closing, CASE WHEN NOT @continues::boolean THEN s.opening END, 0), coalesce(b.purchases, 0), 0,
        coalesce(s.after_usage - s.after_adjustments + s.after_lots - s.opening - s.purchased, 0),
        coalesce(s.after_credit_backs - s.after_usage, 0), coalesce(s.after_refunds - s.after_lots, 0),
