@@ -680,7 +680,7 @@ func TestExplainSaysHowADisputeStands(t *testing.T) {
 	dispute(2000, "usd", stripetest.DisputeParams{}, back(stripetest.DisputeReturn{Status: "won"}),
 		"20.00 USD: fraudulent; now won; withdrawn 20.00 USD, returned 20.00 USD, fees 15.00 USD")
 	dispute(2000, "jpy", stripetest.DisputeParams{Fee: -1}, back(stripetest.DisputeReturn{Amount: 800, Status: "lost"}),
-		"2000 JPY: fraudulent; now lost, partly won; withdrawn 2000 JPY, returned 800 JPY, fees 0 JPY")
+		"2,000 JPY: fraudulent; now lost, partly won; withdrawn 2,000 JPY, returned 800 JPY, fees 0 JPY")
 	dispute(2000, "kwd", stripetest.DisputeParams{Fee: 500, FeeApart: true}, lose,
 		"2.000 KWD: fraudulent; now lost; withdrawn 2.000 KWD, returned 0.000 KWD, fees 0.500 KWD")
 	dispute(10_000, "eur", stripetest.DisputeParams{Withdraw: 10_900, Fee: -1}, back(stripetest.DisputeReturn{Amount: 10_850, Status: "won"}),

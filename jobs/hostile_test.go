@@ -80,43 +80,43 @@ func TestNeedsInformationSaysWhatIsNeeded(t *testing.T) {
 		told    string
 	}{
 		{func(q *request) { q.PurchaseID = ref("p9") },
-			"purchase_not_found (6): No purchase has the id that the request names.; missing: purchase id",
+			"purchase_not_found (6): No purchase has the id that the request names. Missing: purchase id.",
 			"No purchase has the id that the request names.\n\nPlease tell us: purchase id."},
 		{func(q *request) { q.InvoiceID = ref("in_9") },
-			"purchase_not_found (6): No purchase has the invoice id that the request names.; missing: invoice id",
+			"purchase_not_found (6): No purchase has the invoice id that the request names. Missing: invoice id.",
 			"Please tell us: invoice id."},
 		{func(q *request) { q.AccountID, q.AccountEmail = nil, ref("c@x.test") },
-			"email_unknown (6): No account has the e-mail address that the request names.; missing: account email",
+			"email_unknown (6): No account has the e-mail address that the request names. Missing: account email.",
 			"Please tell us: account email."},
 		{func(q *request) { q.AccountID, q.AccountEmail, q.PurchaseID = nil, ref("c@x.test"), ref("p1") },
-			"email_unknown (6): No account has the e-mail address that the request names.; missing: account email",
+			"email_unknown (6): No account has the e-mail address that the request names. Missing: account email.",
 			"Please tell us: account email."},
 		{func(q *request) { q.AccountEmail, q.PurchaseID = ref("b@x.test"), ref("p1") },
-			"email_of_another_account (6): The e-mail address that the request names belongs to another account than the request.; missing: account email",
+			"email_of_another_account (6): The e-mail address that the request names belongs to another account than the request. Missing: account email.",
 			"Please tell us: account email."},
 		{func(q *request) { q.StatedAmountMinor = ref[int64](999) },
-			"purchase_not_found (6): No purchase of the account fits what the request says. The nearest one has another purchase amount.; missing: purchase amount",
+			"purchase_not_found (6): No purchase of the account fits what the request says. The nearest one has another purchase amount. Missing: purchase amount.",
 			"Please tell us: purchase amount."},
 		{func(q *request) { q.StatedDate, q.StatedCurrency = ref("2026-03-03"), nil },
-			"purchase_not_found (6): No purchase of the account fits what the request says. The nearest one has another purchase date.; missing: purchase currency, purchase date",
+			"purchase_not_found (6): No purchase of the account fits what the request says. The nearest one has another purchase date. Missing: purchase currency, purchase date.",
 			"Please tell us: purchase currency, purchase date."},
 		{func(q *request) { q.StatedDate, q.StatedAmountMinor, q.StatedCurrency = nil, nil, nil },
-			"purchase_not_found (6): The request does not say enough to find the purchase.; missing: purchase date, purchase amount, purchase currency",
+			"purchase_not_found (6): The request does not say enough to find the purchase. Missing: purchase date, purchase amount, purchase currency.",
 			"Please tell us: purchase date, purchase amount, purchase currency."},
 		{func(q *request) { q.StatedDate = ref("2026-03-02") },
-			"purchase_ambiguous (6): What the request says fits 2 purchases; it has to name the one that is meant.; missing: invoice id",
+			"purchase_ambiguous (6): What the request says fits 2 purchases; it has to name the one that is meant. Missing: invoice id.",
 			"Please tell us: invoice id."},
 		{func(q *request) { q.AccountID, q.AccountEmail = ref("acct-1"), ref("B@x.test ") },
-			"purchase_not_found (6): The account has no completed purchase.; missing: details that match a purchase of the account",
+			"purchase_not_found (6): The account has no completed purchase. Missing: details that match a purchase of the account.",
 			"Please tell us: details that match a purchase of the account."},
 		{func(q *request) { q.PurchaseID, q.Reason = ref("p1"), ref(" ") },
-			"no_reason_given (6): The request gives no reason.; missing: reason for the request",
+			"no_reason_given (6): The request gives no reason. Missing: reason for the request.",
 			"Please tell us: reason for the request."},
 		{func(q *request) { q.AccountEmail = ref("") },
-			"purchase_not_found (6): The request does not say enough to find the purchase.; missing: account email",
+			"purchase_not_found (6): The request does not say enough to find the purchase. Missing: account email.",
 			"Please tell us: account email."},
 		{func(q *request) { q.Kind, q.JobID, q.AccountEmail = ref("failed_job"), ref("j1"), ref("b@x.test") },
-			"email_of_another_account (6): The e-mail address that the request names belongs to another account than the request.; missing: account email",
+			"email_of_another_account (6): The e-mail address that the request names belongs to another account than the request. Missing: account email.",
 			"Please tell us: account email."},
 	}
 	p := platform{Accounts: append(customer(), other), Purchases: []purchase{mine, again, twin}, Entries: grantsOf([]purchase{mine, again, twin}),
@@ -314,7 +314,7 @@ func TestLeastAndEmptyValuesDoNotStopTheNight(t *testing.T) {
 		}
 		slices.Sort(got)
 		compareLines(t, s.First, wantLines(`
-debit_amount_mismatch j1 -9223372036854775809 costs 9223372036854775807 credits, net debits are 18446744073709551616 in 1 debits
+debit_amount_mismatch j1 -9223372036854775809 costs 9223372036854775807 credits, net debits are 18446744073709551616 in 1 debit
 debit_without_job entry:e4 -2 account acct-0 was debited 2 credits; the entry names no job
 debit_without_job entry:e5 -3 account acct-0 was debited 3 credits; the entry names no job
 grant_without_purchase entry:e6 -4 4 credits granted; the entry names no purchase

@@ -18,6 +18,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
+	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
@@ -140,7 +141,9 @@ type historyLine struct {
 }
 
 // DetailText is the detail as people read it.
-func (h historyLine) DetailText() string { return terminal.WithAmounts(h.Detail) }
+func (h historyLine) DetailText() string {
+	return numbers.InDetail(terminal.WithAmounts(h.Detail), h.Unit)
+}
 
 // breakPage is a break, with the forms for work on it.
 type breakPage struct {
@@ -196,8 +199,8 @@ func (d *Desk) breakWith(w http.ResponseWriter, r *http.Request, status int, for
 	}
 	b := found[0]
 	rule, _ := reconcile.BreakKind(b.Kind).Rule()
-	page := breakPage{B: b, Name: words(b.Kind), Meaning: rule.Meaning, Action: rule.Action, Ours: numbers.AmountOrText(b.Ours, b.Unit), Theirs: numbers.AmountOrText(b.Theirs, b.Unit),
-		Detail: terminal.WithAmounts(b.Detail), States: jobs.WorkStates, Resolutions: jobs.Resolutions, Form: form, Fault: fault,
+	page := breakPage{B: b, Name: figures.KindName(reconcile.BreakKind(b.Kind)), Meaning: rule.Meaning, Action: rule.Action, Ours: numbers.AmountOrText(b.Ours, b.Unit), Theirs: numbers.AmountOrText(b.Theirs, b.Unit),
+		Detail: numbers.InDetail(terminal.OneLine(b.Detail), b.Unit), States: jobs.WorkStates, Resolutions: jobs.Resolutions, Form: form, Fault: fault,
 		MayWork: d.MayWork && whoOf(r.Context()) != "" && b.Status == "open"}
 	err := d.Store.Select(r.Context(), &page.Work, "breaks/work", postgres.Args{"break_id": id})
 	if err == nil {
@@ -210,7 +213,7 @@ func (d *Desk) breakWith(w http.ResponseWriter, r *http.Request, status int, for
 		d.failed(w, r, fmt.Errorf("break: %w", err))
 		return
 	}
-	d.show(w, r, status, "break", view{Title: words(b.Kind) + ": " + b.SubjectID, Section: "breaks", Page: page})
+	d.show(w, r, status, "break", view{Title: figures.KindName(reconcile.BreakKind(b.Kind)) + ": " + b.SubjectID, Section: "breaks", Page: page})
 }
 
 const formBytes = 64 << 10

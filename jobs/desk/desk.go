@@ -46,7 +46,7 @@ type Desk struct {
 var files embed.FS
 
 var (
-	templates = template.Must(template.New("").Funcs(template.FuncMap{"words": words, "date": dateText, "about": about, "ids": func(text string) []string { return strings.Split(text, ", ") }}).ParseFS(files, "desk.gohtml"))
+	templates = template.Must(template.New("").Funcs(template.FuncMap{"words": words, "kind": func(kind string) string { return figures.KindName(reconcile.BreakKind(kind)) }, "date": dateText, "about": about, "ids": func(text string) []string { return strings.Split(text, ", ") }}).ParseFS(files, "desk.gohtml"))
 	style     = pages.StyleSheet() + ownStyle()
 )
 

@@ -118,6 +118,8 @@ type storyLine struct {
 	Source string
 	Clause string
 	Says   string
+	Detail string // of a break
+	Unit   string
 }
 
 // tellStory gathers what happened to an id and all that belongs to it, in order of time, the charges among that, and the clauses that it cites.
@@ -182,7 +184,11 @@ func tellStory(ctx context.Context, store *postgres.Store, now time.Time, id str
 		if line.At.Valid {
 			at = instant(&line.At.Time)
 		}
-		section.Rows = append(section.Rows, []Cell{at, text(terminal.WithAmounts(line.Says)), text(line.Source), text(line.Clause)})
+		says := terminal.WithAmounts(line.Says)
+		if line.Detail != "" {
+			says += "; " + numbers.InDetail(terminal.OneLine(line.Detail), line.Unit)
+		}
+		section.Rows = append(section.Rows, []Cell{at, text(says), text(line.Source), text(line.Clause)})
 		for _, clause := range strings.Split(line.Clause, ";") {
 			if clause = strings.TrimSpace(clause); clause != "" && !slices.Contains(cited, clause) {
 				cited = append(cited, clause)

@@ -62,6 +62,9 @@ type disputeRow struct {
 	SettlementCurrency string
 }
 
+// settled is the currency of what was withdrawn and returned.
+func (d disputeRow) settled() string { return cmp.Or(d.SettlementCurrency, d.Currency) }
+
 func judgeDisputes(ctx context.Context, n *night.Night, tx *postgres.Tx) error {
 	var rows []disputeRow
 	err := tx.Select(ctx, &rows, "stripe_match/dispute_facts", postgres.Args{"job": disputesJob,
@@ -100,7 +103,7 @@ func judgeCharge(n *night.Night, rows []disputeRow) (cases []postgres.Args, chec
 	for i, d := range rows {
 		o := outcome.Disputes[i]
 		if o.Phase.IsAtStake() {
-			disputed = append(disputed, fmt.Sprintf("disputed %d by %s (%s), of which %d came back", d.AmountMinor, d.DisputeID, d.Status, d.ReturnedMinor))
+			disputed = append(disputed, fmt.Sprintf("disputed %d %s by %s (%s), of which %d %s came back", d.AmountMinor, d.Currency, d.DisputeID, d.Status, d.ReturnedMinor, d.settled()))
 		}
 		// One that has ended stays on the list until its money is right.
 		if !d.IsDue && (o.TieOut == reconcile.TieOutTied || d.MovedAt.Before(n.Begin.Add(-settlesWithin(n, o.TieOut)))) {
@@ -128,7 +131,7 @@ func judgeCharge(n *night.Night, rows []disputeRow) (cases []postgres.Args, chec
 		check.Kind, check.Field = reconcile.DisputedAndRefunded, "amount_minor"
 		check.Ours, check.Theirs = strconv.FormatInt(outcome.ClawbackMinor, 10), strconv.FormatInt(outcome.GoneMinor, 10)
 		check.Variance, check.Unit = outcome.ClawbackMinor-outcome.GoneMinor, first.Currency
-		check.Detail = fmt.Sprintf("refunded %d, %s; at most %d can be clawed back", first.RefundedMinor, strings.Join(disputed, ", "), outcome.ClawbackMinor)
+		check.Detail = fmt.Sprintf("refunded %d %s, %s; at most %d %[2]s can be clawed back", first.RefundedMinor, first.Currency, strings.Join(disputed, ", "), outcome.ClawbackMinor)
 	}
 	return cases, append(checks, check)
 }
@@ -147,7 +150,7 @@ func disputeMoney(n *night.Night, d disputeRow, facts reconcile.DisputeFacts, o 
 	if o.TieOut == reconcile.TieOutTied {
 		return check
 	}
-	check.Detail = fmt.Sprintf("charge %s: %s since %s; withdrawn %d, returned %d", d.ChargeID, d.Status, reconcile.DateOf(d.StatusSince.In(n.Settings.Zone)), d.WithdrawnMinor, d.ReturnedMinor)
+	check.Detail = fmt.Sprintf("charge %s: %s since %s; withdrawn %d %s, returned %d %[5]s", d.ChargeID, d.Status, reconcile.DateOf(d.StatusSince.In(n.Settings.Zone)), d.WithdrawnMinor, d.settled(), d.ReturnedMinor)
 	if !d.MovedAt.Before(n.AsOf().Add(-settlesWithin(n, o.TieOut))) {
 		check.awaiting = true
 		return check

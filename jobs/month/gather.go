@@ -140,6 +140,8 @@ type itemRow struct {
 	Cleared   numbers.Number
 	Objects   string
 	BreakKind string
+
+	DisputeStatus string // at the end of the month
 }
 
 // items are what the balances of the accounts with open items consist of.

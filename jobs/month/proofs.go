@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
+	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/month"
 )
 
@@ -95,7 +97,7 @@ func (r itemRow) explain() string {
 		said += " At Stripe: " + strings.Join(objects, ", ") + more + "."
 	}
 	if r.BreakKind != "" {
-		said += " Open break: " + strings.ReplaceAll(r.BreakKind, "_", " ") + "."
+		said += " Open break: " + figures.KindName(reconcile.BreakKind(r.BreakKind)) + "."
 	}
 	return said
 }
@@ -130,7 +132,10 @@ func (r itemRow) sentence() string {
 			return text(payable) + " was to be paid back, and Stripe paid " + text(r.AtStripe) + "."
 		}
 	case accounting.DisputesReceivable:
-		if r.Booked.IsZero() {
+		switch {
+		case r.Booked.IsZero() && reconcile.PhaseOf(r.DisputeStatus) == reconcile.PhaseWon:
+			return "Withdrawn for a dispute that was won; the money has not come back."
+		case r.Booked.IsZero():
 			return "Withdrawn for a dispute that is not decided."
 		}
 		return "Withdrawn for a dispute: " + text(r.AtStripe) + ", of which " + text(r.Booked) + " has been written off or taken back."

@@ -84,7 +84,7 @@ func amountsText(amounts []figures.Amount) string {
 // changes compare the night with the one reported before it.
 func changes(s *figures.Summary) []string {
 	b := s.Breaks
-	list := []string{fmt.Sprintf("Breaks: %d new, %d cleared by themselves, %d resolved; %d open", b.New, b.Cleared, b.Resolved, b.Open)}
+	list := []string{fmt.Sprintf("Breaks: %d new, %d cleared, %d resolved by a person; %d open", b.New, b.Cleared, b.Resolved, b.Open)}
 	if at := len(s.Trends) - 2; at >= 0 {
 		before := s.Trends[at]
 		list = append(list, fmt.Sprintf("Open errors: %d, %d on %s", s.OpenErrors(), before.Errors, before.Date))

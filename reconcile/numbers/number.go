@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -203,10 +204,10 @@ func Unit(unit string) string {
 	return strings.ToUpper(unit)
 }
 
-// WithUnit is "1,234.50 USD", "350 credits", or "—" where there is no number.
+// WithUnit is "1,234.50 USD", "350 credits", or "–" where there is no number.
 func WithUnit(n Number, unit string) string {
 	if !n.Known() {
-		return "—"
+		return "–"
 	}
 	text := Amount(n, unit)
 	switch {
@@ -248,18 +249,27 @@ func PlainDecimal(n Number, decimals int) string {
 	return sign + digits[:point] + "." + digits[point:]
 }
 
-// Text says an amount with its unit for people who read it in a terminal or a log: "-12.00 EUR", "350 credits", "" where there is no number.
+// Text says an amount with its unit for people who read it in a terminal or a log: "-1,200.00 EUR", "350 credits", "" where there is no number.
 func (n Number) Text(unit string) string {
-	switch {
-	case !n.Known():
+	if !n.Known() {
 		return ""
-	case IsCurrency(unit):
-		return PlainDecimal(n, Decimals(unit)) + " " + Unit(unit)
-	case unit == Seconds:
-		return Duration(n)
-	default:
-		return strings.TrimSpace(string(n) + " " + Unit(unit))
 	}
+	return strings.Replace(WithUnit(n, unit), "−", "-", 1)
+}
+
+// amountInDetail is an amount in the detail of a break, which has minor units with their currency, as files do, or credits.
+var amountInDetail = regexp.MustCompile(`-?\b[0-9]+ ([a-z]{3}|credits)\b`)
+
+// InDetail writes the detail of a break, or of what is awaited, with its amounts as people read them. A detail in credits is of jobs or grants and has no
+// money in it, whatever the words of a failure code look like.
+func InDetail(detail, unit string) string {
+	return amountInDetail.ReplaceAllStringFunc(detail, func(found string) string {
+		amount, of, _ := strings.Cut(found, " ")
+		if _, known := reconcile.Exponent(of); of != "credits" && (unit == "credits" || !known) {
+			return found
+		}
+		return Number(amount).Text(of)
+	})
 }
 
 // Difference is Text, and nothing where there is no difference in anything that can be counted, as between two statuses.

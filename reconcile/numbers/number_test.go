@@ -63,7 +63,7 @@ func TestAmountsAsPeopleReadThem(t *testing.T) {
 		{"0", "usd", "0.00 USD"}, {"5", "usd", "0.05 USD"}, {"-5", "usd", "−0.05 USD"}, {"123456789", "usd", "1,234,567.89 USD"},
 		{"1234", "jpy", "1,234 JPY"}, {"1234", "kwd", "1.234 KWD"}, {"-999", "kwd", "−0.999 KWD"}, {"1234", "ugx", "1,234 UGX (minor units)"},
 		{"1234", "zzz", "1,234 ZZZ (minor units)"}, {"1", "credits", "1 credit"}, {"-1", "credits", "−1 credit"}, {"1000", "credits", "1,000 credits"},
-		{"12", "", "12"}, {"", "usd", "—"},
+		{"12", "", "12"}, {"", "usd", "–"},
 	} {
 		if got := WithUnit(c.n, c.unit); got != c.want {
 			t.Errorf("%q %q: %q, want %q", c.n, c.unit, got, c.want)

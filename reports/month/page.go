@@ -13,6 +13,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/accounting"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
+	"github.com/hummingbytes/reconciler/reports/figures"
 	"github.com/hummingbytes/reconciler/reports/pages"
 	"github.com/hummingbytes/reconciler/reports/tables"
 	"github.com/hummingbytes/reconciler/reports/workbook"
@@ -23,7 +24,7 @@ var pageSource string
 
 var pageTemplate = template.Must(template.New("month").Funcs(pages.Funcs()).Funcs(template.FuncMap{
 	"counted": func(n int, noun string) string { return plural(n, noun, noun+"s") },
-	"text":    func(b reconcile.BreakKind) string { return strings.ReplaceAll(string(b), "_", " ") },
+	"text":    figures.KindName,
 	"days": func(n int64) string {
 		if n == 1 {
 			return "1 day"

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/numbers"
@@ -37,8 +38,10 @@ var pageFuncs = template.FuncMap{
 	"negative":   func(n int64) string { return numbers.Grouped(numbers.Int(-n)) },
 	"nonzero":    nonzero,
 	"plural":     numbers.Plural,
+	"detail":     numbers.InDetail,
 	"short":      func(text string, limit int) string { return shorten(text, limit) },
 	"side":       sideText,
+	"sideClass":  sideClass,
 	"unit":       numbers.Unit,
 	"within":     withinText,
 	"words":      func(text string) string { return strings.ReplaceAll(text, "_", " ") },
@@ -76,9 +79,19 @@ func sideText(b tables.Break, value string) string {
 		return "–"
 	case figures.SidesAreAmounts(&b):
 		return numbers.Amount(numbers.Number(value), b.Unit)
-	default:
-		return shorten(value, 40)
 	}
+	if at, err := time.Parse(time.RFC3339, value); err == nil {
+		return figures.InstantText(at)
+	}
+	return shorten(value, 40)
+}
+
+// sideClass keeps an amount on one line; an id or a word may be broken.
+func sideClass(b tables.Break) string {
+	if figures.SidesAreAmounts(&b) {
+		return "n"
+	}
+	return "side"
 }
 
 func withinText(hours int64) string {

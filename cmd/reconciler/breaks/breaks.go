@@ -209,7 +209,7 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	rows := [][2]string{
 		{"break", b.BreakID}, {"kind", b.Kind + ": " + rule.Meaning}, {"severity", b.Severity}, {"status", b.Status}, {"account", b.AccountID},
 		{"subject", b.SubjectType + " " + b.SubjectID}, {"field", b.Field}, {"ours", numbers.AmountOrText(b.Ours, b.Unit)}, {"theirs", numbers.AmountOrText(b.Theirs, b.Unit)}, {"variance", cli.OrDash(b.Variance.Difference(b.Unit))},
-		{"detail", b.Detail}, {"first seen", fmt.Sprintf("%s, %s ago", b.OpenedOn, cli.Counted(b.AgeDays, "day"))}, {"what to do", rule.Action},
+		{"detail", numbers.InDetail(b.Detail, b.Unit)}, {"first seen", fmt.Sprintf("%s, %s ago", b.OpenedOn, cli.Counted(b.AgeDays, "day"))}, {"what to do", rule.Action},
 		{"owner", cli.OrDash(b.Owner)},
 	}
 	if b.Status == "open" {
@@ -246,7 +246,7 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	fmt.Fprintln(out, "\nhistory")
 	table = terminal.NewTable(out)
 	for _, h := range history {
-		table.Row("  "+h.BusinessDate.String(), h.Event, "by "+h.Actor, joined("; ", joined(": ", h.Resolution, h.Reason), h.Detail))
+		table.Row("  "+h.BusinessDate.String(), h.Event, "by "+h.Actor, joined("; ", joined(": ", h.Resolution, h.Reason), numbers.InDetail(h.Detail, h.Unit)))
 	}
 	return table.End()
 }

@@ -9,8 +9,8 @@ SELECT e.recorded_at AS at, 'breaks.csv of ' || e.business_date AS source, '' AS
        'break ' || e.break_id || ' (' || b.kind || ', ' || b.severity || ') ' || e.event
        || CASE WHEN e.event IN ('opened', 'changed', 'reopened') THEN ': ' || b.field || ' ours ' || v.ours || ', theirs ' || v.theirs
                || CASE WHEN e.variance <> 0 THEN ', variance ' || {{ amount_mark }} || e.variance || ' ' || e.unit || {{ amount_mark }} ELSE '' END
-               || CASE WHEN e.detail <> '' THEN '; ' || e.detail ELSE '' END
-               WHEN e.event = 'resolved' THEN ' by ' || e.actor || ': ' || e.reason ELSE '' END AS says
+               WHEN e.event = 'resolved' THEN ' by ' || e.actor || ': ' || e.reason ELSE '' END AS says,
+       CASE WHEN e.event IN ('opened', 'changed', 'reopened') THEN e.detail ELSE '' END AS detail, e.unit
 FROM (SELECT DISTINCT b.account_id, b.break_id, b.kind, b.severity, b.field
       FROM subject s JOIN reconciler.breaks b ON b.subject_id = s.id AND s.type IN ('', b.subject_type)) b
 JOIN reconciler.break_events e ON e.account_id = b.account_id AND e.break_id = b.break_id

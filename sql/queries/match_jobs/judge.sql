@@ -125,13 +125,13 @@ rejected AS MATERIALIZED (
                    WHEN v.debit_fault = 'debit_without_job' THEN 'account ' || v.debited_account || ' was debited ' || v.other_net || ' credits; ' || CASE WHEN v.is_entry THEN 'the entry names no job' ELSE 'there is no such job' END
                    WHEN v.debit_fault = 'job_without_debit' THEN 'the job ' || v.status || ' and costs ' || v.cost || ' credits; no debit names it'
                    WHEN v.debit_fault = 'duplicate_debit' THEN v.own_debits || ' debits of ' || v.cost || ' credits each'
-                   WHEN v.debit_fault = 'debit_amount_mismatch' THEN 'costs ' || v.cost || ' credits, net debits are ' || v.own_net || ' in ' || v.own_debits || ' debits'
+                   WHEN v.debit_fault = 'debit_amount_mismatch' THEN 'costs ' || v.cost || ' credits, net debits are ' || v.own_net || ' in ' || CASE WHEN v.own_debits = 1 THEN '1 debit' ELSE v.own_debits || ' debits' END
                END || CASE WHEN v.own_left <> v.own_net THEN '; credited back: ' || v.own_credited ELSE '' END AS detail
         WHERE v.debit_fault IS NOT NULL
         UNION ALL
         SELECT v.account_id, 'debit_account_mismatch', 'account_id', v.account_id, v.debited_account,
                CASE WHEN v.own_net < v.cost THEN v.cost - v.own_net ELSE -v.other_net END,
-               'debited to account ' || v.debited_account || ': ' || v.other_net || ' credits; to the account that ran it: ' || v.own_net || ' of ' || v.cost
+               'debited to account ' || v.debited_account || ': ' || v.other_net || ' credits; to the account that ran it: ' || v.own_net || ' of ' || v.cost || ' credits'
         WHERE v.is_elsewhere
         UNION ALL
         SELECT CASE WHEN v.other_credited <> 0 THEN v.credited_account ELSE v.account_id END, 'credit_back_unfounded', v.credits_field,
@@ -147,7 +147,7 @@ rejected AS MATERIALIZED (
         WHERE v.is_unfounded
         UNION ALL
         SELECT v.account_id, 'credit_back_exceeds_debit', v.credits_field, v.own_net::text, v.own_credited::text, v.own_net - v.own_credited,
-               'net debits ' || v.own_net || ', credited back ' || v.own_credited
+               'net debits ' || v.own_net || ' credits, credited back ' || v.own_credited || ' credits'
         WHERE v.exceeds
         UNION ALL
         SELECT v.account_id, v.class_fault, 'failure_code', v.failure_code, '', v.own_net - v.own_credited,

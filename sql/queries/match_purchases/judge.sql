@@ -88,8 +88,8 @@ fact AS (
                    || CASE WHEN known THEN 'the purchase is not completed (' || status || ')' WHEN is_entry THEN 'the entry names no purchase' ELSE 'there is no such purchase' END
                WHEN fault = 'purchase_without_grant' THEN credits || ' credits purchased, no grant names the purchase'
                WHEN fault = 'duplicate_grant' THEN own_grants || ' grants of ' || credits || ' credits each'
-               ELSE CASE WHEN other <> 0 THEN 'granted to account ' || other_account || ': ' || other || ' credits; to the buyer''s account: ' || own || ' of ' || credits
-                         ELSE credits || ' credits purchased, ' || own || ' granted in ' || own_grants || ' grants' END
+               ELSE CASE WHEN other <> 0 THEN 'granted to account ' || other_account || ': ' || other || ' credits; to the buyer''s account: ' || own || ' of ' || credits || ' credits'
+                         ELSE credits || ' credits purchased, ' || own || ' granted in ' || CASE WHEN own_grants = 1 THEN '1 grant' ELSE own_grants || ' grants' END END
            END
     FROM verdict
     WHERE fault IS NOT NULL

@@ -95,9 +95,10 @@ WITH nights AS MATERIALIZED (
 SELECT i.role, i.currency, i.item_type, i.item_id, i.account_id, s.opened_on, @date::date - s.opened_on AS age_days, i.amount,
        i.booked, i.at_stripe, i.cleared,
        coalesce((SELECT string_agg(o.id, ' ' ORDER BY o.id COLLATE "C") FROM unnest(i.objects) AS o (id) WHERE o.id <> i.item_id), '') AS objects,
-       coalesce(b.break_id, '') AS break_id, coalesce(b.kind, '') AS break_kind
+       coalesce(b.break_id, '') AS break_id, coalesce(b.kind, '') AS break_kind, coalesce(d.status, '') AS dispute_status
 FROM items i
 JOIN since s USING (role, currency, item_type, item_id)
+LEFT JOIN {{ disputes_as_of }} d ON i.item_type = 'dispute' AND d.id = i.item_id
 LEFT JOIN LATERAL (
     SELECT b.break_id, b.kind FROM reconciler.breaks b
     WHERE b.subject_id = ANY (i.objects || i.item_id) AND b.subject_type IN ('purchase', 'charge', 'refund', 'dispute', 'payout', 'balance_transaction')

@@ -62,7 +62,7 @@ SELECT account_id, @date::date, @job::text, @scope::text, NOT in_scan, id,
                CASE WHEN paid_out_of_band THEN 'its invoice ' || invoice_id || ' is marked as paid out of band: the money came another way than through Stripe, or never'
                     WHEN invoice_id IS NOT NULL THEN 'its invoice ' || invoice_id || ' is ' || invoice_status END)
            WHEN verdict = 'charge_amount_mismatch' THEN concat_ws(', ', 'charge ' || charge_id,
-               CASE WHEN from_balance_minor <> 0 THEN 'invoice ' || invoice_id || ' with ' || from_balance_minor || ' from the customer''s balance' END)
+               CASE WHEN from_balance_minor <> 0 THEN 'invoice ' || invoice_id || ' with ' || from_balance_minor || ' ' || currency || ' from the customer''s balance' END)
            WHEN verdict = 'charge_currency_mismatch' THEN 'charge ' || charge_id || ' of ' || captured_minor || ' ' || charge_currency || ' for a purchase of '
                || amount_minor || ' ' || currency
            WHEN verdict = 'matched' THEN '' WHEN verdict = 'awaiting' THEN ''

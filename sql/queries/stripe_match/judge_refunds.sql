@@ -126,7 +126,7 @@ SELECT account_id, @date::date, @job::text, control, NOT in_scan, id,
                CASE WHEN used > 0 THEN used || ' of ' || credits || ' credits used (2.3)' END,
                CASE WHEN denied THEN 'the request was denied (6)' END)
            WHEN verdict = 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || captured_minor || ' ' || currency
-               || CASE WHEN back_minor > live_minor THEN ', ' || back_minor - live_minor || ' by a dispute' ELSE '' END
+               || CASE WHEN back_minor > live_minor THEN ', ' || back_minor - live_minor || ' ' || currency || ' by a dispute' ELSE '' END
            ELSE '' END,
        amount_minor, currency, created_at
 FROM question
