@@ -66,10 +66,12 @@ func TestRowsToLookAtAreCountedFromTheFirstNightOn(t *testing.T) {
 		Rows     int64
 		IsNew    bool
 		Moves    int64
+
+		PolicyVersions int
 	}) {
 		t.Helper()
 		night := s.night(day)
-		err := w.Store.Get(context.Background(), &standing, "runs/standing", postgres.Args{"date": night.Date, "begin": night.Begin, "end": night.End, "limit": limit})
+		err := w.Store.Get(context.Background(), &standing, "runs/standing", postgres.Args{"date": night.Date, "begin": night.Begin, "end": night.End, "policy": "", "limit": limit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,9 +106,6 @@ func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
 	}{
 		{15, -1, 0, -1}, {300, -1, 0, 301}, {300, 31, 0, 31}, {300, 30, 0, 301}, {300, 299, 1, 301}, // -1: nothing; one more account comes with them
 	} {
-		if w.Store.OnCluster() { // where no plans are kept
-			c.known = c.accounts + 1
-		}
 		w.reset(t, time.UTC)
 		w.Settings.Sizes.PlannedRows = c.rows
 		if err := simulation.FillAccounts(t.Context(), w.db.DB.DB, c.accounts, s.night(0).Begin.Add(time.Hour)); err != nil {
@@ -114,6 +113,9 @@ func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
 		}
 		w.db.MustExec("UPDATE pg_class SET reltuples = $1, relpages = 0 WHERE oid = 'reconciler.account_moves'::regclass", c.planned)
 		w.again(t, s, 0)
+		if w.Store.OnCluster() { // where no plans are kept
+			c.known = c.accounts + 1
+		}
 		var got int64
 		if err := w.db.Get(&got, "SELECT reltuples FROM pg_class WHERE oid = 'reconciler.account_moves'::regclass"); err != nil || got != c.known {
 			t.Errorf("%+v: the planner takes %d accounts for there (%v)", c, got, err)
@@ -138,7 +140,7 @@ func TestANightOfManyBreaksReadsNoneOverAndOver(t *testing.T) {
 	w.db.MustExec("VACUUM ANALYZE reconciler.breaks, reconciler.break_events, reconciler.findings")
 	w.again(t, s, 0)
 	var told int64
-	if err := w.db.Get(&told, "SELECT reltuples FROM pg_class WHERE oid = 'reconciler.break_events'::regclass"); err != nil || told < many {
+	if err := w.db.Get(&told, "SELECT reltuples FROM pg_class WHERE oid = 'reconciler.break_events'::regclass"); err != nil || told < many && !w.Store.OnCluster() { // where no plans are kept
 		t.Errorf("the planner takes %d events for there (%v)", told, err)
 	}
 	var noted, scans int64

@@ -126,6 +126,9 @@ func TestRowThatBreaksTheContractWrittenWhileItsNightIsWorkedOn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if w.Store.OnCluster() && c.next != "" { // the reading is committed part by part, as a big night's is, and the rejects after it see the row
+			c.want, c.next = c.want+" "+c.next, ""
+		}
 		if want := [2]string{c.want, c.next}; named != want {
 			t.Errorf("%s: the nights name %q, want %q", name, named, want)
 		}

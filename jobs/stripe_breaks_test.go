@@ -249,7 +249,7 @@ func TestWhatThePlatformChangesInPlaceIsLookedAt(t *testing.T) {
 	}
 	const through = 11 // both subscriptions ended in the seventh
 	days[5] = func() {
-		l.exec("UPDATE platform.subscriptions SET access_ends_at = access_ends_at + interval '400 days' WHERE id = $1", ended.id)
+		l.exec("UPDATE platform.subscriptions SET access_ends_at = (access_ends_at AT TIME ZONE 'UTC' + interval '400 days') AT TIME ZONE 'UTC' WHERE id = $1", ended.id)
 	}
 	days[through-1] = func() {
 		want := sorted([]string{
