@@ -161,6 +161,8 @@ func (l *life) follow(line, kind, subject, varianceText string, now time.Time) b
 		if l.out(p) == 0 {
 			l.post("adjustment", -p.credits, p, nil, now)
 		}
+	case "negative_balance": // billed elsewhere
+		l.post("adjustment", -variance, nil, nil, now)
 	case "debit_without_job":
 		l.post("adjustment", -variance, nil, j, now)
 	case "job_stuck":

@@ -55,7 +55,8 @@ func makeLife(r *rand.Rand, start, end int) []event {
 		}
 	}
 	m.events = slices.DeleteFunc(m.events, func(e event) bool { return e.at >= time.Duration(end)*day })
-	m.add(time.Duration(end-3)*day+11*time.Hour, "lose", 0, "all") // and what is still disputed ends
+	m.add(time.Duration(end-5)*day+11*time.Hour, "release", 0, "since", "all") // as Stripe does, some days after
+	m.add(time.Duration(end-3)*day+11*time.Hour, "lose", 0, "all")             // and what is still disputed ends
 	m.add(time.Duration(end-3)*day+12*time.Hour, "close", 0, "all")
 	for hour := range 3 { // whatever is still on its way arrives
 		m.add(time.Duration(end-2)*day+time.Duration(11+hour)*time.Hour, "refund-arrives", 0)
@@ -138,6 +139,12 @@ func (m *maker) money(from int) {
 			m.add(m.between(begin, begin+20), "bounce", 0)
 		}
 	}
+	if declined != "" && m.chance(40) || m.chance(3) {
+		m.add(m.between(begin, begin+9), "forget", 0)
+	}
+	if m.chance(6) {
+		m.corrections(begin, begin+9)
+	}
 	if m.chance(20) {
 		m.add(m.between(begin, begin+8), "use", 1+m.Int64N(40))
 	}
@@ -173,9 +180,13 @@ func (m *maker) request(bought time.Duration, begin int) {
 	if m.chance(10) {
 		asked = bought + 7*day + pick(m, -time.Second, 0, time.Second)
 	}
-	m.add(asked, "ask", 0)
+	m.add(asked, "ask", 0, pick(m, "id", "id", "words"))
 	if m.chance(10) {
-		m.add(asked+time.Duration(m.IntN(3*86400))*time.Second, "withdraw", 0)
+		withdrawn := asked + time.Duration(m.IntN(3*86400))*time.Second
+		m.add(withdrawn, "withdraw", 0)
+		if m.chance(50) { // and has second thoughts
+			m.add(withdrawn+time.Duration(1+m.IntN(3*86400))*time.Second, "ask", 0)
+		}
 	}
 	if m.chance(20) {
 		m.add(asked+time.Duration(m.IntN(86400))*time.Second, "approve", 0)
@@ -183,6 +194,20 @@ func (m *maker) request(bought time.Duration, begin int) {
 	if m.chance(35) {
 		from := int(asked/day) - m.start
 		m.staffRefund(from, from+2)
+	}
+}
+
+// corrections are credits that an administrator gives or takes, and promotional ones, which expire later.
+func (m *maker) corrections(from, to int) {
+	for range 1 + m.IntN(2) {
+		given, at := 1+m.Int64N(60), m.between(from, to)
+		m.add(at, pick(m, "promo", "correct"), given)
+		if m.chance(60) {
+			m.add(at+time.Duration(m.IntN(5*86400))*time.Second, "correct", -given)
+		}
+	}
+	if m.chance(20) {
+		m.add(m.between(from, to), "correct", -(1+m.Int64N(30))*pick(m, int64(1), 1, 1000))
 	}
 }
 
@@ -249,6 +274,9 @@ func (m *maker) dispute(begin int) {
 // jobs are some that end well or badly, with debits as they are to be or not.
 func (m *maker) jobs() {
 	m.add(m.between(0, 0), "promo", 20_000)
+	if m.chance(15) {
+		m.corrections(1, 12)
+	}
 	for range 1 + m.IntN(5) {
 		from := 1 + m.IntN(12)
 		cost := m.Int64N(90)
@@ -257,6 +285,15 @@ func (m *maker) jobs() {
 		m.add(at, "job", cost, how, pick(m, "x", "x", "x", "x", "xx", "xxx", "-"))
 		if m.chance(15) {
 			m.add(at+time.Duration(m.IntN(6*86400))*time.Second, "debit", cost, "late")
+		}
+		if m.chance(15) { // by and by, over midnight too
+			for parts := int64(2 + m.IntN(2)); parts > 0 && cost >= parts; parts-- {
+				m.add(at+time.Duration(m.IntN(86400))*time.Second, "debit", cost/parts)
+				cost -= cost / parts
+			}
+		}
+		if m.chance(12) {
+			m.add(at+time.Duration(m.IntN(5*86400))*time.Second, "retry", 0, pick(m, "succeeded", "succeeded", "node_lost", "node_lost", "canceled", "ZX-4711"), pick(m, "x", "x", "x", "-"))
 		}
 		if m.chance(30) {
 			m.add(at+time.Duration(m.IntN(3*86400))*time.Second, pick(m, "debit", "credit-back", "adjust"), pick(m, cost, cost, 2*cost, 1+m.Int64N(50)))

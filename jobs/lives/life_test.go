@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 )
 
@@ -148,7 +149,8 @@ type dispute struct {
 
 // undated are what neither the platform nor Stripe says the time of, so that the night before would see them too when they came before it is run.
 var undated = map[string]bool{"plant": true, "suspend": true, "reinstate": true, "withdraw": true, "release": true, "settle": true, "bounce": true,
-	"renew": true, "arrive": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "relapse": true, "close": true}
+	"renew": true, "arrive": true, "pay": true, "give-up": true, "cancel": true, "pause": true, "resume": true, "extend": true, "refund-fails": true, "refund-arrives": true, "refund-canceled": true, "escalate": true, "evidence": true, "win": true, "lose": true, "part": true, "relapse": true, "close": true,
+	"retry": true, "forget": true, "resolve": true}
 
 // play lets an event happen; false when it isn't possible.
 func (l *life) play(e event) bool {
@@ -166,6 +168,14 @@ func (l *life) play(e event) bool {
 	case "promo":
 		l.post("promo", e.n, nil, nil, now)
 		return true
+	case "correct": // by an administrator, or credits that expire; also below 0
+		if e.n == 0 {
+			return false
+		}
+		l.post("adjustment", e.n, nil, nil, now)
+		return true
+	case "retry":
+		return l.retry(e, now)
 	case "buy":
 		return l.buy(e, now)
 	case "subscribe":
@@ -202,7 +212,15 @@ func (l *life) play(e event) bool {
 	case "use":
 		return l.use(e.n, now)
 	case "ask":
-		return l.ask(p, now)
+		return l.ask(p, e, now)
+	case "forget": // a purchase that came to nothing is deleted
+		if (p.status != "pending" && p.status != "failed") || p.charge == "" || l.chargeOf(p).AmountCaptured > 0 || l.chargeOf(p).Status == "succeeded" && !l.chargeOf(p).Refunded ||
+			l.chargeOf(p).Status == "pending" || slices.ContainsFunc(l.entries, func(e *entry) bool { return e.purchase == p }) {
+			return false
+		}
+		p.status = "failed"
+		l.w.write("DELETE FROM platform.purchases WHERE id = $1", p.id)
+		return true
 	case "withdraw", "approve":
 		return l.answer(e.verb, now)
 	case "refund":
@@ -423,9 +441,16 @@ func (l *life) capture(p *purchase, e event, now time.Time) bool {
 	return true
 }
 
-// release gives back what is still held: "release 0 before|since".
+// release gives back what is still held: "release 0 before|since", or of all purchases with a second word.
 func (l *life) release(p *purchase, e event, now time.Time) bool {
-	if p.status != "pending" && (p.status != "completed" || p.charge == "" || l.chargeOf(p).Captured) {
+	if e.word(1) == "all" {
+		released := false
+		for _, p := range l.purchases {
+			released = l.release(p, event{words: e.words[:1]}, now) || released
+		}
+		return released
+	}
+	if p.charge == "" || p.status != "pending" && (p.status != "completed" || l.chargeOf(p).Captured) {
 		return false
 	}
 	release := l.w.stripe.ReleaseAuthorization
@@ -541,18 +566,50 @@ func (l *life) postOnJob(e event, now time.Time) bool {
 	return true
 }
 
-func (l *life) ask(p *purchase, now time.Time) bool {
+// retry has the last job run again under its id: "retry COST HOW DEBITS", as a job ends; the cost is not changed.
+func (l *life) retry(e event, now time.Time) bool {
+	if len(l.jobs) == 0 {
+		return false
+	}
+	j, debits := last(l.jobs), int64(strings.Count(e.word(1), "x"))
+	if j.status == "none" || j.status == "running" || j.status == "succeeded" || l.balance() < debits*j.cost {
+		return false
+	}
+	l.rewritten = true
+	j.status, j.code, j.finished = "failed", e.word(0), now
+	if e.word(0) == "succeeded" || e.word(0) == "canceled" {
+		j.status, j.code = e.word(0), ""
+	}
+	l.w.write("UPDATE platform.jobs SET status = $2, failure_code = nullif($3, ''), finished_at = $4 WHERE id = $1", j.id, j.status, j.code, now)
+	for range debits {
+		l.post("usage", -j.cost, nil, j, now)
+	}
+	return true
+}
+
+// ask has the customer ask for a refund: "ask 0", or "ask 0 words" by what was bought when, and for how much.
+func (l *life) ask(p *purchase, e event, now time.Time) bool {
 	for _, r := range l.requests {
-		if r.purchase == p {
+		if r.purchase == p && r.status != "withdrawn" {
 			return false
 		}
 	}
 	if p.status != "completed" || p.charge == "" {
 		return false
 	}
+	inWords := e.word(0) == "words"
+	if inWords && (l.rewritten || p.isForeign() || len(l.purchases) > 1 || !l.chargeOf(p).Captured || p.amount != l.chargeOf(p).AmountCaptured+p.fromBalance) {
+		return false
+	}
 	r := &request{id: l.w.id("req"), label: fmt.Sprintf("request%d", len(l.requests)+1), purchase: p, at: now, status: "pending"}
 	l.requests = append(l.requests, r)
 	l.w.name(l, r.id, r.label)
+	if inWords {
+		l.w.write(`INSERT INTO platform.refund_requests (id, kind, account_email, stated_date, stated_amount_minor, stated_currency, reason, status, requested_at)
+			VALUES ($1, 'unused_credits', $2, $3, $4, $5, 'not needed', 'pending', $6)`,
+			r.id, " "+strings.ToUpper(l.email), reconcile.DateOf(p.completedAt.In(l.w.zone)).String(), p.amount, p.currency, now)
+		return true
+	}
 	l.w.write(`INSERT INTO platform.refund_requests (id, account_id, kind, account_email, purchase_id, reason, status, requested_at)
 		VALUES ($1, $2, 'unused_credits', $3, $4, 'not needed', 'pending', $5)`, r.id, l.account, l.email, p.id, now)
 	return true

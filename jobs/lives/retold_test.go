@@ -319,11 +319,22 @@ func (l *life) explainID(n int, id string) {
 			l.w.fails(l, n, "the story of %s has: %q\n%s", label, texts, strings.Join(story, "\n"))
 		}
 	}
+	of := 0 // of a purchase that was asked about again each request has its own decision
+	for _, r := range l.requests {
+		if r.id == id || r.purchase.id == id {
+			of++
+		}
+	}
 	for _, r := range l.requests {
 		if r.id != id && r.purchase.id != id {
 			continue
 		}
 		must("refund request " + r.id)
+		mustNot := func(text string) {
+			if of == 1 {
+				mustNot(text)
+			}
+		}
 		switch r.decision {
 		case "approve":
 			must("decided: approve, " + reconcile.FormatMinor(r.amount, r.purchase.currency))

@@ -26,7 +26,11 @@ func TestTry(t *testing.T) {
 	for _, events := range lives {
 		nights = max(nights, int(inOrder(events)[len(events)-1].at/day)+3)
 	}
-	w := newWorld(t, time.UTC, nights, *seed)
+	zone, err := time.LoadLocation(*zoned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, zone, nights, *seed)
 	for _, events := range lives {
 		w.add(events)
 	}

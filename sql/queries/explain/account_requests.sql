@@ -5,6 +5,6 @@ SELECT r.id, r.requested_at, coalesce(nullif(r.purchase_id, ''), nullif(r.job_id
 FROM source.refund_requests r
 LEFT JOIN LATERAL (SELECT d.* FROM reconciler.refund_decisions d WHERE d.request_id = r.id ORDER BY d.business_date DESC LIMIT 1) d ON true
 LEFT JOIN LATERAL (SELECT n.message FROM reconciler.notifications n WHERE n.request_id = r.id ORDER BY n.business_date DESC, n.created_at DESC LIMIT 1) n ON true
-WHERE r.account_id = @account_id::text OR lower(r.account_email) = lower(@email::text) AND @email::text <> ''
+WHERE r.account_id = @account_id::text OR lower(btrim(r.account_email)) = lower(btrim(@email::text)) AND btrim(@email::text) <> ''
 ORDER BY r.requested_at DESC, r.id COLLATE "C"
 LIMIT @most::int
