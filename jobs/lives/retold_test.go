@@ -13,7 +13,7 @@ import (
 	"github.com/hummingbytes/reconciler/jobs/explain"
 	"github.com/hummingbytes/reconciler/jobs/night"
 	"github.com/hummingbytes/reconciler/jobs/publish"
-	"github.com/hummingbytes/reconciler/reconcile"
+	"github.com/hummingbytes/reconciler/reconcile/numbers"
 	"github.com/hummingbytes/reconciler/reports/figures"
 )
 
@@ -319,34 +319,24 @@ func (l *life) explainID(n int, id string) {
 			l.w.fails(l, n, "the story of %s has: %q\n%s", label, texts, strings.Join(story, "\n"))
 		}
 	}
-	of := 0 // of a purchase that was asked about again each request has its own decision
-	for _, r := range l.requests {
-		if r.id == id || r.purchase.id == id {
-			of++
-		}
-	}
 	for _, r := range l.requests {
 		if r.id != id && r.purchase.id != id {
 			continue
 		}
 		must("refund request " + r.id)
-		mustNot := func(text string) {
-			if of == 1 {
-				mustNot(text)
-			}
-		}
+		decided := "refund request " + r.id + " decided: " // of a purchase that was asked about again each has its own
 		switch r.decision {
 		case "approve":
-			must("decided: approve, " + reconcile.FormatMinor(r.amount, r.purchase.currency))
-			mustNot("decided: deny")
-			must("the customer is told")
+			must(decided + "approve, " + numbers.Int(r.amount).Text(r.purchase.currency))
+			mustNot(decided + "deny")
+			must("the customer is told of " + r.id)
 		case "deny":
-			must("decided: deny")
-			mustNot("decided: approve")
-			must("the customer is told")
+			must(decided + "deny")
+			mustNot(decided + "approve")
+			must("the customer is told of " + r.id)
 		default:
-			mustNot("decided: approve")
-			mustNot("decided: deny")
+			mustNot(decided + "approve")
+			mustNot(decided + "deny")
 		}
 	}
 	for _, r := range l.requests {
@@ -361,12 +351,12 @@ func (l *life) explainID(n int, id string) {
 	}
 	for _, r := range l.refunds {
 		if r.id == id || r.purchase.id == id || r.purchase.charge == id {
-			must("refund "+r.id+": "+reconcile.FormatMinor(r.amount, r.purchase.currency), ", "+r.status)
+			must("refund "+r.id+": "+numbers.Int(r.amount).Text(r.purchase.currency), ", "+r.status)
 		}
 	}
 	for _, d := range l.disputes {
 		if d.id == id || d.purchase.id == id || d.purchase.charge == id {
-			must("dispute "+d.id+" over "+reconcile.FormatMinor(d.amount, d.purchase.currency), "; now "+d.status)
+			must("dispute "+d.id+" over "+numbers.Int(d.amount).Text(d.purchase.currency), "; now "+d.status)
 		}
 	}
 	for _, j := range l.jobs {

@@ -11,11 +11,11 @@ FROM source.refund_requests r WHERE r.id = ANY (@ids::text[]) AND r.decided_at I
 UNION ALL
 -- A decision that comes back unchanged every night is told once.
 SELECT d.decided_at, 'refund_decisions.csv of ' || d.business_date, d.clauses,
-       'decided: ' || d.decision || CASE WHEN d.refund_minor IS NOT NULL THEN ', ' || {{ amount_mark }} || d.refund_minor || ' ' || d.currency || {{ amount_mark }} ELSE '' END
+       'refund request ' || d.request_id || ' decided: ' || d.decision || CASE WHEN d.refund_minor IS NOT NULL THEN ', ' || {{ amount_mark }} || d.refund_minor || ' ' || d.currency || {{ amount_mark }} ELSE '' END
        || '; due by ' || d.due_date || '; policy ' || d.policy_version || '; ' || d.reasons
 FROM (SELECT d.*, lag(d.reasons) OVER (PARTITION BY d.request_id ORDER BY d.business_date) AS before
       FROM reconciler.refund_decisions d WHERE d.request_id = ANY (@ids::text[])) d
 WHERE d.before IS DISTINCT FROM d.reasons
 UNION ALL
-SELECT n.created_at, 'notifications.csv of ' || n.business_date, '', 'the customer is told ' || regexp_replace(regexp_replace(n.message, E'^([^\n]+)\n+', '"\1": '), E'\n+', ' ', 'g')
+SELECT n.created_at, 'notifications.csv of ' || n.business_date, '', 'the customer is told of ' || n.request_id || ' ' || regexp_replace(regexp_replace(n.message, E'^([^\n]+)\n+', '"\1": '), E'\n+', ' ', 'g')
 FROM reconciler.notifications n WHERE n.request_id = ANY (@ids::text[])
