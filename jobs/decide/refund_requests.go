@@ -287,7 +287,7 @@ func reasonText(d reconcile.RefundDecision) string {
 		parts = append(parts, fmt.Sprintf("%s (%s): %s", reason.Code, reason.Clause, reason.Text))
 	}
 	if len(d.Missing) > 0 {
-		parts = append(parts, "Missing: "+strings.Join(d.Missing, ", ")+".")
+		parts = append(parts, "missing: "+strings.Join(d.Missing, ", "))
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(parts, "; ")
 }
