@@ -647,6 +647,7 @@ func (w *world) openItems() (items []openItem) {
 		Objects   string
 		BreakID   string `db:"break_id"`
 		BreakKind string `db:"break_kind"`
+		Disputed  string `db:"dispute_status"`
 	}) error {
 		items = append(items, row.openItem)
 		return nil
