@@ -55,8 +55,8 @@ func makeLife(r *rand.Rand, start, end int) []event {
 		}
 	}
 	m.events = slices.DeleteFunc(m.events, func(e event) bool { return e.at >= time.Duration(end)*day })
-	m.add(time.Duration(min(end-5, 30))*day+11*time.Hour, "release", 0, "since", "all") // as Stripe does, 30 days after at the latest
-	m.add(time.Duration(end-3)*day+11*time.Hour, "lose", 0, "all")                      // and what is still disputed ends
+	m.add(time.Duration(end-5)*day+11*time.Hour, "release", 0, "since", "all") // as Stripe does, some days after
+	m.add(time.Duration(end-3)*day+11*time.Hour, "lose", 0, "all")             // and what is still disputed ends
 	m.add(time.Duration(end-3)*day+12*time.Hour, "close", 0, "all")
 	for hour := range 3 { // whatever is still on its way arrives
 		m.add(time.Duration(end-2)*day+time.Duration(11+hour)*time.Hour, "refund-arrives", 0)

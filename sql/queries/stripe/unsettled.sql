@@ -2,7 +2,8 @@
 SELECT stream, id FROM (
     SELECT 'charges' AS stream, id, created_at FROM reconciler.stripe_charges
     WHERE status = 'pending' OR (status = 'succeeded' AND balance_transaction_id = '' AND created_at >= to_timestamp(@since::bigint))
-        OR (status = 'succeeded' AND NOT captured AND created_at >= to_timestamp(@since::bigint)) -- more may be captured of it
+        -- More may be captured of it. Once a part has been, decisions wait for the rest to be captured or released, however long that takes.
+        OR (status = 'succeeded' AND NOT captured AND (captured_minor > 0 OR created_at >= to_timestamp(@since::bigint)))
     UNION ALL
     SELECT 'refunds', id, created_at FROM reconciler.stripe_refunds
     WHERE status NOT IN ('succeeded', 'failed', 'canceled')
