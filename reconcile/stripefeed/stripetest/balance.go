@@ -23,7 +23,6 @@ type BalanceTransaction struct {
 	AvailableOn       time.Time
 	Payout            string // the automatic payout that it is part of
 
-	hidden bool // planted
 }
 
 func (t *BalanceTransaction) status(now time.Time) string {

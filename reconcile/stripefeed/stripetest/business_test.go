@@ -218,8 +218,6 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 	unpaid := must[stripetest.PaymentIntent](t)(s.CreatePaymentIntent(stripetest.ChargeParams{Amount: 500, Currency: "usd"}))
 	charge(s.Attempt(unpaid.ID, "expired_card"))
 	charge(s.Attempt(unpaid.ID, ""))
-	open := must[stripetest.PaymentIntent](t)(s.CreatePaymentIntent(stripetest.ChargeParams{Amount: 501, Currency: "usd"}))
-	must[stripetest.PaymentIntent](t)(s.CancelPaymentIntent(open.ID))
 	must[stripetest.PaymentIntent](t)(s.CreatePaymentIntent(stripetest.ChargeParams{Amount: 502, Currency: "usd"}))
 	movement(s.BillFee(250, "usd", "Radar (2024-02-01 - 2024-02-29): Radar for Fraud Teams"))
 	movement(s.BillTax(50, "usd", "VAT on fees"))
@@ -271,7 +269,7 @@ func simulate(t testing.TB, s *stripetest.Stripe, clock *clock) {
 	dispute(s.LoseDispute(disputed(nil).ID))
 	dispute(s.WinDispute(disputed(func(p *stripetest.DisputeParams) { p.Reason = "product_not_received" }).ID, true))
 	partly := disputed(func(p *stripetest.DisputeParams) { p.Amount, p.Fee = 1_500, -1 })
-	dispute(s.ReinstatePart(partly.ID, 500))
+	dispute(s.ReturnDispute(partly.ID, stripetest.DisputeReturn{Amount: 500}))
 	dispute(s.WinDispute(partly.ID, false))
 	disputed(nil, func(p *stripetest.ChargeParams) {
 		p.Currency, p.Settlement = "eur", stripetest.Settlement{Currency: "usd", Rate: "1.1"}

@@ -186,14 +186,6 @@ func (s *Stripe) WinDispute(id string, returnFee bool) (Dispute, error) {
 	})
 }
 
-// ReinstatePart gives a part of the withdrawn money back (in minor units of the settlement currency) while the
-// dispute goes on. It never gives back more than was withdrawn.
-func (s *Stripe) ReinstatePart(id string, amount int64) (Dispute, error) {
-	return s.onDispute("reinstate part of dispute", id, []string{"needs_response", "under_review", "lost"}, func(b *books, d *Dispute, c *Charge, now time.Time) {
-		b.reinstate(d, c, DisputeReturn{Amount: min(max(amount, 0), d.withdrawn-d.won)}, now)
-	})
-}
-
 // ReturnDispute gives money of a chargeback back, in whole or in part, at the rate of the day: it is won, or lost with a part returned.
 func (s *Stripe) ReturnDispute(id string, back DisputeReturn) (Dispute, error) {
 	if back.Status != "" && back.Status != "won" && back.Status != "lost" {

@@ -277,7 +277,7 @@ func oneOf(permission, param string, from func(b *books) *table) *endpoint {
 		}
 		t := from(b)
 		row := t.byID[id]
-		if row == nil || hidden(row) {
+		if row == nil || isDeleted(row) {
 			return nil, true, noSuch(t.noun, id, param)
 		}
 		expand, problem := parseExpansion(expandPaths(form))

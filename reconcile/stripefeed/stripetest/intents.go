@@ -60,21 +60,6 @@ func (s *Stripe) Attempt(intentID, decline string) (Charge, error) {
 	})
 }
 
-// CancelPaymentIntent cancels a payment intent that took no money.
-func (s *Stripe) CancelPaymentIntent(intentID string) (PaymentIntent, error) {
-	return change(s, "cancel "+intentID, func(b *books, now time.Time) (PaymentIntent, error) {
-		intent := get[PaymentIntent](b.intents, intentID)
-		if intent == nil {
-			return PaymentIntent{}, fmt.Errorf("no payment intent %s", intentID)
-		}
-		if status := intent.status(b); status != "requires_payment_method" {
-			return *intent, fmt.Errorf("it is %s", status)
-		}
-		intent.CanceledAt = now
-		return *intent, nil
-	})
-}
-
 // status follows from the latest charge.
 func (p *PaymentIntent) status(b *books) string {
 	charge := get[Charge](b.charges, p.LatestCharge)

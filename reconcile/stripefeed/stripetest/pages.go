@@ -190,7 +190,7 @@ func parseLimit(value string) (int, *apiError) {
 }
 
 func cursor(t *table, param, id string) (record, *apiError) {
-	if row := t.byID[id]; row != nil && !hidden(row) {
+	if row := t.byID[id]; row != nil && !isDeleted(row) {
 		return row, nil
 	}
 	problem := noSuch(t.noun, id, param)

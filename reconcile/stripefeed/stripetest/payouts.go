@@ -24,7 +24,6 @@ type Payout struct {
 
 	livemode   bool
 	canceled   bool
-	planted    bool // a contradiction was planted in it
 	reconciled time.Time
 }
 

@@ -389,7 +389,9 @@ func TestDisputeMoney(t *testing.T) {
 		{"answered", func() (stripetest.Dispute, error) { return s.SubmitEvidence(dispute.ID) }, "warning_under_review", 2_000},
 		{"escalated", func() (stripetest.Dispute, error) { return s.EscalateDispute(dispute.ID) }, "needs_response", -1_500},
 		{"answered again", func() (stripetest.Dispute, error) { return s.SubmitEvidence(dispute.ID) }, "under_review", -1_500},
-		{"partly reinstated", func() (stripetest.Dispute, error) { return s.ReinstatePart(dispute.ID, 300) }, "under_review", -1_200},
+		{"partly reinstated", func() (stripetest.Dispute, error) {
+			return s.ReturnDispute(dispute.ID, stripetest.DisputeReturn{Amount: 300})
+		}, "under_review", -1_200},
 		{"lost", func() (stripetest.Dispute, error) { return s.LoseDispute(dispute.ID) }, "lost", -1_200},
 		{"won in the end", func() (stripetest.Dispute, error) { return s.WinDispute(dispute.ID, true) }, "won", 2_000},
 	}

@@ -2,7 +2,6 @@ package stripetest
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,7 +9,7 @@ import (
 )
 
 // State is the end state of the account without ids, timestamps and order of what the requests created, so that a run under faults
-// can be compared with a faultless one (reflect.DeepEqual, cmp.Diff or String).
+// can be compared with a faultless one (reflect.DeepEqual or cmp.Diff).
 type State struct {
 	Charges  []ChargeState
 	Refunds  []RefundState
@@ -116,27 +115,6 @@ func flat(metadata map[string]string) string {
 		pairs = append(pairs, key+"="+metadata[key])
 	}
 	return strings.Join(pairs, " ")
-}
-
-// String has one line per row, for comparing and for reading.
-func (s State) String() string {
-	var text strings.Builder
-	for _, row := range s.Charges {
-		fmt.Fprintf(&text, "%+v\n", row)
-	}
-	for _, row := range s.Refunds {
-		fmt.Fprintf(&text, "%+v\n", row)
-	}
-	for _, row := range s.Disputes {
-		fmt.Fprintf(&text, "%+v\n", row)
-	}
-	for _, row := range s.Payouts {
-		fmt.Fprintf(&text, "%+v\n", row)
-	}
-	for _, row := range s.Activity {
-		fmt.Fprintf(&text, "%+v\n", row)
-	}
-	return text.String()
 }
 
 // find copies an object out of a table.
@@ -422,7 +400,7 @@ func (t *table) page(l listing, now time.Time) (rows []record, hasMore bool) {
 }
 
 func (l listing) matches(row record, now time.Time) bool {
-	if hidden(row) || l.hide != nil && l.hide(row, now) {
+	if isDeleted(row) || l.hide != nil && l.hide(row, now) {
 		return false
 	}
 	for field, value := range l.equal {
