@@ -175,7 +175,11 @@ func (l *life) judgePurchase(v *verdict, p *purchase, n int, asOf time.Time) {
 			v.allow(l.currencyLine(p))
 		}
 	} else if more := c.AmountCaptured - l.surplus(p) + p.fromBalance - p.amount; more != 0 {
-		v.must(breakLine("charge_amount_mismatch", p.label, number(-more), p.currency))
+		amount := number(-more)
+		if l.isConverted(p) && !c.Captured { // what each capture was of is only told by what it was settled for
+			amount = "*"
+		}
+		v.must(breakLine("charge_amount_mismatch", p.label, amount, p.currency))
 	}
 	l.judgeRefunds(v, p, asOf)
 }
@@ -342,6 +346,12 @@ func (l *life) judgeRefunds(v *verdict, p *purchase, asOf time.Time) {
 				v.oneOf(line, another)
 			default:
 				must(line)
+			}
+		} else if !isDueKnown { // whether that was all that was due nobody can say yet
+			for _, r := range p.refunds {
+				if r.isOff() && r.amount > paid {
+					v.allow(breakLine("refund_failed", r.label, number(r.amount), p.currency))
+				}
 			}
 		}
 		if out < p.credits && asOf.Sub(firstLive.at) >= counterpart {
@@ -535,7 +545,7 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		}
 		row, notice := decisionLine(r.label, decision, amount, currency), noticeLine(r.label, decision, amount)
 		switch {
-		case r.waited && r.status == "approved": // decided by others, so that it need not come back
+		case r.waited && r.status != "pending" && l.w.nightOf(r.closed) < n: // settled by others, so that it need not come back
 			v.allow(row)
 			v.allow(notice)
 		case decision == "*" || decision == "waiting":
@@ -553,7 +563,7 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 		}
 		r.waited = true
 	}
-	if p.sub != nil || r.status == "withdrawn" && !answeredOpen(r) {
+	if p.sub != nil || r.status == "withdrawn" && !l.answeredOpen(r) {
 		must("deny", "")
 		return
 	}
@@ -562,7 +572,7 @@ func (l *life) judgeRequest(v *verdict, r *request, n int, asOf time.Time) {
 	for _, f := range p.refunds {
 		switch {
 		case f.surplus:
-		case !f.at.Before(r.at) && !answered: // also in the same second, to which Stripe tells the time
+		case !f.at.Before(r.at) && !answered && l.stands(f): // also in the same second, to which Stripe tells the time
 			moment, answered = f.at, true
 		case f.at.Before(r.at) && !f.isOff():
 			before += f.amount
@@ -682,12 +692,15 @@ func (l *life) told(n int, id, outcome, message string) {
 	}
 }
 
-// answeredOpen reports whether a refund was made while the request was open: that answers it, whatever becomes of it afterwards.
-func answeredOpen(r *request) bool {
+// answeredOpen reports whether a refund was made while the request was open: that answers it while it stands.
+func (l *life) answeredOpen(r *request) bool {
 	return slices.ContainsFunc(r.purchase.refunds, func(f *refund) bool {
-		return !f.surplus && !f.at.Before(r.at) && f.at.Before(r.closed)
+		return !f.surplus && !f.at.Before(r.at) && f.at.Before(r.closed) && l.stands(f)
 	})
 }
+
+// stands reports whether something of a refund has not been undone: its money, or the credits that it took.
+func (l *life) stands(f *refund) bool { return !f.isOff() || l.out(f.purchase) > 0 }
 
 // outBefore are the credits of a purchase that refunds had taken by an instant.
 func (l *life) outBefore(p *purchase, end time.Time) (credits int64) {

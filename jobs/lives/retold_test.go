@@ -363,15 +363,17 @@ func (l *life) explainID(n int, id string) {
 		if j.id != id {
 			continue
 		}
+		isOurs := false
 		for _, e := range l.entries {
 			if e.job == j && e.ours {
+				isOurs = true
 				must(fmt.Sprintf("decided: %d credits are credited back", e.credits))
 			}
 			if e.job == j {
 				must(fmt.Sprintf("ledger: %d credits", max(e.credits, -e.credits)), "("+e.kind+")")
 			}
 		}
-		if classOf(j) != "system" {
+		if classOf(j) != "system" && !isOurs { // a job that runs again under its id may come to another class
 			mustNot("credits are credited back")
 		}
 	}
