@@ -237,37 +237,6 @@ func TestBreakersTrip(t *testing.T) {
 	}
 }
 
-// TestPlannersRacing lets several people plan the same decisions at once: one of them does, the others are told.
-func TestPlannersRacing(t *testing.T) {
-	t.Parallel()
-	l := start(t).open(t)
-	w, closeWorker := l.must(false)
-	defer closeWorker()
-	if _, err := w.RefundDesk().Cancel(context.Background(), l.planID, "Ben", "to be made anew"); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error)
-	for i := range 4 {
-		go func() {
-			_, _, err := w.RefundDesk().Plan(context.Background(), firstDay, fmt.Sprintf("planner %d", i))
-			done <- err
-		}()
-	}
-	made := 0
-	for range 4 {
-		switch err := <-done; {
-		case err == nil:
-			made++
-		case !errors.Is(err, refunds.ErrUsage) && !errors.Is(err, refunds.ErrNothingDue):
-			t.Error(err)
-		}
-	}
-	if made != 1 {
-		t.Errorf("%d plans were made", made)
-	}
-	l.holds(false)
-}
-
 // TestAnUnusualDayIsStopped gives the plan a history of small days.
 func TestAnUnusualDayIsStopped(t *testing.T) {
 	t.Parallel()
@@ -617,13 +586,7 @@ func TestACheckThatSaysNoLeavesAnOpenRefundAlone(t *testing.T) {
 		t.Errorf("it is %s", state)
 	}
 	l.clock.set(executing.Add(24 * time.Hour))
-	if _, err := l.executeOnce(nil); err != nil {
-		t.Error(err)
-	}
-	if item := l.item("pur_0"); item.State != reconcile.IntentRejected || item.ReleaseEntryID == "" {
-		t.Errorf("it is %s, released by %q", item.State, item.ReleaseEntryID)
-	}
-	l.holds(false)
+	l.givesUp()
 }
 
 // TestTamperingWithTheAuditLogIsFound changes, removes and forges parts of the log, past its constraints.

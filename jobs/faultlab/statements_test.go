@@ -56,74 +56,48 @@ func (c *counting) intercept(_ context.Context, statement string, done bool) err
 // again, it always ends where the faultless execution ends.
 func TestEveryStatementOfARefundMayFail(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	clean := w.open(t)
-	places := &counting{}
-	worker, closeWorker := clean.must(false)
-	worker.Store.Intercept = places.intercept
-	if _, err := worker.RefundDesk().Execute(context.Background(), w.planID, "Carol"); err != nil {
-		t.Fatal(err)
-	}
-	closeWorker()
-	want := clean.ending()
-	clean.holds(true)
-	clean.drop()
-	var counts tally
-	t.Run("place", func(t *testing.T) {
-		sweep(t, sample(places.places, 6), func(t *testing.T, p place) {
-			l := w.open(t)
-			fault := &counting{at: int64(p.nth)}
-			broken, closeBroken := l.must(false)
-			broken.Store.Intercept = fault.intercept
-			_, err := broken.RefundDesk().Execute(context.Background(), w.planID, "Carol")
-			closeBroken()
-			violations := l.violations(false)
-			if err == nil && fault.hit.Load() {
-				violations = append(violations, "the run says that all is well")
-			}
-			l.execute(nil)
-			violations = append(violations, l.violations(true)...)
-			if diff := l.ending().differs(want); diff != "" {
-				violations = append(violations, diff)
-			}
-			counts.add(2, fault.hit.Load(), violations, t, p.String())
-		})
-	})
-	counts.tell(t, "statement sweep of refund execution")
+	failEveryStatement(t, false, 6)
 }
 
 // TestEveryStatementOfANightMayFail does the same to a whole night that executes an approved plan among its jobs.
 func TestEveryStatementOfANightMayFail(t *testing.T) {
 	t.Parallel()
+	failEveryStatement(t, true, 2)
+}
+
+func failEveryStatement(t *testing.T, night bool, most int) {
 	w := start(t)
+	run := func(l *lab, c *counting) error {
+		worker, closeWorker := l.must(night)
+		defer closeWorker()
+		worker.Store.Intercept = c.intercept
+		if night {
+			l.clock.set(nightTime)
+			return worker.RunNight(context.Background(), secondDay)
+		}
+		_, err := worker.RefundDesk().Execute(context.Background(), w.planID, "Carol")
+		return err
+	}
 	clean := w.open(t)
 	places := &counting{}
-	worker, closeWorker := clean.must(true)
-	worker.Store.Intercept = places.intercept
-	clean.clock.set(nightTime)
-	if err := worker.RunNight(context.Background(), secondDay); err != nil {
+	if err := run(clean, places); err != nil {
 		t.Fatal(err)
 	}
-	closeWorker()
 	want := clean.ending()
 	clean.holds(true)
 	clean.drop()
 	var counts tally
 	t.Run("place", func(t *testing.T) {
-		sweep(t, sample(places.places, 2), func(t *testing.T, p place) {
+		sweep(t, sample(places.places, most), func(t *testing.T, p place) {
 			l := w.open(t)
-			l.clock.set(nightTime)
 			fault := &counting{at: int64(p.nth)}
-			broken, closeBroken := l.must(true)
-			broken.Store.Intercept = fault.intercept
-			err := broken.RunNight(context.Background(), secondDay)
-			closeBroken()
+			err := run(l, fault)
 			violations := l.violations(false)
 			// What comes after the night is on record as completed is only told to its log: it need not fail.
-			if err == nil && fault.hit.Load() && fault.finished.Load() < places.finished.Load() {
+			if err == nil && fault.hit.Load() && (!night || fault.finished.Load() < places.finished.Load()) {
 				violations = append(violations, "the run says that all is well")
 			}
-			l.night(true)
+			l.again(night)
 			violations = append(violations, l.violations(true)...)
 			if diff := l.ending().differs(want); diff != "" {
 				violations = append(violations, diff)
@@ -131,5 +105,5 @@ func TestEveryStatementOfANightMayFail(t *testing.T) {
 			counts.add(2, fault.hit.Load(), violations, t, p.String())
 		})
 	})
-	counts.tell(t, "statement sweep of a night")
+	counts.tell(t, "statement sweep")
 }
