@@ -43,6 +43,7 @@ type SchedulerStatus struct {
 	NextTick time.Time // of Nights
 	Retry    time.Time // when what could not be finished is tried again; zero: nothing waits for that
 	Problem  string    // why the last attempt to catch up did not do everything; empty: it did
+	Failed   []string  // single jobs that could not be done the last time, sorted
 }
 
 // Status may be called from any goroutine.
@@ -199,14 +200,21 @@ func (s *Scheduler) report(result CatchUpResult, err error) {
 // single does one job of the night completed last.
 func (s *Scheduler) single(ctx context.Context, job string) {
 	s.note(func(status *SchedulerStatus) { status.Working = true })
-	defer s.note(func(status *SchedulerStatus) { status.Working = false })
 	log := s.Worker.Log.With().Str("job", job).Logger()
+	failed := true
 	defer func() {
 		if cause := recover(); cause != nil {
 			log.Error().Str("stack", string(debug.Stack())).Msgf("panic: %v", cause)
 		}
+		s.note(func(status *SchedulerStatus) {
+			others := slices.DeleteFunc(slices.Clone(status.Failed), func(name string) bool { return name == job })
+			if status.Working, status.Failed = false, others; failed {
+				status.Failed = slices.Sorted(slices.Values(append(others, job)))
+			}
+		})
 	}()
 	err := s.singleOf(ctx, job)
+	failed = err != nil && !errors.Is(err, errNoNightYet)
 	switch {
 	case err == nil:
 	case errors.Is(err, errNoNightYet):

@@ -48,4 +48,7 @@ func TestEverythingScheduledComesByTheClockThatIs(t *testing.T) {
 	if want := []string{"2031-05-01 12:00", "2026-03-03 03:15", "2026-03-03 03:30", "2026-03-03 04:30"}; !slices.Equal(asked, want) {
 		t.Errorf("something was done at %v, want %v", asked, want)
 	}
+	if failed := s.Status().Failed; !slices.Equal(failed, []string{"match-jobs"}) {
+		t.Errorf("a probe is told that %q could not be done, want match-jobs", failed)
+	}
 }

@@ -43,8 +43,8 @@ night.
 On SIGTERM it lets the current job finish, for at most --grace, starts no other, and ends with exit code 143.
 
   /healthz   200 while the process lives
-  /readyz    200 when database, schema and schedule are all right; otherwise it says which is not. It also names nights that need a person,
-             which don't make it unready: another process would find the same
+  /readyz    200 when database, schema and schedule are all right; otherwise it says which is not. It also names single jobs that could not be
+             done the last time and nights that need a person, which don't make it unready: another process would find the same
   /metrics   figures for Prometheus`,
 		Example: `  reconciler serve
   reconciler serve --listen 127.0.0.1:9090 --schedule "30 1 * * *" --schedule-timezone Europe/Berlin
@@ -200,6 +200,9 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if status.Problem != "" {
 		found += "; the last attempt left something undone, see the log"
+	}
+	if len(status.Failed) > 0 {
+		found += "; could not be done the last time, see the log: " + strings.Join(status.Failed, ", ")
 	}
 	say("schedule", schedule, found)
 	if database == "" && migrations == "" {
