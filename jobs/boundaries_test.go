@@ -306,7 +306,7 @@ func late(e entry, turn int) entry {
 	return e
 }
 
-// TestOracleAtBoundaries holds the oracle against the examples at the edges of the rules.
+// TestOracleAtBoundaries compares the oracle with the examples at the edges of the rules.
 func TestOracleAtBoundaries(t *testing.T) {
 	for _, b := range boundaries() {
 		t.Run(b.name, func(t *testing.T) {
@@ -322,7 +322,7 @@ func TestOracleAtBoundaries(t *testing.T) {
 	}
 }
 
-// TestBoundaries holds the worker against the same examples. Those that play on the same nights share a database.
+// TestBoundaries compares the worker with the same examples. Those that play on the same nights share a database.
 func TestBoundaries(t *testing.T) {
 	t.Parallel()
 	w := newWorker(t)

@@ -113,7 +113,7 @@ func verdicts(t *testing.T, p platform, first string, nights int) []verdict {
 	return all
 }
 
-// TestOracleByHand holds the oracle against examples that were worked out on paper.
+// TestOracleByHand compares the oracle with examples that were worked out on paper.
 func TestOracleByHand(t *testing.T) {
 	tests := []struct {
 		name     string

@@ -243,7 +243,7 @@ func TestARefundPaysBackWhatWasCapturedLessItsFees(t *testing.T) {
 	}
 }
 
-// What staff pay by hand is held to the same amount; a unit more or less is a break, and of that unit.
+// What staff pay by hand has to be the same amount; a unit more or less is a break, of that unit.
 func TestRefundsByHandAreHeldToWhatWasCaptured(t *testing.T) {
 	t.Parallel()
 	b := newPayments(t)

@@ -302,8 +302,8 @@ func TestOnePaymentPaysOnePurchase(t *testing.T) {
 	l.cleared()
 }
 
-// A purchase whose row turns up days after the night that it is of is held against Stripe like any other, also where that can't be looked at just then.
-func TestAPurchaseThatArrivesLateIsHeldAgainstStripe(t *testing.T) {
+// A purchase whose row arrives days after its night is compared with Stripe like any other, also where Stripe can't be looked at just then.
+func TestAPurchaseThatArrivesLateIsComparedWithStripe(t *testing.T) {
 	t.Parallel()
 	for name, without := range map[string]bool{"at once": false, "after nights without Stripe": true} {
 		t.Run(name, func(t *testing.T) {

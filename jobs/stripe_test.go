@@ -400,7 +400,7 @@ func (b *bothBooks) openBreaks() []string {
 	return found
 }
 
-// requireTied holds a night's results against the double's own books.
+// requireTied compares a night's results with the double's own books.
 func (b *bothBooks) requireTied(night reconcile.Night) {
 	b.t.Helper()
 	rows, err := b.db.Query("SELECT currency, reporting_category, count, gross::bigint, fee::bigint, net::bigint FROM reconciler.stripe_activity WHERE business_date = $1", night.Date)

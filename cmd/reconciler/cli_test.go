@@ -112,7 +112,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// exits CODE ARGS... runs reconciler and holds its exit code against CODE; stdout and stderr can be looked at afterwards.
+// exits CODE ARGS... runs reconciler and compares its exit code with CODE; stdout and stderr can be looked at afterwards.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE ARGS...")

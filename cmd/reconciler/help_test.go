@@ -88,7 +88,7 @@ func TestEveryCommandHasHelpWithExamples(t *testing.T) {
 	})
 }
 
-// exampleParses holds the flags of an example against the command that it names.
+// exampleParses tries the flags of an example on the command that it names.
 func exampleParses(t *testing.T, line string) {
 	t.Helper()
 	words := strings.Fields(line)

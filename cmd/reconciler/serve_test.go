@@ -600,7 +600,7 @@ var filesOfANight = []string{
 	"stripe_activity.csv", "payouts.csv", "disputes.csv", "subscriptions.csv", "control_totals.csv", "journal.csv", "journal.hledger", "manifest.json",
 }
 
-// run --catch-up, which a CronJob calls, does the nights since the last one as run does them one by one. It goes by the real clock.
+// run --catch-up, which a CronJob calls, does the nights since the last one as run does them one by one. It uses the real clock.
 func TestCatchUpIsTheSameNights(t *testing.T) {
 	t.Parallel()
 	const nights = 3

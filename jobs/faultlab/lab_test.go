@@ -604,7 +604,7 @@ func (l *lab) violations(settled bool) []string {
 	return found
 }
 
-// stripeViolations hold Stripe against the plan: at most one refund of a charge, of the planned amount, with the credits out of the account
+// stripeViolations compare Stripe with the plan: at most one refund of a charge, of the planned amount, with the credits out of the account
 // as long as the money is.
 func (l *lab) stripeViolations(settled bool) []string {
 	var found []string

@@ -80,7 +80,7 @@ func TestNightsFindWhatWasPlanted(t *testing.T) {
 	}
 }
 
-// proveCreditBacks holds every failure of ours against what came back for it, entry by entry and without the worker's tables.
+// proveCreditBacks compares every failure of ours with what came back for it, entry by entry and without the worker's tables.
 func proveCreditBacks(t *testing.T, s *simulation.Simulation, db *testdb.DB) {
 	t.Helper()
 	faulty := make(map[string]bool)

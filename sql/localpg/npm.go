@@ -104,7 +104,7 @@ func (m machine) npmSource(pkg npmPackage) source {
 	}
 }
 
-// fillFromNPM downloads with npm, which knows about the user's proxies and credentials, else by itself; both are held to the same digest.
+// fillFromNPM downloads with npm, which knows about the user's proxies and credentials, else by itself; the digest has to be the same either way.
 func (m machine) fillFromNPM(ctx context.Context, pkg npmPackage, dir string) error {
 	var failed []error
 	for _, download := range []func(context.Context, npmPackage, string) (string, error){m.npmPack, m.httpsGet} {

@@ -28,7 +28,7 @@ func (db *DB) Distributed() bool { return db.distributed }
 
 var tableUse = regexp.MustCompile(`\b(platform|reconciler)\.([a-z_]+)(\s+(?:AS )?[a-z_]+\b)?`)
 
-// Gathered has a query look at all rows of each table together, wherever they are: one that a test holds a night against, with joins that
+// Gathered has a query look at all rows of each table together, wherever they are: one that a test compares a night with, with joins that
 // Citus does not take from nodes. On one server it is the query as it was.
 func (db *DB) Gathered(query string) string {
 	if !db.distributed {

@@ -293,7 +293,7 @@ func TestGivenServer(t *testing.T) {
 		}
 	})
 	if s.private != nil || second.private != nil {
-		t.Error("a private server was started besides")
+		t.Error("a private server was started as well")
 	}
 	closeServer(t, s)
 	closeServer(t, second)
