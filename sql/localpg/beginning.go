@@ -24,10 +24,13 @@ const (
 // begin gives a server its new cluster: a copy of the one that an earlier server with the same programs began with, else one that it makes,
 // and keeps for the next. Where nothing can be kept, each makes its own.
 func (s *Server) begin(ctx context.Context, m machine, programs installation, account *account, o Options) error {
-	kept, notKept := m.keptBeginning(programs, o)
-	if notKept == nil {
-		if notKept = s.copyOf(kept, account); notKept == nil {
+	kept, err := m.keptBeginning(programs, o)
+	if err == nil {
+		if s.copyOf(kept, account) == nil {
 			return nil
+		}
+		if err := os.RemoveAll(s.folder.data); err != nil {
+			return err
 		}
 	}
 	if err := s.initdb(ctx, programs, account); err != nil {
@@ -45,10 +48,7 @@ func (s *Server) begin(ctx context.Context, m machine, programs installation, ac
 		}
 	}
 	if kept != "" {
-		notKept = s.keepAs(kept)
-	}
-	if notKept != nil && o.Log != nil {
-		fmt.Fprintf(o.Log, "the next server makes its first data again: %v\n", notKept)
+		_ = s.keepAs(kept) // else the next server makes it again
 	}
 	return nil
 }
@@ -81,36 +81,34 @@ func (s *Server) copyOf(kept string, a *account) (err error) {
 	defer file.Close()
 	now := time.Now()
 	_ = os.Chtimes(kept, now, now) // in use; who only reads the cache leaves that to others
-	return s.complete(func(data string) error {
-		if err := private(data, a); err != nil {
+	if err := private(s.folder.data, a); err != nil {
+		return err
+	}
+	archive := tar.NewReader(file)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", kept, err)
+		}
+		if !filepath.IsLocal(header.Name) {
+			return fmt.Errorf("%s: leads out of its folder: %q", kept, header.Name)
+		}
+		path := filepath.Join(s.folder.data, header.Name)
+		if header.Typeflag == tar.TypeDir {
+			err = os.Mkdir(path, 0o700)
+		} else {
+			err = writeNew(path, archive)
+		}
+		if err == nil {
+			err = a.own(path)
+		}
+		if err != nil {
 			return err
 		}
-		archive := tar.NewReader(file)
-		for {
-			header, err := archive.Next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", kept, err)
-			}
-			if !filepath.IsLocal(header.Name) {
-				return fmt.Errorf("%s: leads out of its folder: %q", kept, header.Name)
-			}
-			path := filepath.Join(data, header.Name)
-			if header.Typeflag == tar.TypeDir {
-				err = os.Mkdir(path, 0o700)
-			} else {
-				err = writeNew(path, archive)
-			}
-			if err == nil {
-				err = a.own(path)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	})
+	}
 }
 
 func writeNew(path string, content io.Reader) error {

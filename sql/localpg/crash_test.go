@@ -3,16 +3,10 @@
 package localpg
 
 import (
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,33 +19,6 @@ func TestKilledParentLeavesNoServerAndNoFiles(t *testing.T) {
 	h.kill(t)
 	eventually(t, "the server of a killed process ends", func() bool { return gone(h.PID) })
 	eventually(t, "the files of a killed process's server go", func() bool { return missing(h.Dir) })
-}
-
-func TestKilledParentOfASurvivingFolder(t *testing.T) {
-	t.Parallel()
-	o := Options{Dir: filepath.Join(dataPlace(t), "pg"), Keep: true, Durable: true}
-	h := startHelper(t, o, nil)
-	query(t, h.URL, "CREATE TABLE kept AS SELECT 'still here' AS v; SELECT v FROM kept")
-	h.kill(t)
-	// At once: the abandoned server may not be down yet.
-	s := startServer(t, o)
-	if got := query(t, s.URL("postgres"), "SELECT v FROM kept"); got != "still here" {
-		t.Errorf("kept table holds %q", got)
-	}
-	eventually(t, "the earlier server is gone", func() bool { return gone(h.PID) })
-}
-
-func TestKilledParentOfAChosenFolderLeavesNoServer(t *testing.T) {
-	t.Parallel()
-	for _, o := range []Options{{Durable: true, Keep: true}, {}} {
-		o.Dir = filepath.Join(dataPlace(t), "pg")
-		h := startHelper(t, o, nil)
-		h.kill(t)
-		eventually(t, "the server of a killed process ends", func() bool { return gone(h.PID) })
-		if missing(filepath.Join(o.Dir, "data", "PG_VERSION")) {
-			t.Error("the data in a folder that somebody chose are gone")
-		}
-	}
 }
 
 func TestParentThatEndsWithoutStop(t *testing.T) {
@@ -134,7 +101,7 @@ func TestReleasedWatchdogDoesNothing(t *testing.T) {
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
 	}
-	release, err := watch(account, victim.Process.Pid, syscall.SIGKILL, "")
+	release, err := watch(account, victim.Process.Pid, filepath.Join(dataPlace(t), "none"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,56 +114,6 @@ func TestReleasedWatchdogDoesNothing(t *testing.T) {
 	_ = victim.Wait()
 }
 
-func TestStalePidFileDoesNotBlock(t *testing.T) {
-	t.Parallel()
-	account, err := serverAccount()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stranger := account.command(testContext(t), "/", "sleep", "600") // PostgreSQL takes a live process of its own user for a server
-	if err := stranger.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = stranger.Process.Kill()
-		_ = stranger.Wait()
-	}()
-	dead := exec.Command("true")
-	if err := dead.Run(); err != nil {
-		t.Fatal(err)
-	}
-	o := Options{Dir: filepath.Join(dataPlace(t), "pg"), Keep: true}
-	stop(t, startServer(t, o))
-	pidFile := filepath.Join(o.Dir, "data", "postmaster.pid")
-	for name, first := range map[string]string{
-		"a dead process":     strconv.Itoa(dead.Process.Pid),
-		"another process":    strconv.Itoa(stranger.Process.Pid),
-		"ourselves":          strconv.Itoa(os.Getpid()),
-		"init":               "1",
-		"every process":      "-1",
-		"our process group":  "0",
-		"not a number":       "postmaster",
-		"nothing, a cut-off": "",
-	} {
-		t.Run(name, func(t *testing.T) {
-			content := fmt.Sprintf("%s\n%s\n1700000000\n5432\n%s\n\n  5432001         0\nready   \n", first, filepath.Join(o.Dir, "data"), filepath.Join(o.Dir, "socket"))
-			if first == "" {
-				content = ""
-			}
-			writeFile(t, pidFile, content, 0o600)
-			if err := account.own(pidFile); err != nil {
-				t.Fatal(err)
-			}
-			s := startServer(t, o)
-			query(t, s.URL("postgres"), "SELECT 'up'")
-			stop(t, s)
-		})
-	}
-	if err := stranger.Process.Signal(syscall.Signal(0)); err != nil {
-		t.Errorf("the stranger was harmed: %v", err)
-	}
-}
-
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	place := dataPlace(t)
@@ -206,10 +123,9 @@ func TestSweep(t *testing.T) {
 		file  bool // the owner file exists
 		stays bool
 	}{
-		"abandoned":            {temporaryPrefix + "abandoned", false, true, false},
-		"looked after":         {temporaryPrefix + "owned", true, true, true},
-		"just being made":      {temporaryPrefix + "new", false, false, true},
-		"to be kept":           {keptPrefix + "kept", false, true, true},
+		"abandoned":            {folderPrefix + "abandoned", false, true, false},
+		"looked after":         {folderPrefix + "owned", true, true, true},
+		"just being made":      {folderPrefix + "new", false, false, true},
 		"of something else":    {"other", false, true, true},
 		"of another reconcile": {"reconciler-reports", false, true, true},
 	}
@@ -230,7 +146,7 @@ func TestSweep(t *testing.T) {
 	}
 	outside := dataPlace(t)
 	writeFile(t, filepath.Join(outside, ownerFile), "", 0o600)
-	if err := os.Symlink(outside, filepath.Join(place, temporaryPrefix+"link")); err != nil {
+	if err := os.Symlink(outside, filepath.Join(place, folderPrefix+"link")); err != nil {
 		t.Fatal(err)
 	}
 	sweep(testContext(t), place)
@@ -258,74 +174,9 @@ func TestSweepSparesALiveServer(t *testing.T) {
 	sweep(testContext(t), place)
 	query(t, s.URL("postgres"), "SELECT 'still up'")
 	// Another process's sweep may be looking at the folder just now.
-	eventually(t, "the folder is ours again", func() (locked bool) {
-		var err error
-		s.folder.owner, err = lock(s.Dir())
-		return err == nil
+	eventually(t, "the folder is ours again", func() bool {
+		s.folder.owner = takeOver(s.Dir())
+		return s.folder.owner != nil
 	})
 	stop(t, s)
-}
-
-// A folder's lock file is removed with the folder while others may be about to lock it.
-func TestOneOwnerAtATime(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	var owners, taken atomic.Int64
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for range 300 {
-				owner, err := lock(dir)
-				if errors.Is(err, ErrInUse) {
-					continue
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if owners.Add(1) != 1 {
-					t.Error("two owners at once")
-				}
-				taken.Add(1)
-				runtime.Gosched()
-				owners.Add(-1)
-				if err := os.Remove(filepath.Join(dir, ownerFile)); err != nil {
-					t.Error(err)
-				}
-				_ = owner.Close()
-			}
-		})
-	}
-	all.Wait()
-	if taken.Load() == 0 {
-		t.Error("nobody ever got the lock")
-	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("folder holds %v, %v", entries, err)
-	}
-}
-
-func TestLockSaysWhoHasIt(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	owner, err := lock(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = lock(dir)
-	if !errors.Is(err, ErrInUse) {
-		t.Fatalf("second lock: %v, want ErrInUse", err)
-	}
-	wantError(t, err, dir, "process "+strconv.Itoa(os.Getpid()))
-	if err := owner.Close(); err != nil {
-		t.Fatal(err)
-	}
-	again, err := lock(dir)
-	if err != nil {
-		t.Fatalf("lock of a folder that was given up: %v", err)
-	}
-	_ = again.Close()
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
-		t.Errorf("folder holds %v, %v; want the owner file alone", entries, err)
-	}
 }

@@ -48,9 +48,6 @@ func (m machine) programs(ctx context.Context, o Options, a *account) (installat
 	}
 	tried := []error{missing}
 	for _, s := range sources {
-		if o.Log != nil {
-			fmt.Fprintf(o.Log, "no PostgreSQL of this machine is used: fetching %s into %s, once\n", s.what, cache)
-		}
 		i, err := s.fetch(ctx, cache, a)
 		if err == nil {
 			return i, nil

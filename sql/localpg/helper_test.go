@@ -150,9 +150,9 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// quickly has a server that nobody keeps begin with a copy.
+// quickly has a throw-away server begin with a copy.
 func (o Options) quickly() Options {
-	if o.Beginning == nil && !o.Durable && !o.Keep {
+	if o.Beginning == nil && !o.Durable {
 		o.Beginning = &Beginning{}
 	}
 	return o

@@ -8,7 +8,6 @@ package localpg
 import (
 	"context"
 	"errors"
-	"io"
 )
 
 // Superuser is the role that owns everything on a server started here. It has no password: being able to open the socket is the right.
@@ -17,20 +16,13 @@ const Superuser = "postgres"
 // ErrNotFound tells that this machine has no PostgreSQL that can be used. The error that wraps it says where it was looked for.
 var ErrNotFound = errors.New("no usable PostgreSQL found")
 
-// ErrInUse tells that another process runs a server on the same Options.Dir right now.
-var ErrInUse = errors.New("the folder is in use by another process")
-
-// Options choose where a server lives and how much it cares for its data. The zero value is a throw-away server.
+// Options choose where a server lives and how much it cares for its data, which goes when it stops.
 type Options struct {
-	// Dir holds the data and the socket; it is created when missing and reused, with its data, when a server ran in it before.
-	// Empty means a new temporary folder. As root it must lie where an unprivileged user may go, so not under /root.
-	Dir string
+	// Place is where the folder with the data and the socket is made; it is created when missing. Empty picks one. As root it must lie where an
+	// unprivileged user may go, so not under /root.
+	Place string
 	// Durable false turns off fsync, synchronous_commit, full_page_writes and autovacuum: a power cut loses everything.
 	Durable bool
-	// Keep leaves the data in Dir when the server stops.
-	Keep bool
-	// Log receives the server's log; nil drops it (errors returned by Start quote its end anyway).
-	Log io.Writer
 	// Settings are further server settings (max_connections, work_mem ..); those that decide where the server listens are refused.
 	Settings map[string]string
 	// Beginning has a new server begin with a copy of what an earlier one has begun with, which is much quicker than to make that again.

@@ -7,12 +7,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +35,6 @@ type Server struct {
 	callOff func() // of the watchdog; nil without one
 	folder  *folder
 	log     *tail
-	keep    bool
 	stop    func() error
 }
 
@@ -64,21 +60,25 @@ func start(ctx context.Context, o Options, m machine) (_ *Server, err error) {
 }
 
 func (m machine) startWith(ctx context.Context, programs installation, account *account, o Options) (_ *Server, err error) {
-	dir, err := openFolder(ctx, o, account)
+	dir, err := newFolder(ctx, o, account)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{folder: dir, log: &tail{next: o.Log}, keep: o.Keep}
+	s := &Server{folder: dir, log: &tail{}}
 	s.stop = sync.OnceValue(s.stopOnce)
 	defer func() {
 		if err != nil {
-			s.keep = s.keep || dir.inherited                       // a failed start must not cost anybody their data
 			if stopped := s.Stop(); !errors.Is(stopped, errDied) { // else err says so already
 				err = errors.Join(err, stopped)
 			}
 		}
 	}()
-	if err := s.initialize(ctx, m, programs, account, o); err != nil {
+	if o.Beginning != nil {
+		err = s.begin(ctx, m, programs, account, o)
+	} else {
+		err = s.initdb(ctx, programs, account)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := s.run(ctx, programs, account, o); err != nil {
@@ -100,16 +100,12 @@ func (s *Server) URLOf(role, database string) string {
 // Dir is the folder of the server.
 func (s *Server) Dir() string { return s.folder.dir }
 
-// Stop shuts the server down, ending its sessions, and removes its files unless Options.Keep was set. Only the first call does
-// something; all return its outcome, an error too when the server had died on its own.
+// Stop shuts the server down, ending its sessions, and removes its files. Only the first call does something; all return its outcome, an error
+// too when the server had died on its own.
 func (s *Server) Stop() error { return s.stop() }
 
 func (s *Server) stopOnce() error {
-	ways := fast
-	if !s.keep {
-		ways = immediate
-	}
-	return errors.Join(s.halt(ways), s.folder.close(s.keep))
+	return errors.Join(s.halt(immediate), s.folder.remove())
 }
 
 // halt ends the server's process, if there is one.
@@ -126,61 +122,13 @@ func (s *Server) halt(ways []syscall.Signal) (failed error) {
 	return failed
 }
 
-// initialize creates the database cluster unless a complete one is there from an earlier start.
-func (s *Server) initialize(ctx context.Context, m machine, programs installation, account *account, o Options) error {
-	data := s.folder.data
-	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); err == nil {
-		return s.checkVersion(ctx, programs, account)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("look for a database cluster in %s: %w", data, err)
-	}
-	if o.Beginning != nil {
-		return s.begin(ctx, m, programs, account, o)
-	}
-	return s.initdb(ctx, programs, account)
-}
-
 // initdbArguments make a cluster that only its superuser reaches, through the socket.
 var initdbArguments = []string{"--username=" + Superuser, "--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--locale=C", "--no-sync"}
 
 func (s *Server) initdb(ctx context.Context, programs installation, account *account) error {
-	return s.complete(func(unfinished string) error {
-		cmd := programs.command(ctx, account, s.folder.dir, "initdb", append([]string{"--pgdata=" + unfinished}, initdbArguments...)...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("initdb in %s: %w\n%s", s.folder.data, err, strings.TrimSpace(string(out)))
-		}
-		return nil
-	})
-}
-
-// complete has a cluster made beside its place, so that one that was cut off is not taken for a cluster at the next start.
-func (s *Server) complete(fill func(unfinished string) error) error {
-	unfinished := s.folder.data + ".new"
-	if err := os.RemoveAll(unfinished); err != nil {
-		return fmt.Errorf("remove the leftovers of an earlier initdb: %w", err)
-	}
-	if err := fill(unfinished); err != nil {
-		return err
-	}
-	if err := os.Rename(unfinished, s.folder.data); err != nil {
-		return fmt.Errorf("put the new database cluster in place: %w", err)
-	}
-	return nil
-}
-
-// checkVersion refuses a cluster that another major version made; the server would only say so in its log.
-func (s *Server) checkVersion(ctx context.Context, programs installation, account *account) error {
-	written, err := os.ReadFile(filepath.Join(s.folder.data, "PG_VERSION"))
-	if err != nil {
-		return fmt.Errorf("read the version of the database cluster: %w", err)
-	}
-	have, err := programs.majorVersion(ctx, account)
-	if err != nil {
-		return err
-	}
-	if want := strings.TrimSpace(string(written)); want != strconv.Itoa(have) {
-		return fmt.Errorf("the data in %s were written by PostgreSQL %s, but %s holds PostgreSQL %d: set %s to a folder with PostgreSQL %s, or remove the data",
-			s.folder.data, want, programs.binDir, have, BinVariable, want)
+	cmd := programs.command(ctx, account, s.folder.dir, "initdb", append([]string{"--pgdata=" + s.folder.data}, initdbArguments...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb in %s: %w\n%s", s.folder.data, err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
@@ -204,24 +152,13 @@ func (s *Server) launch(programs installation, account *account, o Options) erro
 	// What a statement frees at the end of the heap the C library would give back to the system, and fetch again page by page for the next one.
 	cmd.Env = append(cmd.Env, "MALLOC_TRIM_THRESHOLD_=16777216", "MALLOC_MMAP_THRESHOLD_=16777216")
 	cmd.Stdout, cmd.Stderr = s.log, s.log
-	cmd.WaitDelay = stopPatience // the log pipe is inherited by every backend: don't wait for a stuck one for ever
-	signal := syscall.SIGINT     // fast shutdown
-	if !o.Durable && !o.Keep {
-		signal = syscall.SIGQUIT // immediate: nobody will read these files again
-	}
-	p, err := spawn(cmd, signal)
+	cmd.WaitDelay = stopPatience // every backend has the log's pipe: don't wait for a stuck one for ever
+	p, err := spawn(cmd)
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL from %s: %w", programs.binDir, err)
 	}
 	s.process = p
-	remove := ""
-	if s.folder.temporary {
-		remove = s.folder.dir
-	}
-	if endsWithUs && remove == "" {
-		return nil
-	}
-	if s.callOff, err = watch(account, p.cmd.Process.Pid, signal, remove); err != nil {
+	if s.callOff, err = watch(account, p.cmd.Process.Pid, s.folder.dir); err != nil {
 		return fmt.Errorf("start the watchdog of PostgreSQL: %w", err)
 	}
 	return nil
@@ -299,11 +236,10 @@ func sortedKeys(m map[string]string) []string {
 	return keys
 }
 
-// tail passes the server's log on and remembers its end for error messages.
+// tail remembers the end of the server's log for error messages.
 type tail struct {
-	next io.Writer
-	mu   sync.Mutex
-	end  []byte
+	mu  sync.Mutex
+	end []byte
 }
 
 const tailBytes = 4 << 10
@@ -314,10 +250,6 @@ func (t *tail) Write(p []byte) (int, error) {
 	t.end = append(t.end, p...)
 	if extra := len(t.end) - tailBytes; extra > 0 {
 		t.end = append(t.end[:0], t.end[extra:]...)
-	}
-	if t.next != nil {
-		// A log that cannot be written must not stop the server, which would block on a full pipe.
-		_, _ = t.next.Write(p)
 	}
 	return len(p), nil
 }
@@ -352,6 +284,9 @@ var (
 	fast      = []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL}
 	immediate = fast[1:]
 )
+
+// onDeath is what ends a server whose starter is gone: nobody will read its files again.
+const onDeath = syscall.SIGQUIT
 
 // end ends the process in the first of the ways that it takes notice of.
 func (p *process) end(ways []syscall.Signal) error {

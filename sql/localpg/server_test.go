@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 )
@@ -63,111 +62,6 @@ func TestDurableServerKeepsPostgreSQLsPromises(t *testing.T) {
 	}
 }
 
-func TestSecondStartReusesTheData(t *testing.T) {
-	t.Parallel()
-	o := Options{Dir: filepath.Join(dataPlace(t), "pg"), Keep: true, Durable: true}
-	first := startServer(t, o)
-	query(t, first.URL("postgres"), "CREATE TABLE kept AS SELECT 'still here' AS v; SELECT v FROM kept")
-	stop(t, first)
-	second := startServer(t, o)
-	if got := query(t, second.URL("postgres"), "SELECT v FROM kept"); got != "still here" {
-		t.Errorf("kept table holds %q", got)
-	}
-}
-
-func TestStopWithoutKeepRemovesAChosenFolder(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(dataPlace(t), "new", "pg")
-	s := startServer(t, Options{Dir: dir})
-	stop(t, s)
-	if !missing(dir) {
-		t.Errorf("%s is still there", dir)
-	}
-}
-
-func TestStopLeavesWhatSomebodyElsePutThere(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(dataPlace(t), "pg")
-	s := startServer(t, Options{Dir: dir})
-	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
-	stop(t, s)
-	if missing(filepath.Join(dir, "report.csv")) {
-		t.Error("somebody's file is gone")
-	}
-	if !missing(filepath.Join(dir, "data")) {
-		t.Error("the data are still there")
-	}
-}
-
-func TestFolderWithOtherFilesIsRefused(t *testing.T) {
-	t.Parallel()
-	dir := dataPlace(t)
-	writeFile(t, filepath.Join(dir, "report.csv"), "precious", 0o644)
-	_, err := Start(testContext(t), Options{Dir: dir})
-	wantError(t, err, dir, "choose an empty or a new folder")
-	info, err := os.Stat(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if info.Mode().Perm() != 0o755 || missing(filepath.Join(dir, "report.csv")) {
-		t.Errorf("the refused folder was changed: %v", info.Mode())
-	}
-}
-
-func TestSecondServerInTheSameFolderIsRefused(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(dataPlace(t), "pg")
-	s := startServer(t, Options{Dir: dir})
-	_, err := Start(testContext(t), Options{Dir: dir})
-	if !errors.Is(err, ErrInUse) {
-		t.Fatalf("second Start in a folder in use: %v, want ErrInUse", err)
-	}
-	if got := query(t, s.URL("postgres"), "SELECT 'unharmed'"); got != "unharmed" {
-		t.Error(got)
-	}
-}
-
-func TestManyStartsAtOnceInOneFolderLeaveOneServer(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(dataPlace(t), "pg")
-	const starts = 4
-	var all sync.WaitGroup
-	servers := make([]*Server, starts)
-	failures := make([]error, starts)
-	ctx := testContext(t)
-	for i := range starts {
-		all.Go(func() { servers[i], failures[i] = Start(ctx, Options{Dir: dir}) })
-	}
-	all.Wait()
-	running := 0
-	for i, s := range servers {
-		if s != nil {
-			running++
-			query(t, s.URL("postgres"), "SELECT 'up'")
-			defer stop(t, s)
-		} else if !errors.Is(failures[i], ErrInUse) {
-			t.Errorf("a losing Start says %v, want ErrInUse", failures[i])
-		}
-	}
-	if running != 1 {
-		t.Errorf("%d servers run, want 1", running)
-	}
-}
-
-func TestLongPathGetsAShortSocket(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(dataPlace(t), strings.Repeat("long", 20), "pg")
-	s := startServer(t, Options{Dir: dir})
-	if strings.HasPrefix(s.folder.socket, dir) || !socketFits(s.folder.socket) {
-		t.Errorf("socket in %s", s.folder.socket)
-	}
-	query(t, s.URL("postgres"), "SELECT 'reached'")
-	stop(t, s)
-	if !missing(s.folder.socket) || !missing(dir) {
-		t.Error("folders are left")
-	}
-}
-
 func TestSocketPathLimit(t *testing.T) {
 	longest := socketPathLimit - len("/"+socketName)
 	for length, fits := range map[int]bool{longest: true, longest + 1: false} {
@@ -189,11 +83,26 @@ func TestSocketPathLimit(t *testing.T) {
 	}
 }
 
-func TestPathWithCommaSpaceAndQuote(t *testing.T) {
+func TestServerInAChosenPlace(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(dataPlace(t), `a, "b" & c`)
-	s := startServer(t, Options{Dir: dir})
+	place := filepath.Join(dataPlace(t), `a "b" & c`)
+	s := startServer(t, Options{Place: place})
 	query(t, s.URL("postgres"), "SELECT 'reached'")
+	stop(t, s)
+	leftEmpty(t, place)
+	for _, name := range []string{strings.Repeat("long", 20), "a, b"} {
+		place := filepath.Join(dataPlace(t), name)
+		_, err := Start(testContext(t), Options{Place: place})
+		wantError(t, err, place, "a path with a comma or of more than")
+		leftEmpty(t, place)
+	}
+}
+
+func leftEmpty(t *testing.T, place string) {
+	t.Helper()
+	if left, err := os.ReadDir(place); err != nil || len(left) != 0 {
+		t.Errorf("%s holds %v, %v", place, left, err)
+	}
 }
 
 func TestSettingsThatWouldOpenTheServerAreRefused(t *testing.T) {
@@ -207,58 +116,19 @@ func TestSettingsThatWouldOpenTheServerAreRefused(t *testing.T) {
 
 func TestFailedStartQuotesTheServersLogAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(dataPlace(t), "pg")
-	var log strings.Builder
-	_, err := Start(testContext(t), Options{Dir: dir, Log: &log, Settings: map[string]string{"no_such_setting": "1"}})
+	place := dataPlace(t)
+	_, err := Start(testContext(t), Options{Place: place, Settings: map[string]string{"no_such_setting": "1"}})
 	wantError(t, err, "no_such_setting", "ended while starting")
 	if times := strings.Count(err.Error(), "the end of its log"); times != 1 {
 		t.Errorf("the error quotes the log %d times: %v", times, err)
 	}
-	if !strings.Contains(log.String(), "no_such_setting") {
-		t.Errorf("the log holds %q", log.String())
-	}
-	if !missing(dir) {
-		t.Errorf("%s is left", dir)
-	}
-}
-
-func TestFailedStartKeepsDataOfEarlierOnes(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(dataPlace(t), "pg")
-	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
-	version := filepath.Join(dir, "data", "PG_VERSION")
-	if err := os.WriteFile(version, []byte("9\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := Start(testContext(t), Options{Dir: dir})
-	wantError(t, err, "written by PostgreSQL 9", BinVariable)
-	if missing(version) {
-		t.Error("the data of another version were removed")
-	}
-}
-
-func TestCutOffInitialisationIsRepeated(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(dataPlace(t), "pg")
-	stop(t, startServer(t, Options{Dir: dir, Keep: true}))
-	if err := os.Rename(filepath.Join(dir, "data"), filepath.Join(dir, "data.new")); err != nil {
-		t.Fatal(err)
-	}
-	s := startServer(t, Options{Dir: dir})
-	query(t, s.URL("postgres"), "SELECT 'up'")
-}
-
-func TestStartHeedsItsContext(t *testing.T) {
-	t.Parallel()
+	leftEmpty(t, place)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	dir := filepath.Join(dataPlace(t), "pg")
-	if _, err := Start(ctx, Options{Dir: dir}); !errors.Is(err, context.Canceled) {
+	if _, err := Start(ctx, Options{Place: place}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Start with a cancelled context: %v", err)
 	}
-	if !missing(dir) {
-		t.Errorf("%s is left", dir)
-	}
+	leftEmpty(t, place)
 }
 
 func TestServerOutlivesTheContextOfItsStart(t *testing.T) {

@@ -31,11 +31,8 @@ func freeBytes(path string) (uint64, error) {
 	return s.Bavail * uint64(s.Bsize), nil
 }
 
-// endsWithUs says that the kernel itself ends the children of a dead process.
-const endsWithUs = true
-
 // spawn starts cmd so that the kernel sends it onDeath when this process dies, however that happens.
-func spawn(cmd *exec.Cmd, onDeath syscall.Signal) (*process, error) {
+func spawn(cmd *exec.Cmd) (*process, error) {
 	cmd.SysProcAttr.Pdeathsig = onDeath
 	p := &process{cmd: cmd, ended: make(chan struct{})}
 	started := make(chan error, 1)

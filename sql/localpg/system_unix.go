@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 // socketPathLimit is what fits into a Unix socket address (sun_path), without the final zero.
@@ -23,11 +22,8 @@ func (f *folder) serves(ctx context.Context, pid int) bool {
 // freeBytes has nothing to say here: there is no memory file system to choose.
 func freeBytes(string) (uint64, error) { return 0, errors.ErrUnsupported }
 
-// endsWithUs says that the kernel does not end the children of a dead process: the watchdog has to.
-const endsWithUs = false
-
 // spawn starts cmd.
-func spawn(cmd *exec.Cmd, _ syscall.Signal) (*process, error) {
+func spawn(cmd *exec.Cmd) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -5,10 +5,9 @@ package localpg
 import (
 	"context"
 	"strconv"
-	"syscall"
 )
 
-// lastWill ends the server $2 with signal $1 and removes its files $3, if any. It starts when standard input ends, and that ends with the
+// lastWill ends the server $2 with signal $1 and removes its files $3. It starts when standard input ends, and that ends with the
 // process that holds the other side, however it dies.
 const lastWill = `
 read -r line
@@ -18,11 +17,11 @@ while kill -0 "$2" 2>/dev/null && [ "$tries" -lt 200 ]; do
 	sleep 0.05
 	tries=$((tries + 1))
 done
-if [ -n "$3" ]; then rm -rf -- "$3"; fi
+rm -rf -- "$3"
 `
 
 // watch leaves a shell behind that acts when this process dies. release calls it off.
-func watch(a *account, pid int, onDeath syscall.Signal, remove string) (release func(), err error) {
+func watch(a *account, pid int, remove string) (release func(), err error) {
 	dog := a.command(context.Background(), "/", "/bin/sh", "-c", lastWill, "watchdog", strconv.Itoa(int(onDeath)), strconv.Itoa(pid), remove)
 	held, err := dog.StdinPipe()
 	if err != nil {

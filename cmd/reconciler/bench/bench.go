@@ -143,7 +143,7 @@ With --jobs 10000000 it needs about 12 GB of disk and half an hour on two cores.
 	cmd.Flags().IntVar(&o.runs, "runs", 5, "runs of each measure")
 	cmd.Flags().StringSliceVar(&o.parts, "only", usualParts, "parts to measure, of "+strings.Join(benchPartNames(), ", "))
 	cmd.Flags().StringVar(&o.against, "against", "", "the program of another build, to compare small nights with")
-	cmd.Flags().StringVar(&o.dir, "dir", "", "an empty folder for the database (default: a temporary one)")
+	cmd.Flags().StringVar(&o.dir, "dir", "", "a folder to make the database's in (default: that of temporary files)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "JSON instead of a table")
 	return cmd
 }

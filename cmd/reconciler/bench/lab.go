@@ -63,7 +63,7 @@ func openLab(ctx context.Context, o benchOptions) (l *lab, err error) {
 	if l.reports, err = os.MkdirTemp("", "reconciler-bench-"); err != nil {
 		return nil, err
 	}
-	l.server, err = localpg.Start(ctx, localpg.Options{Dir: o.dir, Durable: true, Settings: map[string]string{
+	l.server, err = localpg.Start(ctx, localpg.Options{Place: o.dir, Durable: true, Settings: map[string]string{
 		// As anybody would set a server of this size; nothing that the worker relies on.
 		"shared_buffers": "2GB", "max_wal_size": "8GB", "effective_cache_size": "8GB",
 	}})
