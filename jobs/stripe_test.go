@@ -182,7 +182,7 @@ func (b *bothBooks) refundable(p purchased) int64 {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return reconcile.RefundableMinor(p.amount, fee, p.currency)
+	return reconcile.RefundableMinor(p.amount, fee)
 }
 
 func (b *bothBooks) refund(p purchased, amount int64) stripetest.Refund {

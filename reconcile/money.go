@@ -98,32 +98,16 @@ func ConvertFee(feeMinor, chargeMinor, settledMinor int64) (int64, error) {
 }
 
 // RefundableMinor is what a refund pays back: the amount paid minus the fees that Stripe
-// took, never below 0 (clause 2.2), in whole steps of what Stripe refunds in the currency.
-// A negative fee would refund more than was paid, and counts as 0.
-func RefundableMinor(paidMinor, feeMinor int64, currency string) int64 {
+// took, never below 0 (clause 2.2). A negative fee would refund more than was paid, and
+// counts as 0.
+func RefundableMinor(paidMinor, feeMinor int64) int64 {
 	if feeMinor < 0 {
 		feeMinor = 0
 	}
 	if paidMinor <= feeMinor {
 		return 0
 	}
-	left := paidMinor - feeMinor
-	return left - left%RefundStepMinor(currency)
-}
-
-// RefundStepMinor is what the amount of a refund has to be a multiple of: Stripe takes a third
-// decimal of 0 alone, and no fractions of ISK and UGX, though it sends both with two decimals.
-// See https://docs.stripe.com/currencies#special-cases.
-func RefundStepMinor(currency string) int64 {
-	c := strings.ToLower(currency)
-	switch decimals, _ := Exponent(c); {
-	case decimals == 3:
-		return 10
-	case c == "isk" || c == "ugx":
-		return 100
-	default:
-		return 1
-	}
+	return paidMinor - feeMinor
 }
 
 const maxInt64 = uint64(1)<<63 - 1

@@ -154,20 +154,13 @@ func TestConvertFeeIsHalfUpOfTheExactRatio(t *testing.T) {
 }
 
 func TestRefundableMinor(t *testing.T) {
-	tests := []struct {
-		paid, fee, want int64
-		currencies      string
-	}{
-		{1000, 59, 941, "usd EUR jpy clp huf twd"}, {1000, 0, 1000, "usd"}, {1000, 999, 1, "usd"}, {1000, 1000, 0, "usd"}, {1000, 1001, 0, "usd"}, {0, 30, 0, "usd"}, {0, 0, 0, "usd"},
-		{1000, -5, 1000, "usd"}, {-10, 5, 0, "usd"}, {math.MaxInt64, math.MinInt64, math.MaxInt64, "usd"}, {math.MaxInt64, 1, math.MaxInt64 - 1, "usd"}, {math.MinInt64, math.MaxInt64, 0, "usd"},
-		{30_700, 982, 29_710, "kwd KWD bhd jod omr tnd"}, {30_700, 980, 29_720, "kwd"}, {30_700, 981, 29_710, "kwd"}, {30_705, 0, 30_700, "kwd"}, {1000, 991, 0, "kwd"},
-		{500_000, 18_611, 481_300, "isk ISK ugx UGX"}, {500_000, 18_600, 481_400, "isk"}, {500_000, 499_901, 0, "isk"},
+	tests := []struct{ paid, fee, want int64 }{
+		{1000, 59, 941}, {1000, 0, 1000}, {1000, 999, 1}, {1000, 1000, 0}, {1000, 1001, 0}, {0, 30, 0}, {0, 0, 0},
+		{1000, -5, 1000}, {-10, 5, 0}, {math.MaxInt64, math.MinInt64, math.MaxInt64}, {math.MaxInt64, 1, math.MaxInt64 - 1}, {math.MinInt64, math.MaxInt64, 0},
 	}
 	for _, test := range tests {
-		for _, currency := range strings.Fields(test.currencies) {
-			if got := reconcile.RefundableMinor(test.paid, test.fee, currency); got != test.want {
-				t.Errorf("paid %d, fee %d, in %s: %d, want %d", test.paid, test.fee, currency, got, test.want)
-			}
+		if got := reconcile.RefundableMinor(test.paid, test.fee); got != test.want {
+			t.Errorf("paid %d, fee %d: %d, want %d", test.paid, test.fee, got, test.want)
 		}
 	}
 }

@@ -204,7 +204,7 @@ type RefundDecision struct {
 	// RefundMinor is the money to pay back, in minor units of Currency: 0 unless approved,
 	// and 0 for failed jobs, whose costs come back as credits.
 	RefundMinor int64
-	// FeeMinor is what is withheld of the amount paid, Payment.Refundable says for what; 0 unless approved.
+	// FeeMinor is what is withheld of the amount paid; 0 unless approved.
 	FeeMinor int64
 	Currency string
 	// Clauses that the reasons rest on: sorted, each once.
@@ -329,20 +329,11 @@ func approvePurchase(p PurchaseFacts) RefundDecision {
 		d.Reasons = append(d.Reasons, Reason{ReasonFeeAboveAmount, ClauseOriginalMethod,
 			"The transaction fees come to as much as was paid, so that nothing is left to refund."})
 	case d.FeeMinor > 0:
-		d.Reasons = append(d.Reasons, Reason{ReasonFeeWithheld, ClauseOriginalMethod, withheldText(p, paid, d.FeeMinor)})
+		d.Reasons = append(d.Reasons, Reason{ReasonFeeWithheld, ClauseOriginalMethod,
+			fmt.Sprintf("Of the %s paid, %s of transaction fees are not refunded.",
+				FormatMinor(paid, p.Currency), FormatMinor(d.FeeMinor, p.Currency))})
 	}
 	return d
-}
-
-// withheldText says what of the amount paid is not refunded: fees, and what of the rest is too little for Stripe to refund.
-func withheldText(p PurchaseFacts, paid, withheld int64) string {
-	money := func(minor int64) string { return FormatMinor(minor, p.Currency) }
-	fee, _ := p.Payment.convertedFee()
-	if withheld == fee {
-		return fmt.Sprintf("Of the %s paid, %s of transaction fees are not refunded.", money(paid), money(fee))
-	}
-	return fmt.Sprintf("Of the %s paid, %s are not refunded: %s of transaction fees, and %s because refunds are made in whole steps of %s.",
-		money(paid), money(withheld), money(fee), money(withheld-fee), money(RefundStepMinor(p.Currency)))
 }
 
 // purchaseDenials are all reasons of the policy against refunding this purchase.

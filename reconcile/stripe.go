@@ -126,18 +126,13 @@ func (p Payment) Covers(purchasedMinor int64, currency string) bool {
 }
 
 // Refundable splits what was paid into what a refund pays back and the fees that it withholds (clause 2.2). Fees convert by the payment's own
-// ratio, fee * captured / settled, half up; they never come to more than was paid, and fees below 0 count as none. What Stripe can't refund
-// for being less than a step of the currency is withheld with them. An error says that the amounts can't be what Stripe means: the fee is then not known.
-func (p Payment) Refundable() (refundMinor, withheldMinor int64, err error) {
-	fee, err := p.convertedFee()
+// ratio, fee * captured / settled, half up; they never come to more than was paid, and fees below 0 count as none. An error says that the
+// amounts can't be what Stripe means: the fee is then not known.
+func (p Payment) Refundable() (refundMinor, feeMinor int64, err error) {
+	fee, err := ConvertFee(max(0, p.FeeMinor), p.CapturedMinor, p.SettledMinor)
 	if err != nil {
 		return 0, 0, fmt.Errorf("fee of the payment: %w", err)
 	}
-	refundMinor = RefundableMinor(p.PaidMinor(), fee, p.Currency)
+	refundMinor = RefundableMinor(p.PaidMinor(), fee)
 	return refundMinor, p.PaidMinor() - refundMinor, nil
-}
-
-// convertedFee is what Stripe took, in the charge's currency.
-func (p Payment) convertedFee() (int64, error) {
-	return ConvertFee(max(0, p.FeeMinor), p.CapturedMinor, p.SettledMinor)
 }

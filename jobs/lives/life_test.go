@@ -856,11 +856,7 @@ func (l *life) due(p *purchase) (amount int64, known bool) {
 	numerator := new(big.Int).Mul(big.NewInt(2*fees), big.NewInt(c.AmountCaptured))
 	numerator.Add(numerator, big.NewInt(settled))
 	fee := new(big.Int).Div(numerator, big.NewInt(2*settled)).Int64()
-	amount = max(0, c.AmountCaptured-fee)
-	if c.Currency == "kwd" { // of which Stripe refunds no third decimal
-		amount -= amount % 10
-	}
-	return amount, true
+	return max(0, c.AmountCaptured-fee), true
 }
 
 // transactionsOf are the balance transactions that took the money of a purchase: of its charge, and of what a partial capture gave back.

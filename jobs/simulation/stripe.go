@@ -133,7 +133,7 @@ func (s *Simulation) refundable(p *purchase) int64 {
 	}
 	fee, err := reconcile.ConvertFee(fees, c.AmountCaptured, settled)
 	s.fail(err)
-	return reconcile.RefundableMinor(c.AmountCaptured, fee, c.Currency)
+	return reconcile.RefundableMinor(c.AmountCaptured, fee)
 }
 
 // takeCredits takes a purchase's credits out of the account, for a refund.

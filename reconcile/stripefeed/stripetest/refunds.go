@@ -52,7 +52,7 @@ type refundRequest struct {
 	isOfIntent bool
 }
 
-// CreateRefund refunds a charge under the same rules as POST /v1/refunds, but for the steps in which amounts go there.
+// CreateRefund refunds a charge under the same rules as POST /v1/refunds.
 func (s *Stripe) CreateRefund(p RefundParams) (Refund, error) {
 	return change(s, "refund charge "+p.Charge, func(b *books, now time.Time) (Refund, error) {
 		c, err := b.charge(p.Charge)
@@ -105,17 +105,6 @@ func (b *books) refundable(c *Charge, amount int64) *apiError {
 		return invalidRequest("parameter_invalid_integer", "Invalid positive integer", "amount")
 	}
 	return nil
-}
-
-// refundStep is what an amount has to be a multiple of in a request: of three decimals the last has to be 0, and ISK and UGX have none in truth.
-func refundStep(currency string) int64 {
-	switch {
-	case exponent(currency) == 3:
-		return 10
-	case currency == "isk" || currency == "ugx":
-		return 100
-	}
-	return 1
 }
 
 // refund gives money of a charge back. The fee stays with Stripe.
@@ -323,10 +312,6 @@ func postRefund(b *books, _ string, form url.Values, now time.Time) ([]byte, boo
 	}
 	if problem := b.refundable(charge, amount); problem != nil {
 		return nil, true, problem
-	}
-	if step := refundStep(charge.Currency); amount%step != 0 {
-		return nil, true, invalidRequest("invalid_charge_amount_no_decimal_compatible", fmt.Sprintf("Invalid amount. Amounts in %s must be evenly divisible by %d. See https://stripe.com/docs/currencies#special-cases for more information.",
-			strings.ToUpper(charge.Currency), step), "amount")
 	}
 	status := b.refundStatus(charge)
 	refund := b.refund(charge, refundRequest{amount: amount, reason: reason, metadata: metadata, status: status}, now)
