@@ -108,6 +108,8 @@ func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
 	} {
 		w.reset(t, time.UTC)
 		w.Settings.Sizes.PlannedRows = c.rows
+		large := false
+		w.Large = func() { large = true }
 		if err := simulation.FillAccounts(t.Context(), w.db.DB.DB, c.accounts, s.night(0).Begin.Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
@@ -119,6 +121,9 @@ func TestThePlannerIsToldOfManyAccountsThatMoved(t *testing.T) {
 		var got int64
 		if err := w.db.Get(&got, "SELECT reltuples FROM pg_class WHERE oid = 'reconciler.account_moves'::regclass"); err != nil || got != c.known {
 			t.Errorf("%+v: the planner takes %d accounts for there (%v)", c, got, err)
+		}
+		if want := c.rows == 1 || w.Store.OnCluster(); large != want {
+			t.Errorf("%+v: the night counts as large: %t", c, large)
 		}
 	}
 }

@@ -110,6 +110,8 @@ type Worker struct {
 	// Progress, when set, is told which job of which night begins, and Ended how long it took.
 	Progress func(night reconcile.Date, job string)
 	Ended    func(night reconcile.Date, job string, took time.Duration)
+	// Large, when set, is told of each night for which statements are not planned once and kept, as there are many rows, before anything of it is read.
+	Large func()
 	// Step, when set, is called at named steps of every job; kill sweeps hook in here.
 	Step func(name string)
 	// Drain, once closed, makes the worker finish the job at hand and begin no other; nil: never. The end of the context stops it at once.
@@ -202,6 +204,9 @@ func (w *Worker) night(ctx context.Context, date reconcile.Date, zone *time.Loca
 	n.Run.PlannedMoves = standing.Moves
 	n.Run.PolicyKnown = standing.PolicyVersions == len(n.Policies.Versions())
 	n.Run.Few = standing.Rows <= limit && !n.Store.OnCluster() // where statements have to be planned with their values
+	if !n.Run.Few && w.Large != nil {
+		w.Large()
+	}
 	w.Store.KeepSessions(night.MatchingTx.Setting(map[string]any{"work_mem": night.MatchingTx.WorkMem}).Settings, n.Run.Few)
 	return night.New(n), nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/reports/terminal"
 )
 
@@ -32,6 +33,7 @@ func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryGoal)
 	}
+	wiring.UseOneProcessor()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -20,6 +20,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/cmd/reconciler/demo"
+	"github.com/hummingbytes/reconciler/cmd/reconciler/wiring"
 	"github.com/hummingbytes/reconciler/jobs"
 	"github.com/hummingbytes/reconciler/jobs/simulation"
 	"github.com/hummingbytes/reconciler/reconcile"
@@ -142,7 +143,8 @@ func (l *lab) newBed(ctx context.Context, name, template string) (*bed, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.worker = &jobs.Worker{Store: store, Policies: l.config.Policies, Settings: l.config.Jobs, Log: zerolog.Nop(), CodeVersion: l.config.Version, Reports: folder}
+	b.worker = &jobs.Worker{Store: store, Policies: l.config.Policies, Settings: l.config.Jobs, Log: zerolog.Nop(), CodeVersion: l.config.Version, Reports: folder,
+		Large: wiring.UseAllProcessors}
 	return b, nil
 }
 
