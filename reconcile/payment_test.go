@@ -107,10 +107,9 @@ func TestDecisionAboutAPaymentThatDiffers(t *testing.T) {
 
 func TestOtherFeesAreWithheldWhereThePolicySaysSo(t *testing.T) {
 	v := version(t, "one", "2020-01-01T00:00:00Z", "")
-	plain := v.Hash()
 	v.OtherFeesWithheld = []string{"application_fee", "payment_method_passthrough_fee"}
-	if _, err := reconcile.NewPolicies([]reconcile.PolicyVersion{v}); err != nil || v.Hash() == plain {
-		t.Errorf("%v; the hash is the same: %t", err, v.Hash() == plain)
+	if _, err := reconcile.NewPolicies([]reconcile.PolicyVersion{v}); err != nil {
+		t.Error(err)
 	}
 	for fault, kinds := range map[string][]string{
 		"is always withheld": {"tax"}, "is no type of fee": {"application fee"}, "is named twice": {"application_fee", "application_fee"},

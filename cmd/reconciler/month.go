@@ -153,16 +153,9 @@ func withOffice(cmd *cobra.Command, s *cli.Settings, period string, fn func(*mon
 	if err != nil {
 		return err
 	}
-	c, err := s.Load(cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	w, closeWorker, err := wiring.NewWorker(cmd.Context(), c)
-	if err != nil {
-		return err
-	}
-	defer closeWorker()
-	return monthResult(fn(officeOf(w), m))
+	return wiring.WithWorker(s, cmd, func(_ context.Context, _ cli.Config, w *jobs.Worker) error {
+		return monthResult(fn(officeOf(w), m))
+	})
 }
 
 func officeOf(w *jobs.Worker) *month.Office {

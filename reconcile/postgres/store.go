@@ -107,9 +107,6 @@ func (s *Store) Verifies() bool { return s.verifies }
 // SourceSchema is where the platform's relations are.
 func (s *Store) SourceSchema() string { return s.sourceSchema }
 
-// Catalog is the statements, bound to the source schema.
-func (s *Store) Catalog() *queries.Catalog { return s.catalog }
-
 // WithAmbiguous is the same store for a source in which the ids of some relations need not be unique; see queries.Catalog.
 func (s *Store) WithAmbiguous(relations []string) (*Store, error) {
 	catalog, err := queries.NewCatalog(s.sourceSchema, relations...)

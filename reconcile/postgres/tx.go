@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -245,33 +244,6 @@ func (tx *Tx) ExecSpread(ctx context.Context, statement string, args Args) (chan
 
 // spread is the table that ExecSpread makes, for as long as it takes.
 const spread = "spread"
-
-// Copy writes rows in bulk: statement is a COPY … FROM STDIN, and each row has the columns that it lists, in their order.
-func (tx *Tx) Copy(ctx context.Context, statement string, rows iter.Seq[[]any]) (err error) {
-	text, _, err := tx.bind(statement, Args{})
-	if err != nil {
-		return err
-	}
-	if err := tx.store.intercept(ctx, statement, false); err != nil {
-		return wrap(statement, err)
-	}
-	prepared, err := tx.tx.PrepareContext(ctx, text)
-	if err != nil {
-		return wrap(statement, err)
-	}
-	for row := range rows {
-		if _, err := prepared.ExecContext(ctx, row...); err != nil {
-			return wrap(statement, errors.Join(err, prepared.Close()))
-		}
-	}
-	if _, err := prepared.ExecContext(ctx); err != nil { // the end of the rows; only now the server says whether it takes them
-		return wrap(statement, errors.Join(err, prepared.Close()))
-	}
-	if err := prepared.Close(); err != nil {
-		return wrap(statement, err)
-	}
-	return wrap(statement, tx.store.intercept(ctx, statement, true))
-}
 
 func (tx *Tx) paging(ctx context.Context, statement, text string, values ...any) error {
 	if err := tx.store.intercept(ctx, statement, false); err != nil {

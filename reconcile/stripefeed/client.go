@@ -139,9 +139,6 @@ func setDefault[T comparable](value *T, fallback T) {
 	}
 }
 
-// Livemode says whether the key is a live one.
-func (c *Client) Livemode() bool { return c.livemode }
-
 // document is a decoded answer of any shape.
 type document[T any] struct {
 	stripe.APIResource

@@ -103,25 +103,20 @@ func UseAllProcessors() {
 
 // WithWorker runs do with a worker of the settings.
 func WithWorker(s *cli.Settings, cmd *cobra.Command, do func(ctx context.Context, c cli.Config, w *jobs.Worker) error) error {
-	c, err := s.Load(cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	w, closeWorker, err := NewWorker(cmd.Context(), c)
-	if err != nil {
-		return err
-	}
-	defer closeWorker()
-	return do(cmd.Context(), c, w)
+	return with(s, cmd, NewWorker, do)
 }
 
 // WithClerk runs do with a worker that needs nothing of the platform.
 func WithClerk(s *cli.Settings, cmd *cobra.Command, do func(ctx context.Context, c cli.Config, w *jobs.Worker) error) error {
+	return with(s, cmd, newClerk, do)
+}
+
+func with(s *cli.Settings, cmd *cobra.Command, open func(context.Context, cli.Config) (*jobs.Worker, func(), error), do func(ctx context.Context, c cli.Config, w *jobs.Worker) error) error {
 	c, err := s.Load(cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	w, closeWorker, err := newClerk(cmd.Context(), c)
+	w, closeWorker, err := open(cmd.Context(), c)
 	if err != nil {
 		return err
 	}
