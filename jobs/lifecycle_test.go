@@ -640,19 +640,6 @@ func TestStoryIsOfTheRelationThatIsMeant(t *testing.T) {
 		Jobs:     []job{ran("17", "succeeded", "", 5, "2026-03-05 13:00:00"), ran("5", "succeeded", "", 5, "2026-03-05 13:00:00")},
 		Requests: []request{asked("5", "17", "2026-03-05 14:00:00"), asked("17", "5", "2026-03-05 14:00:00")},
 	}, 0)
-	story := func(id string) string {
-		told, err := explain.Tell(context.Background(), w.Store, utc("2026-03-06 09:00:00"), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var lines []string
-		for _, section := range told.Sections {
-			for _, row := range section.Rows {
-				lines = append(lines, row[2].Text+": "+row[1].Text)
-			}
-		}
-		return strings.Join(lines, "\n")
-	}
 	breakOf := func(kind, subject string) string {
 		var id string
 		if err := w.db.Get(&id, "SELECT break_id FROM reconciler.breaks WHERE kind = $1 AND subject_id = $2", kind, subject); err != nil {
@@ -669,7 +656,7 @@ func TestStoryIsOfTheRelationThatIsMeant(t *testing.T) {
 		{ofPurchase, []string{ofPurchase, "platform.purchases 17", "platform.refund_requests 5"}, []string{ofJob, ofOtherJob, "platform.jobs"}},
 		{"17", []string{ofJob, ofPurchase, "platform.jobs 17", "platform.purchases 17", "platform.purchases 5", "platform.refund_requests 17"}, []string{ofOtherJob, "platform.jobs 5"}},
 	} {
-		told := story(test.id)
+		told := w.story(t, test.id)
 		for _, want := range test.tells {
 			if !strings.Contains(told, want) {
 				t.Errorf("explain %s does not tell of %s:\n%s", test.id, want, told)
@@ -681,4 +668,44 @@ func TestStoryIsOfTheRelationThatIsMeant(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStoryOfWhatCameLateTellsWhenItWasBooked explains a purchase and a job of a night that had been reported without them.
+func TestStoryOfWhatCameLateTellsWhenItWasBooked(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	w.play(t, s, platform{Accounts: customer()}, 0)
+	late := []purchase{bought("p", 10, "2026-03-05 12:00:00"), bought("unused", 10, "2026-03-05 12:00:01")}
+	platform{
+		Purchases: late, Jobs: []job{ran("j", "succeeded", "", 5, "2026-03-05 13:00:00")},
+		Entries: grantsOf(late, entry{ID: "d", AccountID: ref(someone), Kind: ref("usage"), Credits: ref[int64](-5), JobID: ref("j"), CreatedAt: ref(utc("2026-03-05 13:00:00"))}),
+	}.load(t, w.db.DB)
+	w.again(t, s, 1)
+	for id, wants := range map[string][]string{
+		"p":      {"refund_windows.csv of 2026-03-06: the refund window is used", "(late_item, info) opened: created_at ours 2026-03-06, theirs 2026-03-05, variance 10 credits"},
+		"unused": {"refund_windows.csv of 2026-03-06: the refund window is open"},
+		"j":      {"(late_item, info) opened: created_at ours 2026-03-06, theirs 2026-03-05, variance -5 credits"},
+	} {
+		for _, want := range wants {
+			if told := w.story(t, id); !strings.Contains(told, want) {
+				t.Errorf("explain %s does not tell of %s:\n%s", id, want, told)
+			}
+		}
+	}
+}
+
+// story is what explain tells of an id, a line each: where it is recorded, and what.
+func (w *worker) story(t *testing.T, id string) string {
+	t.Helper()
+	told, err := explain.Tell(context.Background(), w.Store, utc("2026-03-07 09:00:00"), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, section := range told.Sections {
+		for _, row := range section.Rows {
+			lines = append(lines, row[2].Text+": "+row[1].Text)
+		}
+	}
+	return strings.Join(lines, "\n")
 }

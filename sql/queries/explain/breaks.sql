@@ -1,9 +1,12 @@
--- The breaks of ids, each of the type that it is an id of ('': of any), of what was refunded and disputed of charges, and of refunds that we planned.
+-- The breaks of ids, each of the type that it is an id of ('': of any), of what was refunded and disputed of charges, of refunds that we planned, and of
+-- entries about purchases and jobs that came late.
 WITH subject AS (
     SELECT x.type, x.id FROM unnest(@types::text[], @ids::text[]) AS x (type, id)
     UNION SELECT 'refund', r.id FROM reconciler.stripe_refunds r WHERE r.charge_id = ANY (@charges::text[])
     UNION SELECT 'dispute', d.id FROM reconciler.stripe_disputes d WHERE d.charge_id = ANY (@charges::text[])
     UNION SELECT 'refund', m.intent_id FROM reconciler.refund_plan_items m WHERE m.request_id = ANY (@requests::text[])
+    UNION SELECT 'credit_entry', e.id FROM unnest(@types::text[], @ids::text[]) AS x (type, id) JOIN source.credit_entries e ON e.purchase_id = x.id WHERE x.type IN ('', 'purchase')
+    UNION SELECT 'credit_entry', e.id FROM unnest(@types::text[], @ids::text[]) AS x (type, id) JOIN source.credit_entries e ON e.job_id = x.id WHERE x.type IN ('', 'job')
 )
 SELECT e.recorded_at AS at, 'breaks.csv of ' || e.business_date AS source, '' AS clause,
        'break ' || e.break_id || ' (' || b.kind || ', ' || b.severity || ') ' || e.event

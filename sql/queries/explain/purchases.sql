@@ -11,7 +11,7 @@ SELECT e.created_at, 'platform.credit_entries ' || e.id, '',
        {{ entry_says }}
 FROM source.credit_entries e WHERE e.purchase_id = ANY (@ids::text[])
 UNION ALL
--- Windows are stated every night; the story needs the nights in which the state changed.
+-- Windows are stated every night; the story needs the first and those in which the state changed. What came late was open before a night has said so.
 SELECT (SELECT max(r.as_of) FROM reconciler.runs r WHERE r.business_date = w.business_date), 'refund_windows.csv of ' || w.business_date,
        CASE w.state WHEN 'used' THEN '2.3' WHEN 'expired' THEN '2.3' WHEN 'disputed' THEN '5.1' ELSE '2.1' END,
        'the refund window is ' || w.state || CASE WHEN w.state_before <> '' THEN ' (was ' || w.state_before || ')' ELSE '' END
@@ -21,3 +21,4 @@ FROM (SELECT p.account_id, p.id FROM source.purchases p WHERE p.id = ANY (@ids::
       UNION SELECT e.account_id, e.purchase_id FROM source.credit_entries e WHERE e.purchase_id = ANY (@ids::text[])) o
 JOIN reconciler.refund_windows w ON w.account_id = o.account_id AND w.purchase_id = o.id
 WHERE w.state <> w.state_before
+   OR NOT EXISTS (SELECT FROM reconciler.refund_windows v WHERE v.account_id = w.account_id AND v.purchase_id = w.purchase_id AND v.business_date < w.business_date)
