@@ -63,10 +63,12 @@ WITH known AS MATERIALIZED (
                                            AND coalesce(w.decided_at, w.requested_at) <= k.created_at)) a ON true
 ), expected AS (
     SELECT f.*, is_main AND purchase_kind = 'credits' AND NOT is_disputed AND NOT is_surplus AS is_asked,
-           coalesce(approved_minor, refundable_minor) AS due_minor
+           coalesce(approved_minor, refundable_minor) AS due_minor,
+           -- What is approved was asked for in time, and by a request that is not denied. It is not to be paid any more once credits have been used.
+           is_late AND approved_minor IS NULL AS too_late, denied AND approved_minor IS NULL AS is_denied
     FROM facts f
 ), policy AS (
-    SELECT e.*, is_live AND is_asked AND approved_minor IS NULL AND (is_late OR used > 0 OR denied) AS against_policy,
+    SELECT e.*, is_live AND is_asked AND (too_late OR used > 0 OR is_denied) AS against_policy,
            greatest(live_minor, least(due_minor, live_minor + gone_minor)) AS back_minor
     FROM expected e
 ), owed AS (
@@ -122,9 +124,9 @@ SELECT account_id, @date::date, @job::text, control, NOT in_scan, id,
                THEN concat_ws(', ', 'purchase ' || purchase_id, 'pending for ' || CASE WHEN age.days = 1 THEN '1 day' ELSE age.days || ' days' END) ELSE '' END
            WHEN verdict = 'refund_missing_in_ledger' THEN 'purchase ' || purchase_id
            WHEN verdict = 'refund_against_policy' THEN 'purchase ' || purchase_id || ': ' || concat_ws('; ',
-               CASE WHEN is_late THEN 'after the refund window (2.3)' END,
+               CASE WHEN too_late THEN 'after the refund window (2.3)' END,
                CASE WHEN used > 0 THEN used || ' of ' || credits || ' credits used (2.3)' END,
-               CASE WHEN denied THEN 'the request was denied (6)' END)
+               CASE WHEN is_denied THEN 'the request was denied (6)' END)
            WHEN verdict = 'refund_amount_mismatch' THEN 'purchase ' || purchase_id || ' of ' || captured_minor || ' ' || currency
                || CASE WHEN back_minor > live_minor THEN ', ' || back_minor - live_minor || ' ' || currency || ' by a dispute' ELSE '' END
            ELSE '' END,
