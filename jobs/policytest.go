@@ -60,18 +60,17 @@ func (w *Worker) TestPolicy(ctx context.Context, policies reconcile.Policies, fr
 }
 
 type replayedCreditBack struct {
-	BusinessDate  reconcile.Date
-	AccountID     string
-	JobID         string
-	Status        string
-	FailureCode   string
-	FinishedAt    time.Time
-	Class         string
-	Debited       int64
-	CreditedEver  int64
-	Decision      string
-	CreditBack    int64
-	PolicyVersion string
+	BusinessDate reconcile.Date
+	AccountID    string
+	JobID        string
+	Status       string
+	FailureCode  string
+	FinishedAt   time.Time
+	Class        string
+	Debited      int64
+	CreditedEver int64
+	Decision     string
+	CreditBack   int64
 }
 
 func (r replayedCreditBack) replay(policies reconcile.Policies) (change PolicyChange, differs bool, err error) {

@@ -258,7 +258,6 @@ func differenceFaults(d reports.FileDifference) (faults []publish.Fault) {
 type publication struct {
 	Revision       int
 	ManifestSHA256 string
-	PreviousSHA256 string
 	Location       string
 }
 

@@ -173,8 +173,8 @@ func (w whole) Value() (driver.Value, error) { return w.String(), nil }
 // opening brings in what was owed before the first night.
 func (j *journal) opening(ctx context.Context) error {
 	var refundable, rolled []struct {
-		Currency         string
-		Opening, Closing whole
+		Currency string
+		Opening  whole
 	}
 	if err := j.tx.Select(ctx, &refundable, "books/refundable", nil); err != nil {
 		return err

@@ -110,16 +110,13 @@ func checkCreditBackLimits(ctx context.Context, n *night.Night, tx *postgres.Tx,
 	if n.Settings.CreditBackAnomalyMultiple == 0 {
 		return nil
 	}
-	var nights []struct {
-		BusinessDate reconcile.Date
-		Credits      numbers.Number
-	}
+	var nights []numbers.Number
 	if err := tx.Select(ctx, &nights, "credit_backs/nightly_totals", nil); err != nil {
 		return err
 	}
 	var totals []*big.Int
 	for _, earlier := range nights {
-		totals = append(totals, earlier.Credits.Big())
+		totals = append(totals, earlier.Big())
 	}
 	if median, anomalous := reconcile.Anomalous(credits, totals, n.Settings.CreditBackAnomalyMultiple); anomalous {
 		return fmt.Errorf("%w: %s credits to credit back, more than %d times the median of the last %d nights (%s): nothing was posted; "+

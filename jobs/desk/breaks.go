@@ -134,10 +134,8 @@ type workLine struct {
 func (w workLine) When() string { return w.At.UTC().Format("2006-01-02 15:04 UTC") }
 
 type historyLine struct {
-	BusinessDate                        reconcile.Date
-	Event, Ours, Theirs, Variance, Unit string
-	Detail, Actor, Resolution, Reason   string
-	RecordedAt                          time.Time
+	BusinessDate                                   reconcile.Date
+	Event, Unit, Detail, Actor, Resolution, Reason string
 }
 
 // DetailText is the detail as people read it.

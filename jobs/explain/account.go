@@ -135,7 +135,6 @@ func (a account) jobs(ctx context.Context, store *postgres.Store) (Section, erro
 	type job struct {
 		ID, Kind, Model, Status string
 		FailureCode             string
-		CreatedAt               *time.Time
 		FinishedAt              *time.Time
 		Cost                    sql.NullString
 		Debited, Credited       string

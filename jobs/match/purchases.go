@@ -40,7 +40,7 @@ func matchGrants(ctx context.Context, n *night.Night, tx *postgres.Tx, job strin
 	if err := tx.Select(ctx, &outcomes, "match_purchases/judge", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}
-	var balances struct{ Accounts, Matched, Breaks string }
+	var balances struct{ Matched, Breaks string }
 	if err := tx.Get(ctx, &balances, "match_purchases/negative_balances", postgres.Args{"job": job}); err != nil {
 		return nil, err
 	}

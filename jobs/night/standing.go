@@ -36,13 +36,10 @@ func (n *Night) IsOlder() bool { return n.Run.Reported.After(n.Date) }
 
 // LastReported is the latest night whose report has been made; zero when there is none.
 func LastReported(ctx context.Context, q postgres.Querier) (reconcile.Date, error) {
-	var last struct {
-		BusinessDate reconcile.Date
-		AsOf         sql.NullTime
-	}
+	var last reconcile.Date
 	err := q.Get(ctx, &last, "runs/last_reported", nil)
 	if errors.Is(err, sql.ErrNoRows) {
 		return reconcile.Date{}, nil
 	}
-	return last.BusinessDate, err
+	return last, err
 }

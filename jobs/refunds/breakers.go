@@ -117,7 +117,6 @@ type dayTotal struct {
 
 // dayBefore is what an earlier day came to.
 type dayBefore struct {
-	Day         reconcile.Date
 	Refunds     int64
 	AmountMinor int64
 }

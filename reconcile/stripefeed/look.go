@@ -33,10 +33,9 @@ func (l Look) Complete() bool { return l.Status == Complete }
 // LookedAt says whether Stripe was looked at for a night.
 func LookedAt(ctx context.Context, q postgres.Querier, date reconcile.Date) (Look, error) {
 	var rows []struct {
-		Status          Status
-		Problem         string
-		CompleteThrough *time.Time
-		Unseen          reconcile.Date
+		Status  Status
+		Problem string
+		Unseen  reconcile.Date
 	}
 	if err := q.Select(ctx, &rows, "stripe/looked_at", postgres.Args{"date": date}); err != nil {
 		return Look{}, err

@@ -224,15 +224,11 @@ func showBreak(cmd *cobra.Command, store *postgres.Store, today reconcile.Date, 
 	var history []struct {
 		BusinessDate reconcile.Date
 		Event        string
-		Ours         string
-		Theirs       string
-		Variance     string
 		Unit         string
 		Detail       string
 		Actor        string
 		Resolution   string
 		Reason       string
-		RecordedAt   time.Time
 	}
 	if err := store.Select(cmd.Context(), &history, "breaks/history", postgres.Args{"break_id": id}); err != nil {
 		return err

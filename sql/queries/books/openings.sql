@@ -1,2 +1,2 @@
-SELECT measure AS currency, opening, closing FROM reconciler.roll_forward WHERE business_date = @date::date
+SELECT measure AS currency, opening FROM reconciler.roll_forward WHERE business_date = @date::date
 ORDER BY measure <> 'credits', measure COLLATE "C"

@@ -1,4 +1,4 @@
-SELECT e.business_date, e.event, e.ours, e.theirs, e.variance, e.unit, e.detail, e.actor, e.resolution, e.reason, e.recorded_at
+SELECT e.business_date, e.event, e.unit, e.detail, e.actor, e.resolution, e.reason
 FROM reconciler.break_events e
 WHERE e.break_id = @break_id::text
 ORDER BY e.business_date, e.event_no

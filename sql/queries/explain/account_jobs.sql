@@ -1,5 +1,5 @@
 -- An account's newest jobs, with what they took and what was credited back.
-SELECT j.id, coalesce(j.kind, '') AS kind, coalesce(j.model, '') AS model, coalesce(j.status, '') AS status, coalesce(j.failure_code, '') AS failure_code, j.created_at, j.finished_at,
+SELECT j.id, coalesce(j.kind, '') AS kind, coalesce(j.model, '') AS model, coalesce(j.status, '') AS status, coalesce(j.failure_code, '') AS failure_code, j.finished_at,
        j.credit_cost AS cost, coalesce(-e.debited, 0) AS debited, coalesce(e.credited, 0) AS credited, coalesce(c.reason, '') AS reason
 FROM (SELECT * FROM source.jobs j WHERE j.account_id = @account_id::text ORDER BY j.created_at DESC, j.id COLLATE "C" LIMIT @most::int) j
 LEFT JOIN LATERAL (SELECT sum(e.credits) FILTER (WHERE e.kind IN ('usage', 'adjustment')) AS debited, sum(e.credits) FILTER (WHERE e.kind = 'credit_back') AS credited

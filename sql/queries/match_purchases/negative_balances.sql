@@ -21,5 +21,5 @@ WITH known AS MATERIALIZED (
     SELECT account_id, @date::date, @job::text, 'negative_balance', account_id, 'credits', credits::text, '0', credits, 'credits', 'the balance is ' || credits || ' credits'
     FROM below
 )
-SELECT x.accounts AS accounts, (x.accounts - x.breaks) AS matched, x.breaks AS breaks
+SELECT (x.accounts - x.breaks) AS matched, x.breaks AS breaks
 FROM (SELECT (SELECT accounts FROM moved) + (SELECT count(*) FROM a) AS accounts, (SELECT count(*) FROM below) AS breaks) x

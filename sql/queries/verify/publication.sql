@@ -1,1 +1,1 @@
-SELECT revision, manifest_sha256, previous_sha256, location FROM reconciler.publications WHERE business_date = @date::date ORDER BY revision DESC LIMIT 1
+SELECT revision, manifest_sha256, location FROM reconciler.publications WHERE business_date = @date::date ORDER BY revision DESC LIMIT 1
