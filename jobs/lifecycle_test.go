@@ -694,6 +694,27 @@ func TestStoryOfWhatCameLateTellsWhenItWasBooked(t *testing.T) {
 	}
 }
 
+// TestStoryTellsOfABreakThatOnlyAgesOnce explains a request that nobody answers, whose break has another figure every business day.
+func TestStoryTellsOfABreakThatOnlyAgesOnce(t *testing.T) {
+	t.Parallel()
+	w, s := newWorker(t), testStage
+	overdue := asked("r", "", "2026-02-19 10:40:54")
+	overdue.PurchaseID = nil
+	w.play(t, s, platform{Accounts: customer(), Requests: []request{overdue}}, 0, 1, 2, 3, 4, 5, 6)
+	told, opened, changed := w.story(t, "r"), 0, 0
+	for line := range strings.Lines(told) {
+		if strings.Contains(line, "review_overdue, warning) opened") {
+			opened++
+		}
+		if strings.Contains(line, "review_overdue, warning) changed") {
+			changed++
+		}
+	}
+	if opened != 1 || changed != 1 || !strings.Contains(told, "breaks.csv of 2026-03-11: break") {
+		t.Errorf("told %d times when it opened, %d times that it changed:\n%s", opened, changed, told)
+	}
+}
+
 // story is what explain tells of an id, a line each: where it is recorded, and what.
 func (w *worker) story(t *testing.T, id string) string {
 	t.Helper()

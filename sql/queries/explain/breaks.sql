@@ -16,7 +16,11 @@ SELECT e.recorded_at AS at, 'breaks.csv of ' || e.business_date AS source, '' AS
        CASE WHEN e.event IN ('opened', 'changed', 'reopened') THEN e.detail ELSE '' END AS detail, e.unit
 FROM (SELECT DISTINCT b.account_id, b.break_id, b.kind, b.severity, b.field
       FROM subject s JOIN reconciler.breaks b ON b.subject_id = s.id AND s.type IN ('', b.subject_type)) b
-JOIN reconciler.break_events e ON e.account_id = b.account_id AND e.break_id = b.break_id
+JOIN LATERAL (SELECT e.*, s.like_it, lead(s.like_it) OVER (PARTITION BY e.account_id, e.break_id ORDER BY e.business_date, e.event_no) AS next
+              FROM reconciler.break_events e CROSS JOIN LATERAL (SELECT concat_ws('; ', e.event, e.theirs, e.detail) AS like_it) s
+              WHERE e.account_id = b.account_id AND e.break_id = b.break_id) e
+     -- What only grows older, night after night, is told as it was last.
+     ON e.event <> 'changed' OR e.like_it IS DISTINCT FROM e.next
 -- What differs may be a word or a date as well: only a number is in the unit.
 CROSS JOIN LATERAL (SELECT CASE WHEN e.ours ~ '^-?[0-9]+$' THEN {{ amount_mark }} || e.ours || ' ' || e.unit || {{ amount_mark }} ELSE coalesce(nullif(e.ours, ''), '-') END AS ours,
                            CASE WHEN e.theirs ~ '^-?[0-9]+$' THEN {{ amount_mark }} || e.theirs || ' ' || e.unit || {{ amount_mark }}

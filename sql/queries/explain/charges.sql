@@ -30,6 +30,8 @@ WHERE r.charge_id = ANY (@ids::text[])
 UNION ALL
 SELECT d.created_at, 'Stripe dispute ' || d.id, '5.1', 'dispute ' || d.id || ' over ' || {{ amount_mark }} || d.amount_minor || ' ' || d.currency
     || {{ amount_mark }} || ': ' || d.reason || '; now ' || d.status
+       || coalesce((SELECT ' since ' || to_char(max(h.effective_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM reconciler.stripe_states h
+                    WHERE h.object_id = d.id AND h.status = d.status), '')
        || CASE WHEN d.status = 'lost' AND m.returned_minor > 0 THEN ', partly won' ELSE '' END
        || coalesce('; withdrawn ' || {{ amount_mark }} || m.withdrawn_minor || ' ' || m.currency || {{ amount_mark }}
                    || ', returned ' || {{ amount_mark }} || m.returned_minor || ' ' || m.currency || {{ amount_mark }}

@@ -9,7 +9,7 @@ SELECT j.created_at AS at, 'platform.jobs ' || j.id AS source, '' AS clause,
        || '; it costs ' || coalesce(j.credit_cost::text, '?') || ' credits' AS says
 FROM source.jobs j WHERE j.id = ANY (@ids::text[])
 UNION ALL
-SELECT j.finished_at, 'platform.jobs ' || j.id, '', 'it ' || coalesce(j.status, 'ended') || coalesce(' with failure code ' || j.failure_code, '')
+SELECT j.finished_at, 'platform.jobs ' || j.id, '', 'job ' || j.id || ' ' || coalesce(j.status, 'ended') || coalesce(' with failure code ' || j.failure_code, '')
 FROM source.jobs j WHERE j.id = ANY (@ids::text[]) AND j.finished_at IS NOT NULL
 UNION ALL
 SELECT e.created_at, 'platform.credit_entries ' || e.id, '',

@@ -4,7 +4,7 @@ SELECT p.created_at AS at, 'platform.purchases ' || p.id AS source, '' AS clause
        || '; status ' || coalesce(p.status, '?') AS says
 FROM source.purchases p WHERE p.id = ANY (@ids::text[])
 UNION ALL
-SELECT p.completed_at, 'platform.purchases ' || p.id, '', 'it was completed'
+SELECT p.completed_at, 'platform.purchases ' || p.id, '', 'purchase ' || p.id || ' was completed'
 FROM source.purchases p WHERE p.id = ANY (@ids::text[]) AND p.completed_at IS NOT NULL
 UNION ALL
 SELECT e.created_at, 'platform.credit_entries ' || e.id, '',
