@@ -351,27 +351,6 @@ func TestFeesThatAreKnownLaterAreWithheldAllTheSame(t *testing.T) {
 	}
 }
 
-// A purchase that no payment came in for is mended as the advice says, or by a refund of its credits: it clears.
-func TestAPurchaseWithoutAPaymentClearsOnceItsCreditsAreTaken(t *testing.T) {
-	t.Parallel()
-	l := newLives(t)
-	l.until(5)
-	days := map[int]func(){}
-	for i, kind := range []string{"adjustment", "refund"} {
-		p := purchased{id: l.id("pur"), account: l.account(), amount: 2000 + int64(i), credits: 2000, currency: "usd"}
-		l.store(p, "completed", "", "", "")
-		alongside(days, 3, func() {
-			if found := l.openAbout(p); len(found) != 1 {
-				t.Errorf("%s: found %v", kind, found)
-			}
-			l.entry(p, kind, -p.credits)
-			l.exec("UPDATE platform.purchases SET status = 'failed' WHERE id = $1", p.id)
-		})
-	}
-	l.nights(4, days)
-	l.cleared()
-}
-
 // A second charge of a purchase, and one that nothing accounts for, go back whole, as the advice says: nothing stays on the way.
 func TestChargesOfNothingClearOnceTheyAreRefunded(t *testing.T) {
 	t.Parallel()
@@ -467,34 +446,6 @@ func TestARequestGoesOnOnceTheSurplusIsRefunded(t *testing.T) {
 	if n := l.count("SELECT count(*) FROM reconciler.refund_decisions WHERE decision = 'approve'"); n != 2 {
 		t.Errorf("%d requests are approved", n)
 	}
-}
-
-// An overpayment that was accepted and is refunded whole leaves nothing of the surplus.
-func TestAnAcceptedOverpaymentClears(t *testing.T) {
-	t.Parallel()
-	l := newLives(t)
-	l.until(5)
-	days := map[int]func(){}
-	for i, refunded := range []bool{false, true} {
-		surplus := 500 + int64(i)
-		p, charge := l.pay(2000+surplus, "usd", func(c *stripetest.ChargeParams) { c.Fees = []stripetest.Fee{{Amount: 103}} })
-		p.amount, p.credits = 2000, 2000
-		l.store(p, "completed", charge.PaymentIntent, charge.ID, "")
-		alongside(days, 1, func() {
-			if found, want := l.openAbout(p), []string{fmt.Sprintf("charge_amount_mismatch %s %d", p.id, -surplus)}; !slices.Equal(found, want) {
-				t.Errorf("found %v, want %v", found, want)
-			}
-			l.resolve(p.account, "accepted")
-		})
-		if refunded {
-			alongside(days, 3, func() {
-				l.entry(p, "refund", -p.credits)
-				l.refund(p, charge.Amount-103)
-			})
-		}
-	}
-	l.nights(6, days)
-	l.cleared()
 }
 
 // went is what clearing payments has moved to accounts that money doesn't only pass through, in all nights; of the given purchases, or of all.
