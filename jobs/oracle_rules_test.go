@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -339,58 +338,5 @@ func TestGeneratorsReachTheirTargets(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(seen)
-	}
-}
-
-// TestLotsBurnByTheRule compares the lots that the oracle works out, and so those of the database, with the rule itself.
-func TestLotsBurnByTheRule(t *testing.T) {
-	t.Parallel()
-	s := testStage
-	o := newOracle(testPolicies(t), nil, s.Zone)
-	o.books = crowd(s, 6100, 120)
-	asOf := s.night(3).AsOf()
-	drawn := 0
-	seen := map[string]bool{}
-	for _, e := range o.entries(asOf) {
-		if seen[e.account] {
-			continue
-		}
-		seen[e.account] = true
-		ordered, overdrawn := o.lots(e.account, asOf)
-		net := new(big.Int).Set(overdrawn)
-		lots := make([]ruleLot, len(ordered))
-		fits := true
-		for i, l := range ordered {
-			net.Add(net, l.used)
-			fits = fits && l.credits.IsInt64()
-			lots[i] = ruleLot{ID: l.id, GrantedAt: l.granted, Credits: l.credits.Int64(), Refunded: l.gone}
-		}
-		if !fits || !net.IsInt64() {
-			continue // beyond what the rule counts in
-		}
-		usage, err := lotsUsed(lots, net.Int64())
-		if err != nil {
-			t.Fatalf("account %s: %v", e.account, err)
-		}
-		for i, use := range usage.Lots {
-			if use.ID != ordered[i].id || use.UsedCredits != ordered[i].used.Int64() {
-				t.Errorf("account %s, lot %d: the rule uses %d of %s, the oracle %s of %s", e.account, i, use.UsedCredits, use.ID, ordered[i].used, ordered[i].id)
-			}
-			const paid = 9_999
-			worth, err := valueUsed(paid, use.Credits, use.UsedCredits)
-			if err != nil {
-				t.Fatalf("account %s, lot %s: %v", e.account, use.ID, err)
-			}
-			if use.UsedCredits > 0 {
-				drawn++
-				want := new(big.Int).Mul(big.NewInt(paid), ordered[i].used)
-				if want.Div(want, ordered[i].credits); want.Int64() != worth {
-					t.Errorf("account %s, lot %s: %d by the rule, %s by the oracle", e.account, use.ID, worth, want)
-				}
-			}
-		}
-	}
-	if drawn < 50 {
-		t.Errorf("only %d lots were drawn on: the platforms are too tame", drawn)
 	}
 }
