@@ -40,47 +40,9 @@ func count(t testing.TB, db *DB, query string, args ...any) (n int) {
 
 const ourSchemas = "SELECT count(*) FROM pg_namespace WHERE nspname IN ('platform', 'reconciler')"
 
-func TestNewIsMigratedAndEmpty(t *testing.T) {
-	db := New(t)
-	if n := count(t, db, ourSchemas); n != 2 {
-		t.Errorf("%d of the schemas platform and reconciler exist, want both", n)
-	}
-	if n := count(t, db, "SELECT count(*) FROM pg_tables WHERE schemaname = 'platform'"); n == 0 {
-		t.Error("the platform has no tables")
-	}
-	if n := count(t, db, "SELECT count(*) FROM reconciler.schema_migrations WHERE version_id > 0"); n == 0 {
-		t.Error("no migration is recorded")
-	}
-}
-
 func TestNewEmptyHasNothing(t *testing.T) {
 	if n := count(t, NewEmpty(t), ourSchemas); n != 0 {
 		t.Errorf("%d of the schemas platform and reconciler exist, want none", n)
-	}
-}
-
-func TestDatabasesAreSeparate(t *testing.T) {
-	one, other := New(t), New(t)
-	one.MustExec("CREATE TABLE mine (id int)")
-	if n := count(t, other, "SELECT count(*) FROM pg_tables WHERE tablename = 'mine'"); n != 0 {
-		t.Error("a table of one test shows up in the database of another")
-	}
-	if n := count(t, New(t), "SELECT count(*) FROM pg_tables WHERE tablename = 'mine'"); n != 0 {
-		t.Error("a table of a test shows up in the template")
-	}
-}
-
-func TestURLLeadsToTheSameDatabase(t *testing.T) {
-	db := New(t)
-	db.MustExec("CREATE TABLE mine AS SELECT 7 AS v; GRANT SELECT ON mine TO PUBLIC")
-	same, err := sql.Open("postgres", db.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer same.Close()
-	var v int
-	if err := same.QueryRow("SELECT v FROM mine").Scan(&v); err != nil || v != 7 {
-		t.Errorf("read %d, %v", v, err)
 	}
 }
 
@@ -132,19 +94,6 @@ func TestOddTestNames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if n := count(t, New(t), ourSchemas); n != 2 {
 				t.Error("not migrated")
-			}
-		})
-	}
-}
-
-func TestParallelTests(t *testing.T) {
-	for i := range 12 {
-		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			t.Parallel()
-			db := New(t)
-			db.MustExec("CREATE TABLE mine AS SELECT generate_series(1, $1::int) AS v", i)
-			if n := count(t, db, "SELECT count(*) FROM mine"); n != i {
-				t.Errorf("%d rows, want %d", n, i)
 			}
 		})
 	}
