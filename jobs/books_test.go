@@ -22,6 +22,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed/stripetest"
 	"github.com/hummingbytes/reconciler/reports/journal"
+	"github.com/hummingbytes/reconciler/reports/reportstest"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/reports/tables"
 )
@@ -160,41 +161,6 @@ func (m *booksOfAMonth) table(night reconcile.Night, name string) []map[string]s
 	return rows
 }
 
-// sums adds numbers up under keys.
-type sums map[string]*big.Int
-
-func (s sums) add(key, amount string) {
-	if amount == "" {
-		return
-	}
-	value, ok := new(big.Int).SetString(amount, 10)
-	if !ok {
-		panic(amount)
-	}
-	if s[key] == nil {
-		s[key] = new(big.Int)
-	}
-	s[key].Add(s[key], value)
-}
-
-func (s sums) take(key, amount string) {
-	if amount == "" {
-		return
-	}
-	if rest, negative := strings.CutPrefix(amount, "-"); negative {
-		s.add(key, rest)
-	} else {
-		s.add(key, "-"+amount)
-	}
-}
-
-func (s sums) get(key string) string {
-	if s[key] == nil {
-		return "0"
-	}
-	return s[key].String()
-}
-
 // TestAMonthOfBooksFoots adds everything that a month of nights says about the books up, across its files; the short form, a fortnight.
 func TestAMonthOfBooksFoots(t *testing.T) {
 	t.Parallel()
@@ -203,7 +169,7 @@ func TestAMonthOfBooksFoots(t *testing.T) {
 		days = 31
 	}
 	m := newBooks(t)
-	ledger := sums{} // balance of each account since the first night, by account
+	ledger := reportstest.Sums{} // balance of each account since the first night, by account
 	closed := map[string]string{}
 	seen := map[string]bool{}
 	for day := range days {
@@ -219,17 +185,17 @@ func TestAMonthOfBooksFoots(t *testing.T) {
 			seen[r["check"]] = true
 		}
 
-		moved := sums{} // of this night, by account and by kind
-		entries := sums{}
+		moved := reportstest.Sums{} // of this night, by account and by kind
+		entries := reportstest.Sums{}
 		for _, r := range m.table(night, "journal.csv") {
 			for _, key := range []string{r["ledger_account"], r["kind"] + " " + r["ledger_account"]} {
-				moved.add(key, r["debit"])
-				moved.take(key, r["credit"])
+				moved.Add(key, r["debit"], 1)
+				moved.Add(key, r["credit"], -1)
 			}
-			ledger.add(r["ledger_account"], r["debit"])
-			ledger.take(r["ledger_account"], r["credit"])
-			entries.add(r["entry_id"]+" "+r["currency"], r["debit"])
-			entries.take(r["entry_id"]+" "+r["currency"], r["credit"])
+			ledger.Add(r["ledger_account"], r["debit"], 1)
+			ledger.Add(r["ledger_account"], r["credit"], -1)
+			entries.Add(r["entry_id"]+" "+r["currency"], r["debit"], 1)
+			entries.Add(r["entry_id"]+" "+r["currency"], r["credit"], -1)
 			seen[r["kind"]] = true
 		}
 		for entry, net := range entries {
@@ -244,10 +210,10 @@ func TestAMonthOfBooksFoots(t *testing.T) {
 			}
 		}
 
-		windows := sums{} // what may be refunded
+		windows := reportstest.Sums{} // what may be refunded
 		for _, r := range m.table(night, "refund_windows.csv") {
 			if r["state"] == "open" || r["state"] == "requested" {
-				windows.take(r["currency"], r["amount_minor"])
+				windows.Add(r["currency"], r["amount_minor"], -1)
 			}
 		}
 		for _, r := range m.table(night, "roll_forward.csv") {
@@ -256,43 +222,43 @@ func TestAMonthOfBooksFoots(t *testing.T) {
 				equal("opening in "+r["measure"], before, r["opening"])
 			}
 			closed[r["measure"]] = r["closing"]
-			negated := sums{}
+			negated := reportstest.Sums{}
 			for column, amount := range r {
 				if column != "measure" {
-					negated.take(column, amount)
+					negated.Add(column, amount, -1)
 				}
 			}
 			if r["measure"] == "credits" {
-				equal("credits held", negated.get("closing"), ledger.get("Liabilities:Credit-Units:Held"))
+				equal("credits held", negated.Of("closing"), ledger.Of("Liabilities:Credit-Units:Held"))
 				for column, account := range map[string]string{"purchases": "Sold", "promotions": "Promotions", "usage": "Used", "credit_backs": "Credited-Back",
 					"refunds": "Refunded", "adjustments": "Adjustments", "late_items": "Late-Items"} {
-					equal("credits: "+column, r[column], moved.get("Equity:Credit-Units:"+account))
+					equal("credits: "+column, r[column], moved.Of("Equity:Credit-Units:"+account))
 				}
 				continue
 			}
 			currency := strings.ToUpper(r["measure"])
 			refundable, contract := "Liabilities:Credits:Refundable:"+currency, "Liabilities:Credits:Contract:"+currency
-			liability := sums{}
-			liability.add("", ledger.get(refundable))
-			liability.add("", ledger.get(contract))
-			equal("liability in "+currency, negated.get("closing"), liability.get(""))
-			equal("what may be refunded in "+currency, windows.get(r["measure"]), ledger.get(refundable))
-			equal("revenue in "+currency, r["usage"], moved.get("usage Income:Credits:Used:"+currency))
-			equal("revenue taken back in "+currency, r["credit_backs"], moved.get("credit-backs Income:Credits:Used:"+currency))
-			equal("credits taken in "+currency, r["adjustments"], moved.get("adjustments Income:Credits:Adjustments:"+currency))
+			liability := reportstest.Sums{}
+			liability.Add("", ledger.Of(refundable), 1)
+			liability.Add("", ledger.Of(contract), 1)
+			equal("liability in "+currency, negated.Of("closing"), liability.Of(""))
+			equal("what may be refunded in "+currency, windows.Of(r["measure"]), ledger.Of(refundable))
+			equal("revenue in "+currency, r["usage"], moved.Of("usage Income:Credits:Used:"+currency))
+			equal("revenue taken back in "+currency, r["credit_backs"], moved.Of("credit-backs Income:Credits:Used:"+currency))
+			equal("credits taken in "+currency, r["adjustments"], moved.Of("adjustments Income:Credits:Adjustments:"+currency))
 		}
-		fees := sums{}
+		fees := reportstest.Sums{}
 		for _, r := range m.table(night, "stripe_activity.csv") {
-			fees.add(r["currency"], r["fee"])
+			fees.Add(r["currency"], r["fee"], 1)
 			if r["reporting_category"] == "fee" || r["reporting_category"] == "tax" {
-				fees.take(r["currency"], r["gross"])
+				fees.Add(r["currency"], r["gross"], -1)
 			}
 		}
 		for currency := range fees {
-			equal("fees in "+currency, fees.get(currency), moved.get("Expenses:Stripe:Fees:"+strings.ToUpper(currency)))
+			equal("fees in "+currency, fees.Of(currency), moved.Of("Expenses:Stripe:Fees:"+strings.ToUpper(currency)))
 		}
 		for _, r := range m.table(night, "stripe_cash.csv") {
-			equal("balance at Stripe in "+r["currency"], r["closing_minor"], ledger.get("Assets:Stripe:Balance:"+strings.ToUpper(r["currency"])))
+			equal("balance at Stripe in "+r["currency"], r["closing_minor"], ledger.Of("Assets:Stripe:Balance:"+strings.ToUpper(r["currency"])))
 		}
 		if day%10 == 3 {
 			m.checkExports(night)
@@ -360,11 +326,11 @@ func (m *booksOfAMonth) checkExports(night reconcile.Night) {
 		if err != nil || len(records) < 3 {
 			m.t.Fatalf("%s: %v, %d records", format, err, len(records))
 		}
-		balance := sums{}
+		balance := reportstest.Sums{}
 		for _, r := range records[1:] {
-			balance.add(r[columns[0]], strings.ReplaceAll(r[columns[1]], ".", ""))
+			balance.Add(r[columns[0]], strings.ReplaceAll(r[columns[1]], ".", ""), 1)
 			if columns[2] >= 0 {
-				balance.take(r[columns[0]], strings.ReplaceAll(r[columns[2]], ".", ""))
+				balance.Add(r[columns[0]], strings.ReplaceAll(r[columns[2]], ".", ""), -1)
 			}
 		}
 		for number, net := range balance {

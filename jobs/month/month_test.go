@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math/big"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -28,6 +27,7 @@ import (
 	"github.com/hummingbytes/reconciler/reconcile/policyfile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/reconcile/stripefeed"
+	"github.com/hummingbytes/reconciler/reports/reportstest"
 	"github.com/hummingbytes/reconciler/reports/storage"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -114,30 +114,6 @@ func (b *business) rows(folder, name string) (rows []map[string]string) {
 	return rows
 }
 
-// sums are amounts by account.
-type sums map[string]*big.Int
-
-func (s sums) add(account, amount string, sign int64) {
-	if amount == "" {
-		return
-	}
-	n, ok := new(big.Int).SetString(amount, 10)
-	if !ok {
-		panic(amount)
-	}
-	if s[account] == nil {
-		s[account] = new(big.Int)
-	}
-	s[account].Add(s[account], n.Mul(n, big.NewInt(sign)))
-}
-
-func (s sums) of(account string) string {
-	if s[account] == nil {
-		return "0"
-	}
-	return s[account].String()
-}
-
 func (b *business) runs(command string, args ...string) {
 	b.Helper()
 	if path, err := exec.LookPath(command); err == nil {
@@ -165,7 +141,7 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			months = append(months, m)
 		}
 	}
-	closing := sums{}                    // by account, from the nights' journals
+	closing := reportstest.Sums{}        // by account, from the nights' journals
 	again, settled := b.attribution(), 0 // of the items
 	itemsBefore := map[string]map[string]string{}
 	closingBefore := map[string]string{}
@@ -183,7 +159,7 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			}
 		}
 		moved, lines := map[string]bool{}, 0
-		earned := sums{} // by currency; what a clearing writes off was never deferred
+		earned := reportstest.Sums{} // by currency; what a clearing writes off was never deferred
 		for _, night := range b.nights {
 			if reconcile.MonthOf(night) != m {
 				continue
@@ -191,11 +167,11 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			journal := b.rows(night.String(), "journal.csv")
 			b.must(again.night(night, journal))
 			for _, row := range journal {
-				closing.add(row["ledger_account"], row["debit"], 1)
-				closing.add(row["ledger_account"], row["credit"], -1)
+				closing.Add(row["ledger_account"], row["debit"], 1)
+				closing.Add(row["ledger_account"], row["credit"], -1)
 				if account := row["ledger_account"]; row["kind"] != string(accounting.EntryClearing) && (strings.HasPrefix(account, "Income:Credits:") || strings.HasPrefix(account, "Income:Subscriptions:")) {
-					earned.add(row["currency"], row["credit"], 1)
-					earned.add(row["currency"], row["debit"], -1)
+					earned.Add(row["currency"], row["credit"], 1)
+					earned.Add(row["currency"], row["debit"], -1)
 				}
 				moved[row["ledger_account"]] = true
 				lines++
@@ -210,8 +186,8 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			account := row["ledger_account"]
 			seen[account] = true
 			closes[account] = row["closing"]
-			if row["closing"] != closing.of(account) {
-				t.Errorf("%s: %s closes with %s, the journals of its nights with %s", m, account, row["closing"], closing.of(account))
+			if row["closing"] != closing.Of(account) {
+				t.Errorf("%s: %s closes with %s, the journals of its nights with %s", m, account, row["closing"], closing.Of(account))
 			}
 			if before, ok := closingBefore[account]; ok && row["opening"] != before {
 				t.Errorf("%s: %s opens with %s, and closed with %s the month before", m, account, row["opening"], before)
@@ -222,13 +198,13 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 				t.Errorf("%s: the trial balance lacks %s", m, account)
 			}
 		}
-		items, itemSums := map[string]map[string]string{}, sums{}
+		items, itemSums := map[string]map[string]string{}, reportstest.Sums{}
 		published := b.rows(m.String(), "open_items.csv")
 		for _, difference := range again.differs(published) {
 			b.Errorf("%s: %s", m, difference)
 		}
 		for _, row := range published {
-			itemSums.add(row["ledger_account"], row["amount"], 1)
+			itemSums.Add(row["ledger_account"], row["amount"], 1)
 			key := row["ledger_account"] + " " + row["item_type"] + " " + row["item_id"]
 			if items[key] != nil {
 				t.Errorf("%s: %s is there twice", m, key)
@@ -243,8 +219,8 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 		}
 		for account, closing := range closes {
 			for _, part := range []string{"Purchase-Clearing", "Payouts-In-Transit", "Stripe:Disputes:", "Stripe:Suspense", "Refunds-Payable", "Customer-Balances", "Tax-Payable"} {
-				if strings.Contains(account, part) && !strings.Contains(account, "Expenses") && itemSums.of(account) != closing {
-					t.Errorf("%s: the items of %s add up to %s, its balance is %s", m, account, itemSums.of(account), closing)
+				if strings.Contains(account, part) && !strings.Contains(account, "Expenses") && itemSums.Of(account) != closing {
+					t.Errorf("%s: the items of %s add up to %s, its balance is %s", m, account, itemSums.Of(account), closing)
 				}
 			}
 		}
@@ -252,10 +228,10 @@ func TestMonthIsTheSumOfItsNights(t *testing.T) {
 			if row["sold_month"] == "" || (row["sold"] == "0" && row["refunded"] == "0" && row["earned"] == "0") {
 				t.Errorf("%s: a row of the waterfall has no month, or says nothing: %v", m, row)
 			}
-			earned.add(row["currency"], row["earned"], -1)
+			earned.Add(row["currency"], row["earned"], -1)
 		}
 		for currency := range earned {
-			if off := earned.of(currency); off != "0" {
+			if off := earned.Of(currency); off != "0" {
 				t.Errorf("%s: income in %s is %s more than what the waterfall says was earned", m, currency, off)
 			}
 		}
