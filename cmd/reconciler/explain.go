@@ -92,7 +92,7 @@ func writeToldJSON(out io.Writer, told explain.Told) error {
 	return encoder.Encode(page)
 }
 
-// writeTold writes a story as paragraphs, and everything else as tables.
+// writeTold writes a story as paragraphs, and everything else as tables. Text fits 80 columns, so that no terminal breaks its lines anew.
 func writeTold(out io.Writer, told explain.Told) error {
 	for i, section := range told.Sections {
 		if i > 0 {
@@ -112,7 +112,7 @@ func writeTold(out io.Writer, told explain.Told) error {
 		fmt.Fprintln(out, "\nThe policy says")
 	}
 	for _, clause := range told.Clauses {
-		if _, err := fmt.Fprintf(out, "  %-4s %s\n", clause.ID, cli.WrapText(clause.Text, 90, 7)); err != nil {
+		if _, err := fmt.Fprintf(out, "  %-4s %s\n", clause.ID, cli.WrapText(clause.Text, 80-7, 7)); err != nil {
 			return err
 		}
 	}
@@ -164,7 +164,7 @@ func writeSection(out io.Writer, section explain.Section) error {
 		}
 		for column, cell := range section.Rows[i-1] {
 			if long[column] && cell.Text != "" {
-				fmt.Fprintf(out, "      %s: %s\n", section.Columns[column].Title, cli.WrapText(cell.Text, 100, 10))
+				fmt.Fprintf(out, "      %s\n", cli.WrapText(section.Columns[column].Title+": "+cell.Text, 80-10, 10))
 			}
 		}
 	}
@@ -180,7 +180,7 @@ func writeStory(out io.Writer, id string, section explain.Section) error {
 		if row[3].Text != "" {
 			where += ", clause " + row[3].Text
 		}
-		if _, err := fmt.Fprintf(out, "%-19s  %s\n%s  [%s]\n", row[0].Text, cli.WrapText(row[1].Text, 78, 21), strings.Repeat(" ", len(time.DateTime)), where); err != nil {
+		if _, err := fmt.Fprintf(out, "%-19s  %s\n%s  [%s]\n", row[0].Text, cli.WrapText(row[1].Text, 80-21, 21), strings.Repeat(" ", len(time.DateTime)), where); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hummingbytes/reconciler/cmd/reconciler/cli"
 	"github.com/hummingbytes/reconciler/jobs/explain"
+	"github.com/hummingbytes/reconciler/reconcile"
 	"github.com/hummingbytes/reconciler/reconcile/postgres"
 	"github.com/hummingbytes/reconciler/sql/testdb"
 )
@@ -218,4 +219,28 @@ func told(t *testing.T, page, section string) []map[string]any {
 	}
 	t.Fatalf("no section %s in %s", section, page)
 	return nil
+}
+
+// A terminal of 80 columns breaks no line of text anew: of a story, of what a customer was told, of the policy, and of the settings.
+func TestTextFitsEightyColumns(t *testing.T) {
+	prose := strings.TrimSpace(strings.Repeat("none of the credits were used ", 12))
+	cell := func(text string) explain.Cell { return explain.Cell{Text: text} }
+	var out bytes.Buffer
+	if err := writeTold(&out, explain.Told{Query: "pur_1", Clauses: reconcile.Clauses(), Sections: []explain.Section{
+		{Key: "story", Rows: [][]explain.Cell{{cell("2026-03-02 12:00:00"), cell(prose), cell("platform.purchases pur_1"), cell("2.1")}}},
+		{Key: "requests", Columns: []explain.Column{{Key: "id", Title: "Request"}, {Key: "told", Title: "Told the customer"}}, Rows: [][]explain.Cell{{cell("req_1"), cell(prose)}}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{out.String(), cli.ExplainSettings()} {
+		lines := 0
+		for line := range strings.Lines(text) {
+			if lines++; len(strings.TrimRight(line, "\n")) > 80 {
+				t.Errorf("%d columns: %s", len(line)-1, line)
+			}
+		}
+		if lines < 15 {
+			t.Errorf("only %d lines:\n%s", lines, text)
+		}
+	}
 }

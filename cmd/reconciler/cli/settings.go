@@ -73,16 +73,16 @@ var settingList = []setting{
 // ExplainSettings is the text of reconciler help settings.
 func ExplainSettings() string {
 	var out strings.Builder
-	out.WriteString("Every setting is an environment variable; a flag of the same name overrides it (DATABASE_URL: --database-url),\nand RECONCILER_ may be left out of the flag (--timezone). All commands take all of them.\n")
+	out.WriteString("Every setting is an environment variable; a flag of the same name overrides it\n(DATABASE_URL: --database-url), and RECONCILER_ may be left out of the flag\n(--timezone). All commands take all of them.\n")
 	for _, s := range settingList {
 		if s.group != "" {
 			out.WriteString("\n" + s.group + "\n")
 		}
-		out.WriteString("  " + s.env + "\n      " + WrapText(s.usage, 110, 6))
+		usage := s.usage
 		if s.standby != "" {
-			out.WriteString(" (default " + s.standby + ")")
+			usage += " (default " + s.standby + ")"
 		}
-		out.WriteString("\n")
+		out.WriteString("  " + s.env + "\n      " + WrapText(usage, 80-6, 6) + "\n")
 	}
 	return strings.TrimSuffix(out.String(), "\n")
 }
