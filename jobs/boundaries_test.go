@@ -188,7 +188,7 @@ window      p1 account=acct-0 used used=10 of 10 paid=1000 usd completed=2026-02
 window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`, `
 window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z`}},
 
-		{"a debit that comes after the credit-back tops it up, and one that turns up late as well", "2026-03-05", "", platform{
+		{"a debit that comes after the credit-back tops it up, and one that arrives late as well", "2026-03-05", "", platform{
 			Jobs: []job{ran("j1", "failed", "NODE_FAIL", 6, "2026-03-05 10:00:00")},
 			Entries: []entry{entered("e0", "promo", 100, "", "2026-03-01 00:00:00"), entered("e1", "usage", -1, "j1", "2026-03-05 10:00:00"),
 				entered("e2", "usage", -2, "j1", "2026-03-06 10:00:00"), late(entered("e3", "usage", -3, "j1", "2026-03-05 11:00:00"), 2)},

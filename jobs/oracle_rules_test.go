@@ -228,7 +228,7 @@ decision    r1 account=acct-0 purchase=p1 job= due=2026-03-16 deny currency=usd 
 decision    r2 account=acct-0 purchase= job= due=2026-03-16 needs_information currency= clauses=6
 window      p2 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-05T12:00:00Z expires=2026-03-12T12:00:00Z
 window      p3 account=acct-0 open used=0 of 10 paid=1000 usd completed=2026-03-05T13:00:00Z expires=2026-03-12T13:00:00Z`}},
-		{"an entry that turns up late counts in the night that it turned up in", platform{
+		{"an entry that arrives late counts in the night that it arrives in", platform{
 			Accounts: customer(),
 			Jobs:     []job{ran("j1", "succeeded", "", 5, "2026-03-05 10:00:00")},
 			Entries: []entry{entered("e0", "promo", 5, "", "2026-03-01 00:00:00"),

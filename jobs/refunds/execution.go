@@ -53,7 +53,7 @@ func manualBooking(w *Desk) func(ctx context.Context, q postgres.Querier) (time.
 	}
 }
 
-// Execute executes an approved plan, or goes on with one that was interrupted: any number of times, by as many as like to try, each
+// Execute executes an approved plan, or continues one that was interrupted: any number of times, by as many as like to try, each
 // refund is made at most once. by is who executes it; "" is the worker, doing what two people have decided. Errors: ErrUsage (no such plan, not
 // approved, no key), ErrIntegrity (the plan or a decision is not what was approved, a breaker tripped), postgres.ErrUnavailable or
 // stripefeed.ErrUnavailable (try again; what is open is looked up then).

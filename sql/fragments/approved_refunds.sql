@@ -1,4 +1,4 @@
--- Refunds that were approved by the night and call for money: of late, older ones of which nothing was ever refunded, and those whose payment
+-- Refunds that were approved by the night and call for money: recent ones, older ones of which nothing was ever refunded, and those whose payment
 -- something has happened to in the night, as a refund that failed.
 (SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date, d.refund_minor, d.currency, d.policy_version
  FROM reconciler.refund_decisions d

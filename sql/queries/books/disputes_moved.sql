@@ -1,5 +1,5 @@
 -- What reconcile.DisputeBooks says of disputes as of the night, and what the journal has written off of them before (was): of those that something
--- happened to of late, or of which something has arrived. What moved before the books began is in their opening balance.
+-- happened to lately, or of which something has arrived. What moved before the books began is in their opening balance.
 SELECT d.id AS dispute_id, m.currency, d.amount_minor, d.currency = m.currency AS same_currency, d.status,
        m.withdrawn, m.returned, m.withdrawn_beforehand, m.returned_beforehand, was.loss AS loss_was, was.exchange AS exchange_was, was.beforehand AS beforehand_was,
        coalesce(rate.settled_minor, 0)::bigint AS settled_minor

@@ -1,4 +1,4 @@
--- Payments that something happened to after the instant that the journal had reached, or that it has cleared of late, with what it has of each in the customer's
+-- Payments that something happened to after the instant that the journal had reached, or that it has cleared lately, with what it has of each in the customer's
 -- currency, what it has posted to clear it before tonight, and what people have resolved of it; see reconcile.PaymentBooks. Charges as they come,
 -- which are nearly all, are not among them.
 WITH resolved_since AS MATERIALIZED (

@@ -1,4 +1,4 @@
--- Payouts that are at the bank and that the journal has not there, or the other way round, of those that something happened to of late, or of which
+-- Payouts that are at the bank and that the journal has not there, or the other way round, of those that something happened to lately, or of which
 -- something has arrived; and those that had left Stripe beforehand, before the books began, and never arrived.
 SELECT p.id AS payout_id, p.currency, p.amount_minor, now.status <> 'paid' AS returned, was.paid AS was_paid, p.beforehand
 FROM (SELECT h.object_id AS id FROM reconciler.stripe_states h WHERE h.effective_at >= @moved_since::timestamptz AND h.effective_at < @end::timestamptz

@@ -24,7 +24,7 @@ WITH subject AS MATERIALIZED (
                         ORDER BY j.account_id, j.id, j.created_at) j
 ), job AS MATERIALIZED (
     SELECT DISTINCT ON (subject_id) false AS is_entry, f.* FROM found_job f ORDER BY subject_id, created_at
-), {{ turned_up }},
+), {{ arrived_later }},
 rejected AS MATERIALIZED (
     SELECT DISTINCT m.subject_id, false AS is_entry
     FROM (SELECT subject_id FROM named EXCEPT SELECT subject_id FROM job) m
@@ -91,7 +91,7 @@ rejected AS MATERIALIZED (
     SELECT t.*,
            -- Of a job that was debited too much, what a credit-back may have given back without any fault of ours.
            CASE WHEN finished AND own_net > cost THEN own_net - cost ELSE 0 END AS surplus,
-           rejected OR NOT is_entry AND subject_id IN (SELECT u.subject_id FROM turned_up u) AS is_left
+           rejected OR NOT is_entry AND subject_id IN (SELECT u.subject_id FROM arrived_later u) AS is_left
     FROM fact t
 ), verdict AS MATERIALIZED (
     SELECT t.*, CASE WHEN is_entry THEN 'entry.credits' ELSE 'credits' END AS credits_field, own_net - least(surplus, own_credited) AS own_left,

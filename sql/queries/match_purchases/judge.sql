@@ -56,9 +56,9 @@ WITH subject AS MATERIALIZED (
     FROM purchase p
     FULL JOIN granted g ON g.subject_id = p.subject_id AND g.is_entry = p.is_entry -- see match_jobs/judge
     GROUP BY 1, 2
-), {{ turned_up }},
+), {{ arrived_later }},
 fact AS (
-    SELECT p.*, p.rejected OR NOT p.is_entry AND p.subject_id IN (SELECT u.subject_id FROM turned_up u) AS is_left,
+    SELECT p.*, p.rejected OR NOT p.is_entry AND p.subject_id IN (SELECT u.subject_id FROM arrived_later u) AS is_left,
            coalesce(l.own, 0) AS own, coalesce(l.own_grants, 0) AS own_grants, coalesce(l.other, 0) AS other, coalesce(l.other_account, '') AS other_account,
            CASE WHEN NOT p.completed THEN l.taken_back END AS taken_back
     FROM purchase p

@@ -1,6 +1,6 @@
 -- Of purchases those matter that were corrected after they were booked: set to failed, or to another amount or currency. They are looked for where
--- somebody has a reason to: among breaks about their payment, payments that failed of late, those of the last days, which may never have been a
--- break, and those that were corrected of late, which may be again.
+-- somebody has a reason to: among breaks about their payment, payments that failed lately, those of the last days, which may never have been a
+-- break, and those that were corrected lately, which may be again.
 WITH doubtful AS (
     SELECT b.account_id, b.subject_id AS purchase_id
     FROM reconciler.breaks b

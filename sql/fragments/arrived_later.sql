@@ -1,4 +1,4 @@
--- What turned up after the night had been reported, with entries that a later night books and looks at it with. The night had not a word to say of it,
+-- What arrived after the night had been reported, with entries that a later night books and looks at it with. The night had not a word to say of it,
 -- and run again it would only miss what is there. None of what it has once said is taken back: those breaks cleared in the night that booked the entries.
 late_subject AS MATERIALIZED (
     SELECT x.subject_id
@@ -8,7 +8,7 @@ late_subject AS MATERIALIZED (
     CROSS JOIN LATERAL (VALUES (e.job_id), (e.purchase_id)) AS x (subject_id)
     WHERE l.booked_on > @date::date AND l.entry_date <= @date::date AND x.subject_id <> ''
     GROUP BY 1
-), turned_up AS MATERIALIZED (
+), arrived_later AS MATERIALIZED (
     SELECT subject_id FROM late_subject
     EXCEPT
     SELECT b.subject_id FROM late_subject l JOIN reconciler.breaks b ON b.subject_id = l.subject_id WHERE b.job = @job::text AND b.opened_on <= @date::date
