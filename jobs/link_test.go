@@ -2,10 +2,12 @@ package jobs_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ import (
 // link stands before a node of a cluster.
 type link struct {
 	address, node string
+	certificates  []tls.Certificate
 	traffic       *traffic // nil: nobody counts
 
 	mu     sync.Mutex
@@ -45,6 +48,8 @@ func detours(t testing.TB, db *testdb.DB, counted *traffic, limit int) (links []
 	if err := db.Select(&nodes, "SELECT nodeid AS id, nodename AS host, nodeport AS port FROM pg_dist_node WHERE shouldhaveshards ORDER BY nodeid LIMIT $1", limit); err != nil || len(nodes) == 0 {
 		t.Fatalf("%d nodes, %v", len(nodes), err)
 	}
+	certified := httptest.NewTLSServer(nil) // whose certificate its clients don't look at
+	certified.Close()
 	for _, node := range nodes {
 		if ip := net.ParseIP(node.Host); node.Host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			t.Skip("the cluster's nodes are on other machines, whose connections can't be led through this one")
@@ -54,7 +59,7 @@ func detours(t testing.TB, db *testdb.DB, counted *traffic, limit int) (links []
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { listener.Close() })
-		l := &link{address: listener.Addr().String(), node: net.JoinHostPort(node.Host, fmt.Sprint(node.Port)), traffic: counted}
+		l := &link{address: listener.Addr().String(), node: net.JoinHostPort(node.Host, fmt.Sprint(node.Port)), certificates: certified.TLS.Certificates, traffic: counted}
 		go func() {
 			for {
 				conn, err := listener.Accept()
@@ -80,7 +85,13 @@ func (l *link) carry(from net.Conn) {
 	l.mu.Lock()
 	l.conns = append(l.conns, from, to)
 	l.mu.Unlock()
-	var asked, answered io.Writer = passing{l, to}, passing{l, from}
+	read, err := l.open(from)
+	if err != nil {
+		from.Close()
+		to.Close()
+		return
+	}
+	var asked, answered io.Writer = passing{l, to}, passing{l, read}
 	if l.traffic != nil {
 		c := &conversation{traffic: l.traffic}
 		asked, answered = io.MultiWriter(heard(c.ask), asked), io.MultiWriter(answered, heard(c.answer))
@@ -88,7 +99,7 @@ func (l *link) carry(from net.Conn) {
 	}
 	var both sync.WaitGroup
 	both.Go(func() {
-		_, _ = io.Copy(asked, from) // to the end of the connection, whichever it is
+		_, _ = io.Copy(asked, read) // to the end of the connection, whichever it is
 		to.Close()
 	})
 	both.Go(func() {
@@ -96,6 +107,26 @@ func (l *link) carry(from net.Conn) {
 		from.Close()
 	})
 	both.Wait()
+}
+
+// sslRequest is how a client of PostgreSQL's asks for encryption.
+var sslRequest = []byte{0, 0, 0, 8, 4, 210, 22, 47}
+
+// open is the connection as it reads without the encryption that Citus asks of its nodes by default: its link ends it, as nothing of what is said could be
+// recognized otherwise.
+func (l *link) open(conn net.Conn) (io.ReadWriter, error) {
+	first := make([]byte, len(sslRequest))
+	if _, err := io.ReadFull(conn, first); err != nil {
+		return nil, err
+	}
+	if bytes.Equal(first, sslRequest) {
+		_, err := conn.Write([]byte("S"))
+		return tls.Server(conn, &tls.Config{Certificates: l.certificates}), err
+	}
+	return struct {
+		io.Reader
+		io.Writer
+	}{io.MultiReader(bytes.NewReader(first), conn), conn}, nil
 }
 
 // lose cuts what there is, and lets nothing through.
@@ -170,7 +201,7 @@ func (p passage) since(before passage) passage {
 	return passage{nodesAtWork: p.nodesAtWork - before.nodesAtWork, toCoordinator: p.toCoordinator - before.toCoordinator, toNodes: p.toNodes - before.toNodes, across: p.across - before.across}
 }
 
-// conversation is one connection to a node, as PostgreSQL's protocol has it. Of an encrypted one only bytes could be counted; these aren't.
+// conversation is one connection to a node, as PostgreSQL's protocol has it.
 type conversation struct {
 	traffic      *traffic
 	isOwed       bool

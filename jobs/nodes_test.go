@@ -173,6 +173,9 @@ func TestCommitThatANodeHasNotHeardOf(t *testing.T) {
 	if *longBusiness {
 		first, step = 1, 1
 	}
+	if commits < first {
+		t.Fatalf("%d commits were seen", commits)
+	}
 	for at := first; at <= commits; at += step {
 		for _, isLost := range []bool{false, true} {
 			w.play(t, s, p, 0)
