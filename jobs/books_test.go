@@ -425,6 +425,28 @@ func TestLatePurchaseIsBookedOnce(t *testing.T) {
 	}
 }
 
+// Accounts that the platform merges in place take their purchases along, which were booked where they were.
+func TestAPurchaseThatMovesToAnotherAccountIsBookedOnce(t *testing.T) {
+	t.Parallel()
+	m := newBooks(t)
+	m.until(12)
+	sold := m.buy(1000, "usd")
+	first := m.report()
+	// One that comes late has its night looked at again.
+	at := first.Begin.Add(20 * time.Hour)
+	m.exec("INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, created_at, completed_at) VALUES ('late', 'acc_late', 'credits', 70, 700, 'usd', 'completed', $1, $1)", at)
+	m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ('e_late', 'acc_late', 'purchase', 70, 'late', $1)", at)
+	m.exec("UPDATE platform.purchases SET account_id = 'acc_merged' WHERE id = $1", sold.id)
+	for _, late := range []string{"700", "0"} {
+		m.until(12)
+		m.buy(500, "usd")
+		if r := m.rolled(m.report(), "usd"); r["late_items"] != late || r["purchases"] != "500" {
+			t.Errorf("want %s that came late: %v", late, r)
+		}
+		m.exec("UPDATE platform.purchases SET account_id = 'acc_merged_again' WHERE id = 'late'")
+	}
+}
+
 // A purchase that the platform corrects in place once a later night has been reported is a matter of the open night: a run of the night that sold
 // it leaves its books as they were reported. Until then it is booked as it is.
 func TestAReportedNightKeepsWhatItBooked(t *testing.T) {

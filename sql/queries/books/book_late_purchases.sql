@@ -3,5 +3,5 @@ INSERT INTO reconciler.booked_purchases (account_id, purchase_id, kind, credits,
 SELECT p.account_id, p.id, p.kind, p.credits, p.amount_minor, {{ invoice_tax }}, p.currency, p.completed_at, @begin::timestamptz, true
 FROM reconciler.rescans r
 JOIN {{ valid_purchases }} p ON p.status = 'completed' AND p.completed_at >= r.begins AND p.completed_at < r.ends
-WHERE r.business_date = @date::date AND r.relation = 'purchases'
+WHERE r.business_date = @date::date AND r.relation = 'purchases' AND NOT {{ booked_elsewhere }}
 ON CONFLICT (account_id, purchase_id) DO NOTHING

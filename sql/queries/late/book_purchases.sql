@@ -4,4 +4,5 @@ SELECT p.account_id, p.id, p.kind, p.credits, p.amount_minor, {{ invoice_tax }},
 FROM {{ valid_purchases }} p
 WHERE p.status = 'completed' AND p.completed_at < @ends::timestamptz
   AND NOT EXISTS (SELECT FROM reconciler.booked_purchases b WHERE b.account_id = p.account_id AND b.purchase_id = p.id)
+  AND NOT {{ booked_elsewhere }}
 ON CONFLICT (account_id, purchase_id) DO NOTHING
