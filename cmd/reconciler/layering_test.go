@@ -123,7 +123,7 @@ var mayImport = map[string][]string{
 	"cmd/reconciler/breaks":                   {"cmd/reconciler/cli", "cmd/reconciler/wiring"},
 	"cmd/reconciler/serve":                    {"cmd/reconciler/cli", "cmd/reconciler/check", "cmd/reconciler/wiring"},
 	"cmd/reconciler/demo":                     {"cmd/reconciler/cli", "cmd/reconciler/wiring"},
-	"cmd/reconciler/bench":                    {"cmd/reconciler/cli", "cmd/reconciler/demo"},
+	"cmd/reconciler/bench":                    {"cmd/reconciler/cli", "cmd/reconciler/demo", "cmd/reconciler/wiring"},
 	"reconcile/stripefeed/stripetest/openapi": {},
 }
 
