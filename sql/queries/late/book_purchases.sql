@@ -3,6 +3,5 @@ INSERT INTO reconciler.booked_purchases (account_id, purchase_id, kind, credits,
 SELECT p.account_id, p.id, p.kind, p.credits, p.amount_minor, {{ invoice_tax }}, p.currency, p.completed_at, @booked_at::timestamptz, true
 FROM {{ valid_purchases }} p
 WHERE p.status = 'completed' AND p.completed_at < @ends::timestamptz
-  AND NOT EXISTS (SELECT FROM reconciler.booked_purchases b WHERE b.account_id = p.account_id AND b.purchase_id = p.id)
-  AND NOT {{ booked_elsewhere }}
+  AND NOT EXISTS (SELECT FROM reconciler.booked_purchases b WHERE b.purchase_id = p.id) -- on whatever account
 ON CONFLICT (account_id, purchase_id) DO NOTHING
