@@ -306,13 +306,13 @@ func tellAuditHead(ctx context.Context, n *night.Night) {
 func (w *Worker) takeTurn(ctx context.Context) (*postgres.Lock, error) {
 	waiting, stop := context.WithCancel(ctx)
 	defer stop()
-	go func() {
+	go func(drain <-chan struct{}) { // which may outlast this call by a moment
 		select {
-		case <-w.Drain:
+		case <-drain:
 			stop()
 		case <-waiting.Done():
 		}
-	}()
+	}(w.Drain)
 	turn, err := w.Store.AwaitLock(waiting, "nights", w.LockPatience)
 	if err != nil && w.stopped(ctx) != nil {
 		return nil, w.stopped(ctx)
