@@ -400,15 +400,21 @@ func (m *booksOfAMonth) rolled(night reconcile.Night, measure string) map[string
 }
 
 // A purchase that arrives in a reported night is booked as a late item of the open one; the reported night stays as it is.
+// arriveLate has a purchase of 70 credits for 7.00 USD and its grant arrive in a night that has been reported.
+func (m *booksOfAMonth) arriveLate(night reconcile.Night) {
+	m.t.Helper()
+	at := night.Begin.Add(20 * time.Hour)
+	m.exec("INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, created_at, completed_at) VALUES ('late', 'acc_late', 'credits', 70, 700, 'usd', 'completed', $1, $1)", at)
+	m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ('e_late', 'acc_late', 'purchase', 70, 'late', $1)", at)
+}
+
 func TestLatePurchaseIsBookedOnce(t *testing.T) {
 	t.Parallel()
 	m := newBooks(t)
 	m.until(12)
 	m.buy(1000, "usd")
 	first := m.report()
-	at := first.Begin.Add(20 * time.Hour)
-	m.exec("INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, created_at, completed_at) VALUES ('late', 'acc_late', 'credits', 70, 700, 'usd', 'completed', $1, $1)", at)
-	m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ('e_late', 'acc_late', 'purchase', 70, 'late', $1)", at)
+	m.arriveLate(first)
 	m.until(12)
 	m.buy(500, "usd")
 	second := m.report()
@@ -433,9 +439,7 @@ func TestAPurchaseThatMovesToAnotherAccountIsBookedOnce(t *testing.T) {
 	sold := m.buy(1000, "usd")
 	first := m.report()
 	// One that comes late has its night looked at again.
-	at := first.Begin.Add(20 * time.Hour)
-	m.exec("INSERT INTO platform.purchases (id, account_id, kind, credits, amount_minor, currency, status, created_at, completed_at) VALUES ('late', 'acc_late', 'credits', 70, 700, 'usd', 'completed', $1, $1)", at)
-	m.exec("INSERT INTO platform.credit_entries (id, account_id, kind, credits, purchase_id, created_at) VALUES ('e_late', 'acc_late', 'purchase', 70, 'late', $1)", at)
+	m.arriveLate(first)
 	m.exec("UPDATE platform.purchases SET account_id = 'acc_merged' WHERE id = $1", sold.id)
 	for _, late := range []string{"700", "0"} {
 		m.until(12)

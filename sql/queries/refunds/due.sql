@@ -24,24 +24,23 @@ WITH approved AS MATERIALIZED (
                         WHERE e.account_id = d.account_id AND e.purchase_id = d.purchase_id AND e.kind IN ('refund', 'refund_reversal')
                         GROUP BY e.account_id) e
 )
-SELECT p.account_id, p.request_id, p.purchase_id, p.charge_id, p.business_date AS decided_on, p.refund_minor AS amount_minor,
-       coalesce(p.fee_minor, 0) AS fee_minor, p.currency, p.credits, p.clauses, p.policy_version, p.attempts + 1 AS attempt,
-       -- What can't be paid itself stands in nobody's way.
-       CASE WHEN p.problem = '' AND row_number() OVER (PARTITION BY p.account_id, p.charge_id, p.problem ORDER BY p.business_date, p.request_id COLLATE "C") > 1
+SELECT d.account_id, d.request_id, d.purchase_id, d.charge_id, d.business_date AS decided_on, d.refund_minor AS amount_minor,
+       coalesce(d.fee_minor, 0) AS fee_minor, d.currency, d.credits, d.clauses, d.policy_version, d.attempts + 1 AS attempt,
+       CASE WHEN r.id IS NULL THEN 'the platform has no such request any more'
+            WHEN r.status IN ('withdrawn', 'denied') THEN 'the request is ' || r.status || ' on the platform'
+            WHEN d.charge_id = '' THEN 'no charge is known to refund'
+            WHEN l.taken > 0 THEN 'the credits have been taken for a refund already, and Stripe has none: see refund_missing_at_stripe'
+            WHEN busy.request_id IS NOT NULL THEN 'the charge is being refunded for request ' || busy.request_id
+            -- What its customer or the platform has called off stands in no other's way.
+            WHEN row_number() OVER (PARTITION BY d.account_id, d.charge_id, coalesce(r.status IN ('withdrawn', 'denied'), true)
+                                    ORDER BY d.business_date, d.request_id COLLATE "C") > 1
                 THEN 'another request of this plan is about the same charge'
-            ELSE p.problem END AS problem
-FROM (SELECT d.*,
-             CASE WHEN r.id IS NULL THEN 'the platform has no such request any more'
-                  WHEN r.status IN ('withdrawn', 'denied') THEN 'the request is ' || r.status || ' on the platform'
-                  WHEN d.charge_id = '' THEN 'no charge is known to refund'
-                  WHEN l.taken > 0 THEN 'the credits have been taken for a refund already, and Stripe has none: see refund_missing_at_stripe'
-                  WHEN busy.request_id IS NOT NULL THEN 'the charge is being refunded for request ' || busy.request_id
-                  WHEN d.found_at >= s.through THEN d.found
-                  ELSE '' END AS problem
-      FROM approved d
-      CROSS JOIN synced s
-      LEFT JOIN source.refund_requests r ON r.id = d.request_id
-      LEFT JOIN taken l ON l.request_id = d.request_id
-      LEFT JOIN reconciler.refund_intents busy ON busy.account_id = d.account_id AND busy.charge_id = d.charge_id AND d.charge_id <> ''
-       AND busy.request_id <> d.request_id AND busy.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')) p
-ORDER BY p.request_id COLLATE "C"
+            WHEN d.found_at >= s.through THEN d.found
+            ELSE '' END AS problem
+FROM approved d
+CROSS JOIN synced s
+LEFT JOIN source.refund_requests r ON r.id = d.request_id
+LEFT JOIN taken l ON l.request_id = d.request_id
+LEFT JOIN reconciler.refund_intents busy ON busy.account_id = d.account_id AND busy.charge_id = d.charge_id AND d.charge_id <> ''
+ AND busy.request_id <> d.request_id AND busy.state IN ('planned', 'sending', 'unknown', 'sent', 'settled')
+ORDER BY d.request_id COLLATE "C"
